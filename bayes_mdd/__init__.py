@@ -1,0 +1,131 @@
+"""Shared and drug-specific factors of brain connectivity in depression.
+
+The names below are the stable surface of the package. They are loaded when first used, so that
+``import bayes_mdd`` and ``bayes-mdd --help`` do not wait for PyMC.
+
+Examples
+--------
+>>> import bayes_mdd as bm
+>>> bm.SharedSpecificSpec(n_factors=6, covariates=("site",)).n_factors
+6
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from bayes_mdd import plotting
+    from bayes_mdd.cohort import Cohort, read_cohort
+    from bayes_mdd.diagnostics import diagnose
+    from bayes_mdd.errors import BayesMDDError, DataContractError, RunFolderError, SpecError
+    from bayes_mdd.features import (
+        check_features,
+        connectivity_from_timeseries,
+        read_features,
+        reference_to_controls,
+    )
+    from bayes_mdd.inference import fit, read_run
+    from bayes_mdd.report import write_report
+    from bayes_mdd.signatures import classify_factors, export_signatures, signatures
+    from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
+    from bayes_mdd.specs import (
+        AnalysisSpec,
+        ReferenceSpec,
+        SamplerSpec,
+        SharedSpecificSpec,
+        read_spec,
+        write_spec,
+    )
+
+__all__ = [
+    "AnalysisSpec",
+    "BayesMDDError",
+    "Cohort",
+    "DataContractError",
+    "ReferenceSpec",
+    "RunFolderError",
+    "SamplerSpec",
+    "SharedSpecificSpec",
+    "SimulatedCohort",
+    "SpecError",
+    "check_features",
+    "classify_factors",
+    "connectivity_from_timeseries",
+    "diagnose",
+    "export_signatures",
+    "fit",
+    "plotting",
+    "read_cohort",
+    "read_features",
+    "read_run",
+    "read_spec",
+    "reference_to_controls",
+    "signatures",
+    "simulate_cohort",
+    "write_cohort",
+    "write_report",
+    "write_spec",
+]
+
+#: In which room each public name lives.
+_ROOMS = {
+    "cohort": ("Cohort", "read_cohort"),
+    "diagnostics": ("diagnose",),
+    "errors": ("BayesMDDError", "DataContractError", "RunFolderError", "SpecError"),
+    "features": (
+        "check_features",
+        "connectivity_from_timeseries",
+        "read_features",
+        "reference_to_controls",
+    ),
+    "inference": ("fit", "read_run"),
+    "report": ("write_report",),
+    "signatures": ("classify_factors", "export_signatures", "signatures"),
+    "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
+    "specs": (
+        "AnalysisSpec",
+        "ReferenceSpec",
+        "SamplerSpec",
+        "SharedSpecificSpec",
+        "read_spec",
+        "write_spec",
+    ),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room at first use."""
+    if name == "plotting":
+        return import_module("bayes_mdd.plotting")
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'bayes_mdd' has no attribute {name!r}")
+    value = getattr(import_module(f"bayes_mdd.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List what is public besides what is loaded."""
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keeps a public function from being hidden by the room of the same name.
+
+    Importing ``bayes_mdd.signatures`` would else put the room where `bayes_mdd.signatures`,
+    the function, is promised.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _ROOM_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

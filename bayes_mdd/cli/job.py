@@ -1,0 +1,286 @@
+"""The main job on files, as a sequence of calls into the rooms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+import bayes_mdd as bm
+from bayes_mdd.cli import show
+from bayes_mdd.errors import SpecError
+from bayes_mdd.specs import AnalysisSpec, read_spec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+_PACKAGE = Path(bm.__file__).parent
+#: Where shipped models lie: inside a wheel, or beside the package in a checkout.
+_MODEL_FOLDERS = (_PACKAGE / "_resources" / "models", _PACKAGE.parent / "models")
+_DEMO_COHORT = _PACKAGE.parent / "data" / "demo"
+#: What ``--quick`` changes.
+QUICK: Mapping[str, Any] = {"sampler.draws": 300, "sampler.tune": 300, "sampler.chains": 2}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a completed run folder says.
+
+    Parameters
+    ----------
+    checks : pandas.DataFrame
+        As `bayes_mdd.diagnose` returns it.
+    factors : pandas.DataFrame
+        As `bayes_mdd.classify_factors` returns it.
+    files : mapping of str to Path
+        Where things are.
+    """
+
+    checks: pd.DataFrame
+    factors: pd.DataFrame
+    files: Mapping[str, Path]
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the checks that failed."""
+        return failed_checks(self.checks)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values for JSON.
+
+        Returns
+        -------
+        dict
+            ``passed``, ``factors``, ``checks`` and ``files``.
+        """
+        return {
+            "passed": not self.failed,
+            "factors": show.records(self.factors),
+            "checks": show.records(self.checks),
+            "files": {name: str(path) for name, path in self.files.items()},
+        }
+
+
+def read_named_spec(spec: str) -> AnalysisSpec:
+    """Read a spec file, or a shipped model by its name.
+
+    Parameters
+    ----------
+    spec : str
+        A path such as ``my/spec.yaml``, or a name such as ``shared_specific``.
+
+    Returns
+    -------
+    AnalysisSpec
+        The checked spec.
+
+    Raises
+    ------
+    SpecError
+        If there is neither such a file nor such a model, or the spec is not valid.
+    """
+    if Path(spec).suffix in {".yaml", ".yml"} or Path(spec).exists():
+        return read_spec(spec)
+    shipped = {p.stem: p for folder in _MODEL_FOLDERS for p in sorted(folder.glob("*.yaml"))}
+    if spec not in shipped:
+        raise SpecError(
+            f"There is no file '{spec}' and no shipped model of that name. "
+            f"Give a .yaml file or one of: {', '.join(shipped)}."
+        )
+    return read_spec(shipped[spec])
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE`` words; values are YAML.
+
+    Parameters
+    ----------
+    settings : iterable of str
+        For example ``["model.n_factors=8", "model.covariates=[site, age]"]``.
+
+    Returns
+    -------
+    dict
+        Values by dotted key, for `AnalysisSpec.with_overrides`.
+
+    Raises
+    ------
+    SpecError
+        If a word is not of that form.
+
+    Examples
+    --------
+    >>> parse_settings(["model.n_factors=8", "model.covariates=[site]"])
+    {'model.n_factors': 8, 'model.covariates': ['site']}
+    """
+    values: dict[str, Any] = {}
+    for word in settings:
+        key, equals, text = word.partition("=")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = None
+        if not (key and equals and text) or (value is None and text not in {"null", "~"}):
+            raise SpecError(f"--set wants KEY=VALUE, e.g. model.n_factors=8, got '{word}'.")
+        values[key.strip()] = value
+    return values
+
+
+def demo_cohort(output: Path) -> Path:
+    """Find the demo cohort of the checkout, or simulate the same beside the run folder.
+
+    Parameters
+    ----------
+    output : Path
+        The run folder to come.
+
+    Returns
+    -------
+    Path
+        A cohort folder.
+    """
+    if (_DEMO_COHORT / "participants.tsv").exists():
+        return _DEMO_COHORT
+    folder = output.with_name(f"{output.name}_cohort")
+    if not (folder / "participants.tsv").exists():
+        show.note(f"Simulating the demo cohort in {folder}")
+        bm.write_cohort(bm.simulate_cohort(), folder)
+    return folder
+
+
+def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) -> xr.DataTree:
+    """Read a cohort, put its features against the controls, and fit.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        What to fit and how.
+    folder : Path
+        The cohort.
+    run_dir : Path
+        The run folder to write.
+    force : bool
+        Whether a run folder that exists may be overwritten.
+
+    Returns
+    -------
+    xarray.DataTree
+        As `bayes_mdd.fit` returns it.
+    """
+    from bayes_mdd.cli.settle import settle_spec
+
+    show.note(f"Reading {folder}")
+    cohort = bm.read_cohort(folder)
+    features = bm.read_features(folder)
+    spec, notes = settle_spec(spec, features, cohort.symptoms)
+    for text in notes:
+        show.note(f"Note: {text}")
+    features = bm.reference_to_controls(features, covariates=spec.reference.covariates)
+    show.note(
+        f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features "
+        f"({spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws)"
+    )
+    return bm.fit(
+        spec.model,
+        features,
+        symptoms=cohort.symptoms,
+        sampler=spec.sampler,
+        run_dir=run_dir,
+        force=force,
+        progressbar=show.is_terminal(),
+    )
+
+
+def complete_run(idata: xr.DataTree, run_dir: Path) -> Outcome:
+    """Check a fitted run, export its signatures and write its report.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    run_dir : Path
+        Its folder.
+
+    Returns
+    -------
+    Outcome
+        Checks, factors, and where things are.
+    """
+    show.note("Checking, exporting signatures, writing the report")
+    export_signatures(idata, run_dir / "signatures")
+    return Outcome(
+        checks=write_checks(idata, run_dir),
+        factors=bm.classify_factors(idata),
+        files={
+            "run": run_dir,
+            "checks": run_dir / "checks.json",
+            "signatures": run_dir / "signatures",
+            "report": bm.write_report(idata, run_dir / "report.html"),
+        },
+    )
+
+
+def failed_checks(checks: pd.DataFrame) -> list[str]:
+    """Name the checks that failed; one without a verdict did not.
+
+    Parameters
+    ----------
+    checks : pandas.DataFrame
+        As `bayes_mdd.diagnose` returns it.
+
+    Returns
+    -------
+    list of str
+        Names.
+    """
+    return [row["name"] for row in show.records(checks) if row["passed"] is False]
+
+
+def write_checks(idata: xr.DataTree, run_dir: Path) -> pd.DataFrame:
+    """Judge a run and keep the verdict in ``checks.json``.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    run_dir : Path
+        Its folder.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `bayes_mdd.diagnose` returns it.
+    """
+    table = bm.diagnose(idata)
+    verdict = {"passed": not failed_checks(table), "checks": show.records(table)}
+    temporary = run_dir / "checks.json.tmp"
+    temporary.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(run_dir / "checks.json")
+    return table
+
+
+def export_signatures(
+    idata: xr.DataTree, folder: Path, *, atlas: Path | None = None
+) -> Sequence[Path]:
+    """Write the signature maps of a run; maps that are there are replaced.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    folder : Path
+        Where the maps go.
+    atlas : Path, optional
+        Label image on which regional maps are drawn.
+
+    Returns
+    -------
+    sequence of Path
+        The files.
+    """
+    return bm.export_signatures(bm.signatures(idata), folder, atlas_img=atlas, overwrite=True)

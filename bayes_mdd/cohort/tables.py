@@ -1,0 +1,214 @@
+"""Tables in BIDS manner: text cells, ``n/a`` for missing, one error for a file that is not one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayes_mdd.dims import MISSING
+from bayes_mdd.errors import DataContractError, some
+
+#: A number as people write it. Leading zeros ("001") are codes, "nan" and "inf" are not numbers.
+NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?")
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a finite number and not a code such as ``001``.
+
+    Parameters
+    ----------
+    cell : str
+        Text of a table cell.
+
+    Returns
+    -------
+    bool
+        True for a number.
+
+    Examples
+    --------
+    >>> [is_number(c) for c in ("1", "-2.5e3", "001", "nan", ".")]
+    [True, True, False, False, False]
+    """
+    return any(c.isdigit() for c in cell) and NUMBER.fullmatch(cell) is not None
+
+
+def read_text(path: Path) -> str:
+    """Read a text file, or say why it cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8 text, with or without byte order mark.
+
+    Returns
+    -------
+    str
+        Its text.
+
+    Raises
+    ------
+    DataContractError
+        If the file is missing, annexed, empty or not UTF-8 text.
+    """
+    if path.is_symlink() and not path.exists():
+        raise DataContractError(
+            str(path), ["the file is a link to content that is not here; run `datalad get` on it."]
+        )
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataContractError(
+            str(path), [f"cannot be read ({error.strerror or error}); check its name and rights."]
+        ) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataContractError(
+            str(path), [f"is not UTF-8 text ({error}); save it as UTF-8 or copy it again."]
+        ) from error
+    if "\x00" in text:
+        raise DataContractError(
+            str(path), ["holds binary zeros, so it is damaged or not a table; copy it again."]
+        )
+    if not text.strip():
+        raise DataContractError(str(path), ["the file is empty; expected a header and rows."])
+    return text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON sidecar.
+
+    Parameters
+    ----------
+    path : Path
+        The sidecar; it may be absent.
+
+    Returns
+    -------
+    dict
+        Its content, empty if the file is absent.
+
+    Raises
+    ------
+    DataContractError
+        If the file is there but is not a JSON object.
+    """
+    if not (path.exists() or path.is_symlink()):
+        return {}
+    try:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataContractError(
+            str(path), [f"is not valid JSON ({error}); it may be truncated."]
+        ) from error
+    if not isinstance(content, dict):
+        raise DataContractError(
+            str(path), [f"expected a JSON object of columns, got {type(content).__name__}."]
+        )
+    return content
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a TSV or CSV as text cells.
+
+    Byte order mark, CRLF line ends, trailing tabs, blank lines and padded cells are taken in
+    stride; nothing is converted, so ids keep their zeros and an arm called ``None`` stays an arm.
+
+    Parameters
+    ----------
+    path : str or Path
+        Comma-separated if the name ends in ``.csv`` and the header has no tab, else by tabs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Every cell is text; ``n/a`` stays ``n/a``. The index is the line number in the file.
+
+    Raises
+    ------
+    DataContractError
+        If the file cannot be read, is empty, has a repeated or unnamed column, or has rows of
+        another length than the header (a truncated file ends in one).
+    """
+    path = Path(path)
+    lines = [
+        (number, line)
+        for number, line in enumerate(read_text(path).splitlines(), start=1)
+        if line.strip()
+    ]
+    comma = path.suffix.lower() == ".csv" and "\t" not in lines[0][1]
+    reader = csv.reader((line for _, line in lines), delimiter="," if comma else "\t")
+    try:
+        rows = [[cell.strip() for cell in row] for row in reader]
+    except csv.Error as error:
+        raise DataContractError(str(path), [f"cannot be read as a table ({error})."]) from error
+    rows = _without_trailing(rows)
+    header, body = rows[0], rows[1:]
+    problems = _header_problems(header)
+    numbers = [number for number, _ in lines]
+    if len(rows) != len(lines):
+        problems.append("a quoted cell runs over a line end: remove the quotation mark.")
+    else:
+        problems += [
+            f"line {number} has {len(row)} cell(s), the header has {len(header)}: "
+            "the file is truncated or the line is damaged."
+            for number, row in zip(numbers[1:], body, strict=True)
+            if len(row) != len(header)
+        ]
+    if problems:
+        raise DataContractError(str(path), problems)
+    return pd.DataFrame(body, columns=header, index=numbers[1:], dtype=str)
+
+
+def _without_trailing(rows: list[list[str]]) -> list[list[str]]:
+    """Drop cells right of the last named column where they are empty (trailing tabs)."""
+    width = len(rows[0])
+    while width > 1 and not rows[0][width - 1]:
+        width -= 1
+    return [row[:width] if not any(row[width:]) else row for row in rows]
+
+
+def _header_problems(header: list[str]) -> list[str]:
+    twice = sorted({name for name in header if header.count(name) > 1 and name})
+    problems = [f"column {name!r} occurs more than once: rename one." for name in twice]
+    if "" in header:
+        problems.append(f"column {header.index('') + 1} has no name: give it one.")
+    return problems
+
+
+def id_problems(table: pd.DataFrame, keys: list[str]) -> list[str]:
+    """Say which ids are absent or repeated.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `read_table` gives it.
+    keys : list of str
+        Columns that together must be unique.
+
+    Returns
+    -------
+    list of str
+        The problems, empty if there are none.
+    """
+    problems = []
+    for key in keys:
+        empty = table.index[table[key].isin(["", MISSING])]
+        if len(empty):
+            problems.append(f"{key} is missing in line(s) {some(empty)}: every row needs one.")
+    repeated = table[
+        table.duplicated(keys, keep=False) & ~table[keys].isin(["", MISSING]).any(axis=1)
+    ]
+    for label, rows in repeated.groupby(keys, sort=False):
+        name = " ".join(map(str, label if isinstance(label, tuple) else (label,)))
+        problems.append(
+            f"{name} occurs {len(rows)} times (lines {some(rows.index)}): "
+            f"{' + '.join(keys)} must be unique; remove or rename the repeated rows."
+        )
+    return problems

@@ -1,0 +1,198 @@
+"""The feature contract: one checker, all violations in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from bayes_mdd.dims import ARM, BLOCK, DIAGNOSIS, FEATURE, MISSING, REGION, SITE, SUBJECT
+from bayes_mdd.errors import DataContractError, some
+
+#: Fewer people than this give a feature no variance worth the name.
+MIN_SUBJECTS = 3
+#: A feature whose range is below this share of its size does not vary.
+CONSTANT_TOLERANCE = 1e-12
+
+type Values = npt.NDArray[np.floating[Any]]
+
+
+def check_features(features: xr.Dataset) -> None:
+    """Raise one error that names every way `features` breaks the feature contract.
+
+    Parameters
+    ----------
+    features : xarray.Dataset
+        ``y`` (subject, feature), float and finite; on ``subject`` the coordinate ``arm`` (text,
+        ``n/a`` for people without one); on ``feature`` the coordinate ``block`` (text). Names of
+        subjects and features are text and unique. At least 3 subjects; every feature varies
+        over all subjects, and over the people with an arm where there are at least 3 of them.
+
+    Raises
+    ------
+    DataContractError
+        Which subjects or features, what was expected, what to do.
+
+    Examples
+    --------
+    >>> check_features(xr.Dataset())
+    Traceback (most recent call last):
+    ...
+    bayes_mdd.errors.DataContractError: features: 1 problem(s)
+      1. has no variable y: expected y (subject, feature).
+    """
+    problems = list(_structure(features))
+    if not problems:
+        problems = [
+            *_axis(features, SUBJECT),
+            *_axis(features, FEATURE),
+            *_text(features, ARM, SUBJECT),
+            *_text(features, BLOCK, FEATURE),
+            *_optional(features),
+            *_values(features),
+        ]
+    if problems:
+        raise DataContractError("features", problems)
+
+
+def _structure(features: object) -> Iterator[str]:
+    if not isinstance(features, xr.Dataset):
+        yield (
+            f"is a {type(features).__name__}: expected an xarray.Dataset with the variable y "
+            "(subject, feature), as read_features returns."
+        )
+    elif "y" not in features.data_vars:
+        yield "has no variable y: expected y (subject, feature)."
+    elif features["y"].dims != (SUBJECT, FEATURE):
+        yield (
+            f"y has dims {features['y'].dims}: expected ('{SUBJECT}', '{FEATURE}'); "
+            "rename or transpose it."
+        )
+    elif not features["y"].size:
+        yield (
+            f"y is empty ({features.sizes[SUBJECT]} subjects, {features.sizes[FEATURE]} features)."
+        )
+
+
+def _axis(features: xr.Dataset, dim: str) -> Iterator[str]:
+    if dim not in features.coords:
+        yield f"the {dim}s have no names: add the coordinate {dim}."
+        return
+    names = features[dim].values
+    if not _is_text(names):
+        yield f"names of the {dim}s are {names.dtype}: expected text; use .astype(str)."
+    unique, count = np.unique(names.astype(str), return_counts=True)
+    if (count > 1).any():
+        yield f"{dim} names must be unique; repeated: {some(unique[count > 1])}."
+
+
+def _text(features: xr.Dataset, name: str, dim: str) -> Iterator[str]:
+    if name not in features.coords:
+        yield f"has no coordinate {name} on {dim}: add it, one text a {dim}."
+        return
+    if features[name].dims != (dim,):
+        yield f"coordinate {name} has dims {features[name].dims}: expected ('{dim}',)."
+        return
+    values = features[name].values
+    if not _is_text(values):
+        bad = [v for v in values.ravel().tolist() if not isinstance(v, str)]
+        yield (
+            f"coordinate {name} must be text; found {some(dict.fromkeys(map(repr, bad)))}. "
+            f"Write '{MISSING}' where there is none."
+        )
+        return
+    blank = np.strings.strip(values.astype(str)) == ""
+    if name == BLOCK:
+        blank |= values.astype(str) == MISSING
+    if blank.any():
+        yield f"coordinate {name} is blank for {_named(features, dim, blank)}."
+
+
+def _optional(features: xr.Dataset) -> Iterator[str]:
+    for name in (DIAGNOSIS, SITE):
+        if name in features.coords:
+            yield from _text(features, name, SUBJECT)
+    on_features = ("region_a", "region_b", "network_a", "network_b", "kind", "network")
+    for name in on_features:
+        if name in features.coords and features[name].dims != (FEATURE,):
+            yield f"coordinate {name} has dims {features[name].dims}: expected ('{FEATURE}',)."
+    if REGION in features.dims and REGION in features.coords:
+        yield from _axis(features, REGION)
+
+
+def _values(features: xr.Dataset) -> Iterator[str]:
+    y = features["y"].values
+    if y.dtype.kind != "f" or y.dtype.itemsize < 4:
+        yield f"y is {y.dtype}: expected float64 (or float32); use .astype(float)."
+        if y.dtype.kind not in "fiu":
+            return
+    if len(y) < MIN_SUBJECTS:
+        yield f"has {len(y)} subject(s): expected at least {MIN_SUBJECTS}."
+    finite = np.isfinite(y)
+    if not finite.all():
+        who = _named(features, SUBJECT, ~finite.all(axis=1))
+        where = _named(features, FEATURE, ~finite.all(axis=0))
+        yield (
+            f"y has {int((~finite).sum())} missing or infinite value(s): subjects {who}; "
+            f"features {where}. Leave out those subjects or those features."
+        )
+    if len(y) >= MIN_SUBJECTS:
+        yield from _constant(features, y, finite.all(axis=0))
+
+
+def _constant(features: xr.Dataset, y: Values, usable: npt.NDArray[np.bool_]) -> Iterator[str]:
+    everybody = constant_features(y) & usable
+    if everybody.any():
+        yield (
+            f"{int(everybody.sum())} feature(s) have the same value in all {len(y)} subjects: "
+            f"{_named(features, FEATURE, everybody)}. Leave them out."
+        )
+    if ARM not in features.coords or features[ARM].dims != (SUBJECT,):
+        return
+    treated = features[ARM].values.astype(str) != MISSING
+    if MIN_SUBJECTS <= treated.sum() < len(y):
+        among = constant_features(y[treated]) & usable & ~everybody
+        if among.any():
+            yield (
+                f"{int(among.sum())} feature(s) have the same value in all {int(treated.sum())} "
+                f"people with an arm: {_named(features, FEATURE, among)}. Leave them out."
+            )
+
+
+def constant_features(y: Values) -> npt.NDArray[np.bool_]:
+    """Mark the features that do not vary over subjects.
+
+    Parameters
+    ----------
+    y : numpy.ndarray
+        Subjects by features.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        True where the range is nothing but rounding; False where a value is not finite.
+    """
+    low, high = y.min(axis=0), y.max(axis=0)
+    with np.errstate(invalid="ignore"):
+        flat: npt.NDArray[np.bool_] = high - low <= CONSTANT_TOLERANCE * np.maximum(
+            np.abs(low), np.abs(high)
+        )
+    return flat
+
+
+def _named(features: xr.Dataset, dim: str, chosen: npt.NDArray[np.bool_]) -> str:
+    positions = np.flatnonzero(chosen)
+    names: list[Hashable] = (
+        list(features[dim].values[positions]) if dim in features.coords else list(positions)
+    )
+    return some(names)
+
+
+def _is_text(values: npt.NDArray[Any]) -> bool:
+    # pandas 3 strings arrive as a variable-length text type, netCDF ones as fixed or object.
+    if values.dtype.kind in "UT":
+        return True
+    return values.dtype == object and all(isinstance(v, str) for v in values.ravel())

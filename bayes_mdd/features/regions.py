@@ -1,0 +1,123 @@
+"""The region table: names, networks and places, in the one order that counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bayes_mdd.cohort.tables import read_table
+from bayes_mdd.dims import MISSING
+from bayes_mdd.errors import DataContractError, some
+
+REQUIRED = ("region", "network")
+COORDINATES = ("x", "y", "z")
+
+
+def read_regions(path: str | Path) -> pd.DataFrame:
+    """Read and check a region table.
+
+    Parameters
+    ----------
+    path : str or Path
+        Tab-separated, one row a region: ``region``, ``network`` and, if known, ``x``, ``y``,
+        ``z`` (MNI, mm), ``hemisphere`` and ``label`` (value in the atlas image).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text columns as text, coordinates as float, ``label`` as int; rows in file order.
+
+    Raises
+    ------
+    DataContractError
+        If the file cannot be read or breaks the contract; all problems at once.
+    """
+    path = Path(path)
+    raw = read_table(path)
+    return check_regions(raw.mask(raw == MISSING), what=path.name)
+
+
+def check_regions(regions: pd.DataFrame, *, what: str = "regions table") -> pd.DataFrame:
+    """Check a region table and return it with plain types.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame
+        Columns ``region``, ``network`` and optional ``x``, ``y``, ``z``, ``hemisphere``,
+        ``label``.
+    what : str
+        How errors call the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new table with a fresh row index; the argument is left alone.
+
+    Raises
+    ------
+    DataContractError
+        If columns are missing, names are missing or repeated, or numbers are no numbers.
+
+    Examples
+    --------
+    >>> check_regions(pd.DataFrame({"region": ["a", "b"], "network": ["N", "N"], "x": ["1", "2"]}))
+      region network    x
+    0      a       N  1.0
+    1      b       N  2.0
+    """
+    missing = [c for c in REQUIRED if c not in regions.columns]
+    if missing:
+        raise DataContractError(
+            what,
+            [
+                f"missing column(s) {', '.join(missing)}; found {some(regions.columns, 12)}. "
+                "Expected region and network, optionally x, y, z, hemisphere, label."
+            ],
+        )
+    table = regions.reset_index(drop=True)
+    problems = [*_name_problems(table), *_number_problems(table)]
+    if problems:
+        raise DataContractError(what, problems)
+    for name in table.columns:
+        if name in COORDINATES:
+            table[name] = pd.to_numeric(table[name]).astype(np.float64)
+        elif name == "label":
+            table[name] = pd.to_numeric(table[name]).astype(np.int64)
+        elif name in (*REQUIRED, "hemisphere"):
+            table[name] = table[name].fillna(MISSING).astype(str)
+    return table
+
+
+def _name_problems(table: pd.DataFrame) -> list[str]:
+    problems = []
+    if table.empty:
+        problems.append("has no rows: expected one row a region.")
+    for name in REQUIRED:
+        column = table[name]
+        blank = column.isna() | (column.astype(str).str.strip() == "")
+        if blank.any():
+            rows = some(int(i) + 2 for i in np.flatnonzero(blank.to_numpy()))
+            problems.append(f"column {name} is empty or n/a in line(s) {rows}: fill it in.")
+    twice = table["region"][table["region"].duplicated()].dropna().unique()
+    if len(twice):
+        problems.append(f"region names must be unique; repeated: {some(twice)}.")
+    return problems
+
+
+def _number_problems(table: pd.DataFrame) -> list[str]:
+    problems = []
+    for name in (*COORDINATES, "label"):
+        if name not in table.columns:
+            continue
+        number = pd.to_numeric(table[name], errors="coerce")
+        bad = number.isna() & table[name].notna() | np.isinf(number.astype(np.float64))
+        wanted = "numbers (mm)"
+        if name == "label":
+            bad |= number.isna() | (number.astype(np.float64) % 1 != 0)
+            wanted = "whole numbers (values of the atlas image)"
+        if bad.any():
+            who = some(table.loc[bad, "region"])
+            problems.append(f"column {name} wants {wanted}; not so for {who}.")
+    return problems

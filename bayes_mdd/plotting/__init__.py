@@ -1,0 +1,16 @@
+"""Results as figures: each function returns a Matplotlib Figure; none shows, saves or samples."""
+
+from __future__ import annotations
+
+from bayes_mdd.plotting.blocks import plot_block_map
+from bayes_mdd.plotting.connectome import plot_connectome
+from bayes_mdd.plotting.factors import plot_explained, plot_sharing
+from bayes_mdd.plotting.symptoms import plot_symptom_links
+
+__all__ = [
+    "plot_block_map",
+    "plot_connectome",
+    "plot_explained",
+    "plot_sharing",
+    "plot_symptom_links",
+]

@@ -1,0 +1,146 @@
+"""What all figures have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+#: Okabe and Ito's palette: told apart with any kind of colour vision.
+PALETTE: Final = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#F0E442",
+    "#000000",
+)
+INK: Final = "#222222"
+FADED: Final = "#9A9A9A"
+TEXT: Final = 10
+SMALL: Final = 9
+#: Labels of factors that no figure should put forward.
+QUIET: Final = ("unused", "n/a")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make a figure that pyplot does not know, so that nothing has to be closed.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Empty, with constrained layout.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+    return figure
+
+
+def pick_colours(names: Sequence[str]) -> dict[str, str]:
+    """Give every name a colour.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Arms, networks, ...
+
+    Returns
+    -------
+    dict
+        Name to colour; the palette starts again after eight names.
+
+    Examples
+    --------
+    >>> pick_colours(["SSRI", "SNRI"])
+    {'SSRI': '#0072B2', 'SNRI': '#D55E00'}
+    """
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
+
+
+def tidy(ax: Axes, *, title: str = "", xlabel: str = "", grid: str | None = None) -> None:
+    """Set sizes and take away what carries no information.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place.
+    title, xlabel : str
+        Left out when empty.
+    grid : {"x", "y"}, optional
+        Draws light lines across this axis.
+    """
+    if title:
+        ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left")
+    if xlabel:
+        ax.set_xlabel(xlabel, fontsize=TEXT, color=INK)
+    ax.tick_params(labelsize=SMALL, colors=INK)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    if grid is not None:
+        ax.grid(axis="x" if grid == "x" else "y", color="0.9", linewidth=0.8)
+        ax.set_axisbelow(True)
+
+
+def draw_intervals(
+    ax: Axes,
+    draws: npt.NDArray[np.float64],
+    rows: npt.ArrayLike,
+    colours: Sequence[str],
+    *,
+    probs: tuple[float, float] = (0.5, 0.9),
+) -> None:
+    """Draw one point with two intervals per row.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place.
+    draws : ndarray, shape (draw, row)
+        Posterior draws of each quantity.
+    rows : array_like, shape (row,)
+        Heights.
+    colours : sequence of str
+        One a row.
+    probs : tuple of float, default (0.5, 0.9)
+        Of the thick and the thin equal-tailed interval; the point is the posterior mean.
+    """
+    rows = np.asarray(rows, dtype=float)
+    for prob, width in zip(probs, (5.0, 1.8), strict=True):
+        low, high = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+        ax.hlines(rows, low, high, color=list(colours), linewidth=width, alpha=0.85, zorder=2)
+    ax.scatter(
+        draws.mean(axis=0),
+        rows,
+        s=34,
+        c=list(colours),
+        edgecolors="white",
+        linewidths=0.9,
+        zorder=3,
+    )
+
+
+def name_rows(ax: Axes, labels: Sequence[str]) -> None:
+    """Write one name per row, the first on top.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place.
+    labels : sequence of str
+        Names of rows 0, 1, ...
+    """
+    ax.set_yticks(np.arange(len(labels)), list(labels), fontsize=TEXT)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)

@@ -1,0 +1,253 @@
+"""Writing the page: figures inline, names escaped, nothing fetched from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jinja2 import Environment, StrictUndefined
+from matplotlib.figure import Figure
+
+from bayes_mdd import __version__, plotting
+from bayes_mdd.dims import MISSING
+from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
+from bayes_mdd.plotting.style import QUIET
+from bayes_mdd.report.content import (
+    describe_cohort,
+    judge_check,
+    list_limits,
+    say_interval,
+    summarise_findings,
+)
+from bayes_mdd.report.methods import REFERENCES, describe_methods, list_provenance
+from bayes_mdd.signatures import classify_factors, signatures, summarise_symptom_links
+from bayes_mdd.signatures.factors import say_probability
+from bayes_mdd.signatures.reading import read_group
+
+CHECK_COLUMNS = ("name", "value", "threshold", "passed", "advice")
+DPI = 130
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A figure as it goes into the page."""
+
+    title: str
+    alt: str
+    data: str
+
+
+def write_report(
+    idata: xr.DataTree,
+    path: str | Path,
+    *,
+    checks: pd.DataFrame | None = None,
+    factors: pd.DataFrame | None = None,
+    title: str = "Shared and arm-specific factors",
+    top_edges: int = 60,
+    overwrite: bool = True,
+) -> Path:
+    """Write one self-contained HTML page about a fit.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        What `fit` returned.
+    path : str or Path
+        The file, for example ``runs/demo/report.html``; its folder must exist.
+    checks : pandas.DataFrame, optional
+        What `diagnose` returned; made here when absent.
+    factors : pandas.DataFrame, optional
+        What `classify_factors` returned; made with its defaults when absent.
+    title : str
+        Heading of the page.
+    top_edges : int, default 60
+        Edges in each connectome picture.
+    overwrite : bool, default True
+        Whether an older page may be replaced.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    DataContractError
+        If `idata` lacks a group or variable, or `checks` a column.
+    RunFolderError
+        If the file exists and `overwrite` is False.
+    SpecError
+        If the folder does not exist.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise SpecError(f"Cannot write {path}: there is no folder {path.parent}; make it first.")
+    if path.exists() and not overwrite:
+        raise RunFolderError(f"{path} exists; pass overwrite=True to replace it.")
+    if checks is None:
+        from bayes_mdd.diagnostics import diagnose
+
+        checks = diagnose(idata)
+    missing = [c for c in CHECK_COLUMNS if c not in checks]
+    if missing:
+        raise DataContractError(
+            "checks", [f"no column '{c}'; pass what diagnose returned." for c in missing]
+        )
+    table = classify_factors(idata) if factors is None else factors
+    page = _render(_gather(idata, checks, table, title, top_edges))
+    # A half-written page never carries the final name.
+    temporary = path.with_name(f".part-{path.name}")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(path)
+    return path
+
+
+def _render(content: dict[str, Any]) -> str:
+    source = files("bayes_mdd.report").joinpath("template.html.j2").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(source).render(content)
+
+
+def _gather(
+    idata: xr.DataTree, checks: pd.DataFrame, table: pd.DataFrame, title: str, top_edges: int
+) -> dict[str, Any]:
+    """Everything the template shows."""
+    ci_prob = float(table.attrs.get("rules", {}).get("ci_prob", 0.9))
+    linked = "symptom_weight" in read_group(idata, "posterior")
+    links = summarise_symptom_links(idata, ci_prob=ci_prob) if linked else None
+    cohort = describe_cohort(idata)
+    counts = cohort.counts
+    arms = list(cohort.by_arm)
+    return {
+        "title": title,
+        "version": __version__,
+        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "cohort": cohort,
+        "counts": [(str(i), *row) for i, row in zip(counts.index, counts.to_numpy(), strict=True)],
+        "checks": [_check_row(row) for _, row in checks.iterrows()],
+        "findings": summarise_findings(table, checks, links, ci_prob),
+        "arms": arms,
+        "partial": "p_partial" in table,
+        "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
+        "ci": f"{ci_prob:.0%}",
+        "pictures": _draw(idata, table, linked=linked, top_edges=top_edges),
+        "links": [] if links is None else _link_rows(links, table),
+        "linked": linked,
+        "methods": describe_methods(idata, cohort, table),
+        "references": REFERENCES,
+        "limits": list_limits(idata, cohort, symptoms=linked),
+        "estimand": str(idata.attrs.get("estimand", "expression")),
+        "provenance": list_provenance(idata),
+    }
+
+
+def _draw(
+    idata: xr.DataTree, table: pd.DataFrame, *, linked: bool, top_edges: int
+) -> dict[str, list[_Picture]]:
+    """All figures, by the section they belong to."""
+    several = sum(str(c).startswith("p_specific_") for c in table.columns) > 1
+    told = table.loc[~table["label"].isin(QUIET), "factor"].tolist()
+    sig = signatures(idata, factors=table)
+    sharing = []
+    if several:
+        below = table.attrs.get("rules", {}).get("specific_below", 0.10)
+        figure = plotting.plot_sharing(idata, factors=table, specific_below=below)
+        sharing.append(_embed(figure, "Sharing", "share of each factor's variance in each arm"))
+    figure = plotting.plot_explained(idata, factors=table)
+    sharing.append(_embed(figure, "Variance explained", "variance explained by factor and arm"))
+    blocks = [
+        _embed(
+            plotting.plot_block_map(idata, factors=told or None, labels=table),
+            "Blocks",
+            "variance explained within each pair of networks, by factor",
+        )
+    ]
+    maps = [
+        _embed(
+            plotting.plot_connectome(sig, name, top=top_edges),
+            name,
+            f"strongest loadings of factor {name} in the brain",
+        )
+        for name in told
+    ]
+    links = []
+    if linked:
+        figure = plotting.plot_symptom_links(idata, factors=table)
+        links.append(_embed(figure, "Symptom links", "weight of each factor in each symptom"))
+    return {"sharing": sharing, "blocks": blocks, "maps": maps, "links": links}
+
+
+def _embed(figure: Figure, title: str, alt: str) -> _Picture:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    return _Picture(title, alt, base64.b64encode(buffer.getvalue()).decode("ascii"))
+
+
+def _check_row(row: pd.Series[Any]) -> dict[str, str]:
+    state = judge_check(row["passed"])
+    return {
+        "name": str(row["name"]),
+        "value": _number(row["value"]),
+        "threshold": _number(row["threshold"]),
+        "state": state,
+        "advice": "" if row["advice"] is None or pd.isna(row["advice"]) else str(row["advice"]),
+    }
+
+
+def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
+    chances = [row["p_shared"], *(row[f"p_specific_{a}"] for a in arms)]
+    if "p_partial" in row:
+        chances.append(row["p_partial"])
+    return {
+        "factor": row["factor"],
+        "label": row["label"],
+        "quiet": row["label"] in QUIET,
+        "chances": [_chance(p) for p in chances],
+        "explained": [
+            f"{row[f'explained_{a}']:.1%} [{row[f'explained_{a}_lower']:.1%}, "
+            f"{row[f'explained_{a}_upper']:.1%}]"
+            for a in arms
+        ],
+        "networks": row["networks"],
+        "reproducible": "yes" if row["reproducible"] else "no",
+        "verdict": row["verdict"],
+    }
+
+
+def _link_rows(links: pd.DataFrame, table: pd.DataFrame) -> list[dict[str, Any]]:
+    labels = table.set_index("factor")["label"]
+    return [
+        {
+            "factor": r["factor"],
+            "quiet": labels[r["factor"]] in QUIET,
+            "symptom": str(r["symptom"]),
+            "weight": say_interval(r),
+            "p_positive": _chance(r["p_positive"]),
+        }
+        for _, r in links.iterrows()
+    ]
+
+
+def _chance(value: float) -> str:
+    if not np.isfinite(value):
+        return MISSING
+    return say_probability(float(value)).removeprefix("= ")
+
+
+def _number(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return MISSING
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, (bool, np.bool_)):
+        return f"{value:.4g}"
+    return str(value)

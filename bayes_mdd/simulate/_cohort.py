@@ -1,0 +1,259 @@
+"""A whole cohort with its truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import MISSING
+from bayes_mdd.errors import SpecError, some
+from bayes_mdd.simulate._design import (
+    DEMO_ARMS,
+    DEMO_PATTERNS,
+    DEMO_SEED,
+    SESSIONS,
+    make_edges,
+    make_regions,
+)
+from bayes_mdd.simulate._draw import (
+    draw_edges,
+    draw_loadings,
+    draw_people,
+    draw_scores,
+    make_sharing,
+)
+from bayes_mdd.simulate._symptoms import dimension_scores, draw_items
+
+
+@dataclass(frozen=True)
+class SimulatedCohort:
+    """A cohort and the truth behind it.
+
+    Parameters
+    ----------
+    features : xarray.Dataset
+        Edges in Fisher z that meet the feature contract, controls included.
+    symptoms : pandas.DataFrame
+        Baseline dimension scores indexed by ``participant_id``, NaN where not rated.
+    participants : pandas.DataFrame
+        Indexed by ``participant_id``.
+    items : pandas.DataFrame
+        HAMD-17 items of patients, one row a person and session.
+    truth : xarray.Dataset
+        ``scores`` (subject, factor), ``sharing`` (arm, factor), ``loadings`` (factor, feature) in
+        residual SD, ``symptom_weight`` (factor, symptom) on the latent severity, ``noise_sd``.
+    regions : pandas.DataFrame
+        The region table.
+    settings : mapping
+        The arguments it was drawn with.
+    """
+
+    features: xr.Dataset
+    symptoms: pd.DataFrame
+    participants: pd.DataFrame
+    items: pd.DataFrame
+    truth: xr.Dataset
+    regions: pd.DataFrame
+    settings: Mapping[str, Any]
+
+
+def simulate_cohort(
+    seed: int = DEMO_SEED,
+    *,
+    n_subjects: Mapping[str, int] = DEMO_ARMS,
+    n_controls: int = 39,
+    n_regions: int = 51,
+    n_shared: int = 3,
+    n_specific: Mapping[str, int] | None = None,
+    patterns: Mapping[str, Sequence[str]] = DEMO_PATTERNS,
+    loading_scale: float = 0.5,
+    specific_strength: float = 1.0,
+    noise_sd: float = 0.2,
+    noise_df: float | None = None,
+    sites: int = 2,
+    site_shift: float = 0.3,
+    covariate_effect: float = 0.15,
+    symptom_weight: float = 0.6,
+    missing_symptoms: float = 0.05,
+    dropout: float = 0.15,
+) -> SimulatedCohort:
+    """Draw a cohort whose factors are known.
+
+    Parameters
+    ----------
+    seed : int, default 1
+        The same seed and arguments give the same cohort.
+    n_subjects : mapping of str to int
+        Patients by arm.
+    n_controls : int, default 39
+        Controls; they have covariates and noise, but no factors.
+    n_regions : int, default 51
+        Regions, shared out evenly over up to seven networks.
+    n_shared : int, default 3
+        Factors of all arms: ``shared1``, ``shared2``, ...
+    n_specific : mapping of str to int, optional
+        Factors of one arm only, by arm: ``SSRI1``, ... Default one each; ``{}`` for none.
+    patterns : mapping of str to sequence of str
+        Network pairs of named factors. Factors not named get six pairs at random; ``{}`` makes all
+        random.
+    loading_scale : float, default 0.5
+        SD of a pair's mean loading, in residual SD of an edge; edges vary by 0.6 of it. Small
+        values make weak factors.
+    specific_strength : float, default 1.0
+        Further multiplies the loadings of specific factors.
+    noise_sd : float, default 0.2
+        Residual SD of an edge in Fisher z.
+    noise_df : float, optional
+        Degrees of freedom (above 2) of t noise of the same SD; default normal.
+    sites : int, default 2
+        Sites, spread over every arm.
+    site_shift : float, default 0.3
+        SD over edges of the shift of each site, in residual SD.
+    covariate_effect : float, default 0.15
+        SD over edges of the effects of age, sex and mean_fd, in residual SD per SD.
+    symptom_weight : float, default 0.6
+        Weight of a factor in the latent severity that leans on it (see ``DEMO_LINKS``).
+    missing_symptoms : float, default 0.05
+        Share of a dimension's ratings that were skipped.
+    dropout : float, default 0.15
+        Share of patients without a second rating.
+
+    Returns
+    -------
+    SimulatedCohort
+        Data and truth.
+
+    Raises
+    ------
+    SpecError
+        If an argument cannot be honoured.
+
+    Examples
+    --------
+    >>> small = simulate_cohort(2, n_subjects={"A": 5, "B": 4}, n_controls=3, n_regions=14)
+    >>> small.features.sizes["subject"], small.truth["factor"].values.tolist()
+    (12, ['shared1', 'shared2', 'shared3', 'A1', 'B1'])
+    """
+    arms = {str(arm): int(n) for arm, n in n_subjects.items()}
+    specific = dict.fromkeys(arms, 1) if n_specific is None else dict(n_specific)
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "n_subjects": arms,
+        "n_controls": n_controls,
+        "n_regions": n_regions,
+        "n_shared": n_shared,
+        "n_specific": specific,
+        "patterns": {name: list(blocks) for name, blocks in patterns.items()},
+        "loading_scale": loading_scale,
+        "specific_strength": specific_strength,
+        "noise_sd": noise_sd,
+        "noise_df": noise_df,
+        "sites": sites,
+        "site_shift": site_shift,
+        "covariate_effect": covariate_effect,
+        "symptom_weight": symptom_weight,
+        "missing_symptoms": missing_symptoms,
+        "dropout": dropout,
+    }
+    _check(settings)
+    # One stream a part, so that changing one part leaves the draws of the others alone.
+    streams = [np.random.default_rng([seed, part]) for part in range(5)]
+    participants = draw_people(streams[0], settings)
+    regions = make_regions(n_regions)
+    edges = make_edges(regions)
+    sharing = make_sharing(settings)
+    loadings = draw_loadings(streams[1], edges["block"], sharing, settings)
+    scores = draw_scores(streams[2], participants, sharing)
+    y = draw_edges(streams[3], participants, edges, scores, loadings, settings)
+    items, weights = draw_items(streams[4], scores, settings)
+    baseline = items[items["session_id"] == SESSIONS[0]].set_index("participant_id")
+    return SimulatedCohort(
+        features=_feature_set(y, participants, regions, edges, settings),
+        symptoms=dimension_scores(baseline).reindex(participants.index),
+        participants=participants,
+        items=items,
+        truth=_truth(scores, sharing, loadings, weights, edges, noise_sd),
+        regions=regions,
+        settings=MappingProxyType(settings),
+    )
+
+
+def _check(settings: Mapping[str, Any]) -> None:
+    arms, specific = settings["n_subjects"], settings["n_specific"]
+    problems = [f"arm {a!r} needs at least 1 person" for a, n in arms.items() if n < 1]
+    problems += [
+        f"n_specific names {a!r}, not an arm ({some(arms)})" for a in specific if a not in arms
+    ]
+    problems += ["n_subjects needs an arm"] if not arms else []
+    problems += [f"{MISSING!r} cannot be the name of an arm"] if MISSING in arms else []
+    least = {"n_controls": 0, "n_regions": 4, "n_shared": 0, "sites": 1, "seed": 0}
+    problems += [f"{k} must be at least {n}" for k, n in least.items() if settings[k] < n]
+    positive = ("loading_scale", "specific_strength", "site_shift", "covariate_effect")
+    problems += [f"{k} must not be negative" for k in positive if settings[k] < 0]
+    shares = ("symptom_weight", "missing_symptoms", "dropout")
+    problems += [f"{k} must lie between 0 and 1" for k in shares if not 0 <= settings[k] <= 1]
+    problems += ["noise_sd must be above 0"] if not settings["noise_sd"] > 0 else []
+    if settings["noise_df"] is not None and not settings["noise_df"] > 2:
+        problems.append("noise_df must be above 2")
+    if problems:
+        raise SpecError(f"simulate_cohort: {'; '.join(problems)}.")
+
+
+def _feature_set(
+    y: np.ndarray,
+    people: pd.DataFrame,
+    regions: pd.DataFrame,
+    edges: pd.DataFrame,
+    settings: Mapping[str, Any],
+) -> xr.Dataset:
+    def text(values: pd.Series | pd.Index) -> np.ndarray:
+        return values.to_numpy(dtype=str) if len(values) else np.array([], dtype=str)
+
+    coords: dict[str, Any] = {"subject": text(people.index), "feature": text(edges.index)}
+    for name, column in people.items():
+        number = pd.api.types.is_numeric_dtype(column)
+        coords[str(name)] = ("subject", column.to_numpy(float) if number else text(column))
+    coords |= {str(name): ("feature", text(column)) for name, column in edges.items()}
+    coords["kind"] = ("feature", np.full(len(edges), "functional_connectivity"))
+    coords["region"] = text(regions["region"])
+    coords["region_network"] = ("region", text(regions["network"]))
+    coords |= {f"region_{c}": ("region", regions[c].to_numpy(float)) for c in "xyz"}
+    coords["region_hemisphere"] = ("region", text(regions["hemisphere"]))
+    coords["region_label"] = ("region", regions["label"].to_numpy(int))
+    provenance = {"source": "bayes_mdd.simulate", "estimator": "empirical", "settings": settings}
+    attrs = {"units": "fisher_z", "reference": "none", "provenance": json.dumps(provenance)}
+    return xr.Dataset({"y": (("subject", "feature"), y)}, coords=coords, attrs=attrs)
+
+
+def _truth(
+    scores: pd.DataFrame,
+    sharing: pd.DataFrame,
+    loadings: np.ndarray,
+    weights: pd.DataFrame,
+    edges: pd.DataFrame,
+    noise_sd: float,
+) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            "scores": (("subject", "factor"), scores.to_numpy()),
+            "sharing": (("arm", "factor"), sharing.to_numpy()),
+            "loadings": (("factor", "feature"), loadings),
+            "symptom_weight": (("factor", "symptom"), weights.to_numpy()),
+            "noise_sd": noise_sd,
+        },
+        coords={
+            "subject": scores.index.to_numpy(dtype=str),
+            "factor": np.array(list(scores.columns), dtype=str),
+            "arm": np.array(list(sharing.index), dtype=str),
+            "feature": edges.index.to_numpy(dtype=str),
+            "block": ("feature", edges["block"].to_numpy(dtype=str)),
+            "symptom": np.array(list(weights.columns), dtype=str),
+        },
+    )

@@ -1,0 +1,200 @@
+"""A simulated cohort as a cohort folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import CONTROL, MISSING
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.simulate._cohort import SimulatedCohort
+from bayes_mdd.simulate._design import HAMD17, SESSIONS
+
+_README: Final = """\
+Simulated cohort. No row is a real person; every number was drawn by bayes_mdd.simulate
+(simulate_cohort, then write_cohort; the arguments are in truth/settings.json).
+
+participants.tsv   who, diagnosis, arm, site, age, sex, head motion (mean_fd)
+phenotype/         HAMD-17 items before treatment and after 8 weeks, n/a where not rated
+features/          one matrix of Pearson correlations a person; regions.tsv names the regions
+truth/             what the cohort was drawn from: factor scores of patients, sharing (share of a
+                   factor's variance by arm), loadings (in residual SD of an edge per SD of the
+                   score), weights of factors in the latent symptom severity
+
+Region names, networks and coordinates are made up by rule (a few plausible points a network, in mm)
+and come from no atlas. Edges are drawn one by one, so a matrix need not be positive definite.
+Controls have site, age, sex and motion effects and noise, but none of the factors.
+"""
+
+
+def write_cohort(
+    simulated: SimulatedCohort, folder: str | Path, *, overwrite: bool = False
+) -> Path:
+    """Write a simulated cohort as a cohort folder, the way a user would bring one.
+
+    Parameters
+    ----------
+    simulated : SimulatedCohort
+        As `simulate_cohort` returns it.
+    folder : str or Path
+        Where to; made if it is not there.
+    overwrite : bool, default False
+        Write into a folder that holds something. Matrices of an earlier simulated cohort are
+        removed, other files are left alone.
+
+    Returns
+    -------
+    Path
+        `folder`. The same cohort gives the same bytes.
+
+    Raises
+    ------
+    DataContractError
+        If the folder is a file, or is not empty and `overwrite` is False.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise DataContractError(str(folder), ["is a file, expected a folder: give another name."])
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        found = some(sorted(p.name for p in folder.iterdir()), 3)
+        raise DataContractError(
+            str(folder),
+            [f"is not empty (it holds {found}): give another folder or ask to overwrite."],
+        )
+    n_regions = len(simulated.regions)
+    for old in folder.glob("features/sub-*_atlas-demo*_stat-pearsoncorrelation_relmat.tsv"):
+        old.unlink()
+    for name, text in _cohort_files(simulated).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    names = simulated.regions["region"]
+    header = "\t".join(["Node", *names])
+    a, b = np.triu_indices(n_regions, 1)
+    for subject, z in zip(
+        simulated.features["subject"].values, simulated.features["y"].values, strict=True
+    ):
+        matrix = np.eye(n_regions)
+        matrix[a, b] = matrix[b, a] = np.tanh(z)
+        rows = [
+            "\t".join([n, *(f"{v:.4f}" for v in row)]) for n, row in zip(names, matrix, strict=True)
+        ]
+        file = f"{subject}_atlas-demo{n_regions}_stat-pearsoncorrelation_relmat.tsv"
+        text = "\n".join([header, *rows, ""])
+        (folder / "features" / file).write_text(text, encoding="utf-8", newline="\n")
+    return folder
+
+
+def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
+    """Text of every file but the matrices."""
+    truth = simulated.truth
+    people = simulated.participants.assign(
+        age=simulated.participants["age"].astype(int),
+        mean_fd=simulated.participants["mean_fd"].map("{:.3f}".format),
+    )
+    loadings = _table(truth["loadings"].drop_vars("block").transpose("feature", "factor"))
+    loadings.insert(1, "block", truth["block"].values)
+    scores = _table(truth["scores"]).rename(columns={"subject": "participant_id"})
+    return {
+        "README": _README,
+        "dataset_description.json": _json(
+            {
+                "Name": "Simulated cohort (no real person)",
+                "BIDSVersion": "1.10.0",
+                "DatasetType": "derivative",
+                "GeneratedBy": [{"Name": "bayes_mdd.simulate"}],
+            }
+        ),
+        "participants.tsv": _tsv(people.reset_index()),
+        "participants.json": _json(_participants_sidecar(people)),
+        "phenotype/hamd17.tsv": _tsv(simulated.items),
+        "phenotype/hamd17.json": _json(_phenotype_sidecar()),
+        "features/regions.tsv": _tsv(simulated.regions),
+        "features/features.json": _json(
+            {
+                "kind": "functional_connectivity",
+                "measure": "correlation",
+                "units": "r",
+                "estimator": "empirical",
+                "source": "matrices",
+                "session": SESSIONS[0],
+                "description": "Pearson correlations, synthetic; one matrix a person.",
+            }
+        ),
+        "truth/settings.json": _json(dict(simulated.settings)),
+        "truth/scores.tsv": _tsv(scores, 6),
+        "truth/sharing.tsv": _tsv(_table(truth["sharing"]), 6),
+        "truth/loadings.tsv": _tsv(loadings, 6),
+        "truth/symptom_weight.tsv": _tsv(_table(truth["symptom_weight"]), 6),
+    }
+
+
+def _participants_sidecar(people: pd.DataFrame) -> dict[str, Any]:
+    arms = [arm for arm in dict.fromkeys(sorted(people["arm"])) if arm != MISSING]
+    return {
+        "participant_id": {"Description": "Unique name of the person"},
+        "diagnosis": {
+            "Description": "Diagnosis",
+            "Levels": {CONTROL: "Healthy control", "MDD": "Major depressive disorder"},
+        },
+        "arm": {
+            "Description": "Drug class after baseline; n/a for controls",
+            "Levels": {arm: f"Treated with {arm}" for arm in arms},
+        },
+        "site": {
+            "Description": "Place of measurement",
+            "Levels": {site: "Synthetic site" for site in sorted(set(people["site"]))},
+        },
+        "age": {"Description": "Age at baseline", "Units": "year"},
+        "sex": {"Description": "Sex", "Levels": {"F": "Female", "M": "Male"}},
+        "mean_fd": {"Description": "Mean framewise displacement during the scan", "Units": "mm"},
+    }
+
+
+def _phenotype_sidecar() -> dict[str, Any]:
+    return {
+        "MeasurementToolMetadata": {
+            "Description": "Hamilton Depression Rating Scale, 17 items (synthetic ratings)",
+            "Scale": "hamd17",
+        },
+        "session_id": {
+            "Description": "Visit",
+            "Levels": {SESSIONS[0]: "Before treatment", SESSIONS[1]: "After 8 weeks"},
+        },
+    } | {
+        f"hamd17_{item}": {
+            "Description": text,
+            "ScaleItem": item,
+            "MinValue": 0,
+            "MaxValue": highest,
+        }
+        for item, (text, highest, _) in HAMD17.items()
+    }
+
+
+def _table(values: xr.DataArray) -> pd.DataFrame:
+    """Rows and columns named by the two dims."""
+    rows, columns = values.dims
+    index = pd.Index(values[rows].values, name=str(rows))
+    return pd.DataFrame(values.values, index=index, columns=values[columns].values).reset_index()
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _tsv(table: pd.DataFrame, digits: int | None = None) -> str:
+    text: str = table.to_csv(
+        sep="\t",
+        index=False,
+        na_rep=MISSING,
+        lineterminator="\n",
+        float_format=None if digits is None else f"%.{digits}f",
+    )
+    return text

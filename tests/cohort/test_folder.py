@@ -1,0 +1,151 @@
+"""A whole cohort folder: values, sessions, and one message for what is wrong."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayes_mdd.cohort import read_cohort
+from bayes_mdd.errors import DataContractError
+
+
+def test_values(cohort_folder):
+    cohort = read_cohort(cohort_folder)
+    assert cohort.folder == cohort_folder
+    assert cohort.arms == ("SSRI", "SNRI")
+    assert cohort.sites == ("A", "B")
+    assert list(cohort.controls.index) == ["sub-007"]
+    assert len(cohort.patients) == 6
+    # The sidecar's order of sessions counts, not the one of the rows.
+    assert cohort.sessions == ("ses-baseline", "ses-week8")
+    assert cohort.symptoms["hamd17_total"].tolist()[:2] == [17.0, 34.0]
+    assert list(cohort.symptoms.index) == list(cohort.participants.index)
+    assert cohort.symptoms.loc["sub-007"].isna().all()
+    assert cohort.symptoms_at("ses-week8")["hamd17_total"].dropna().eq(0).all()
+    assert cohort.symptoms.dtypes.eq(float).all()
+    assert cohort.notes == ()
+    with pytest.raises(DataContractError, match="no session 'ses-2'; known are ses-baseline"):
+        cohort.symptoms_at("ses-2")
+
+
+def test_without_levels_sessions_come_in_order_of_appearance(cohort_folder):
+    (cohort_folder / "phenotype" / "hamd17.json").unlink()
+    assert read_cohort(cohort_folder).sessions == ("ses-week8", "ses-baseline")
+
+
+def test_two_scales_with_one_dimension_get_prefixes(cohort_folder):
+    rows = {f"madrs_{i}": ["1"] * 6 for i in range(1, 11)}
+    qids = {f"qids_sr16_{i}": ["3"] * 6 for i in range(1, 17)}
+    ids = {"participant_id": [f"sub-00{i}" for i in range(1, 7)]}
+    for name, columns in (("madrs", rows), ("qids_sr16", qids)):
+        pd.DataFrame(ids | columns).to_csv(
+            cohort_folder / "phenotype" / f"{name}.tsv", sep="\t", index=False
+        )
+    symptoms = read_cohort(cohort_folder).symptoms
+    assert symptoms["qids_sr16_sleep"].iloc[0] == 3
+    assert symptoms["hamd17_sleep"].iloc[0] == 3
+    assert "sleep" not in symptoms
+    assert symptoms["retardation"].iloc[0] == 4
+    assert symptoms["madrs_total"].iloc[0] == 10
+    week8 = read_cohort(cohort_folder).symptoms_at("ses-week8")
+    assert "madrs_total" not in week8
+    assert "hamd17_sleep" in week8
+
+
+def test_scale_and_items_from_the_sidecar(cohort_folder, edit):
+    folder = cohort_folder / "phenotype"
+    text = (folder / "hamd17.tsv").read_text().replace("hamd17_16", "w_hist")
+    (folder / "hamd17.tsv").unlink()
+    (folder / "rating.tsv").write_text(text)
+    sidecar = {
+        "MeasurementToolMetadata": {"Scale": "hamd17"},
+        "w_hist": {"ScaleItem": "16a"},
+    }
+    (folder / "rating.json").write_text(json.dumps(sidecar))
+    assert read_cohort(cohort_folder).symptoms_at("ses-baseline")["weight"].iloc[1] == 2
+    edit(folder / "rating.json", '"hamd17"', '"hamd-17"')
+    with pytest.raises(
+        DataContractError, match=r"rating.tsv: Unknown scale 'hamd-17'. Did you mean"
+    ):
+        read_cohort(cohort_folder)
+
+
+def test_tables_of_no_known_scale_are_noted(cohort_folder):
+    (cohort_folder / "phenotype" / "diary.tsv").write_text("participant_id\tmood\nsub-001\tok\n")
+    with pytest.raises(DataContractError, match=r"diary.tsv: sub-002, sub-003"):
+        read_cohort(cohort_folder)
+    rows = "".join(f"sub-00{i}\tok\n" for i in range(1, 7))
+    (cohort_folder / "phenotype" / "diary.tsv").write_text("participant_id\tmood\n" + rows)
+    cohort = read_cohort(cohort_folder)
+    assert list(cohort.scores) == ["hamd17"]
+    assert cohort.notes[0].startswith("phenotype/diary.tsv: not scored")
+
+
+def test_problems_of_all_tables_come_in_one_error(cohort_folder, edit):
+    edit(cohort_folder / "participants.tsv", "SNRI\tB\t27", "XX\tB\t27")
+    edit(
+        cohort_folder / "phenotype" / "hamd17.tsv",
+        "sub-002\tses-baseline\t2",
+        "sub-002\tses-baseline\t7",
+    )
+    with pytest.raises(DataContractError) as error:
+        read_cohort(cohort_folder)
+    text = str(error.value)
+    assert "participants.tsv: unknown arm 'XX' of sub-004" in text
+    assert "phenotype/hamd17.tsv: item 1" in text
+    assert "sub-002 ses-baseline has '7'" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sub-003\tses-week8", "003\tses-week8", "003 is not in participants.tsv: did you mean"),
+        ("sub-003\tses-week8", "sub-002\tses-week8", "sub-002 ses-week8 occurs 2 times"),
+        ("sub-003\tses-week8", "sub-003\tses-8", "session 'ses-8' is not among"),
+        ("sub-003\tses-week8", "n/a\tses-week8", "participant_id is missing in line"),
+        ("participant_id", "subject", "column 'participant_id' is missing; found subject"),
+    ],
+)
+def test_bad_phenotype_rows(cohort_folder, edit, old, new, message):
+    edit(cohort_folder / "phenotype" / "hamd17.tsv", old, new)
+    with pytest.raises(DataContractError, match=rf"hamd17.tsv: {message}"):
+        read_cohort(cohort_folder)
+
+
+def test_patient_of_one_table_only(cohort_folder, edit):
+    edit(cohort_folder / "participants.tsv", "sub-007", "sub-006b\tMDD\tSNRI\tA\t1\nsub-007")
+    with pytest.raises(
+        DataContractError, match=r"sub-006b has an arm in participants.tsv but no row"
+    ):
+        read_cohort(cohort_folder)
+
+
+def test_empty_and_truncated_phenotype(cohort_folder):
+    path = cohort_folder / "phenotype" / "hamd17.tsv"
+    text = path.read_text()
+    path.write_text(text[: len(text) - 11])
+    with pytest.raises(DataContractError, match=r"hamd17.tsv: line 13 has 1\d cell\(s\)"):
+        read_cohort(cohort_folder)
+    path.write_text("")
+    with pytest.raises(DataContractError, match=r"hamd17.tsv: the file is empty"):
+        read_cohort(cohort_folder)
+    path.write_text(text.splitlines()[0] + "\n")
+    with pytest.raises(DataContractError, match=r"hamd17.tsv: the table has no rows"):
+        read_cohort(cohort_folder)
+
+
+def test_no_folder_no_participants(tmp_path):
+    with pytest.raises(DataContractError, match="there is no such folder"):
+        read_cohort(tmp_path / "no")
+    with pytest.raises(DataContractError, match=r"participants.tsv: cannot be read"):
+        read_cohort(tmp_path)
+
+
+def test_cohort_without_phenotype_or_arms(tmp_path):
+    (tmp_path / "participants.tsv").write_text("participant_id\tage\n01\t20\n")
+    cohort = read_cohort(tmp_path)
+    assert cohort.arms == cohort.sites == cohort.sessions == ()
+    assert cohort.symptoms.shape == (1, 0)
+    assert len(cohort.controls) == 0
+    assert np.isclose(cohort.patients.loc["01", "age"], 20)

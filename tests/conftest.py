@@ -1,0 +1,121 @@
+"""What every room's tests share."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+# Before anything imports Matplotlib: no window, whatever the machine is set to.
+os.environ["MPLBACKEND"] = "Agg"
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout that is tested."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """Find a folder of real data by name; skips the test where it is not present."""
+    given = os.environ.get("BAYES_MDD_SHARED_DATA")
+    root = Path(given) if given else REPOSITORY.parent / "shared" / "data"
+
+    def find(name: str) -> Path:
+        folder = root / name
+        if not folder.is_dir():
+            pytest.skip(f"real data '{name}' not present (set BAYES_MDD_SHARED_DATA)")
+        return folder
+
+    return find
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a call of the command line left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+def _run_cli(*words: object) -> CommandResult:
+    from bayes_mdd.cli import main
+
+    out, err = io.StringIO(), io.StringIO()
+    status = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main([str(w) for w in words])
+        except SystemExit as leaving:
+            status = int(leaving.code or 0)
+    return CommandResult(status, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="session")
+def run_cli() -> Callable[..., CommandResult]:
+    """Call ``bayes-mdd`` in this process: ``run_cli("fit", spec, cohort)``."""
+    return _run_cli
+
+
+@pytest.fixture(scope="session")
+def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated cohort folder: 12 + 12 patients, 10 controls, 14 regions. Do not change it."""
+    from bayes_mdd.simulate import simulate_cohort, write_cohort
+
+    folder = tmp_path_factory.mktemp("small") / "cohort"
+    write_cohort(
+        simulate_cohort(seed=3, n_regions=14, n_subjects={"SSRI": 12, "SNRI": 12}, n_controls=10),
+        folder,
+    )
+    return folder
+
+
+SMALL_SPEC = """\
+kind: shared_specific
+model:
+  n_factors: 3
+  covariates_if_present: [site, not_in_this_cohort]
+  symptoms_if_present: [retardation, cognitive]
+reference:
+  covariates_if_present: [age, sex, mean_fd]
+sampler: {seed: 1, draws: 200, tune: 300, chains: 2}
+"""
+
+
+@pytest.fixture(scope="session")
+def small_spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A spec file for `small_cohort` with few draws."""
+    path = tmp_path_factory.mktemp("spec") / "small.yaml"
+    path.write_text(SMALL_SPEC, encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """A finished run of the small cohort, made by the command line with real sampling."""
+
+    folder: Path
+    cohort: Path
+    spec: Path
+    command: CommandResult
+
+
+@pytest.fixture(scope="session")
+def small_run(
+    small_cohort: Path, small_spec: Path, tmp_path_factory: pytest.TempPathFactory
+) -> SmallRun:
+    """One real run for the whole session (about 20 s). Copy its folder before changing it."""
+    folder = tmp_path_factory.mktemp("run") / "small"
+    command = _run_cli("fit", small_spec, small_cohort, "-o", folder)
+    if not (folder / "posterior.nc").exists():
+        pytest.fail(f"the small run did not finish ({command.status}):\n{command.err}")
+    return SmallRun(folder, small_cohort, small_spec, command)

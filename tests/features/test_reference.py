@@ -1,0 +1,196 @@
+"""Reference to controls: nuisance is learned from them and nobody else."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.features import check_features, reference_to_controls
+
+COVARIATES = ("age", "motion", "site")
+
+
+def dummies(features, base="A"):
+    site = features["site"].values
+    return np.column_stack(
+        [np.ones(len(site)), features["age"], features["motion"], site == "B", site == "C"]
+    )
+
+
+def controls_of(features):
+    return features["diagnosis"].values == "HC"
+
+
+def problems_of(features, covariates=()) -> list[str]:
+    with pytest.raises(DataContractError) as caught:
+        reference_to_controls(features, covariates)
+    return list(caught.value.problems)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_it_equals_least_squares_done_by_hand(make_features, seed):
+    features = make_features(seed=seed)
+    got = reference_to_controls(features, COVARIATES)
+    x, hc, y = dummies(features), controls_of(features), features["y"].values
+    for p in range(y.shape[1]):
+        beta = np.linalg.inv(x[hc].T @ x[hc]) @ x[hc].T @ y[hc, p]
+        residual = y[:, p] - x @ beta
+        sd = np.sqrt((residual[hc] ** 2).sum() / (hc.sum() - 5))
+        np.testing.assert_allclose(got["y"].values[:, p], residual / sd, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_controls_keep_nothing_of_the_covariates_and_have_unit_spread(make_features, seed):
+    features = make_features(seed=seed)
+    got = reference_to_controls(features, COVARIATES)
+    hc = controls_of(features)
+    z, x = got["y"].values[hc], dummies(features)[hc]
+    np.testing.assert_allclose(x.T @ z / np.linalg.norm(x, axis=0)[:, None], 0, atol=1e-9)
+    np.testing.assert_allclose((z**2).sum(0) / (hc.sum() - x.shape[1]), 1)
+
+
+def test_a_pure_covariate_effect_is_removed_from_patients_too(make_features):
+    features = make_features(n_controls=30)
+    slope = np.linspace(-0.05, 0.05, features.sizes["feature"])
+    moved = features.assign(y=features["y"] + features["age"] * xr.DataArray(slope, dims="feature"))
+    moved = moved.assign(y=moved["y"] + 0.7 * (moved["site"] == "B"))
+    plain = reference_to_controls(features, COVARIATES)
+    np.testing.assert_allclose(
+        reference_to_controls(moved, COVARIATES)["y"], plain["y"], rtol=1e-8, atol=1e-8
+    )
+    # ... and not where the covariate is not asked for.
+    assert abs(reference_to_controls(moved)["y"] - reference_to_controls(features)["y"]).max() > 0.5
+
+
+def test_an_effect_of_illness_stays(make_features):
+    features = make_features(n_controls=200, n_patients=200)
+    ill = xr.where(features["diagnosis"] == "HC", 0.0, 0.4)
+    moved = features.assign(y=features["y"] + ill)
+    gap = reference_to_controls(moved, ["age"])["y"] - reference_to_controls(features, ["age"])["y"]
+    hc = controls_of(features)
+    np.testing.assert_allclose(gap[hc], 0, atol=1e-9)
+    assert gap[~hc].min() > 1.5  # 0.4 in SDs of about 0.2
+
+
+def test_patients_do_not_change_the_reference(make_features):
+    features = make_features()
+    hc = controls_of(features)
+    wild = features.assign(
+        y=features["y"].where(xr.DataArray(hc, dims="subject"), features["y"] * 9 + 3)
+    )
+    a = reference_to_controls(features, COVARIATES)["y"][hc]
+    np.testing.assert_array_equal(reference_to_controls(wild, COVARIATES)["y"][hc], a)
+
+
+def test_units_of_a_covariate_or_feature_do_not_matter(make_features):
+    features = make_features()
+    other = features.assign(y=features["y"] * 1e-6 + 5).assign_coords(age=features["age"] * 1e7)
+    np.testing.assert_allclose(
+        reference_to_controls(other, COVARIATES)["y"],
+        reference_to_controls(features, COVARIATES)["y"],
+        atol=1e-6,
+    )
+
+
+def test_everybody_stays_and_the_reference_is_stated(make_features):
+    features = make_features()
+    before = features.copy(deep=True)
+    got = reference_to_controls(features, ["age", "site"])
+    xr.testing.assert_identical(features, before)
+    assert got.sizes == features.sizes
+    assert got.attrs["units"] == "z"
+    assert got.attrs["reference"] == "z against 20 controls, age+site removed"
+    facts = json.loads(got.attrs["provenance"])["reference"]
+    assert facts == {
+        "people": "controls",
+        "n": 20,
+        "covariates": ["age", "site"],
+        "columns": 4,
+        "units_before": "fisher_z",
+    }
+    assert check_features(got) is None
+    assert reference_to_controls(features).attrs["reference"] == "z against 20 controls"
+
+
+def test_without_controls_the_people_with_an_arm_are_the_reference(make_features):
+    features = make_features(n_controls=0, n_patients=30)
+    arm = features["arm"].values.copy()
+    arm[:4] = "n/a"
+    features = features.assign_coords(arm=("subject", arm)).drop_vars("diagnosis")
+    got = reference_to_controls(features, ["age"])
+    text = "z within 26 patients with a known arm (no controls), age removed"
+    assert got.attrs["reference"] == text
+    z = got["y"].values[arm != "n/a"]
+    np.testing.assert_allclose(z.mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose((z**2).sum(0) / 24, 1)
+    assert got.sizes["subject"] == 30
+
+
+def test_nobody_to_compare_with(make_features):
+    features = make_features(n_controls=0)
+    features = features.assign_coords(arm=("subject", ["n/a"] * features.sizes["subject"]))
+    assert "nobody to take as reference" in problems_of(features)[0]
+
+
+def test_all_problems_come_in_one_error(make_features):
+    features = make_features()
+    age = features["age"].values.copy()
+    age[[2, 30]] = np.nan
+    site = features["site"].values.copy()
+    site[controls_of(features) & (site == "C")] = "A"
+    flat = np.where(controls_of(features), 1.0, features["motion"].values)
+    features = features.assign_coords(
+        age=("subject", age),
+        site=("subject", site),
+        motion=("subject", flat),
+        scanner=("subject", ["Prisma"] * features.sizes["subject"]),
+        sex=("subject", ["n/a", *["F"] * (features.sizes["subject"] - 1)]),
+    )
+    text = problems_of(features, ["age", "site", "motion", "scanner", "sex", "aeg", "arm"])
+    assert len(text) == 8, text
+    for said in (
+        "unknown covariate 'aeg': did you mean 'age'?",
+        "arm is what the analysis is about",
+        "covariate 'age' is missing for 2 people: sub-002, sub-030",
+        "site 'C' has 8 people",
+        "put it among the covariates of the model",
+        "covariate 'motion' is 1 in all 20 controls",
+        "covariate 'scanner' is 'Prisma' in all controls",
+        "covariate 'sex' is missing for 1 people: sub-000",
+    ):
+        assert any(said in t for t in text), said
+
+
+def test_too_few_controls_for_the_covariates(make_features):
+    features = make_features(n_controls=7)
+    (problem,) = problems_of(features, COVARIATES)
+    assert "7 controls for a regression of 5 column(s)" in problem
+    assert "at least 8 are needed" in problem
+    assert reference_to_controls(make_features(n_controls=8), COVARIATES).sizes["subject"] == 32
+
+
+def test_covariates_that_repeat_each_other(make_features):
+    features = make_features()
+    features = features.assign_coords(months=12 * features["age"] + 3)
+    assert "repeat each other" in problems_of(features, ["age", "months"])[0]
+
+
+def test_features_that_do_not_vary_among_controls(make_features):
+    features = make_features()
+    y = features["y"].values.copy()
+    y[controls_of(features), 3] = 0.5
+    features = features.assign(y=(("subject", "feature"), y))
+    (problem,) = problems_of(features)
+    assert "1 feature(s) do not vary among the 20 controls: a--b3" in problem
+    y[:, 3] = 2 * features["age"].values + 1  # nothing but age
+    features = features.assign(y=(("subject", "feature"), y))
+    (problem,) = problems_of(features, ["age"])
+    assert "once covariates are removed: a--b3" in problem
+
+
+def test_a_bare_text_is_no_list(make_features):
+    assert "wants a list of names" in problems_of(make_features(), "age")[0]

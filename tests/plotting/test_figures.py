@@ -1,0 +1,179 @@
+"""Figures show the numbers of the result and leave pyplot alone."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from fakes import make_fake_idata
+from matplotlib.figure import Figure
+
+from bayes_mdd import plotting
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.plotting.connectome import _select
+from bayes_mdd.signatures import classify_factors, signatures
+
+
+def texts(figure: Figure) -> list[str]:
+    """All words on a figure, after it was drawn."""
+    figure.draw_without_rendering()
+    return [t.get_text() for t in figure.findobj(plt.Text) if t.get_text()]
+
+
+def points(figure: Figure, axis: int = 0) -> np.ndarray:
+    """Posterior means drawn on one panel."""
+    sets = [np.asarray(c.get_offsets()) for c in figure.axes[axis].collections]
+    return np.concatenate([s for s in sets if s.shape == (4, 2) and len(np.unique(s[:, 1])) == 4])
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_in_pyplot():
+    yield
+    assert plt.get_fignums() == []
+
+
+def test_sharing_of_two_arms_is_one_axis(fake_idata):
+    figure = plotting.plot_sharing(fake_idata)
+    assert isinstance(figure, Figure)
+    share = fake_idata["posterior"]["sharing"].mean(("chain", "draw")).sel(arm="SSRI").values
+    np.testing.assert_allclose(points(figure)[:, 0], share)
+    assert len(figure.axes) == 1
+    words = texts(figure)
+    assert {"F1", "shared", "SSRI-specific", "SNRI-specific", "unused"} <= set(words)
+    assert any("50% and 90% intervals" in w for w in words)
+
+
+def test_sharing_of_three_arms_is_three_panels():
+    idata = make_fake_idata(arms=["A", "B", "C"])
+    figure = plotting.plot_sharing(idata)
+    share = idata["posterior"]["sharing"].mean(("chain", "draw"))
+    for i, arm in enumerate("ABC"):
+        np.testing.assert_allclose(points(figure, i)[:, 0], share.sel(arm=arm).values)
+    with pytest.raises(DataContractError, match="nothing to share"):
+        plotting.plot_sharing(make_fake_idata(arms=["A"]))
+
+
+def test_intervals_are_those_of_the_draws(fake_idata):
+    figure = plotting.plot_sharing(fake_idata, probs=(0.5, 0.8))
+    draws = fake_idata["posterior"]["sharing"].sel(arm="SSRI", factor="F1").values
+    lines = [c for c in figure.axes[0].collections if hasattr(c, "get_segments")]
+    thin = lines[1].get_segments()[0][:, 0]
+    np.testing.assert_allclose(thin, np.quantile(draws, [0.1, 0.9]))
+
+
+def test_explained_is_in_percent_of_the_arm(fake_idata):
+    figure = plotting.plot_explained(fake_idata)
+    explained = fake_idata["posterior"]["explained"].mean(("chain", "draw")) * 100
+    np.testing.assert_allclose(points(figure)[:4, 0], explained.sel(arm="SSRI").values)
+    np.testing.assert_allclose(points(figure)[4:, 0], explained.sel(arm="SNRI").values)
+
+
+def test_block_map_shows_the_arm_where_the_factor_is(fake_idata):
+    figure = plotting.plot_block_map(fake_idata)
+    within = fake_idata["posterior"]["explained_block"].mean(("chain", "draw")) * 100
+    names = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert names == ["DMN", "CCN", "Reward"]
+    panels = figure.axes[:3]  # F4 is unused; the last axes are the colour bar
+    assert [p.get_title(loc="left").split()[0] for p in panels] == ["F1", "F2", "F3"]
+    square = np.ma.filled(panels[1].images[0].get_array(), np.nan)
+    wanted = within.sel(factor="F2", arm="SSRI", block="DMN-CCN")
+    assert square[1, 0] == pytest.approx(float(wanted))
+    assert np.isnan(square[0, 1])
+    assert square[2, 1] == pytest.approx(
+        float(within.sel(factor="F2", arm="SSRI", block="CCN-Reward"))
+    )
+
+
+def test_block_map_of_signatures_and_regions(fake_idata):
+    sig = signatures(fake_idata)
+    figure = plotting.plot_block_map(sig, factors=["F3"])
+    square = figure.axes[0].images[0].get_array()
+    inside = (sig["block"] == "Reward-Reward").values
+    wanted = np.sqrt((sig["mean"].sel(factor="F3").values[inside] ** 2).mean())
+    assert square[2, 2] == pytest.approx(wanted)
+    regional = plotting.plot_block_map(make_fake_idata(regional=True))
+    assert regional.axes[0].images[0].get_array().shape == (3, 3)
+    with pytest.raises(DataContractError, match="F9"):
+        plotting.plot_block_map(sig, factors=["F9"])
+
+
+def test_symptom_links_colour_only_what_is_clear(fake_idata):
+    figure = plotting.plot_symptom_links(fake_idata)
+    weight = fake_idata["posterior"]["symptom_weight"].mean(("chain", "draw"))
+    np.testing.assert_allclose(points(figure)[:, 0], weight.sel(symptom="retardation").values)
+    marks = next(c for c in figure.axes[0].collections if len(c.get_offsets()) == 4)
+    colours = marks.get_facecolors()
+    assert len(np.unique(colours, axis=0)) == 2
+    assert not np.array_equal(colours[0], colours[1])
+    np.testing.assert_array_equal(colours[1], colours[3])
+    with pytest.raises(DataContractError, match="symptom_weight"):
+        plotting.plot_symptom_links(make_fake_idata(symptoms=False))
+
+
+def test_edges_shown_are_the_strongest_clear_ones(fake_idata):
+    one = signatures(fake_idata).sel(factor="F1")
+    shown, title = _select(one, 5, "edges", np.ones(45, dtype=bool))
+    clear = (one["lower"] > 0) | (one["upper"] < 0)
+    assert shown.sum() == 5
+    assert clear.values[shown].all()
+    rest = np.abs(one["mean"].values[clear.values & ~shown])
+    assert np.abs(one["mean"].values[shown]).min() >= rest.max()
+    assert title == f"the 5 strongest of {int(clear.sum())} edges whose 90% interval excludes 0"
+
+
+def test_edges_of_regions_without_coordinates_are_counted(fake_idata):
+    sig = signatures(fake_idata)
+    sig["region_x"].values[2] = np.nan
+    one = sig.sel(factor="F1")
+    clear = ((one["lower"] > 0) | (one["upper"] < 0)).values
+    lost = clear & ((one["region_a"] == "DMN_3") | (one["region_b"] == "DMN_3")).values
+    assert 0 < lost.sum() < clear.sum()
+    words = texts(plotting.plot_connectome(sig, "F1"))
+    title = next(w for w in words if w.startswith("F1"))
+    assert f"all {int(clear.sum() - lost.sum())} edges" in title
+    assert f"(not drawn: {int(lost.sum())} more, of regions without coordinates)" in title
+
+
+def test_connectome_says_how_edges_were_chosen(fake_idata):
+    sig = signatures(fake_idata)
+    words = texts(plotting.plot_connectome(sig, "F2"))
+    assert any(w.startswith("F2  (SSRI-specific): all 3 edges whose 90%") for w in words)
+    assert {"DMN", "CCN", "Reward"} <= set(words)
+    with pytest.raises(DataContractError, match="F7"):
+        plotting.plot_connectome(sig, "F7")
+
+
+def test_connectome_with_nothing_to_show(fake_idata):
+    sig = signatures(fake_idata).copy(deep=True)
+    sig["lower"].values[:], sig["upper"].values[:] = -1.0, 1.0
+    words = texts(plotting.plot_connectome(sig, "F1"))
+    assert any("no edges have a 90% interval that excludes 0" in w for w in words)
+
+
+def test_without_coordinates_a_matrix(fake_idata):
+    sig = signatures(make_fake_idata(coordinates=False))
+    shuffled = sig.isel(region=np.array([9, 0, 5, 2, 7, 1, 3, 4, 6, 8]))
+    figure = plotting.plot_connectome(shuffled, "F2")
+    matrix = np.ma.filled(figure.axes[0].images[0].get_array(), np.nan)
+    assert matrix.shape == (10, 10)
+    # Networks stay together in their order of appearance: Reward, DMN, CCN.
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["Reward", "DMN", "CCN"]
+    assert np.isfinite(matrix).sum() == 6
+    assert np.isfinite(matrix[7:, 7:]).sum() == 6
+
+
+def test_regional_maps():
+    idata = make_fake_idata(regional=True, coordinates=False)
+    figure = plotting.plot_connectome(signatures(idata), "F3", top=3)
+    assert len(figure.axes[0].get_yticks()) == 3
+    words = texts(plotting.plot_connectome(signatures(make_fake_idata(regional=True)), "F3"))
+    assert any("all 7 regions whose 90% interval" in w for w in words)
+
+
+def test_nothing_is_changed(fake_idata):
+    before = fake_idata.copy(deep=True)
+    table = classify_factors(fake_idata)
+    plotting.plot_sharing(fake_idata, factors=table)
+    plotting.plot_block_map(fake_idata, labels=table)
+    xr.testing.assert_identical(fake_idata, before)

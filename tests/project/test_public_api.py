@@ -1,0 +1,93 @@
+"""The stable surface: names resolve, functions win over rooms, importing is light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+
+import pytest
+
+import bayes_mdd as bm
+
+PROMISED = {
+    "SamplerSpec",
+    "SharedSpecificSpec",
+    "check_features",
+    "classify_factors",
+    "connectivity_from_timeseries",
+    "diagnose",
+    "export_signatures",
+    "fit",
+    "read_cohort",
+    "read_features",
+    "read_spec",
+    "reference_to_controls",
+    "signatures",
+    "simulate_cohort",
+    "write_cohort",
+    "write_report",
+}
+
+
+def test_what_was_promised_is_there():
+    assert set(bm.__all__) >= PROMISED
+
+
+@pytest.mark.parametrize("name", bm.__all__)
+def test_name_resolves_to_what_its_room_defines(name):
+    value = getattr(bm, name)
+    if name == "plotting":
+        assert value is import_module("bayes_mdd.plotting")
+    else:
+        assert callable(value), f"{name} is {value!r}"
+        assert value.__name__ == name
+        assert value.__module__.startswith("bayes_mdd.")
+        assert value.__doc__
+        assert value.__doc__.strip()
+
+
+def test_a_room_does_not_hide_the_function_of_its_name():
+    # In a process of its own: here the room may have been loaded before.
+    code = (
+        "import bayes_mdd.signatures.export, bayes_mdd, sys\n"
+        "room = sys.modules['bayes_mdd.signatures']\n"
+        "assert bayes_mdd.signatures is room.signatures, bayes_mdd.signatures\n"
+        "from bayes_mdd.signatures import export_signatures\n"
+        "assert bayes_mdd.export_signatures is export_signatures"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        bm.no_such_name  # noqa: B018
+
+
+def test_names_for_type_checkers_are_the_public_names(repository):
+    tree = ast.parse((repository / "bayes_mdd" / "__init__.py").read_text(encoding="utf-8"))
+    block = next(
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    )
+    typed = {alias.name for node in block.body for alias in node.names}
+    assert typed == set(bm.__all__)
+
+
+def test_import_and_help_do_not_load_what_is_heavy():
+    code = (
+        "import sys, bayes_mdd, bayes_mdd.cli\n"
+        "heavy = {'pymc', 'pandas', 'xarray', 'matplotlib', 'nilearn', 'scipy', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_version_is_said_once_and_the_same(repository):
+    table = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    assert bm.__version__ == table["project"]["version"]

@@ -1,0 +1,53 @@
+"""The quick start of the README runs as it stands, but for the number of draws."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import bayes_mdd as bm
+
+FULL = "bm.SamplerSpec(seed=1)"
+TINY = "bm.SamplerSpec(seed=1, draws=100, tune=200, chains=2)"
+
+
+def quick_start(repository) -> str:
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    marked = re.search(r"<!-- quick start:.*?-->\n```python\n(.*?)```", text, flags=re.S)
+    assert marked, "the marked block is gone"
+    return marked[1]
+
+
+def test_quick_start_runs(repository, tmp_path, monkeypatch, capsys):
+    code = quick_start(repository)
+    assert len(code.strip().splitlines()) <= 10
+    assert code.count(FULL) == 1
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "demo").symlink_to(repository / "data" / "demo")
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    exec(compile(code.replace(FULL, TINY), "README.md", "exec"), scope)
+    assert scope["idata"]["posterior"].sizes["factor"] == 6
+    assert "p_shared" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "</html>" in page
+
+
+def test_commands_and_functions_named_in_the_readme_exist(repository, run_cli):
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"`bayes-mdd ([a-z]+)", text))
+    assert commands >= {"demo", "simulate", "fit", "check", "signatures", "report"}
+    for name in commands:
+        assert run_cli(name, "--help").status == 0, name
+    table = text.partition("## Use it to")[2].partition("\n## ")[0]
+    functions = set(re.findall(r"\b([A-Za-z_]{3,})\(", table)) | {"write_cohort"}
+    assert not [name for name in functions if not hasattr(bm, name)]
+
+
+def test_make_targets_named_in_the_readme_exist(repository):
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, flags=re.M)) - {"help"}
+    assert {"demo", "test", "lint"} <= targets
+    for target in targets:
+        done = subprocess.run(["make", "--dry-run", target], cwd=repository, capture_output=True)
+        assert done.returncode == 0, target
