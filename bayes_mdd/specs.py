@@ -136,10 +136,17 @@ class SharedSpecificSpec(_Spec):
         of each arm by name, e.g. ``{"shared": 3, "SSRI": 1, "SNRI": 1}``.
     sharing_concentration : float, default 0.6
         Of the Dirichlet prior of sharing; below 1 it prefers factors of all arms or of one.
-    factor_scale : float, default 0.5
-        Scale of the half-normal prior of a factor's overall block scale.
+    factor_scale : float, default 0.001
+        Scale of the half-Cauchy prior of a factor's overall block scale, in units of the noise;
+        small, so that a factor that nothing needs stays away (Piironen & Vehtari, 2017).
+    local_df : float, default 10.0
+        Degrees of freedom of the half-t prior of block scales around the factor's overall one.
+        1 is the horseshoe, whose tails let a spare factor chase the noise of one small block.
     slab_scale : float, default 2.0
         Upper bound of a block scale (regularised horseshoe).
+    feature_noise : {"moderated", "equal"}, default "moderated"
+        Whether features of a block differ in noise by factors estimated beforehand from their
+        residual variance and shrunk toward each other, or are taken as equally noisy.
     noise_scale : float, default 1.0
         Scale of the half-normal prior of the residual standard deviation of a block.
     symptom_scale : float, default 1.0
@@ -167,8 +174,10 @@ class SharedSpecificSpec(_Spec):
     symptoms_if_present: tuple[str, ...] = ()
     sharing: Mapping[str, int] | None = None
     sharing_concentration: float = 0.6
-    factor_scale: float = 0.5
+    factor_scale: float = 0.001
+    local_df: float = 10.0
     slab_scale: float = 2.0
+    feature_noise: Literal["moderated", "equal"] = "moderated"
     noise_scale: float = 1.0
     symptom_scale: float = 1.0
 
@@ -178,10 +187,15 @@ class SharedSpecificSpec(_Spec):
             self,
             "sharing_concentration",
             "factor_scale",
+            "local_df",
             "slab_scale",
             "noise_scale",
             "symptom_scale",
         )
+        if self.feature_noise not in ("moderated", "equal"):
+            raise SpecError(
+                f"feature_noise must be 'moderated' or 'equal', got {self.feature_noise!r}."
+            )
         if self.sharing is not None:
             self._check_pattern(self.sharing)
         _whole(self, 1, "n_factors")

@@ -1,0 +1,309 @@
+"""From raw draws to the tree that users read: aligned, explained, with loadings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import arviz as az
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_mdd.alignment import Alignment, align_factors
+from bayes_mdd.dims import (
+    ARM,
+    BLOCK,
+    CHAIN,
+    DRAW,
+    FACTOR,
+    FEATURE,
+    LOADING_DRAW,
+    REGION,
+    SUBJECT,
+    SYMPTOM,
+)
+from bayes_mdd.inference.explained import Explained, explain
+from bayes_mdd.inference.loadings import SUMMARY_DRAWS, summarise_loadings
+from bayes_mdd.model import ModelData, collapsed_value_and_grad
+from bayes_mdd.model.shared_specific import fixed_sharing
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+
+Array = NDArray[np.float64]
+
+#: A factor is the same in all chains when the mean scores of each chain correlate with the
+#: consensus by at least this much, and its explained variance has at most this R-hat.
+MATCH_MIN = 0.9
+RHAT_MAX = 1.05
+#: Offset that keeps the seed of the loadings apart from the sampler's.
+LOADINGS_STREAM = 7
+
+
+def assemble(
+    spec: SharedSpecificSpec, data: ModelData, raw: xr.DataTree, sampler: SamplerSpec
+) -> xr.DataTree:
+    """Align the draws and add what follows from them.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        The fitted data.
+    raw : DataTree
+        What the sampler returned.
+    sampler : SamplerSpec
+        For the seed and the intervals.
+
+    Returns
+    -------
+    DataTree
+        Without attributes.
+    """
+    draws, match = _aligned(spec, data, raw["posterior"].to_dataset())
+    flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
+    shares = explain(data, flat["scores"], flat["sharing"], flat["block_scale"], flat["noise"])
+    order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
+    draws = {n: x if n in _PLAIN else x[..., order] for n, x in draws.items()}
+    flat = {n: x if n in _PLAIN else x[..., order] for n, x in flat.items()}
+    shape = draws["noise"].shape[:2]
+    explained = shares.overall[..., order].reshape(*shape, len(data.arms), -1)
+    by_block = shares.by_block[..., order].astype(np.float32)
+    coords = _coords(spec, data)
+    posterior = xr.Dataset(
+        {
+            **{name: ((CHAIN, DRAW, *_DIMS[name]), x) for name, x in draws.items()},
+            "explained": ((CHAIN, DRAW, ARM, FACTOR), explained),
+            "explained_block": (
+                (CHAIN, DRAW, ARM, BLOCK, FACTOR),
+                by_block.reshape(*shape, *by_block.shape[1:]),
+            ),
+            "communality": (
+                (CHAIN, DRAW, ARM, BLOCK),
+                shares.communality.reshape(*shape, len(data.arms), -1),
+            ),
+        },
+        coords={**coords, CHAIN: np.arange(shape[0]), DRAW: np.arange(shape[1])},
+        attrs=dict(raw["posterior"].attrs),
+    )
+    if "symptom_weight" in posterior:
+        posterior["symptom_weight"] = posterior["symptom_weight"].transpose(
+            CHAIN, DRAW, FACTOR, SYMPTOM
+        )
+    return xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "loadings": _loadings(data, flat, coords, sampler),
+            "factors": _factors(posterior, match[:, order]),
+            "invariants": _invariants(posterior, shares, data),
+            "log_likelihood": _log_likelihood(data, posterior),
+            "sample_stats": _plain_stats(raw["sample_stats"].to_dataset()),
+            "observed_data": _observed(data, coords),
+            "constant_data": _constant(data, coords),
+        }
+    )
+
+
+_DIMS = {
+    "scores": (SUBJECT, FACTOR),
+    "sharing": (ARM, FACTOR),
+    "block_scale": (BLOCK, FACTOR),
+    "noise": (BLOCK,),
+    "symptom_weight": (SYMPTOM, FACTOR),
+    "symptom_noise": (SYMPTOM,),
+}
+_PLAIN = ("noise", "symptom_noise")
+_SIGNED = ("scores", "symptom_weight")
+
+
+def _aligned(
+    spec: SharedSpecificSpec, data: ModelData, posterior: xr.Dataset
+) -> tuple[dict[str, Array], Array]:
+    """Aligned draws with the factor last, and each chain's agreement with the consensus."""
+    draws = {
+        name: posterior[name].transpose(CHAIN, DRAW, *dims).values
+        for name, dims in _DIMS.items()
+        if name in posterior
+    }
+    fixed = fixed_sharing(spec, data.arms)
+    found = align_factors(draws["scores"], draws["block_scale"], fixed=fixed)
+    found = Alignment(found.order, found.sign * _orientation(data, draws, found), found.match)
+    aligned = {
+        name: x if name in _PLAIN else found.apply(x, signed=name in _SIGNED)
+        for name, x in draws.items()
+    }
+    return aligned, found.match
+
+
+def _orientation(data: ModelData, draws: dict[str, Array], found: Alignment) -> Array:
+    """Turn each factor so that its loadings are positive on the whole."""
+    mean = found.apply(draws["scores"], signed=True).mean(axis=(0, 1))
+    total = data.stats.basis.T @ data.features["y"].sum(FEATURE).values
+    return np.where(total @ (data.stats.basis.T @ mean) < 0, -1.0, 1.0)
+
+
+def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, Any]:
+    coords: dict[str, Any] = {
+        SUBJECT: np.array(data.subjects, dtype=object),
+        FACTOR: np.array([f"F{i + 1}" for i in range(spec.n_factors)], dtype=object),
+        ARM: np.array(data.arms, dtype=object),
+        BLOCK: np.array(data.stats.blocks, dtype=object),
+    }
+    if data.symptoms:
+        coords[SYMPTOM] = np.array([s.name for s in data.symptoms], dtype=object)
+    return coords
+
+
+def _loadings(
+    data: ModelData, flat: dict[str, Array], coords: dict[str, Any], sampler: SamplerSpec
+) -> xr.Dataset:
+    n = flat["noise"].shape[0]
+    rows = np.linspace(0, n - 1, min(n, max(SUMMARY_DRAWS, sampler.loading_draws or 0)))
+    rows = rows.round().astype(int)
+    summary, kept = summarise_loadings(
+        data,
+        flat["scores"][rows],
+        flat["block_scale"][rows],
+        flat["noise"][rows],
+        ci_prob=sampler.ci_prob,
+        keep=sampler.loading_draws,
+        rng=np.random.default_rng([sampler.seed, LOADINGS_STREAM]),
+    )
+    described = {
+        str(name): c.variable
+        for name, c in data.features.coords.items()
+        if c.dims in ((FEATURE,), (REGION,))
+    }
+    return xr.Dataset(
+        {
+            **{name: ((FACTOR, FEATURE), x) for name, x in summary.items()},
+            "draws": ((LOADING_DRAW, FACTOR, FEATURE), kept),
+        },
+        coords={**described, FACTOR: coords[FACTOR]},
+        attrs={
+            "ci_prob": sampler.ci_prob,
+            "ci_kind": "eti",
+            "units": "SD of the standardised feature per SD of the factor's scores",
+            "summary_draws": len(rows),
+        },
+    )
+
+
+def _factors(posterior: xr.Dataset, match: Array) -> xr.Dataset:
+    """Per factor: do the chains agree?"""
+    watched = posterior["explained"]
+    rhat = np.full(match.shape[1], np.nan)
+    ess = np.full(match.shape[1], np.nan)
+    for k in range(match.shape[1]):
+        draws = [watched.isel({FACTOR: k, ARM: a}).values for a in range(watched.sizes[ARM])]
+        if match.shape[0] > 1 and draws[0].shape[1] >= 4:
+            rhat[k] = max(float(az.rhat(x)) for x in draws)
+        if draws[0].shape[1] >= 4:
+            ess[k] = min(float(az.ess(x)) for x in draws)
+    reproducible = (match.min(axis=0) >= MATCH_MIN) & (rhat <= RHAT_MAX) & (match.shape[0] > 1)
+    return xr.Dataset(
+        {
+            "match": ((CHAIN, FACTOR), match),
+            "rhat": ((FACTOR,), rhat),
+            "ess": ((FACTOR,), ess),
+            "reproducible": ((FACTOR,), reproducible),
+        },
+        coords={CHAIN: posterior[CHAIN].values, FACTOR: posterior[FACTOR].values},
+        attrs={"match_min": MATCH_MIN, "rhat_max": RHAT_MAX},
+    )
+
+
+def _invariants(posterior: xr.Dataset, shares: Explained, data: ModelData) -> xr.Dataset:
+    """Quantities that no order, sign or rotation of factors changes."""
+    shape = (posterior.sizes[CHAIN], posterior.sizes[DRAW])
+    found = xr.Dataset(
+        {
+            "noise": posterior["noise"],
+            "communality": ((CHAIN, DRAW, ARM), _by_arm(shares, data).reshape(*shape, -1)),
+            "similarity": ((CHAIN, DRAW, "pair"), shares.similarity.reshape(*shape, -1)),
+        }
+    )
+    if data.symptoms:
+        predicted = xr.dot(posterior["scores"], posterior["symptom_weight"], dim=FACTOR)
+        found["symptom_spread"] = predicted.std(SUBJECT)
+        found["symptom_noise"] = posterior["symptom_noise"]
+    return found
+
+
+def _by_arm(shares: Explained, data: ModelData) -> Array:
+    """Fitted variance of an arm's people over all features, per feature."""
+    size = data.stats.block_size
+    return np.asarray((shares.communality * size).sum(axis=2) / size.sum())
+
+
+def _log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
+    """Of each block, given the draw: the features of a block share their scores."""
+    stats = data.stats
+    scores = posterior["scores"].values @ np.eye(posterior.sizes[FACTOR])
+    value = np.empty((*scores.shape[:2], len(stats.blocks)))
+    traces = stats.traces
+    for c, d in np.ndindex(*scores.shape[:2]):
+        value[c, d] = collapsed_value_and_grad(
+            stats.basis.T @ scores[c, d],
+            np.ascontiguousarray(posterior["block_scale"].values[c, d]),
+            np.ascontiguousarray(posterior["noise"].values[c, d]),
+            stats.cross_products,
+            traces,
+            stats.block_size,
+        )[0]
+    return xr.Dataset(
+        {"features": ((CHAIN, DRAW, BLOCK), value)},
+        coords={BLOCK: posterior[BLOCK].values},
+        attrs={"unit": "block of features, all people; not pointwise per person"},
+    )
+
+
+def _plain_stats(stats: xr.Dataset) -> xr.Dataset:
+    """What every back end reports, in types that netCDF holds."""
+    return stats[[v for v in stats.data_vars if stats[v].dtype != object]]
+
+
+def _observed(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
+    found = xr.Dataset(
+        {
+            "features": (
+                (BLOCK, "component", "component_2"),
+                data.stats.cross_products,
+                {"long_name": "cross-products of the features after projecting the design out"},
+            )
+        },
+        coords={BLOCK: coords[BLOCK]},
+    )
+    for s in data.symptoms:
+        scores = np.full(len(data.arm), np.nan)
+        scores[s.rated] = s.mean + s.sd * _standard(s)
+        found[f"symptom_{s.name}"] = (
+            (SUBJECT,),
+            scores,
+            {"long_name": "score with covariates projected out; NaN where not rated"},
+        )
+    return found.assign_coords({SUBJECT: coords[SUBJECT]})
+
+
+def _standard(symptom: Any) -> Array:
+    return np.asarray(symptom.basis @ symptom.value)
+
+
+def _constant(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
+    people = {
+        str(name): c.variable
+        for name, c in data.features.coords.items()
+        if c.dims == (SUBJECT,) and name not in (SUBJECT, ARM)
+    }
+    return xr.Dataset(
+        {
+            ARM: ((SUBJECT,), np.array([data.arms[a] for a in data.arm], dtype=object)),
+            "design": ((SUBJECT, "covariate"), data.design.to_numpy()),
+            "block_size": ((BLOCK,), data.stats.block_size),
+        },
+        coords={
+            SUBJECT: coords[SUBJECT],
+            BLOCK: coords[BLOCK],
+            "covariate": np.array(data.design.columns, dtype=object),
+            **people,
+        },
+    )

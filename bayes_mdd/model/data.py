@@ -1,0 +1,265 @@
+"""From a FeatureSet and a table of symptoms to the arrays that a graph needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy.linalg import null_space
+
+from bayes_mdd.cohort import check_design
+from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SITE, SUBJECT
+from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.model.collapsed import Array, BlockStatistics, reduce_features
+from bayes_mdd.model.noise import feature_noise_scale
+from bayes_mdd.specs import SharedSpecificSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Symptom:
+    """One symptom dimension with its covariates projected out.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dimension.
+    basis : ndarray, shape (rated, n)
+        Orthonormal basis of what the design leaves of the rated people.
+    rated : ndarray of int, shape (rated,)
+        Positions of the people with a score; the others are integrated out.
+    value : ndarray, shape (n,)
+        Standardised scores in that basis.
+    mean, sd : float
+        What the scores were standardised with.
+    """
+
+    name: str
+    basis: Array
+    rated: np.ndarray
+    value: Array
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, eq=False)
+class ModelData:
+    """The people of a fit and what the model sees of them.
+
+    Parameters
+    ----------
+    features : Dataset
+        The part of the FeatureSet that is fitted.
+    arms : tuple of str
+        Arms in alphabetical order.
+    arm : ndarray of int, shape (subject,)
+        Position of each person's arm in `arms`.
+    design : DataFrame, shape (subject, covariate)
+        Intercept and covariates.
+    stats : BlockStatistics
+        Cross-products of the features, each divided by its `feature_noise`.
+    feature_noise : ndarray, shape (feature,)
+        Noise of each feature relative to its block (mean square 1 in a block).
+    total : ndarray, shape (block, n, n)
+        Cross-products of the features as they came.
+    symptoms : tuple of Symptom
+        Linked symptom dimensions.
+    excluded : mapping of str to str
+        People of the FeatureSet who are not fitted, with the reason.
+    """
+
+    features: xr.Dataset
+    arms: tuple[str, ...]
+    arm: np.ndarray
+    design: pd.DataFrame
+    stats: BlockStatistics
+    feature_noise: Array
+    total: Array
+    symptoms: tuple[Symptom, ...]
+    excluded: Mapping[str, str]
+
+    @property
+    def subjects(self) -> list[str]:
+        """Names of the fitted people."""
+        return [str(s) for s in self.features[SUBJECT].values]
+
+
+def prepare(
+    spec: SharedSpecificSpec, features: xr.Dataset, symptoms: pd.DataFrame | None = None
+) -> ModelData:
+    """Select the people with a known arm, check the design and sum up the features.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    features : Dataset
+        A FeatureSet, standardised.
+    symptoms : DataFrame, optional
+        One column a dimension, indexed by participant; needed where `spec` names symptoms.
+
+    Returns
+    -------
+    ModelData
+        What `build_shared_specific` takes.
+
+    Raises
+    ------
+    DataContractError
+        If people, covariates or symptoms cannot serve the model; every problem is listed.
+    SpecError
+        If the spec asks for more factors than people can carry or for an unknown arm.
+    """
+    arm = features[ARM].values.astype(str)
+    control = (
+        features[DIAGNOSIS].values.astype(str) == CONTROL
+        if DIAGNOSIS in features.coords
+        else np.zeros(arm.size, dtype=bool)
+    )
+    keep = (arm != MISSING) & ~control
+    names = features[SUBJECT].values.astype(str)
+    excluded = {
+        str(s): "control, used as reference only" if c else "no known arm"
+        for s, c in zip(names[~keep], control[~keep], strict=True)
+    }
+    if not keep.any():
+        raise DataContractError(
+            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
+        )
+    chosen = features.isel({SUBJECT: np.flatnonzero(keep)})
+    people = pd.DataFrame(
+        {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
+    ).set_index(SUBJECT)
+    linked = _symptom_columns(spec, symptoms)
+    check_design(people, [c for c in (*spec.covariates, SITE) if c in people.columns])
+    design = _design(people, spec.covariates)
+    arms = tuple(sorted(set(people[ARM].astype(str))))
+    _check_size(spec, design, arms)
+    y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    block = chosen["block"].values.astype(str)
+    plain = reduce_features(y, design.to_numpy(), block)
+    relative = np.ones(block.size)
+    if spec.feature_noise == "moderated":
+        relative = feature_noise_scale(plain.basis.T @ y, block, spec.n_factors)
+    return ModelData(
+        features=chosen,
+        arms=arms,
+        arm=np.array([arms.index(a) for a in people[ARM].astype(str)]),
+        design=design,
+        stats=reduce_features(y / relative, design.to_numpy(), block),
+        feature_noise=relative,
+        total=plain.cross_products,
+        symptoms=tuple(_symptom(linked[s], design) for s in spec.symptoms),
+        excluded=excluded,
+    )
+
+
+def _check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[str]) -> None:
+    free = len(design) - design.shape[1]
+    if spec.n_factors >= free:
+        raise SpecError(
+            f"n_factors is {spec.n_factors}, but {len(design)} people with {design.shape[1]} "
+            f"design columns carry at most {free - 1} factors: lower n_factors or drop covariates."
+        )
+    unknown = sorted(set(spec.sharing or {}) - {"shared", *arms})
+    if unknown:
+        raise SpecError(
+            f"sharing names {some(unknown)}, which is no arm of these people ({', '.join(arms)}) "
+            "and not 'shared'."
+        )
+
+
+def _design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    problems = []
+    columns: dict[str, np.ndarray] = {"intercept": np.ones(len(people))}
+    for name in covariates:
+        if name not in people.columns:
+            near = get_close_matches(name, map(str, people.columns), n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            problems.append(f"covariate '{name}' is not known of these people.{hint}")
+            continue
+        column = people[name]
+        lacking = column.isna() | (column.astype(str) == MISSING)
+        if lacking.any():
+            problems.append(
+                f"covariate '{name}' is missing for {some(people.index[lacking])}: "
+                "fill it in participants.tsv, leave these people out, or drop the covariate."
+            )
+            continue
+        if pd.api.types.is_numeric_dtype(column):
+            sd = float(column.std())
+            if not sd > 0:
+                problems.append(f"covariate '{name}' does not vary: drop it from the spec.")
+                continue
+            columns[name] = ((column - column.mean()) / sd).to_numpy(dtype=float)
+        else:
+            levels = sorted(set(column.astype(str)))
+            if len(levels) < 2:
+                problems.append(f"covariate '{name}' has one level only: drop it from the spec.")
+            for level in levels[1:]:
+                columns[f"{name}={level}"] = (column.astype(str) == level).to_numpy(dtype=float)
+    if problems:
+        raise DataContractError("covariates of the model", problems)
+    design = pd.DataFrame(columns, index=people.index)
+    rank = np.linalg.matrix_rank(design.to_numpy())
+    if rank < design.shape[1]:
+        raise DataContractError(
+            "covariates of the model",
+            [
+                f"the columns {', '.join(design.columns)} are linearly dependent (rank {rank} of "
+                f"{design.shape[1]}): drop the covariate that repeats another."
+            ],
+        )
+    return design
+
+
+def _symptom_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> pd.DataFrame:
+    if not spec.symptoms:
+        return pd.DataFrame()
+    if symptoms is None:
+        raise DataContractError(
+            "symptoms",
+            [f"the spec links {some(spec.symptoms)}, but no table of symptoms was given."],
+        )
+    problems = []
+    known = list(map(str, symptoms.columns))
+    for name in spec.symptoms:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Known: {some(known, 12)}."
+            problems.append(f"symptom '{name}' is not a column of the table.{hint}")
+    twice = symptoms.index[symptoms.index.duplicated()]
+    if len(twice):
+        problems.append(f"participant(s) {some(twice)} stand more than once: one row each.")
+    if problems:
+        raise DataContractError("symptoms", problems)
+    return symptoms.loc[:, list(spec.symptoms)].astype(float)
+
+
+def _symptom(scores: pd.Series, design: pd.DataFrame) -> Symptom:
+    aligned = scores.reindex(design.index)
+    rated = np.flatnonzero(np.isfinite(aligned.to_numpy()))
+    values = aligned.to_numpy()[rated]
+    sd = float(values.std(ddof=1)) if rated.size > 1 else 0.0
+    if rated.size < design.shape[1] + 5 or not sd > 0:
+        raise DataContractError(
+            f"symptom '{scores.name}'",
+            [
+                f"{rated.size} of {len(design)} fitted people have a score and its SD is {sd:.3g}; "
+                f"at least {design.shape[1] + 5} scores that vary are needed: "
+                "drop the symptom or add scores."
+            ],
+        )
+    mean = float(values.mean())
+    basis = null_space(design.to_numpy()[rated].T)
+    return Symptom(
+        name=str(scores.name),
+        basis=basis,
+        rated=rated,
+        value=basis.T @ ((values - mean) / sd),
+        mean=mean,
+        sd=sd,
+    )

@@ -1,0 +1,293 @@
+r"""Factors that all arms share or that one arm has alone, as PyMC graphs.
+
+The model (see the model card ``models/shared_specific.md``)::
+
+    y_p  = X beta_p + H lambda_p + e_p        e_ip ~ N(0, sigma_b^2),  beta flat
+    h_ik = sqrt(A w_{a(i),k}) f_ik            f_ik ~ N(0, 1)
+    w_k  ~ Dirichlet(alpha, ..., alpha)                                    sharing
+    lambda_pk ~ N(0, sigma_b^2 tau_bk^2)      tau_bk: regularised horseshoe, block scale
+    s_id = alpha_d + gamma_d' x_i + sum_k beta_kd h_ik + eps_id            symptom link
+
+has one graph that reads like these lines (`build_generative`: prior predictive draws, and the
+yardstick of the other) and one that samples well (`build_shared_specific`). Both define the same
+posterior. They differ in coordinates only, for three reasons seen in practice:
+
+* Scores and loadings trade scale, a ridge that is the longer and thinner the more features there
+  are. The sampling graph keeps the *direction* of a factor's scores (`raw_scores`, whose length
+  is auxiliary), its length (`log_radius`) and the product of length and block scale
+  (`log_strength`), which is what the data know.
+* Block scales are free on the log scale: a half-t is there a location family, so that a
+  factor's overall scale moves the blocks that carry it without a funnel.
+* Where the arm's share of a factor is small against what the data say of a score, the score is
+  kept relative to its prior SD, else as it is. The mixture between both,
+  V = (A w + d^2) / (1 + d^2) with d^2 the variance that the data leave, is exact for every d.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.model.collapsed import BlockStatistics
+from bayes_mdd.model.collapsed_op import collapsed_loglik_op
+from bayes_mdd.model.data import ModelData
+from bayes_mdd.model.start import Start
+from bayes_mdd.specs import SharedSpecificSpec
+
+#: What is kept of every draw.
+STORED = ("scores", "sharing", "block_scale", "noise", "symptom_weight", "symptom_noise")
+
+
+def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
+    """Build the graph that is sampled.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model; `n_factors`, `sharing` and the scales of the priors are read.
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    pymc.Model
+        With the deterministic variables `scores`, `block_scale` and, where asked,
+        `symptom_weight`, next to `sharing` and `noise`.
+    """
+    n = len(data.arm)
+    with pm.Model(coords=_coords(spec, data)) as model:
+        ratio = _relative_variance(spec, data)
+        scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
+        log_radius = pm.Flat("log_radius", dims=FACTOR)
+        log_strength = pm.Flat("log_strength", dims=(BLOCK, FACTOR))
+        raw = pm.Flat("raw_scores", dims=(SUBJECT, FACTOR))
+
+        left = 1.0 / (pt.exp(2 * log_strength) * data.stats.block_size[:, None]).sum(axis=0)
+        v = ((ratio + left) / (1 + left))[data.arm]
+        length2 = (raw**2 / v).mean(axis=0)
+        unit = raw * pt.sqrt(ratio[data.arm] / (v * length2))
+        rms = pt.sqrt((unit**2).mean(axis=0))
+        shift = pt.log(rms) + log_radius
+        z = log_strength - shift - pt.log(scale)
+
+        # Half-t of tau / scale, on the log scale.
+        df = spec.local_df
+        pm.Potential(
+            "log_strength_prior",
+            (z - 0.5 * (df + 1) * pt.softplus(2 * z - np.log(df))).sum(),
+        )
+        # radius^2 n ~ chi^2_n, on the log scale of the radius.
+        pm.Potential(
+            "log_radius_prior", (n * log_radius - 0.5 * n * pt.exp(2 * log_radius)).sum()
+        )
+        # Directions uniform after division by sqrt(V) (angular central Gaussian), and a length
+        # that nothing depends on, about as wide as the data let a score move.
+        width2 = left / (1 + left) / n
+        log_length = 0.5 * pt.log((raw**2).mean(axis=0))
+        pm.Potential(
+            "raw_scores_prior",
+            -0.5
+            * (
+                pt.log(v).sum()
+                + (n * pt.log(length2) + log_length**2 / width2 + pt.log(width2)).sum()
+            ),
+        )
+        scores = pm.Deterministic("scores", unit * pt.exp(log_radius), dims=(SUBJECT, FACTOR))
+        tau = pm.Deterministic(
+            "block_scale",
+            _regularised(pt.exp(log_strength - shift), spec.slab_scale),
+            dims=(BLOCK, FACTOR),
+        )
+        _observe(spec, data, scores, tau)
+    return model
+
+
+def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
+    """Build the graph that reads like the model.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    pymc.Model
+        The same posterior as `build_shared_specific`, with every variable a distribution, for
+        prior predictive draws and as a yardstick.
+    """
+    with pm.Model(coords=_coords(spec, data)) as model:
+        ratio = _relative_variance(spec, data)
+        scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
+        local = pm.HalfStudentT("local_scale", spec.local_df, 1.0, dims=(BLOCK, FACTOR))
+        f = pm.Normal("standard_scores", 0.0, 1.0, dims=(SUBJECT, FACTOR))
+        scores = pm.Deterministic("scores", f * pt.sqrt(ratio)[data.arm], dims=(SUBJECT, FACTOR))
+        tau = pm.Deterministic(
+            "block_scale", _regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
+        )
+        _observe(spec, data, scores, tau)
+    return model
+
+
+def starting_point(spec: SharedSpecificSpec, start: Start, *, jitter: float = 0.1) -> dict[str, Any]:
+    """Initial values of the sampling graph, another for each chain.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    start : Start
+        From `spectral_start`.
+    jitter : float, default 0.1
+        SD of what is added to scores and log scales.
+
+    Returns
+    -------
+    dict
+        Initial values by variable; some are random variables, drawn anew by each chain.
+    """
+    def around(value: np.ndarray) -> Any:
+        return pm.Normal.dist(value, jitter, shape=value.shape)
+
+    k = start.scores.shape[1]
+    # A gradient that is exactly zero (weights at 0) makes nutpie refuse the point: jitter all.
+    initial: dict[str, Any] = {
+        "raw_scores": around(start.scores),
+        "log_strength": around(np.log(start.block_scale)),
+        "log_radius": pm.Normal.dist(0.0, 0.05, shape=k),
+        "factor_scale": np.full(k, max(spec.factor_scale, 0.05)),
+        "noise": start.noise,
+    }
+    if spec.symptoms:
+        initial["symptom_raw"] = around(np.zeros((k, len(spec.symptoms))))
+    if spec.sharing is None and start.sharing.shape[1] > 1:
+        initial["sharing"] = start.sharing
+    return initial
+
+
+def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
+    coords = {
+        SUBJECT: data.subjects,
+        FACTOR: [f"F{i + 1}" for i in range(spec.n_factors)],
+        ARM: list(data.arms),
+        BLOCK: list(data.stats.blocks),
+    }
+    if data.symptoms:
+        coords[SYMPTOM] = [s.name for s in data.symptoms]
+    return coords
+
+
+def fixed_sharing(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray | None:
+    """Sharing that is not learned, or None.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model; `sharing` is read.
+    arms : tuple of str
+        Arms in order.
+
+    Returns
+    -------
+    ndarray of shape (factor, arm), or None
+        One arm alone, or a pattern that the spec fixes.
+    """
+    if spec.sharing is None:
+        return np.ones((spec.n_factors, 1)) if len(arms) == 1 else None
+    rows = [np.full(len(arms), 1 / len(arms))] * spec.sharing.get("shared", 0)
+    for i, arm in enumerate(arms):
+        rows += [np.eye(len(arms))[i]] * spec.sharing.get(arm, 0)
+    return np.stack(rows)
+
+
+def _relative_variance(spec: SharedSpecificSpec, data: ModelData) -> Any:
+    """A w, shape (arm, factor): prior variance of scores, 1 on average over arms."""
+    pattern = fixed_sharing(spec, data.arms)
+    if pattern is None:
+        alpha = np.full((spec.n_factors, len(data.arms)), spec.sharing_concentration)
+        sharing = pm.Dirichlet("sharing", alpha, dims=(FACTOR, ARM))
+    else:
+        sharing = pm.Deterministic("sharing", pt.as_tensor(pattern), dims=(FACTOR, ARM))
+    return len(data.arms) * sharing.T
+
+
+def _regularised(scale: Any, slab: float) -> Any:
+    """Bound a scale by the slab (Piironen & Vehtari, 2017)."""
+    return scale / pt.sqrt(1 + (scale / slab) ** 2)
+
+
+def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
+    noise = pm.HalfNormal("noise", spec.noise_scale, dims=BLOCK)
+    stats = data.stats
+    pm.CustomDist(
+        "features",
+        pt.dot(stats.basis.T, scores),
+        tau,
+        noise,
+        logp=_logp(stats),
+        random=_random(stats),
+        signature="(n,k),(b,k),(b)->(b,n,n)",
+        observed=stats.cross_products,
+    )
+    if data.symptoms:
+        _link_symptoms(spec, data, scores, tau)
+
+
+def _logp(stats: BlockStatistics) -> Any:
+    def logp(cross_products: Any, scores_q: Any, tau: Any, noise: Any) -> Any:
+        # CustomDist hands parameters over with a batch axis of length one.
+        plain = [
+            x[0] if x.ndim > ndim else x
+            for x, ndim in ((cross_products, 3), (scores_q, 2), (tau, 2), (noise, 1))
+        ]
+        return collapsed_loglik_op(*plain[1:], plain[0], stats.traces, stats.block_size)[0]
+
+    return logp
+
+
+def _random(stats: BlockStatistics) -> Any:
+    sizes = stats.block_size.astype(int)
+
+    def random(
+        scores_q: np.ndarray, tau: np.ndarray, noise: np.ndarray, rng: Any = None, size: Any = None
+    ) -> np.ndarray:
+        scores_q, tau, noise = (
+            np.reshape(x, np.shape(x)[-d:]) for x, d in ((scores_q, 2), (tau, 2), (noise, 1))
+        )
+        cross = []
+        for t, sd, p in zip(tau, noise, sizes, strict=True):
+            loadings = t[:, None] * rng.standard_normal((t.size, p))
+            y = sd * (scores_q @ loadings + rng.standard_normal((scores_q.shape[0], p)))
+            cross.append(y @ y.T)
+        return np.stack(cross)
+
+    return random
+
+
+def _link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
+    """Regularised horseshoe over factor x symptom; intercept and covariates integrated out.
+
+    A weight is multiplied with the reliability of the factor's scores, information / (1 +
+    information) with information = sum_b P_b tau_b^2. A factor that the features do not measure
+    would else be free to become the symptom's residual.
+    """
+    information = (tau**2 * data.stats.block_size[:, None]).sum(axis=0)
+    reliability = information / (1 + information)
+    overall = pm.HalfCauchy("symptom_global", 0.2)
+    local = pm.HalfCauchy("symptom_local", 1.0, dims=(FACTOR, SYMPTOM))
+    z = pm.Normal("symptom_raw", 0.0, 1.0, dims=(FACTOR, SYMPTOM))
+    weight = pm.Deterministic(
+        "symptom_weight",
+        z * _regularised(local * overall, 1.0) * reliability[:, None],
+        dims=(FACTOR, SYMPTOM),
+    )
+    noise = pm.HalfNormal("symptom_noise", spec.symptom_scale, dims=SYMPTOM)
+    for d, symptom in enumerate(data.symptoms):
+        mean = pt.dot(symptom.basis.T, pt.dot(scores[symptom.rated], weight[:, d]))
+        pm.Normal(f"symptom_{symptom.name}", mean, noise[d], observed=symptom.value)
