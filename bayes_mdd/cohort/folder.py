@@ -143,7 +143,9 @@ def read_cohort(
     ----------
     folder : str or Path
         The cohort folder.
-    weight_item, missing_codes
+    weight_item : str, optional
+        As for `score_scale`.
+    missing_codes : collection of int, optional
         As for `score_scale`.
 
     Returns

@@ -1,4 +1,4 @@
-"""Can the draws be trusted?"""
+"""Whether the draws can be trusted."""
 
 from bayes_mdd.diagnostics.convergence import diagnose
 

@@ -153,8 +153,8 @@ def _blocks(idata: xr.DataTree) -> Check:
 
 
 def _factors(idata: xr.DataTree) -> Check:
-    reproducible = idata["factors"]["reproducible"].values
-    share = idata["posterior"]["explained"].mean((CHAIN, DRAW)).max("arm").values
+    reproducible = idata["factors"].to_dataset()["reproducible"].values
+    share = idata["posterior"].to_dataset()["explained"].mean((CHAIN, DRAW)).max("arm").values
     active = share > 0.01
     bad = int((active & ~reproducible).sum())
     if idata["posterior"].sizes[CHAIN] < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.features import check_features
+from bayes_mdd.features.contract import check_features
 from bayes_mdd.inference.result import assemble
 from bayes_mdd.inference.run_folder import check_run_folder, make_provenance, write_run
 from bayes_mdd.inference.sample import sample
@@ -86,10 +87,17 @@ def fit(
         if finished is not None:
             return finished
     began = time.perf_counter()
-    model = build_shared_specific(spec, data)
+    start = spectral_start(data, spec.n_factors, seed=sampler.seed)
+    if spec.sharing is None and spec.spare_factors == "pinned":
+        start = start.first(max(1, start.n_on))
+    n_sampled = start.scores.shape[1]
+    provenance["n_factors_sampled"] = n_sampled
+    reduced = replace(spec, n_factors=n_sampled)
+    model = build_shared_specific(reduced, data)
     names = [name for name in STORED if name in model.named_vars]
-    initial = starting_point(spec, spectral_start(data, spec.n_factors))
-    raw = sample(model, initial, sampler, var_names=names, progressbar=progressbar)
+    raw = sample(
+        model, starting_point(reduced, start), sampler, var_names=names, progressbar=progressbar
+    )
     sampled = time.perf_counter()
     idata = assemble(spec, data, raw, sampler)
     done = time.perf_counter()
@@ -118,5 +126,3 @@ def _sampling_time(raw: xr.DataTree) -> float | None:
         if seconds is not None:
             return round(float(np.asarray(seconds)), 2)
     return None
-
-

@@ -74,7 +74,7 @@ def conditional_loadings(scores_q: Array, block_scale: Array, noise: Array) -> C
 def second_moment(
     scores_q: Array, block_scale: Array, noise: Array, cross: Array, size: float
 ) -> Array:
-    """Expected sum over a block's features of the outer products of their loadings.
+    """Sum the expected outer products of the loadings over a block's features.
 
     Parameters
     ----------

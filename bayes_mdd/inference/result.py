@@ -36,6 +36,7 @@ MATCH_MIN = 0.9
 RHAT_MAX = 1.05
 #: Offset that keeps the seed of the loadings apart from the sampler's.
 LOADINGS_STREAM = 7
+PINNED_STREAM = 8
 
 
 def assemble(
@@ -59,7 +60,7 @@ def assemble(
     DataTree
         Without attributes.
     """
-    draws, match = _aligned(spec, data, raw["posterior"].to_dataset())
+    draws, match = _aligned(spec, data, raw["posterior"].to_dataset(), sampler.seed)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
     shares = explain(data, flat["scores"], flat["sharing"], flat["block_scale"], flat["noise"])
     order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
@@ -116,7 +117,7 @@ _SIGNED = ("scores", "symptom_weight")
 
 
 def _aligned(
-    spec: SharedSpecificSpec, data: ModelData, posterior: xr.Dataset
+    spec: SharedSpecificSpec, data: ModelData, posterior: xr.Dataset, seed: int
 ) -> tuple[dict[str, Array], Array]:
     """Aligned draws with the factor last, and each chain's agreement with the consensus."""
     draws = {
@@ -131,7 +132,30 @@ def _aligned(
         name: x if name in _PLAIN else found.apply(x, signed=name in _SIGNED)
         for name, x in draws.items()
     }
-    return aligned, found.match
+    return _with_pinned(spec, aligned, found.match, np.random.default_rng([seed, PINNED_STREAM]))
+
+
+def _with_pinned(
+    spec: SharedSpecificSpec, draws: dict[str, Array], match: Array, rng: np.random.Generator
+) -> tuple[dict[str, Array], Array]:
+    """Add the factors that were not sampled: scores and sharing at their prior, all else zero."""
+    spare = spec.n_factors - match.shape[1]
+    if spare == 0:
+        return draws, match
+    shape = draws["noise"].shape[:2]
+    n_arms = draws["sharing"].shape[2]
+    alpha = np.full(n_arms, spec.sharing_concentration)
+    added = {
+        "scores": rng.standard_normal((*draws["scores"].shape[:3], spare)),
+        "sharing": np.moveaxis(rng.dirichlet(alpha, size=(*shape, spare)), -1, 2),
+    }
+    padded = {
+        name: x
+        if name in _PLAIN
+        else np.concatenate([x, added.get(name, np.zeros((*x.shape[:-1], spare)))], axis=-1)
+        for name, x in draws.items()
+    }
+    return padded, np.concatenate([match, np.zeros((len(match), spare))], axis=1)
 
 
 def _orientation(data: ModelData, draws: dict[str, Array], found: Alignment) -> Array:
@@ -189,12 +213,14 @@ def _loadings(
 
 
 def _factors(posterior: xr.Dataset, match: Array) -> xr.Dataset:
-    """Per factor: do the chains agree?"""
+    """Judge for each factor whether the chains agree."""
     watched = posterior["explained"]
     rhat = np.full(match.shape[1], np.nan)
     ess = np.full(match.shape[1], np.nan)
     for k in range(match.shape[1]):
         draws = [watched.isel({FACTOR: k, ARM: a}).values for a in range(watched.sizes[ARM])]
+        if not any(x.any() for x in draws):  # pinned: nothing varies, nothing to compare
+            continue
         if match.shape[0] > 1 and draws[0].shape[1] >= 4:
             rhat[k] = max(float(az.rhat(x)) for x in draws)
         if draws[0].shape[1] >= 4:
@@ -258,7 +284,7 @@ def _log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
 
 
 def _plain_stats(stats: xr.Dataset) -> xr.Dataset:
-    """What every back end reports, in types that netCDF holds."""
+    """Keep what every back end reports in types that netCDF holds."""
     return stats[[v for v in stats.data_vars if stats[v].dtype != object]]
 
 

@@ -60,7 +60,7 @@ def sample(
         _register_jax()
         options["nuts"]["chain_method"] = "sequential"
     with model, _quiet(), threadpool_limits(1):
-        return pm.sample(
+        drawn: xr.DataTree = pm.sample(
             sampler.draws,
             tune=sampler.tune,
             chains=sampler.chains,
@@ -72,6 +72,7 @@ def sample(
             progressbar=progressbar,
             **options,
         )
+    return drawn
 
 
 def _register_jax() -> None:

@@ -1,7 +1,8 @@
 r"""The likelihood of all features with loadings, covariates and intercept integrated out.
 
 With :math:`Q` spanning the orthogonal complement of the design, :math:`H_q = Q^\top H`,
-:math:`D_b = \mathrm{diag}(\tau_b)` and, computed once, :math:`S_b = \sum_{p \in b} y_{qp} y_{qp}^\top`,
+:math:`D_b = \mathrm{diag}(\tau_b)` and, computed once,
+:math:`S_b = \sum_{p \in b} y_{qp} y_{qp}^\top`,
 
 .. math::
     M_b = I_K + D_b H_q^\top H_q D_b, \qquad
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 #: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
-KERNEL_VERSION = 1
+KERNEL_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class BlockStatistics:
     @property
     def traces(self) -> Array:
         """Total sum of squares of each block, shape (block,)."""
-        return np.trace(self.cross_products, axis1=1, axis2=2)
+        return np.asarray(np.trace(self.cross_products, axis1=1, axis2=2))
 
 
 def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockStatistics:
@@ -95,8 +96,8 @@ def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockSt
 
 
 @njit(cache=True)
-def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array) -> float:
-    """Invert a small symmetric positive definite matrix; the loops beat LAPACK calls at K < 20."""
+def _cholesky_logdet(matrix: Array, chol: Array) -> float:
+    """Write the lower Cholesky factor; loops beat LAPACK calls at K < 20."""
     size = matrix.shape[0]
     logdet = 0.0
     for j in range(size):
@@ -111,6 +112,14 @@ def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array)
             for k in range(j):
                 s -= chol[i, k] * chol[j, k]
             chol[i, j] = s / d
+    return 2.0 * logdet
+
+
+@njit(cache=True)
+def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array) -> float:
+    """Invert a small symmetric positive definite matrix."""
+    size = matrix.shape[0]
+    logdet = _cholesky_logdet(matrix, chol)
     for j in range(size):
         work[j, j] = 1.0 / chol[j, j]
         for i in range(j + 1, size):
@@ -125,7 +134,7 @@ def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array)
                 s += work[k, i] * work[k, j]
             inverse[i, j] = s
             inverse[j, i] = s
-    return 2.0 * logdet
+    return logdet
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from pytensor.link.jax.dispatch import jax_funcify
+from pytensor.link.jax.dispatch.basic import jax_funcify
 
 from bayes_mdd.model.collapsed_op import CollapsedLoglik
 
@@ -21,9 +21,16 @@ def _value(scores: Any, scale: Any, noise: Any, cross: Any, traces: Any, size: A
     half = jax.scipy.linalg.solve_triangular(chol, pair * hsh, lower=True)
     whole = jax.scipy.linalg.solve_triangular(jnp.swapaxes(chol, 1, 2), half, lower=False)
     quad = traces - jnp.trace(whole, axis1=1, axis2=2)
-    return -0.5 * (
-        size * (n * jnp.log(2 * jnp.pi * noise**2) + logdet) + quad / noise**2
-    ).sum()
+    return -0.5 * (size * (n * jnp.log(2 * jnp.pi * noise**2) + logdet) + quad / noise**2).sum()
+
+
+def _with_gradients(*inputs: Any) -> Any:
+    value, grads = jax.value_and_grad(_value, argnums=(0, 1, 2))(*inputs)
+    return (value, *grads)
+
+
+def _convert(op: Any, node: Any = None, **kwargs: Any) -> Any:
+    return _with_gradients
 
 
 def register() -> None:
@@ -31,11 +38,4 @@ def register() -> None:
     if CollapsedLoglik in jax_funcify.registry:
         return
 
-    def convert(op: Any, node: Any = None, **kwargs: Any) -> Any:
-        def collapsed_loglik(*inputs: Any) -> Any:
-            value, grads = jax.value_and_grad(_value, argnums=(0, 1, 2))(*inputs)
-            return (value, *grads)
-
-        return collapsed_loglik
-
-    jax_funcify.register(CollapsedLoglik)(convert)
+    jax_funcify.register(CollapsedLoglik)(_convert)

@@ -25,7 +25,7 @@ class CollapsedLoglik(Op):
 
     __props__ = ()
 
-    def make_node(self, *inputs: Any) -> Apply:
+    def make_node(self, *inputs: Any) -> Apply[Any]:
         """Wire the operation into a graph."""
         tensors = [pt.as_tensor_variable(x).astype("float64") for x in inputs]
         ndims = (2, 2, 1, 3, 1, 1)
@@ -34,27 +34,27 @@ class CollapsedLoglik(Op):
         outputs = [pt.dscalar(), *(t.type() for t in tensors[:3])]
         return Apply(self, tensors, outputs)
 
-    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
+    def perform(self, node: Apply[Any], inputs: Any, output_storage: Any) -> None:
         """Evaluate outside of a compiled graph."""
         value, *grads = collapsed_value_and_grad(*(np.ascontiguousarray(x) for x in inputs))
         output_storage[0][0] = np.asarray(value.sum())
         for store, grad in zip(output_storage[1:], grads, strict=True):
             store[0] = grad
 
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable]:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable[Any, Any]]:
         """Chain rule; second derivatives are not offered."""
         from pytensor.gradient import disconnected_type
 
         scale = cotangents[0]
         return [*(scale * grad for grad in outputs[1:]), *(disconnected_type() for _ in inputs[3:])]
 
-    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+    def connection_pattern(self, node: Apply[Any]) -> list[list[bool]]:
         """Only the first three inputs are parameters."""
         return [[True] * 4] * 3 + [[False] * 4] * 3
 
 
-@register_funcify_default_op_cache_key(CollapsedLoglik)
-def _numba_collapsed_loglik(op: Op, node: Apply | None = None, **kwargs: Any) -> Any:
+@register_funcify_default_op_cache_key(CollapsedLoglik)  # type: ignore[untyped-decorator]
+def _numba_collapsed_loglik(op: Op, node: Apply[Any] | None = None, **kwargs: Any) -> Any:
     @numba_basic.numba_njit
     def collapsed_loglik(scores, scale, noise, cross, traces, size):  # type: ignore[no-untyped-def]
         value, g_scores, g_scale, g_noise = collapsed_value_and_grad(

@@ -81,9 +81,7 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
             (z - 0.5 * (df + 1) * pt.softplus(2 * z - np.log(df))).sum(),
         )
         # radius^2 n ~ chi^2_n, on the log scale of the radius.
-        pm.Potential(
-            "log_radius_prior", (n * log_radius - 0.5 * n * pt.exp(2 * log_radius)).sum()
-        )
+        pm.Potential("log_radius_prior", (n * log_radius - 0.5 * n * pt.exp(2 * log_radius)).sum())
         # Directions uniform after division by sqrt(V) (angular central Gaussian), and a length
         # that nothing depends on, about as wide as the data let a score move.
         width2 = left / (1 + left) / n
@@ -135,8 +133,10 @@ def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
     return model
 
 
-def starting_point(spec: SharedSpecificSpec, start: Start, *, jitter: float = 0.1) -> dict[str, Any]:
-    """Initial values of the sampling graph, another for each chain.
+def starting_point(
+    spec: SharedSpecificSpec, start: Start, *, jitter: float = 0.1
+) -> dict[str, Any]:
+    """Make initial values of the sampling graph, others for each chain.
 
     Parameters
     ----------
@@ -152,23 +152,24 @@ def starting_point(spec: SharedSpecificSpec, start: Start, *, jitter: float = 0.
     dict
         Initial values by variable; some are random variables, drawn anew by each chain.
     """
-    def around(value: np.ndarray) -> Any:
-        return pm.Normal.dist(value, jitter, shape=value.shape)
-
     k = start.scores.shape[1]
     # A gradient that is exactly zero (weights at 0) makes nutpie refuse the point: jitter all.
     initial: dict[str, Any] = {
-        "raw_scores": around(start.scores),
-        "log_strength": around(np.log(start.block_scale)),
+        "raw_scores": _around(start.scores, jitter),
+        "log_strength": _around(np.log(start.block_scale), jitter),
         "log_radius": pm.Normal.dist(0.0, 0.05, shape=k),
-        "factor_scale": np.full(k, max(spec.factor_scale, 0.05)),
+        "factor_scale": np.where(np.arange(k) < start.n_on, 0.1, spec.factor_scale),
         "noise": start.noise,
     }
     if spec.symptoms:
-        initial["symptom_raw"] = around(np.zeros((k, len(spec.symptoms))))
+        initial["symptom_raw"] = _around(np.zeros((k, len(spec.symptoms))), jitter)
     if spec.sharing is None and start.sharing.shape[1] > 1:
         initial["sharing"] = start.sharing
     return initial
+
+
+def _around(value: np.ndarray, sd: float) -> Any:
+    return pm.Normal.dist(value, sd, shape=value.shape)
 
 
 def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
@@ -207,7 +208,7 @@ def fixed_sharing(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray
 
 
 def _relative_variance(spec: SharedSpecificSpec, data: ModelData) -> Any:
-    """A w, shape (arm, factor): prior variance of scores, 1 on average over arms."""
+    """Prior variance A w of scores, shape (arm, factor); 1 on average over arms."""
     pattern = fixed_sharing(spec, data.arms)
     if pattern is None:
         alpha = np.full((spec.n_factors, len(data.arms)), spec.sharing_concentration)
@@ -246,7 +247,8 @@ def _logp(stats: BlockStatistics) -> Any:
             x[0] if x.ndim > ndim else x
             for x, ndim in ((cross_products, 3), (scores_q, 2), (tau, 2), (noise, 1))
         ]
-        return collapsed_loglik_op(*plain[1:], plain[0], stats.traces, stats.block_size)[0]
+        value: Any = collapsed_loglik_op(*plain[1:], plain[0], stats.traces, stats.block_size)
+        return value[0]
 
     return logp
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,12 +25,45 @@ class Start:
         Share of an arm in the variance of the scores.
     noise : ndarray, shape (block,)
         Residual SD.
+    n_on : int
+        Factors that start on a pattern; the others start switched off.
     """
 
     scores: Array
     block_scale: Array
     sharing: Array
     noise: Array
+    n_on: int
+
+    def first(self, n_factors: int) -> Start:
+        """Keep the first factors only.
+
+        Parameters
+        ----------
+        n_factors : int
+            How many.
+
+        Returns
+        -------
+        Start
+            A smaller start.
+        """
+        return replace(
+            self,
+            scores=self.scores[:, :n_factors],
+            block_scale=self.block_scale[:, :n_factors],
+            sharing=self.sharing[:n_factors],
+            n_on=min(self.n_on, n_factors),
+        )
+
+
+#: Block scale of a factor that starts switched off.
+OFF = 1e-5
+#: Sign flips that make up the null of all features together, and of each block.
+POOLED_FLIPS = 5
+#: A block pattern must explain this many times what it explains of sign-flipped features.
+STANDS_OUT = 1.5
+BLOCK_FLIPS = 20
 
 
 def varimax(loadings: Array, *, iterations: int = 200, tolerance: float = 1e-8) -> Array:
@@ -69,8 +102,15 @@ def varimax(loadings: Array, *, iterations: int = 200, tolerance: float = 1e-8) 
     return rotation
 
 
-def spectral_start(data: ModelData, n_factors: int, *, max_features: int = 5000) -> Start:
-    """Split the features into orthogonal patterns and rotate them by varimax.
+def spectral_start(
+    data: ModelData, n_factors: int, *, seed: int = 0, max_features: int = 5000
+) -> Start:
+    """Split the features into patterns that stand out of noise; leave the other factors off.
+
+    Components of all features together that exceed those of sign-flipped features are rotated by
+    varimax. What is left is searched block by block for a pattern that exceeds the same null.
+    Factors beyond these start switched off: started on a noise pattern of a small block, a factor
+    would stay there for the whole of a short run.
 
     Parameters
     ----------
@@ -78,42 +118,104 @@ def spectral_start(data: ModelData, n_factors: int, *, max_features: int = 5000)
         What the model sees.
     n_factors : int
         Number of factors.
+    seed : int, default 0
+        Of the null and of the scores of factors that start switched off.
     max_features : int, default 5000
         The rotation is found on at most so many features, evenly spaced.
 
     Returns
     -------
     Start
-        Values that `build_shared_specific` turns into a starting point.
+        Values that `starting_point` turns into initial values.
     """
-    stats = data.stats
+    rng = np.random.default_rng(seed)
+    y, code = _whitened(data)
+    found = _pooled_patterns(y, n_factors, rng, max_features)
+    left = y - _fitted(y, found)
+    while found.shape[1] < n_factors:
+        pattern = _block_pattern(left, code, rng)
+        if pattern is None:
+            break
+        found = np.column_stack([found, pattern])
+        left = y - _fitted(y, found)
+    on = found.shape[1]
     n = len(data.arm)
-    projector = stats.basis @ stats.basis.T
-    y = projector @ data.features["y"].transpose(SUBJECT, FEATURE).values
-    weight = 1.0 / np.sqrt(
-        np.maximum(stats.traces / (stats.block_size * stats.basis.shape[1]), 1e-12)
-    )
-    block = data.features["block"].values.astype(str)
-    code = np.array([stats.blocks.index(b) for b in block])
-    y = y * weight[code]
-    values, vectors = np.linalg.eigh(y @ y.T)
-    scores = vectors[:, ::-1][:, :n_factors] * np.sqrt(n)
-    loadings = y.T @ scores / n
-    step = max(1, len(loadings) // max_features)
-    rotation = varimax(loadings[::step])
-    scores, loadings = scores @ rotation, loadings @ rotation
-    size = np.stack(
-        [np.sqrt((loadings[code == b] ** 2).mean(axis=0)) for b in range(len(stats.blocks))]
-    )
-    left = max(1.0 - values[::-1][:n_factors].sum() / values.sum(), 0.05)
-    spread = np.stack(
-        [(scores[data.arm == a] ** 2).mean(axis=0) for a in range(len(data.arms))], axis=1
-    )
+    loadings = _regress(y, found)
+    noise = np.sqrt(np.bincount(code, (left**2).sum(axis=0)) / (np.bincount(code) * (n - on)))
+    size = np.stack([np.sqrt((loadings[:, code == b] ** 2).mean(axis=1)) for b in np.unique(code)])
+    scores = np.column_stack([found, rng.standard_normal((n, n_factors - on))])
+    arms = np.bincount(data.arm)
+    spread = np.stack([(scores[data.arm == a] ** 2).mean(axis=0) for a in range(arms.size)], axis=1)
     sharing = np.clip(spread / spread.sum(axis=1, keepdims=True), 0.05, None)
-    noise = np.sqrt(left) / weight
+    sharing[on:] = 1.0
     return Start(
         scores=scores / np.sqrt((scores**2).mean(axis=0)),
-        block_scale=np.clip(size / np.sqrt(left), 0.01, 1.5),
+        block_scale=np.column_stack(
+            [
+                np.clip(size / noise[:, None], 0.01, 1.5),
+                np.full((noise.size, n_factors - on), OFF),
+            ]
+        ),
         sharing=sharing / sharing.sum(axis=1, keepdims=True),
-        noise=noise,
+        noise=noise * np.sqrt(data.stats.traces / (data.stats.block_size * (n - 1))),
+        n_on=on,
     )
+
+
+def _whitened(data: ModelData) -> tuple[Array, np.ndarray]:
+    """Features without covariates, equally noisy, with unit variance in each block."""
+    stats = data.stats
+    y = data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise
+    y = np.asarray(stats.basis @ (stats.basis.T @ y))
+    code = np.array([stats.blocks.index(b) for b in data.features["block"].values.astype(str)])
+    scale = np.sqrt(stats.traces / (stats.block_size * (len(y) - 1)))
+    return np.asarray(y / np.maximum(scale, 1e-12)[code]), code
+
+
+def _flipped(y: Array, rng: np.random.Generator) -> Array:
+    """Give the features random signs: sizes stay, patterns go."""
+    return np.asarray(y * rng.choice(np.array([-1.0, 1.0]), size=y.shape))
+
+
+def _top(y: Array) -> float:
+    return float(np.linalg.eigvalsh(y @ y.T)[-1])
+
+
+def _pooled_patterns(
+    y: Array, n_factors: int, rng: np.random.Generator, max_features: int
+) -> Array:
+    values, vectors = np.linalg.eigh(y @ y.T)
+    limit = max(_top(_flipped(y, rng)) for _ in range(POOLED_FLIPS))
+    keep = min(n_factors, int((values > limit).sum()))
+    scores = np.asarray(vectors[:, ::-1][:, :keep] * np.sqrt(len(y)))
+    if keep < 2:
+        return scores
+    loadings = y.T @ scores / len(y)
+    return np.asarray(scores @ varimax(loadings[:: max(1, len(loadings) // max_features)]))
+
+
+def _block_pattern(left: Array, code: np.ndarray, rng: np.random.Generator) -> Array | None:
+    """Find the block pattern that stands out most of what is left, if any does."""
+    best, where = 0.0, -1
+    # What the pooled patterns leave of themselves in the blocks they carry reaches 1.4.
+    limit = STANDS_OUT
+    for b in np.unique(code):
+        part = left[:, code == b]
+        null = np.array([_top(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
+        limit = max(limit, float(null.max() / null.mean()))
+        if (ratio := _top(part) / null.mean()) > best:
+            best, where = ratio, int(b)
+    if best <= limit:
+        return None
+    part = left[:, code == where]
+    return np.asarray(np.linalg.eigh(part @ part.T)[1][:, -1] * np.sqrt(len(left)))
+
+
+def _regress(y: Array, scores: Array) -> Array:
+    if not scores.shape[1]:
+        return np.zeros((0, y.shape[1]))
+    return np.asarray(np.linalg.lstsq(scores, y, rcond=None)[0])
+
+
+def _fitted(y: Array, scores: Array) -> Array:
+    return np.asarray(scores @ _regress(y, scores))

@@ -98,7 +98,7 @@ def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run
     result = run_cli("demo", "-o", tmp_path / "demo", "--quick", "--json")
     said = json.loads(result.out)
     assert result.status == (0 if said["passed"] else 1)
-    assert asked["spec"].n_factors == 6
+    assert asked["spec"].n_factors == 8
     assert asked["spec"].covariates == ("site",)
     assert asked["spec"].symptoms == ("retardation", "cognitive")
     assert (asked["sampler"].draws, asked["sampler"].chains) == (300, 2)

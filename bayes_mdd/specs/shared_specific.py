@@ -1,0 +1,129 @@
+"""The factor model of shared and arm-specific patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bayes_mdd.errors import SpecError, some
+from bayes_mdd.specs.base import Spec, check_names, check_positive, check_whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedSpecificSpec(Spec):
+    """The factor model whose factors may be shared by the arms or belong to one.
+
+    Features are standardised before the fit (see `reference_to_controls`), so every scale
+    below is in standard deviations of a feature.
+
+    Parameters
+    ----------
+    n_factors : int, default 6
+        Factors offered; unused ones shrink to nothing, so offer two or three more than expected.
+        With a fixed `sharing` pattern it must equal the pattern's sum or be left out.
+    covariates : tuple of str
+        Columns of the subject axis that are integrated out, next to the intercept. Text columns
+        (``site``) enter as one column a level, numbers as they are.
+    covariates_if_present : tuple of str
+        The same, for a spec that serves many cohorts: names that a cohort lacks, or that do not
+        vary in it, are left out and reported.
+    symptoms : tuple of str
+        Symptom dimensions linked to the factors.
+    symptoms_if_present : tuple of str
+        The same, left out and reported where a cohort lacks them.
+    sharing : mapping of str to int, optional
+        Fixes the pattern instead of learning it: number of factors of all arms (``shared``) and
+        of each arm by name, e.g. ``{"shared": 3, "SSRI": 1, "SNRI": 1}``.
+    sharing_concentration : float, default 0.6
+        Of the Dirichlet prior of sharing; below 1 it prefers factors of all arms or of one.
+    spare_factors : {"pinned", "sampled"}, default "pinned"
+        What becomes of factors for which neither all features together nor any block shows a
+        pattern above that of sign-flipped features: pinned to zero and reported as unused, or
+        sampled all the same, which mixes slowly. Not read when `sharing` is fixed.
+    factor_scale : float, default 0.01
+        Scale of the half-Cauchy prior of a factor's overall block scale, in units of the noise;
+        small, so that a factor that nothing needs stays away (Piironen & Vehtari, 2017).
+    local_df : float, default 4.0
+        Degrees of freedom of the half-t prior of block scales around the factor's overall one.
+        1 is the horseshoe, whose tails let a spare factor chase the noise of one small block.
+    slab_scale : float, default 2.0
+        Upper bound of a block scale (regularised horseshoe).
+    feature_noise : {"moderated", "equal"}, default "moderated"
+        Whether features of a block differ in noise by factors estimated beforehand from their
+        residual variance and shrunk toward each other, or are taken as equally noisy.
+    noise_scale : float, default 1.0
+        Scale of the half-normal prior of the residual standard deviation of a block.
+    symptom_scale : float, default 1.0
+        Scale of the half-normal prior of residual symptom standard deviations, in SD of the
+        symptom.
+
+    Raises
+    ------
+    SpecError
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> spec = SharedSpecificSpec(n_factors=6, covariates=("site",), symptoms=("retardation",))
+    >>> spec.n_factors
+    6
+    >>> SharedSpecificSpec(sharing={"shared": 3, "SSRI": 1, "SNRI": 1}).n_factors
+    5
+    """
+
+    n_factors: int = 6
+    covariates: tuple[str, ...] = ()
+    covariates_if_present: tuple[str, ...] = ()
+    symptoms: tuple[str, ...] = ()
+    symptoms_if_present: tuple[str, ...] = ()
+    sharing: Mapping[str, int] | None = None
+    sharing_concentration: float = 0.6
+    spare_factors: Literal["pinned", "sampled"] = "pinned"
+    factor_scale: float = 0.01
+    local_df: float = 4.0
+    slab_scale: float = 2.0
+    feature_noise: Literal["moderated", "equal"] = "moderated"
+    noise_scale: float = 1.0
+    symptom_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_names(self, "covariates", "covariates_if_present", "symptoms", "symptoms_if_present")
+        check_positive(
+            self,
+            "sharing_concentration",
+            "factor_scale",
+            "local_df",
+            "slab_scale",
+            "noise_scale",
+            "symptom_scale",
+        )
+        for name, known in {
+            "feature_noise": ("moderated", "equal"),
+            "spare_factors": ("pinned", "sampled"),
+        }.items():
+            if (value := getattr(self, name)) not in known:
+                raise SpecError(f"{name} must be one of {known}, got {value!r}.")
+        if self.sharing is not None:
+            self._check_pattern(self.sharing)
+        check_whole(self, 1, "n_factors")
+
+    def _check_pattern(self, pattern: Mapping[str, int]) -> None:
+        if not isinstance(pattern, Mapping) or not pattern:
+            raise SpecError(
+                "sharing wants a number of factors for 'shared' and for arms by name, "
+                f"got {pattern!r}."
+            )
+        clean = {str(k): v for k, v in pattern.items()}
+        bad = [f"{k}: {v!r}" for k, v in clean.items() if type(v) is not int or v < 0]
+        if bad:
+            raise SpecError(f"sharing wants whole numbers of at least 0, got {some(bad)}.")
+        total = sum(clean.values())
+        default = type(self).__dataclass_fields__["n_factors"].default
+        if self.n_factors not in (default, total):
+            raise SpecError(
+                f"sharing asks for {total} factors in all, n_factors for {self.n_factors}: "
+                "make them equal or leave n_factors out."
+            )
+        object.__setattr__(self, "sharing", clean)
+        object.__setattr__(self, "n_factors", total)
