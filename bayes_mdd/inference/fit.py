@@ -16,8 +16,8 @@ from bayes_mdd.features.contract import check_features
 from bayes_mdd.inference.result import assemble
 from bayes_mdd.inference.run_folder import check_run_folder, make_provenance, write_run
 from bayes_mdd.inference.sample import sample
-from bayes_mdd.model import build_shared_specific, prepare, spectral_start
-from bayes_mdd.model.shared_specific import STORED, starting_point
+from bayes_mdd.model import build_shared_specific, climb, prepare, spectral_start
+from bayes_mdd.model.shared_specific import STORED, fixed_sharing, starting_point
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 
@@ -87,11 +87,16 @@ def fit(
         if finished is not None:
             return finished
     began = time.perf_counter()
-    start = spectral_start(data, spec.n_factors, seed=sampler.seed)
-    if spec.sharing is None and spec.spare_factors == "pinned":
+    climbed = climb(data, spectral_start(data, spec.n_factors, seed=sampler.seed))
+    start = climbed.start
+    pattern = fixed_sharing(spec, data.arms)
+    if spec.sharing is not None and pattern is not None:
+        start = start.arranged(pattern)
+    elif spec.spare_factors == "pinned":
         start = start.first(max(1, start.n_on))
     n_sampled = start.scores.shape[1]
     provenance["n_factors_sampled"] = n_sampled
+    provenance["starts"] = {"tried": climbed.height.size, "at_best_mode": climbed.agreeing}
     reduced = replace(spec, n_factors=n_sampled)
     model = build_shared_specific(reduced, data)
     names = [name for name in STORED if name in model.named_vars]

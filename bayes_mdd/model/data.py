@@ -134,8 +134,7 @@ def prepare(
         {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
     ).set_index(SUBJECT)
     linked = _symptom_columns(spec, symptoms)
-    check_design(people, [c for c in (*spec.covariates, SITE) if c in people.columns])
-    design = _design(people, spec.covariates)
+    design = _checked_design(people, spec.covariates)
     arms = tuple(sorted(set(people[ARM].astype(str))))
     _check_size(spec, design, arms)
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
@@ -170,6 +169,24 @@ def _check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[s
             f"sharing names {some(unknown)}, which is no arm of these people ({', '.join(arms)}) "
             "and not 'shared'."
         )
+
+
+def _checked_design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """Build the design; problems of arms and of covariates come in one error."""
+    problems: list[str] = []
+    known = [c for c in (*covariates, SITE) if c in people.columns]
+    design = pd.DataFrame()
+    try:
+        design = _design(people, covariates)
+    except DataContractError as error:
+        problems += error.problems
+    try:
+        check_design(people, known)
+    except DataContractError as error:
+        problems += [p for p in error.problems if "is not known for" not in p or not problems]
+    if problems:
+        raise DataContractError("design of the model", problems)
+    return design
 
 
 def _design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:

@@ -35,7 +35,8 @@ from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.model.collapsed import BlockStatistics
 from bayes_mdd.model.collapsed_op import collapsed_loglik_op
 from bayes_mdd.model.data import ModelData
-from bayes_mdd.model.start import Start
+from bayes_mdd.model.start import OFF, Start
+from bayes_mdd.model.symptoms import link_symptoms, regularised
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: What is kept of every draw.
@@ -97,7 +98,7 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         scores = pm.Deterministic("scores", unit * pt.exp(log_radius), dims=(SUBJECT, FACTOR))
         tau = pm.Deterministic(
             "block_scale",
-            _regularised(pt.exp(log_strength - shift), spec.slab_scale),
+            regularised(pt.exp(log_strength - shift), spec.slab_scale),
             dims=(BLOCK, FACTOR),
         )
         _observe(spec, data, scores, tau)
@@ -127,7 +128,7 @@ def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
         f = pm.Normal("standard_scores", 0.0, 1.0, dims=(SUBJECT, FACTOR))
         scores = pm.Deterministic("scores", f * pt.sqrt(ratio)[data.arm], dims=(SUBJECT, FACTOR))
         tau = pm.Deterministic(
-            "block_scale", _regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
+            "block_scale", regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
         )
         _observe(spec, data, scores, tau)
     return model
@@ -158,7 +159,7 @@ def starting_point(
         "raw_scores": _around(start.scores, jitter),
         "log_strength": _around(np.log(start.block_scale), jitter),
         "log_radius": pm.Normal.dist(0.0, 0.05, shape=k),
-        "factor_scale": np.where(np.arange(k) < start.n_on, 0.1, spec.factor_scale),
+        "factor_scale": np.where(start.block_scale.max(axis=0) > OFF, 0.1, spec.factor_scale),
         "noise": start.noise,
     }
     if spec.symptoms:
@@ -218,11 +219,6 @@ def _relative_variance(spec: SharedSpecificSpec, data: ModelData) -> Any:
     return len(data.arms) * sharing.T
 
 
-def _regularised(scale: Any, slab: float) -> Any:
-    """Bound a scale by the slab (Piironen & Vehtari, 2017)."""
-    return scale / pt.sqrt(1 + (scale / slab) ** 2)
-
-
 def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
     noise = pm.HalfNormal("noise", spec.noise_scale, dims=BLOCK)
     stats = data.stats
@@ -237,7 +233,7 @@ def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -
         observed=stats.cross_products,
     )
     if data.symptoms:
-        _link_symptoms(spec, data, scores, tau)
+        link_symptoms(spec, data, scores, tau)
 
 
 def _logp(stats: BlockStatistics) -> Any:
@@ -270,26 +266,3 @@ def _random(stats: BlockStatistics) -> Any:
         return np.stack(cross)
 
     return random
-
-
-def _link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
-    """Regularised horseshoe over factor x symptom; intercept and covariates integrated out.
-
-    A weight is multiplied with the reliability of the factor's scores, information / (1 +
-    information) with information = sum_b P_b tau_b^2. A factor that the features do not measure
-    would else be free to become the symptom's residual.
-    """
-    information = (tau**2 * data.stats.block_size[:, None]).sum(axis=0)
-    reliability = information / (1 + information)
-    overall = pm.HalfCauchy("symptom_global", 0.2)
-    local = pm.HalfCauchy("symptom_local", 1.0, dims=(FACTOR, SYMPTOM))
-    z = pm.Normal("symptom_raw", 0.0, 1.0, dims=(FACTOR, SYMPTOM))
-    weight = pm.Deterministic(
-        "symptom_weight",
-        z * _regularised(local * overall, 1.0) * reliability[:, None],
-        dims=(FACTOR, SYMPTOM),
-    )
-    noise = pm.HalfNormal("symptom_noise", spec.symptom_scale, dims=SYMPTOM)
-    for d, symptom in enumerate(data.symptoms):
-        mean = pt.dot(symptom.basis.T, pt.dot(scores[symptom.rated], weight[:, d]))
-        pm.Normal(f"symptom_{symptom.name}", mean, noise[d], observed=symptom.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.model.collapsed import Array
@@ -56,11 +57,38 @@ class Start:
             n_on=min(self.n_on, n_factors),
         )
 
+    def arranged(self, pattern: Array) -> Start:
+        """Order the factors so that each starts where a fixed sharing pattern wants it.
+
+        Parameters
+        ----------
+        pattern : ndarray, shape (factor, arm)
+            Sharing of each factor of the model.
+
+        Returns
+        -------
+        Start
+            The same factors; the one whose spread over the arms is nearest to a row of `pattern`
+            stands there.
+        """
+        distance = np.abs(pattern[:, None, :] - self.sharing[None, :, :]).sum(axis=2)
+        # Factors that start switched off go where nothing better is left.
+        distance[:, self.n_on :] += 1.0
+        order = linear_sum_assignment(distance)[1]
+        return replace(
+            self,
+            scores=self.scores[:, order],
+            block_scale=self.block_scale[:, order],
+            sharing=self.sharing[order],
+        )
+
 
 #: Block scale of a factor that starts switched off.
 OFF = 1e-5
+#: Block scales at which other factors may start.
+SCALE_RANGE = (0.01, 1.5)
 #: Sign flips that make up the null of all features together, and of each block.
-POOLED_FLIPS = 5
+POOLED_FLIPS = 20
 #: A block pattern must explain this many times what it explains of sign-flipped features.
 STANDS_OUT = 1.5
 BLOCK_FLIPS = 20
@@ -144,22 +172,42 @@ def spectral_start(
     noise = np.sqrt(np.bincount(code, (left**2).sum(axis=0)) / (np.bincount(code) * (n - on)))
     size = np.stack([np.sqrt((loadings[:, code == b] ** 2).mean(axis=1)) for b in np.unique(code)])
     scores = np.column_stack([found, rng.standard_normal((n, n_factors - on))])
-    arms = np.bincount(data.arm)
-    spread = np.stack([(scores[data.arm == a] ** 2).mean(axis=0) for a in range(arms.size)], axis=1)
-    sharing = np.clip(spread / spread.sum(axis=1, keepdims=True), 0.05, None)
-    sharing[on:] = 1.0
+    sharing = spread_over_arms(data, scores)
+    sharing[on:] = 1.0 / sharing.shape[1]
     return Start(
         scores=scores / np.sqrt((scores**2).mean(axis=0)),
         block_scale=np.column_stack(
             [
-                np.clip(size / noise[:, None], 0.01, 1.5),
+                np.clip(size / noise[:, None], *SCALE_RANGE),
                 np.full((noise.size, n_factors - on), OFF),
             ]
         ),
-        sharing=sharing / sharing.sum(axis=1, keepdims=True),
+        sharing=sharing,
         noise=noise * np.sqrt(data.stats.traces / (data.stats.block_size * (n - 1))),
         n_on=on,
     )
+
+
+def spread_over_arms(data: ModelData, scores: Array) -> Array:
+    """Divide the variance of scores among the arms.
+
+    Parameters
+    ----------
+    data : ModelData
+        For the arm of each person.
+    scores : ndarray, shape (subject, factor)
+        Any scores.
+
+    Returns
+    -------
+    ndarray, shape (factor, arm)
+        Shares; none below 0.05 before they are made to add up to 1.
+    """
+    spread = np.stack(
+        [(scores[data.arm == a] ** 2).mean(axis=0) for a in range(len(data.arms))], axis=1
+    )
+    shares = np.clip(spread / spread.sum(axis=1, keepdims=True), 0.05, None)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
 def _whitened(data: ModelData) -> tuple[Array, np.ndarray]:

@@ -19,7 +19,7 @@ class SharedSpecificSpec(Spec):
 
     Parameters
     ----------
-    n_factors : int, default 6
+    n_factors : int, default 8
         Factors offered; unused ones shrink to nothing, so offer two or three more than expected.
         With a fixed `sharing` pattern it must equal the pattern's sum or be left out.
     covariates : tuple of str
@@ -72,7 +72,7 @@ class SharedSpecificSpec(Spec):
     5
     """
 
-    n_factors: int = 6
+    n_factors: int = 8
     covariates: tuple[str, ...] = ()
     covariates_if_present: tuple[str, ...] = ()
     symptoms: tuple[str, ...] = ()

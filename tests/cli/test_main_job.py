@@ -99,7 +99,7 @@ def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run
     said = json.loads(result.out)
     assert result.status == (0 if said["passed"] else 1)
     assert asked["spec"].n_factors == 8
-    assert asked["spec"].covariates == ("site",)
+    assert asked["spec"].covariates == ("site", "age", "sex", "mean_fd")
     assert asked["spec"].symptoms == ("retardation", "cognitive")
     assert (asked["sampler"].draws, asked["sampler"].chains) == (300, 2)
     assert asked["subjects"] == 31 + 31 + 39

@@ -80,7 +80,7 @@ def test_wheel_works_outside_the_checkout(wheel, repository, tmp_path):
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert Path(said["package"]).is_relative_to(site)
-    assert said["n_factors"] == 6
+    assert said["n_factors"] == 8
     assert said["participants"] == 31 + 31 + 39
     assert {"retardation", "cognitive"} <= set(said["symptoms"])
     # No checkout, no data/demo: the demo cohort is simulated beside the run folder.
