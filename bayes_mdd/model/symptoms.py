@@ -31,11 +31,23 @@ def regularised(scale: Any, slab: float) -> Any:
 
 
 def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
-    """Regularised horseshoe over factor x symptom; intercept and covariates integrated out.
+    """Link scores with symptoms; intercept and covariates are integrated out.
 
-    A weight is multiplied with the reliability of the factor's scores, information / (1 +
-    information) with information = sum_b P_b tau_b^2. A factor that the features do not measure
-    would else be free to become the symptom's residual.
+    The weights have a regularised horseshoe over factor x symptom. A weight is multiplied with
+    the reliability of the factor's scores, information / (1 + information) with information =
+    sum_b P_b tau_b^2. A factor that the features do not measure would else be free to become the
+    symptom's residual.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        With the linked symptoms.
+    scores : TensorVariable, shape (subject, factor)
+        Scores of all people.
+    tau : TensorVariable, shape (block, factor)
+        Block scales.
     """
     information = (tau**2 * data.stats.block_size[:, None]).sum(axis=0)
     reliability = information / (1 + information)

@@ -71,7 +71,7 @@ def test_nothing_that_stands_out_is_nothing_to_climb(feature_set):
     y = np.random.default_rng(2).normal(size=(24, 90))
     data = prepare(
         SharedSpecificSpec(n_factors=3),
-        feature_set(y, ["a", "b"] * 12, ["A-A"] * 45 + ["B-B"] * 45),
+        feature_set(y, list("ab") * 12, ["A-A"] * 45 + ["B-B"] * 45),
     )
     start = replace(spectral_start(data, 3), n_on=0)
     assert climb(data, start).start is start
