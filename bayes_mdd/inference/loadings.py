@@ -11,21 +11,23 @@ so that means, standard deviations and sign probabilities are averages of closed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayes_mdd.dims import FEATURE, SUBJECT
+from bayes_mdd.inference.sparse import BlockDraws, begin, learn_slab, step
 from bayes_mdd.model import ModelData
 
 Array = NDArray[np.float64]
 
-#: Draws of the posterior that the intervals of loadings are made of, at most.
-SUMMARY_DRAWS = 400
 #: Memory that stored draws of whole maps may take, in numbers of 4 bytes.
 STORED_NUMBERS = 16_000_000
-CHUNK = 1024
+#: Features summed up at once, at most.
+PIECE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +97,97 @@ def second_moment(
     return np.asarray(mean + size * given.root @ np.swapaxes(given.root, 1, 2))
 
 
+class Summary(NamedTuple):
+    """The loadings of some features, over draws.
+
+    Parameters
+    ----------
+    statistics : dict of ndarray, shape (factor, feature)
+        ``mean``, ``sd``, ``p_positive`` and, of sparse loadings, ``inclusion``.
+    draws : ndarray, shape (draw, factor, feature)
+        Draws.
+    """
+
+    statistics: dict[str, Array]
+    draws: NDArray[np.float32]
+
+
+def gaussian_loadings(block: BlockDraws, rng: np.random.Generator) -> Summary:
+    """Sum up the loadings of some features of a block under their Gaussian prior.
+
+    Parameters
+    ----------
+    block : BlockDraws
+        Draws and features.
+    rng : numpy.random.Generator
+        For the draws of the loadings.
+
+    Returns
+    -------
+    Summary
+        Means, standard deviations and sign probabilities are averages of closed forms.
+    """
+    given = conditional_loadings(block.scores_q, block.block_scale, block.noise)
+    n_draws, k = block.block_scale.shape
+    mean = given.coefficient @ block.y
+    spread = np.sqrt((given.root**2).sum(axis=2))[:, :, None]
+    draws = mean + given.root @ rng.standard_normal((n_draws, k, block.y.shape[1]))
+    average = mean.mean(axis=0)
+    return Summary(
+        {
+            "mean": average,
+            "sd": np.sqrt((spread**2).mean(axis=0) + ((mean - average) ** 2).mean(axis=0)),
+            "p_positive": ndtr(mean / np.maximum(spread, 1e-300)).mean(axis=0),
+        },
+        draws.astype(np.float32),
+    )
+
+
+def sparse_loadings(block: BlockDraws, slab: Array, rng: np.random.Generator) -> Summary:
+    """Sum up the loadings of some features of a block of which some may be zero.
+
+    Parameters
+    ----------
+    block : BlockDraws
+        Draws and features.
+    slab : ndarray, shape (factor,)
+        From `learn_slab`.
+    rng : numpy.random.Generator
+        For patterns, loadings and inclusion.
+
+    Returns
+    -------
+    Summary
+        ``p_positive`` counts one half of the probability of zero, so that 0.5 is no evidence.
+    """
+    n_draws, k = block.block_scale.shape
+    p = block.y.shape[1]
+    draws = np.empty((n_draws, k, p), dtype=np.float32)
+    total = np.zeros((4, p, k))
+    state = begin(block, slab)
+    for d in range(n_draws):
+        moments, state = step(block, d, slab, state, rng)
+        total += moments
+        draws[d] = state.loading.T
+    inclusion, mean, square, positive = np.swapaxes(total / n_draws, 1, 2)
+    return Summary(
+        {
+            "mean": mean,
+            "sd": np.sqrt(np.maximum(square - mean**2, 0.0)),
+            "p_positive": positive,
+            "inclusion": inclusion,
+        },
+        draws,
+    )
+
+
 def summarise_loadings(
     data: ModelData,
     scores: Array,
     block_scale: Array,
     noise: Array,
     *,
+    sparse: bool,
     ci_prob: float,
     keep: int | None,
     rng: np.random.Generator,
@@ -114,9 +201,11 @@ def summarise_loadings(
     scores : ndarray, shape (draw, subject, factor)
         Aligned draws, thinned already.
     block_scale : ndarray, shape (draw, block, factor)
-        Aligned draws.
+        Aligned draws; factors that are zero throughout are left at zero.
     noise : ndarray, shape (draw, block)
         Draws.
+    sparse : bool
+        Whether single loadings of a block may be zero.
     ci_prob : float
         Probability of the equal-tailed interval.
     keep : int or None
@@ -127,38 +216,53 @@ def summarise_loadings(
     Returns
     -------
     summary : dict of ndarray, shape (factor, feature)
-        ``mean``, ``sd``, ``lower``, ``upper``, ``p_positive``.
+        ``mean``, ``sd``, ``lower``, ``upper``, ``p_positive`` and, if `sparse`, ``inclusion``.
     draws : ndarray of float32, shape (loading_draw, factor, feature)
         Draws of whole maps.
     """
-    y = data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise
-    block = data.features["block"].values.astype(str)
-    n_draws, k, p = scores.shape[0], scores.shape[2], y.shape[1]
-    scores_q = np.einsum("nm,dnk->dmk", data.stats.basis, scores, optimize=True)
-    summary = {
-        name: np.full((k, p), np.nan) for name in ("mean", "sd", "lower", "upper", "p_positive")
-    }
+    on = np.flatnonzero(block_scale.any(axis=(0, 1)))
+    pieces = _pieces(data, scores[..., on], block_scale[..., on], noise)
+    n_draws, k, p = scores.shape[0], scores.shape[2], data.feature_noise.size
     n_keep = min(n_draws, keep or min(500, max(1, STORED_NUMBERS // (k * p))))
-    kept = np.empty((n_keep, k, p), dtype=np.float32)
     rows = np.linspace(0, n_draws - 1, n_keep).round().astype(int)
-    tail = (1 - ci_prob) / 2
-    for b, name in enumerate(data.stats.blocks):
-        given = conditional_loadings(scores_q, block_scale[:, b], noise[:, b])
-        spread = np.sqrt((given.root**2).sum(axis=2))[:, :, None]
-        members = np.flatnonzero(block == name)
-        for at in np.array_split(members, max(1, -(-members.size // CHUNK))):
-            mean = given.coefficient @ (data.stats.basis.T @ y[:, at])
-            draws = mean + given.root @ rng.standard_normal((n_draws, k, at.size))
-            average = mean.mean(axis=0)
-            summary["mean"][:, at] = average
-            summary["sd"][:, at] = np.sqrt(
-                (spread**2).mean(axis=0) + ((mean - average) ** 2).mean(axis=0)
-            )
-            summary["p_positive"][:, at] = ndtr(mean / np.maximum(spread, 1e-300)).mean(axis=0)
-            low, high = np.quantile(draws, [tail, 1 - tail], axis=0, overwrite_input=False)
-            summary["lower"][:, at], summary["upper"][:, at] = low, high
-            kept[:, :, at] = draws[rows]
-    for name in ("mean", "sd", "lower", "upper"):
-        summary[name] *= data.feature_noise
-    kept *= data.feature_noise.astype(np.float32)
+    kept = np.zeros((n_keep, k, p), dtype=np.float32)
+    summary = {name: np.zeros((k, p)) for name in ("mean", "sd", "lower", "upper")}
+    summary["p_positive"] = np.full((k, p), 0.5)
+    if sparse:
+        summary["inclusion"] = np.zeros((k, p))
+    if not on.size:
+        return summary, kept
+    slab = learn_slab([b for _, b in pieces], rng) if sparse else None
+    tails = ((1 - ci_prob) / 2, (1 + ci_prob) / 2)
+
+    def sum_up(at: NDArray[np.int64], block: BlockDraws, own: np.random.Generator) -> None:
+        found = gaussian_loadings(block, own) if slab is None else sparse_loadings(block, slab, own)
+        low, high = np.quantile(found.draws, tails, axis=0)
+        place = np.ix_(on, at)
+        for name, value in (found.statistics | {"lower": low, "upper": high}).items():
+            scaled = name not in ("p_positive", "inclusion")
+            summary[name][place] = value * data.feature_noise[at] if scaled else value
+        kept[np.ix_(np.arange(n_keep), on, at)] = found.draws[rows] * data.feature_noise[at]
+
+    # Threads: the kernels release the interpreter, and every piece writes to places of its own.
+    Parallel(n_jobs=-1, require="sharedmem")(
+        delayed(sum_up)(at, block, own)
+        for (at, block), own in zip(pieces, rng.spawn(len(pieces)), strict=True)
+    )
     return summary, kept
+
+
+def _pieces(
+    data: ModelData, scores: Array, block_scale: Array, noise: Array
+) -> list[tuple[NDArray[np.int64], BlockDraws]]:
+    """Cut the features into blocks, and large blocks into parts that fit the memory."""
+    basis = data.stats.basis
+    y = basis.T @ (data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise)
+    scores_q = np.einsum("nm,dnk->dmk", basis, scores, optimize=True)
+    block = data.features["block"].values.astype(str)
+    return [
+        (at, BlockDraws(scores_q, block_scale[:, b], noise[:, b], np.ascontiguousarray(y[:, at])))
+        for b, name in enumerate(data.stats.blocks)
+        for members in [np.flatnonzero(block == name)]
+        for at in np.array_split(members, -(-members.size // PIECE))
+    ]

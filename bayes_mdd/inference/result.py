@@ -23,7 +23,7 @@ from bayes_mdd.dims import (
     SYMPTOM,
 )
 from bayes_mdd.inference.explained import Explained, explain
-from bayes_mdd.inference.loadings import SUMMARY_DRAWS, summarise_loadings
+from bayes_mdd.inference.loadings import summarise_loadings
 from bayes_mdd.model import ModelData, collapsed_value_and_grad
 from bayes_mdd.model.shared_specific import fixed_sharing
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
@@ -34,6 +34,8 @@ Array = NDArray[np.float64]
 #: consensus by at least this much, and its explained variance has at most this R-hat.
 MATCH_MIN = 0.9
 RHAT_MAX = 1.05
+#: Draws that loadings are summed up over: at least and at most, and features times draws between.
+SUMMARY_DRAWS, SUMMARY_NUMBERS = (100, 400), 12_000_000
 #: Offset that keeps the seed of the loadings apart from the sampler's.
 LOADINGS_STREAM = 7
 PINNED_STREAM = 8
@@ -93,7 +95,7 @@ def assemble(
     return xr.DataTree.from_dict(
         {
             "posterior": posterior,
-            "loadings": _loadings(data, flat, coords, sampler),
+            "loadings": _loadings(spec, data, flat, coords, sampler),
             "factors": _factors(posterior, match[:, order]),
             "invariants": _invariants(posterior, shares, data),
             "log_likelihood": _log_likelihood(data, posterior),
@@ -178,16 +180,22 @@ def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, Any]:
 
 
 def _loadings(
-    data: ModelData, flat: dict[str, Array], coords: dict[str, Any], sampler: SamplerSpec
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    flat: dict[str, Array],
+    coords: dict[str, Any],
+    sampler: SamplerSpec,
 ) -> xr.Dataset:
-    n = flat["noise"].shape[0]
-    rows = np.linspace(0, n - 1, min(n, max(SUMMARY_DRAWS, sampler.loading_draws or 0)))
+    n, p = flat["noise"].shape[0], data.feature_noise.size
+    wanted = int(np.clip(SUMMARY_NUMBERS // p, *SUMMARY_DRAWS))
+    rows = np.linspace(0, n - 1, min(n, max(wanted, sampler.loading_draws or 0)))
     rows = rows.round().astype(int)
     summary, kept = summarise_loadings(
         data,
         flat["scores"][rows],
         flat["block_scale"][rows],
         flat["noise"][rows],
+        sparse=spec.edge_prior == "spike_slab",
         ci_prob=sampler.ci_prob,
         keep=sampler.loading_draws,
         rng=np.random.default_rng([sampler.seed, LOADINGS_STREAM]),
@@ -208,6 +216,7 @@ def _loadings(
             "ci_kind": "eti",
             "units": "SD of the standardised feature per SD of the factor's scores",
             "summary_draws": len(rows),
+            "edge_prior": spec.edge_prior,
         },
     )
 

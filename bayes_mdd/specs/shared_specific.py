@@ -52,6 +52,10 @@ class SharedSpecificSpec(Spec):
     feature_noise : {"moderated", "equal"}, default "moderated"
         Whether features of a block differ in noise by factors estimated beforehand from their
         residual variance and shrunk toward each other, or are taken as equally noisy.
+    edge_prior : {"spike_slab", "gaussian"}, default "spike_slab"
+        Loadings of the edges of a block: some may be zero, with a probability that is learned for
+        each block and factor (the maps then carry ``inclusion``), or all are drawn from one
+        Gaussian.
     noise_scale : float, default 1.0
         Scale of the half-normal prior of the residual standard deviation of a block.
     symptom_scale : float, default 1.0
@@ -84,6 +88,7 @@ class SharedSpecificSpec(Spec):
     local_df: float = 4.0
     slab_scale: float = 2.0
     feature_noise: Literal["moderated", "equal"] = "moderated"
+    edge_prior: Literal["spike_slab", "gaussian"] = "spike_slab"
     noise_scale: float = 1.0
     symptom_scale: float = 1.0
 
@@ -101,6 +106,7 @@ class SharedSpecificSpec(Spec):
         for name, known in {
             "feature_noise": ("moderated", "equal"),
             "spare_factors": ("pinned", "sampled"),
+            "edge_prior": ("spike_slab", "gaussian"),
         }.items():
             if (value := getattr(self, name)) not in known:
                 raise SpecError(f"{name} must be one of {known}, got {value!r}.")
