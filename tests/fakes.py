@@ -82,6 +82,15 @@ def _sharing(
     return out
 
 
+def _means(sizes: tuple[int, int], n_arms: int) -> np.ndarray:
+    """Arms differ in the first factor, are alike in the second and not known in the others."""
+    centre, spread = np.zeros((n_arms, len(OWNERS))), np.full(len(OWNERS), 0.2)
+    centre[0, 0], spread[1] = 1.0, 0.01
+    rng = np.random.default_rng(17)
+    drawn = centre + spread * rng.normal(size=(*sizes, n_arms, len(OWNERS)))
+    return drawn - drawn.mean(axis=2, keepdims=True)
+
+
 def _posterior(
     rng: np.random.Generator,
     sizes: tuple[int, int],
@@ -113,6 +122,7 @@ def _posterior(
         "sharing": (("chain", "draw", "arm", "factor"), sharing),
         "block_scale": (("chain", "draw", "block", "factor"), scale),
         "noise": (("chain", "draw", "block"), rng.gamma(400, 0.002, size=(*sizes, len(blocks)))),
+        "arm_mean": (("chain", "draw", "arm", "factor"), _means(sizes, len(arms))),
         "explained": (("chain", "draw", "arm", "factor"), explained),
         "explained_block": (("chain", "draw", "arm", "block", "factor"), in_block),
     }

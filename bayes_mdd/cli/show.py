@@ -146,12 +146,17 @@ def factors(table: pd.DataFrame) -> None:
     arms = [c.removeprefix("p_specific_") for c in table.columns if c.startswith("p_specific_")]
     head = ["factor", "label", "P(shared)"]
     head += [f"P({arm} only)" for arm in arms] + [f"variance in {arm}" for arm in arms]
+    head.append("means")
     chances = ["p_shared", *(f"p_specific_{arm}" for arm in arms)]
     rows = []
     for r in records(table):
         probabilities = [_number(r[name], ".2f") for name in chances]
         rows.append(
-            [r["factor"], r["label"], *probabilities, *(_share(r, a) for a in arms), r["networks"]]
+            [
+                *(r["factor"], r["label"], *probabilities),
+                *(_share(r, a) for a in arms),
+                *(r.get("mean_label"), r["networks"]),
+            ]
         )
     _print(_table("Factors", [*head, "networks"], rows))
 

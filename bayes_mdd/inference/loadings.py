@@ -234,22 +234,32 @@ def summarise_loadings(
         return summary, kept
     slab = learn_slab([b for _, b in pieces], rng) if sparse else None
     tails = ((1 - ci_prob) / 2, (1 + ci_prob) / 2)
-
-    def sum_up(at: NDArray[np.int64], block: BlockDraws, own: np.random.Generator) -> None:
-        found = gaussian_loadings(block, own) if slab is None else sparse_loadings(block, slab, own)
-        low, high = np.quantile(found.draws, tails, axis=0)
-        place = np.ix_(on, at)
-        for name, value in (found.statistics | {"lower": low, "upper": high}).items():
-            scaled = name not in ("p_positive", "inclusion")
-            summary[name][place] = value * data.feature_noise[at] if scaled else value
-        kept[np.ix_(np.arange(n_keep), on, at)] = found.draws[rows] * data.feature_noise[at]
-
-    # Threads: the kernels release the interpreter, and every piece writes to places of its own.
-    Parallel(n_jobs=-1, require="sharedmem")(
-        delayed(sum_up)(at, block, own)
-        for (at, block), own in zip(pieces, rng.spawn(len(pieces)), strict=True)
+    # Threads: the kernels release the interpreter.
+    found = Parallel(n_jobs=-1, require="sharedmem", return_as="generator")(
+        delayed(_sum_up)(block, slab, tails, rows, own)
+        for (_, block), own in zip(pieces, rng.spawn(len(pieces)), strict=True)
     )
+    for (at, _), (statistics, draws) in zip(pieces, found, strict=True):
+        for name, value in statistics.items():
+            scaled = name not in ("p_positive", "inclusion")
+            summary[name][np.ix_(on, at)] = value * data.feature_noise[at] if scaled else value
+        kept[np.ix_(np.arange(n_keep), on, at)] = draws * data.feature_noise[at]
     return summary, kept
+
+
+def _sum_up(
+    block: BlockDraws,
+    slab: Array | None,
+    tails: tuple[float, float],
+    rows: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Summary:
+    """Add the interval, and keep some of the draws."""
+    statistics, draws = (
+        gaussian_loadings(block, rng) if slab is None else sparse_loadings(block, slab, rng)
+    )
+    low, high = np.quantile(draws, tails, axis=0)
+    return Summary(statistics | {"lower": low, "upper": high}, draws[rows])
 
 
 def _pieces(

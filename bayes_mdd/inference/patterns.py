@@ -257,8 +257,14 @@ def sweep_features(
 
     Parameters
     ----------
-    projected, gram, slab, inclusion, noise
+    projected : ndarray, shape (feature, factor)
+        Scores times features, H'y.
+    gram : ndarray, shape (factor, factor)
+        Cross-products of the scores.
+    slab, inclusion : ndarray, shape (factor,)
         As in `visit_features`.
+    noise : float
+        Noise SD of the block.
     normal, uniform : ndarray, shape (sweep, feature, factor)
         Standard normal and uniform numbers.
     loading : ndarray, shape (feature, factor)

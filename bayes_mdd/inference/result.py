@@ -24,8 +24,9 @@ from bayes_mdd.dims import (
 )
 from bayes_mdd.inference.explained import Explained, explain
 from bayes_mdd.inference.loadings import summarise_loadings
+from bayes_mdd.inference.means import draw_arm_means
 from bayes_mdd.model import ModelData, collapsed_value_and_grad
-from bayes_mdd.model.shared_specific import fixed_sharing
+from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 Array = NDArray[np.float64]
@@ -39,6 +40,7 @@ SUMMARY_DRAWS, SUMMARY_NUMBERS = (100, 400), 12_000_000
 #: Offset that keeps the seed of the loadings apart from the sampler's.
 LOADINGS_STREAM = 7
 PINNED_STREAM = 8
+MEANS_STREAM = 9
 
 
 def assemble(
@@ -63,6 +65,10 @@ def assemble(
         Without attributes.
     """
     draws, match = _aligned(spec, data, raw["posterior"].to_dataset(), sampler.seed)
+    if spec.mean_scale > 0 and len(data.arms) > 1:
+        rng = np.random.default_rng([sampler.seed, MEANS_STREAM])
+        variance = mean_variance(spec, data.arms)
+        draws["arm_mean"] = draw_arm_means(data, draws["scores"], draws["sharing"], variance, rng)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
     shares = explain(data, flat["scores"], flat["sharing"], flat["block_scale"], flat["noise"])
     order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
@@ -109,6 +115,7 @@ def assemble(
 _DIMS = {
     "scores": (SUBJECT, FACTOR),
     "sharing": (ARM, FACTOR),
+    "arm_mean": (ARM, FACTOR),
     "block_scale": (BLOCK, FACTOR),
     "noise": (BLOCK,),
     "symptom_weight": (SYMPTOM, FACTOR),
@@ -134,23 +141,28 @@ def _aligned(
         name: x if name in _PLAIN else found.apply(x, signed=name in _SIGNED)
         for name, x in draws.items()
     }
-    return _with_pinned(spec, aligned, found.match, np.random.default_rng([seed, PINNED_STREAM]))
+    rng = np.random.default_rng([seed, PINNED_STREAM])
+    return _with_pinned(spec, data, aligned, found.match, rng)
 
 
 def _with_pinned(
-    spec: SharedSpecificSpec, draws: dict[str, Array], match: Array, rng: np.random.Generator
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    draws: dict[str, Array],
+    match: Array,
+    rng: np.random.Generator,
 ) -> tuple[dict[str, Array], Array]:
     """Add the factors that were not sampled: scores and sharing at their prior, all else zero."""
     spare = spec.n_factors - match.shape[1]
     if spare == 0:
         return draws, match
-    shape = draws["noise"].shape[:2]
-    n_arms = draws["sharing"].shape[2]
+    shape, n_arms = draws["noise"].shape[:2], len(data.arms)
     alpha = np.full(n_arms, spec.sharing_concentration)
-    added = {
-        "scores": rng.standard_normal((*draws["scores"].shape[:3], spare)),
-        "sharing": np.moveaxis(rng.dirichlet(alpha, size=(*shape, spare)), -1, 2),
-    }
+    sharing = np.moveaxis(rng.dirichlet(alpha, size=(*shape, spare)), -1, 2)
+    mean = rng.standard_normal(sharing.shape) * np.sqrt(mean_variance(spec, data.arms)[:, -spare:])
+    spread = np.sqrt(n_arms * sharing)[:, :, data.arm]
+    noise = rng.standard_normal(spread.shape)
+    added = {"scores": mean[:, :, data.arm] + spread * noise, "sharing": sharing}
     padded = {
         name: x
         if name in _PLAIN
@@ -334,10 +346,12 @@ def _constant(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
             ARM: ((SUBJECT,), np.array([data.arms[a] for a in data.arm], dtype=object)),
             "design": ((SUBJECT, "covariate"), data.design.to_numpy()),
             "block_size": ((BLOCK,), data.stats.block_size),
+            "feature_noise": ((FEATURE,), data.feature_noise),
         },
         coords={
             SUBJECT: coords[SUBJECT],
             BLOCK: coords[BLOCK],
+            FEATURE: data.features[FEATURE].values,
             "covariate": np.array(data.design.columns, dtype=object),
             **people,
         },

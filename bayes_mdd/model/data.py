@@ -82,6 +82,17 @@ class ModelData:
     excluded: Mapping[str, str]
 
     @property
+    def arm_size(self) -> Array:
+        """Number of fitted people of each arm."""
+        return np.bincount(self.arm, minlength=len(self.arms)).astype(float)
+
+    @property
+    def arm_average(self) -> Array:
+        """Matrix that takes the mean over the people of each arm, shape (arm, subject)."""
+        member = np.arange(len(self.arms))[:, None] == self.arm
+        return np.asarray(member / self.arm_size[:, None])
+
+    @property
     def subjects(self) -> list[str]:
         """Names of the fitted people."""
         return [str(s) for s in self.features[SUBJECT].values]
@@ -113,26 +124,12 @@ def prepare(
     SpecError
         If the spec asks for more factors than people can carry or for an unknown arm.
     """
-    arm = features[ARM].values.astype(str)
-    control = (
-        features[DIAGNOSIS].values.astype(str) == CONTROL
-        if DIAGNOSIS in features.coords
-        else np.zeros(arm.size, dtype=bool)
-    )
-    keep = (arm != MISSING) & ~control
-    names = features[SUBJECT].values.astype(str)
-    excluded = {
-        str(s): "control, used as reference only" if c else "no known arm"
-        for s, c in zip(names[~keep], control[~keep], strict=True)
-    }
-    if not keep.any():
-        raise DataContractError(
-            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
-        )
-    chosen = features.isel({SUBJECT: np.flatnonzero(keep)})
+    chosen, excluded = _people_to_fit(spec, features)
     people = pd.DataFrame(
         {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
     ).set_index(SUBJECT)
+    if spec.controls == "arm":  # `check_design` looks at everybody who is not a control
+        people = people.drop(columns=DIAGNOSIS)
     linked = _symptom_columns(spec, symptoms)
     design = _checked_design(people, spec.covariates)
     arms = tuple(sorted(set(people[ARM].astype(str))))
@@ -154,6 +151,38 @@ def prepare(
         symptoms=tuple(_symptom(linked[s], design) for s in spec.symptoms),
         excluded=excluded,
     )
+
+
+def _people_to_fit(
+    spec: SharedSpecificSpec, features: xr.Dataset
+) -> tuple[xr.Dataset, dict[str, str]]:
+    """Select people with an arm, and controls as an arm where asked; say why others stay out."""
+    arm = features[ARM].values.astype(str)
+    control = (
+        features[DIAGNOSIS].values.astype(str) == CONTROL
+        if DIAGNOSIS in features.coords
+        else np.zeros(arm.size, dtype=bool)
+    )
+    keep = (arm != MISSING) & ~control
+    if not keep.any():
+        raise DataContractError(
+            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
+        )
+    if spec.controls == "arm":
+        if not control.any():
+            raise SpecError(
+                f"controls is 'arm', but nobody has diagnosis '{CONTROL}': "
+                "add controls, or set controls to 'reference'."
+            )
+        keep |= control
+        arm = np.where(control, CONTROL, arm)
+        features = features.assign_coords({ARM: (SUBJECT, arm.astype(object))})
+    names = features[SUBJECT].values.astype(str)
+    excluded = {
+        str(s): "control, used as reference only" if c else "no known arm"
+        for s, c in zip(names[~keep], control[~keep], strict=True)
+    }
+    return features.isel({SUBJECT: np.flatnonzero(keep)}), excluded
 
 
 def _check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[str]) -> None:

@@ -3,8 +3,9 @@ r"""Factors that all arms share or that one arm has alone, as PyMC graphs.
 The model (see the model card ``models/shared_specific.md``)::
 
     y_p  = X beta_p + H lambda_p + e_p        e_ip ~ N(0, sigma_b^2),  beta flat
-    h_ik = sqrt(A w_{a(i),k}) f_ik            f_ik ~ N(0, 1)
+    h_ik = m_{a(i),k} + sqrt(A w_{a(i),k}) f_ik      f_ik ~ N(0, 1)
     w_k  ~ Dirichlet(alpha, ..., alpha)                                    sharing
+    m_ak ~ N(0, s^2)                                                       arm mean
     lambda_pk ~ N(0, sigma_b^2 tau_bk^2)      tau_bk: regularised horseshoe, block scale
     s_id = alpha_d + gamma_d' x_i + sum_k beta_kd h_ik + eps_id            symptom link
 
@@ -21,17 +22,23 @@ posterior. They differ in coordinates only, for three reasons seen in practice:
 * Where the arm's share of a factor is small against what the data say of a score, the score is
   kept relative to its prior SD, else as it is. The mixture between both,
   V = (A w + d^2) / (1 + d^2) with d^2 the variance that the data leave, is exact for every d.
+
+Arm means are integrated out as well: the scores of an arm of n people are then normal with
+variance A w + n s^2 along their mean and A w across it (see `Expression`). Means are drawn
+afterwards, given the scores.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.model.collapsed import BlockStatistics
 from bayes_mdd.model.collapsed_op import collapsed_loglik_op
 from bayes_mdd.model.data import ModelData
@@ -68,9 +75,11 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         raw = pm.Flat("raw_scores", dims=(SUBJECT, FACTOR))
 
         left = 1.0 / (pt.exp(2 * log_strength) * data.stats.block_size[:, None]).sum(axis=0)
-        v = ((ratio + left) / (1 + left))[data.arm]
-        length2 = (raw**2 / v).mean(axis=0)
-        unit = raw * pt.sqrt(ratio[data.arm] / (v * length2))
+        prior = Expression.prior(spec, data, ratio)
+        v = prior.map(lambda variance: (variance + left) / (1 + left))
+        standard = v.scale(data, raw, -0.5)
+        length2 = (standard**2).mean(axis=0)
+        unit = prior.scale(data, standard, 0.5) / pt.sqrt(length2)
         rms = pt.sqrt((unit**2).mean(axis=0))
         shift = pt.log(rms) + log_radius
         z = log_strength - shift - pt.log(scale)
@@ -91,7 +100,7 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
             "raw_scores_prior",
             -0.5
             * (
-                pt.log(v).sum()
+                v.log_det(data)
                 + (n * pt.log(length2) + log_length**2 / width2 + pt.log(width2)).sum()
             ),
         )
@@ -126,7 +135,8 @@ def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
         scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
         local = pm.HalfStudentT("local_scale", spec.local_df, 1.0, dims=(BLOCK, FACTOR))
         f = pm.Normal("standard_scores", 0.0, 1.0, dims=(SUBJECT, FACTOR))
-        scores = pm.Deterministic("scores", f * pt.sqrt(ratio)[data.arm], dims=(SUBJECT, FACTOR))
+        prior = Expression.prior(spec, data, ratio)
+        scores = pm.Deterministic("scores", prior.scale(data, f, 0.5), dims=(SUBJECT, FACTOR))
         tau = pm.Deterministic(
             "block_scale", regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
         )
@@ -206,6 +216,117 @@ def fixed_sharing(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray
     for i, arm in enumerate(arms):
         rows += [np.eye(len(arms))[i]] * spec.sharing.get(arm, 0)
     return np.stack(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """Variances of the scores of an arm: across its mean, and along it.
+
+    The scores of the n people of an arm have the covariance ``across (I - 11'/n) + along 11'/n``,
+    whose powers act on a vector's mean and on what is left of it.
+
+    Parameters
+    ----------
+    across, along : TensorVariable, shape (arm, factor)
+        Variances.
+    """
+
+    across: Any
+    along: Any
+
+    @classmethod
+    def prior(cls, spec: SharedSpecificSpec, data: ModelData, ratio: Any) -> Expression:
+        """Variances that the model states, with the arm means integrated out.
+
+        Parameters
+        ----------
+        spec : SharedSpecificSpec
+            For the scale of the means.
+        data : ModelData
+            For the arms.
+        ratio : TensorVariable, shape (arm, factor)
+            Variance A w around the mean.
+
+        Returns
+        -------
+        Expression
+            The two variances.
+        """
+        return cls(ratio, ratio + data.arm_size[:, None] * mean_variance(spec, data.arms))
+
+    def map(self, function: Callable[[Any], Any]) -> Expression:
+        """Apply a function to both variances.
+
+        Parameters
+        ----------
+        function : callable
+            Of a variance.
+
+        Returns
+        -------
+        Expression
+            New variances.
+        """
+        return Expression(function(self.across), function(self.along))
+
+    def scale(self, data: ModelData, x: Any, power: float) -> Any:
+        """Multiply scores with a power of their covariance.
+
+        Parameters
+        ----------
+        data : ModelData
+            For the arm of each person.
+        x : TensorVariable, shape (subject, factor)
+            Scores.
+        power : float
+            0.5 gives standard scores their variance, -0.5 takes it away.
+
+        Returns
+        -------
+        TensorVariable
+            Same shape as `x`.
+        """
+        across = (self.across**power)[data.arm]
+        mean = pt.dot(data.arm_average, x)
+        return across * x + ((self.along**power - self.across**power) * mean)[data.arm]
+
+    def log_det(self, data: ModelData) -> Any:
+        """Log determinant of the covariances of all arms and factors.
+
+        Parameters
+        ----------
+        data : ModelData
+            For the sizes of the arms.
+
+        Returns
+        -------
+        TensorVariable
+            A scalar.
+        """
+        size = data.arm_size[:, None]
+        return ((size - 1) * pt.log(self.across) + pt.log(self.along)).sum()
+
+
+def mean_variance(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray:
+    """Prior variance of the arm means.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    arms : tuple of str
+        Arms in order.
+
+    Returns
+    -------
+    ndarray, shape (arm, factor)
+        Zero for controls, who are the reference, and for arms that a fixed pattern of sharing
+        leaves out of a factor.
+    """
+    variance = np.full((len(arms), spec.n_factors), spec.mean_scale**2)
+    variance[[a == CONTROL for a in arms]] = 0.0
+    pattern = fixed_sharing(spec, arms)
+    return variance if pattern is None else np.where(pattern.T > 0, variance, 0.0)
 
 
 def _relative_variance(spec: SharedSpecificSpec, data: ModelData) -> Any:

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
 from bayes_mdd import __version__, plotting
-from bayes_mdd.dims import MISSING
+from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
 from bayes_mdd.plotting.style import QUIET
 from bayes_mdd.report.content import (
@@ -141,6 +141,9 @@ def _gather(
         "partial": "p_partial" in table,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
         "ci": f"{ci_prob:.0%}",
+        "means": bool((table["mean_label"] != MISSING).any()),
+        "mean_against": f"against the {'controls' if CONTROL in arms else 'average of the arms'}",
+        "mean_rope": table.attrs.get("rules", {}).get("mean_rope", 0.2),
         "pictures": _draw(idata, table, linked=linked, top_edges=top_edges),
         "links": [] if links is None else _link_rows(links, table),
         "linked": linked,
@@ -219,10 +222,18 @@ def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
             f"{row[f'explained_{a}_upper']:.1%}]"
             for a in arms
         ],
+        "means": [_mean(row, a) for a in arms],
+        "p_mean": _chance(row["p_mean_differs"]),
+        "mean_label": row["mean_label"],
         "networks": row["networks"],
         "reproducible": "yes" if row["reproducible"] else "no",
         "verdict": row["verdict"],
     }
+
+
+def _mean(row: pd.Series[Any], arm: str) -> str:
+    middle, low, high = (float(row[f"mean_{arm}{end}"]) for end in ("", "_lower", "_upper"))
+    return f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]" if np.isfinite(middle) else MISSING
 
 
 def _link_rows(links: pd.DataFrame, table: pd.DataFrame) -> list[dict[str, Any]]:

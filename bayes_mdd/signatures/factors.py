@@ -28,6 +28,7 @@ class _Rules:
     min_explained: float
     min_draws: int
     ci_prob: float
+    mean_rope: float
 
     def check(self, n_arms: int) -> None:
         problems = []
@@ -42,6 +43,8 @@ class _Rules:
             problems.append(f"min_explained must lie in [0, 1), got {self.min_explained}.")
         if not 0 < self.ci_prob < 1:
             problems.append(f"ci_prob must lie between 0 and 1, got {self.ci_prob}.")
+        if not 0 <= self.mean_rope < float("inf"):
+            problems.append(f"mean_rope must be at least 0, got {self.mean_rope}.")
         if problems:
             raise SpecError("classify_factors: " + " ".join(problems))
 
@@ -54,11 +57,13 @@ def classify_factors(
     min_explained: float = 0.01,
     min_draws: int = 100,
     ci_prob: float = 0.9,
+    mean_rope: float = 0.2,
 ) -> pd.DataFrame:
     """Say of every factor whether the arms share it, one arm owns it, or it cannot be told.
 
-    The estimand is *expression*: how the variance of a factor's scores is divided among the arms
-    at one time point. It is not an effect of a drug.
+    The estimand is *expression* at one time point, in two senses: how the variance of a factor's
+    scores is divided among the arms (``label``), and whether arms differ in the mean of the scores
+    (``mean_label``). Neither is an effect of a drug.
 
     Parameters
     ----------
@@ -76,7 +81,9 @@ def classify_factors(
         With fewer draws in all, fewer effective draws of a factor, or fewer than 2 chains, the
         evidence is short and the label is "n/a".
     ci_prob : float, default 0.9
-        Probability of the equal-tailed intervals of the variance explained.
+        Probability of the equal-tailed intervals.
+    mean_rope : float, default 0.2
+        Differences between arm means up to this size, in SD of a factor's scores, count as none.
 
     Returns
     -------
@@ -86,7 +93,11 @@ def classify_factors(
         arm, "present"; ``active``; ``p_shared``: probability that every arm takes part;
         ``p_specific_<arm>``; with three or more arms ``p_partial``: that some but not all do
         (these add up to 1; they are NaN in a fit of one arm); ``explained_<arm>``: mean share of
-        the arm's variance, 0-1, with ``_lower`` and ``_upper``; ``networks``: the blocks that hold
+        the arm's variance, 0-1, with ``_lower`` and ``_upper``; ``mean_<arm>``: mean expression in
+        SD of the scores, against the controls where they are an arm, else against the average of
+        the arms, with ``_lower`` and ``_upper``; ``p_mean_differs``: probability that two arms
+        differ by more than `mean_rope`, and ``mean_label``: "differs", "alike", "undecided" or
+        "n/a"; ``networks``: the blocks that hold
         80 % of what the factor explains, largest first, at most 4, and ``networks_share``: what
         they hold together; ``reproducible``: whether the chains agree on the factor; ``verdict``:
         a sentence. ``attrs["rules"]`` holds the thresholds.
@@ -113,19 +124,22 @@ def classify_factors(
         min_explained=min_explained,
         min_draws=min_draws,
         ci_prob=ci_prob,
+        mean_rope=mean_rope,
     )
     arms = [str(a) for a in posterior[ARM].values]
     rules.check(len(arms))
     columns: dict[str, Any] = {"factor": [str(f) for f in posterior[FACTOR].values]}
     columns |= _activity(posterior["explained"], rules)
     columns |= _pattern(posterior["sharing"], arms, rules)
-    columns |= _explained(posterior["explained"], arms, rules)
+    columns |= _by_arm(posterior["explained"], "explained", rules)
+    columns |= _means(posterior, arms, rules)
     columns |= _networks(posterior["explained_block"], loadings, columns["active"])
     columns |= _agreement(idata, posterior, rules)
     table = pd.DataFrame(columns)
     labels = [_judge(row, arms, rules) for _, row in table.iterrows()]
     table["label"] = [label for label, _ in labels]
     table["verdict"] = [verdict for _, verdict in labels]
+    table["mean_label"] = [_judge_mean(row, rules) for _, row in table.iterrows()]
     table = table[_column_order(arms)]
     # So that a report can say by which rules these labels were given.
     table.attrs["rules"] = asdict(rules)
@@ -139,6 +153,8 @@ def _column_order(arms: list[str]) -> list[str]:
         *(f"p_specific_{a}" for a in arms),
         *many,
         *(f"explained_{a}{end}" for a in arms for end in ("", "_lower", "_upper")),
+        *(f"mean_{a}{end}" for a in arms for end in ("", "_lower", "_upper")),
+        *("p_mean_differs", "mean_label"),
         *("networks", "networks_share", "reproducible", "verdict"),
     ]
 
@@ -172,15 +188,26 @@ def _pattern(sharing: xr.DataArray, arms: list[str], rules: _Rules) -> dict[str,
     return out
 
 
-def _explained(explained: xr.DataArray, arms: list[str], rules: _Rules) -> dict[str, Any]:
+def _by_arm(values: xr.DataArray, name: str, rules: _Rules) -> dict[str, Any]:
+    """Mean and interval for each arm."""
     tail = (1 - rules.ci_prob) / 2
-    bounds = explained.quantile([tail, 1 - tail], dim=SAMPLE)
+    bounds = values.quantile([tail, 1 - tail], dim=SAMPLE)
     out: dict[str, Any] = {}
-    for arm in arms:
+    for arm in values[ARM].values:
         low, high = bounds.sel({ARM: arm}).transpose("quantile", FACTOR).values
-        out[f"explained_{arm}"] = explained.sel({ARM: arm}).mean(SAMPLE).values
-        out |= {f"explained_{arm}_lower": low, f"explained_{arm}_upper": high}
+        out[f"{name}_{arm}"] = values.sel({ARM: arm}).mean(SAMPLE).values
+        out |= {f"{name}_{arm}_lower": low, f"{name}_{arm}_upper": high}
     return out
+
+
+def _means(posterior: xr.Dataset, arms: list[str], rules: _Rules) -> dict[str, Any]:
+    """Mean expression by arm, and how probably arms differ; NaN where the model has no means."""
+    if "arm_mean" not in posterior:
+        ends = ("", "_lower", "_upper")
+        return {f"mean_{a}{e}": np.nan for a in arms for e in ends} | {"p_mean_differs": np.nan}
+    mean = posterior["arm_mean"]
+    apart = mean.max(ARM) - mean.min(ARM) > rules.mean_rope
+    return _by_arm(mean, "mean", rules) | {"p_mean_differs": apart.mean(SAMPLE).values}
 
 
 def _networks(
@@ -238,6 +265,16 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple[str, st
     if not row["_known"]:
         return MISSING, "Evidence is short: some draws of its sharing are not a number. No claim."
     return _judge_pattern(row, arms, rules)
+
+
+def _judge_mean(row: pd.Series[Any], rules: _Rules) -> str:
+    """Label the difference of arm means; no claim where there is none about the factor."""
+    p = float(row["p_mean_differs"])
+    if np.isnan(p) or row["label"] in (MISSING, "unused", "present"):
+        return MISSING
+    if p > rules.probability:
+        return "differs"
+    return "alike" if p < 1 - rules.probability else "undecided"
 
 
 def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple[str, str]:

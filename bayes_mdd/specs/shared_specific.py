@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bayes_mdd.errors import SpecError, some
-from bayes_mdd.specs.base import Spec, check_names, check_positive, check_whole
+from bayes_mdd.specs.base import Spec, check_names, check_number, check_positive, check_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +37,12 @@ class SharedSpecificSpec(Spec):
         of each arm by name, e.g. ``{"shared": 3, "SSRI": 1, "SNRI": 1}``.
     sharing_concentration : float, default 0.6
         Of the Dirichlet prior of sharing; below 1 it prefers factors of all arms or of one.
+    mean_scale : float, default 0.5
+        Prior SD of an arm's mean expression, in SD of a factor's scores; 0 leaves means out.
+    controls : {"reference", "arm"}, default "reference"
+        Controls only standardise the features, or they also enter the fit as an arm of their own
+        (``HC``) whose mean expression is 0, so that means and spread of the others are placed
+        against theirs.
     spare_factors : {"pinned", "sampled"}, default "pinned"
         What becomes of factors for which neither all features together nor any block shows a
         pattern above that of sign-flipped features: pinned to zero and reported as unused, or
@@ -83,6 +89,8 @@ class SharedSpecificSpec(Spec):
     symptoms_if_present: tuple[str, ...] = ()
     sharing: Mapping[str, int] | None = None
     sharing_concentration: float = 0.6
+    mean_scale: float = 0.5
+    controls: Literal["reference", "arm"] = "reference"
     spare_factors: Literal["pinned", "sampled"] = "pinned"
     factor_scale: float = 0.01
     local_df: float = 4.0
@@ -105,11 +113,15 @@ class SharedSpecificSpec(Spec):
         )
         for name, known in {
             "feature_noise": ("moderated", "equal"),
+            "controls": ("reference", "arm"),
             "spare_factors": ("pinned", "sampled"),
             "edge_prior": ("spike_slab", "gaussian"),
         }.items():
             if (value := getattr(self, name)) not in known:
                 raise SpecError(f"{name} must be one of {known}, got {value!r}.")
+        check_number(self, "mean_scale")
+        if not 0 <= self.mean_scale < float("inf"):
+            raise SpecError(f"mean_scale must be a number of at least 0, got {self.mean_scale}.")
         if self.sharing is not None:
             self._check_pattern(self.sharing)
         check_whole(self, 1, "n_factors")

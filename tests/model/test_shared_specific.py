@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from bayes_mdd.model import build_generative, build_shared_specific, prepare
-from bayes_mdd.model.shared_specific import fixed_sharing
+from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
 
 
@@ -34,17 +34,26 @@ class Map:
     machine precision.
     """
 
-    def __init__(self, ratio, size, scale):
-        self.ratio, self.size, self.scale = ratio, size, scale
+    def __init__(self, ratio, size, scale, arm, mean_variance):
+        """`ratio` and `mean_variance` by arm, `arm` by person."""
+        self.ratio, self.size, self.scale, self.arm = ratio[arm], size, scale, arm
+        n_arm = np.bincount(arm)
+        self.same = (arm[:, None] == arm) / n_arm[arm]
+        self.along = self.ratio + (n_arm * mean_variance)[arm]
+
+    def power(self, across, along, x, exponent):
+        """The covariance of each arm written out as a matrix, and its power by its eigenvectors."""
+        mean = self.same @ x
+        return across**exponent * (x - mean) + along**exponent * mean
 
     def __call__(self, x):
         n = self.ratio.size
         raw, log_radius, log_strength = x[:n], x[n], x[n + 1 :]
         left = 1 / (np.exp(2 * log_strength) * self.size).sum()
-        v = (self.ratio + left) / (1 + left)
-        direction = raw / np.sqrt(v)
+        v, v_along = ((r + left) / (1 + left) for r in (self.ratio, self.along))
+        direction = self.power(v, v_along, raw, -0.5)
         f = np.exp(log_radius) * direction / np.sqrt((direction**2).mean())
-        h = f * np.sqrt(self.ratio)
+        h = self.power(self.ratio, self.along, f, 0.5)
         log_rms = 0.5 * np.log((h**2).mean())
         log_length = 0.5 * np.log((raw**2).mean())
         return np.concatenate([f, [log_length], log_strength - log_rms - np.log(self.scale)])
@@ -78,6 +87,8 @@ CASES = {
         6,
         ("a", "b"),
     ),
+    "no arm means": ({"n_factors": 1, "mean_scale": 0.0}, 6, ("a", "b")),
+    "controls as an arm": ({"n_factors": 1, "mean_scale": 1.5}, 6, ("HC", "b")),
     "symptom": ({"n_factors": 2, "symptoms": ("sleep",)}, 8, ("a", "b")),
 }
 
@@ -100,11 +111,17 @@ def test_sampling_graph_is_the_generative_model(name, feature_set, at_point):
     for _ in range(20):
         here = random_point(sampled, rng)
         sharing = pattern if pattern is not None else softmax_pair(here["sharing_simplex__"])
-        ratio = len(data.arms) * sharing.T[data.arm]
+        ratio = len(data.arms) * sharing.T
         there = {k: x for k, x in here.items() if k in plain_names}
         f, z, added = [], [], 0.0
         for k in range(spec.n_factors):
-            to = Map(ratio[:, k], data.stats.block_size, np.exp(here["factor_scale_log__"][k]))
+            to = Map(
+                ratio[:, k],
+                data.stats.block_size,
+                np.exp(here["factor_scale_log__"][k]),
+                data.arm,
+                mean_variance(spec, data.arms)[:, k],
+            )
             x = np.concatenate(
                 [
                     here["raw_scores"][:, k],

@@ -53,6 +53,28 @@ def test_truth_is_labelled(fake_idata):
     assert "P > 0.99" in table.loc[1, "verdict"]
 
 
+def test_means_are_told_apart_from_spread(fake_idata):
+    table = classify_factors(fake_idata)
+    assert table["mean_label"].tolist()[:2] == ["differs", "alike"]
+    assert table["mean_label"].tolist()[3] == "n/a"  # an unused factor has no mean to speak of
+    first = table.loc[0]
+    assert first["label"] == "shared"
+    assert first["mean_SSRI"] == pytest.approx(0.5, abs=0.05)
+    assert first["mean_SSRI"] == pytest.approx(-first["mean_SNRI"])
+    assert first["mean_SSRI_lower"] < first["mean_SSRI"] < first["mean_SSRI_upper"]
+    assert first["p_mean_differs"] > 0.99
+    wide = classify_factors(fake_idata, mean_rope=5.0)
+    assert wide["mean_label"].tolist()[0] == "alike"
+
+
+def test_a_fit_without_means_has_no_say_about_them(fake_idata):
+    bare = fake_idata.copy()
+    bare["posterior"] = xr.DataTree(fake_idata["posterior"].to_dataset().drop_vars("arm_mean"))
+    table = classify_factors(bare)
+    assert table["mean_label"].tolist() == ["n/a"] * 4
+    assert table[["mean_SSRI", "p_mean_differs"]].isna().all(axis=None)
+
+
 def test_probability_of_specific_counts_draws(fake_idata):
     share = np.full(300, 0.5)
     share[:60] = 0.95  # the other arm below 10 %
