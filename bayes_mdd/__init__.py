@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         read_features,
         reference_to_controls,
     )
-    from bayes_mdd.inference import fit, read_run
+    from bayes_mdd.inference import fit, project, read_run
     from bayes_mdd.report import write_report
     from bayes_mdd.signatures import classify_factors, export_signatures, signatures
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
@@ -61,6 +61,7 @@ __all__ = [
     "export_signatures",
     "fit",
     "plotting",
+    "project",
     "read_cohort",
     "read_features",
     "read_run",
@@ -84,7 +85,7 @@ _ROOMS = {
         "read_features",
         "reference_to_controls",
     ),
-    "inference": ("fit", "read_run"),
+    "inference": ("fit", "project", "read_run"),
     "report": ("write_report",),
     "signatures": ("classify_factors", "export_signatures", "signatures"),
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
