@@ -22,7 +22,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from bayes_mdd import plotting
     from bayes_mdd.cohort import Cohort, read_cohort
-    from bayes_mdd.diagnostics import diagnose
+    from bayes_mdd.diagnostics import (
+        Comparison,
+        compare_models,
+        diagnose,
+        leave_one_out,
+        vary_factors,
+    )
     from bayes_mdd.errors import BayesMDDError, DataContractError, RunFolderError, SpecError
     from bayes_mdd.features import (
         check_features,
@@ -47,6 +53,7 @@ __all__ = [
     "AnalysisSpec",
     "BayesMDDError",
     "Cohort",
+    "Comparison",
     "DataContractError",
     "ReferenceSpec",
     "RunFolderError",
@@ -56,10 +63,12 @@ __all__ = [
     "SpecError",
     "check_features",
     "classify_factors",
+    "compare_models",
     "connectivity_from_timeseries",
     "diagnose",
     "export_signatures",
     "fit",
+    "leave_one_out",
     "plotting",
     "project",
     "read_cohort",
@@ -69,6 +78,7 @@ __all__ = [
     "reference_to_controls",
     "signatures",
     "simulate_cohort",
+    "vary_factors",
     "write_cohort",
     "write_report",
     "write_spec",
@@ -77,7 +87,13 @@ __all__ = [
 #: In which room each public name lives.
 _ROOMS = {
     "cohort": ("Cohort", "read_cohort"),
-    "diagnostics": ("diagnose",),
+    "diagnostics": (
+        "Comparison",
+        "compare_models",
+        "diagnose",
+        "leave_one_out",
+        "vary_factors",
+    ),
     "errors": ("BayesMDDError", "DataContractError", "RunFolderError", "SpecError"),
     "features": (
         "check_features",

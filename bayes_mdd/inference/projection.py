@@ -93,9 +93,10 @@ def project(
     Dataset
         ``scores`` (chain, draw, subject, arm, factor), NaN where a person is known to be in
         another arm; ``log_density`` (chain, draw, subject, arm) of the person's features;
-        ``efficiency`` (subject, arm) of the proposals, 0-1, low where draws are less exact; where
-        the fit links symptoms, ``predicted_symptom`` (chain, draw, subject, arm, symptom), draws
-        of a new rating in the symptom's unit. Coordinate ``known_arm`` on ``subject``.
+        ``efficiency`` (subject, arm) of the proposals, 0-1, low where draws are less exact;
+        ``design`` (subject, covariate), the covariates as the fit codes them; where the fit links
+        symptoms, ``predicted_symptom`` (chain, draw, subject, arm, symptom), draws of a new
+        rating in the symptom's unit. Coordinate ``known_arm`` on ``subject``.
         ``attrs["excluded"]`` lists people left out, with the reason.
 
     Raises
@@ -351,6 +352,7 @@ def _draw_all(
         "scores": ((*dims, FACTOR), scores.reshape(*sample, *scores.shape[1:])),
         "log_density": (dims, log_density.reshape(*sample, *shape[1:])),
         "efficiency": ((SUBJECT, ARM), efficiency),
+        "design": ((SUBJECT, "covariate"), people.design),
     }
     coords = {
         CHAIN: draws.chain,
@@ -359,6 +361,7 @@ def _draw_all(
         ARM: np.array(fitted.arms, dtype=object),
         FACTOR: np.array(fitted.factors, dtype=object),
         KNOWN_ARM: (SUBJECT, known.astype(object)),
+        "covariate": np.array(fitted.design.columns, dtype=object),
     }
     if link is not None and predicted is not None:
         variables["predicted_symptom"] = (
