@@ -35,8 +35,15 @@ if TYPE_CHECKING:
         connectivity_from_timeseries,
         read_features,
         reference_to_controls,
+        reference_to_training,
     )
-    from bayes_mdd.inference import fit, project, read_run
+    from bayes_mdd.inference import (
+        export_projection,
+        fit,
+        project,
+        read_run,
+        summarise_projection,
+    )
     from bayes_mdd.report import write_report
     from bayes_mdd.signatures import classify_factors, export_signatures, signatures
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
@@ -66,6 +73,7 @@ __all__ = [
     "compare_models",
     "connectivity_from_timeseries",
     "diagnose",
+    "export_projection",
     "export_signatures",
     "fit",
     "leave_one_out",
@@ -76,8 +84,10 @@ __all__ = [
     "read_run",
     "read_spec",
     "reference_to_controls",
+    "reference_to_training",
     "signatures",
     "simulate_cohort",
+    "summarise_projection",
     "vary_factors",
     "write_cohort",
     "write_report",
@@ -100,8 +110,9 @@ _ROOMS = {
         "connectivity_from_timeseries",
         "read_features",
         "reference_to_controls",
+        "reference_to_training",
     ),
-    "inference": ("fit", "project", "read_run"),
+    "inference": ("export_projection", "fit", "project", "read_run", "summarise_projection"),
     "report": ("write_report",),
     "signatures": ("classify_factors", "export_signatures", "signatures"),
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
