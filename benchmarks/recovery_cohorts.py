@@ -50,12 +50,17 @@ class Cohort:
 
     `shared` (feature, 3) and `specific` {arm: (feature, 1)} are for scores of variance 1 in the
     arms that have them. `peer_y` has the sites' means removed, which the peer cannot do itself.
+    `scores` (subject, factor) are the true ones, shared factors first; `expected` (subject,
+    feature) is what features would be without factors and noise; `noise` (feature,) its SD.
     """
 
     features: xr.Dataset
     peer_y: np.ndarray
     shared: np.ndarray
     specific: dict[str, np.ndarray]
+    scores: np.ndarray
+    expected: np.ndarray
+    noise: np.ndarray
 
 
 def make_cohort(kind: Kind, seed: int) -> Cohort:
@@ -76,9 +81,10 @@ def make_cohort(kind: Kind, seed: int) -> Cohort:
     if kind.noise_df is not None:
         noise = rng.standard_t(kind.noise_df, (n, p)) * np.sqrt(1 - 2 / kind.noise_df)
     site = np.concatenate([rng.permutation(np.arange(m) % 2) for m in kind.people])
-    y = scores @ loadings.T + noise + kind.site_shift * rng.normal(size=(2, p))[site]
-    sd = y.std(axis=0, ddof=1)
-    y = (y - y.mean(axis=0)) / sd
+    expected = kind.site_shift * rng.normal(size=(2, p))[site]
+    y = scores @ loadings.T + noise + expected
+    mean, sd = y.mean(axis=0), y.std(axis=0, ddof=1)
+    y = (y - mean) / sd
     truth = loadings / sd[:, None]
     coords = {
         "subject": [f"sub-{s:03d}" for s in range(n)],
@@ -95,6 +101,9 @@ def make_cohort(kind: Kind, seed: int) -> Cohort:
         peer_y=peer_y,
         shared=truth[:, :N_SHARED],
         specific={name: truth[:, [N_SHARED + a]] for a, name in enumerate(ARMS)},
+        scores=scores,
+        expected=(expected - mean) / sd,
+        noise=1 / sd,
     )
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from bayes_mdd.diagnostics.folds import assign_folds, check_folds, held_out
-from bayes_mdd.dims import ARM, CHAIN, DRAW, SUBJECT, SYMPTOM
+from bayes_mdd.diagnostics.held_out import Scored, score_fold
+from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
-from bayes_mdd.inference import fit, project
-from bayes_mdd.inference.fitted import MAX_DRAWS, read_fitted
-from bayes_mdd.inference.projection import KNOWN_ARM
-from bayes_mdd.inference.symptom_prediction import log_density_without_link, read_symptom_link
+from bayes_mdd.inference.read_fitted import MAX_DRAWS
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 Array = NDArray[np.float64]
@@ -166,7 +162,7 @@ def compare_models(
         sampler = replace(sampler, cores=1)
     tasks = [(name, i) for name in models for i in range(folds)]
     found = Parallel(n_jobs=n_jobs)(
-        delayed(_score_fold)(
+        delayed(score_fold)(
             models[name], *held_out(features, fold, i), symptoms, linked, sampler, max_draws
         )
         for name, i in tasks
@@ -174,96 +170,11 @@ def compare_models(
     return _gather(list(models), fold, linked, dict(zip(tasks, found, strict=True)))
 
 
-@dataclass(frozen=True, eq=False)
-class _Scored:
-    """Densities of the people of one fold under one model."""
-
-    people: tuple[str, ...]
-    elpd: Array
-    mcse: Array
-    symptoms: Array
-    rhat: float
-    divergences: int
-
-
-def _score_fold(
-    spec: SharedSpecificSpec,
-    training: xr.Dataset,
-    test: xr.Dataset,
-    symptoms: pd.DataFrame | None,
-    linked: tuple[str, ...],
-    sampler: SamplerSpec,
-    max_draws: int,
-) -> _Scored:
-    idata = fit(spec, training, symptoms=symptoms, sampler=sampler, progressbar=False)
-    found = project(idata, test, training=training, max_draws=max_draws)
-    own = found.sel({ARM: found[KNOWN_ARM]}).stack(sample=(CHAIN, DRAW))
-    log_density = own["log_density"].transpose(SUBJECT, "sample").values
-    n = log_density.shape[1]
-    weight = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    return _Scored(
-        people=tuple(str(s) for s in found[SUBJECT].values),
-        elpd=logsumexp(log_density, axis=1) - np.log(n),
-        # Of the log of a mean of n weights.
-        mcse=weight.std(axis=1) / weight.mean(axis=1) / np.sqrt(n),
-        symptoms=_score_symptoms(idata, training, found, symptoms, linked, max_draws),
-        rhat=_worst_rhat(idata),
-        divergences=int(idata["sample_stats"]["diverging"].sum()),
-    )
-
-
-def _score_symptoms(
-    idata: xr.DataTree,
-    training: xr.Dataset,
-    found: xr.Dataset,
-    symptoms: pd.DataFrame | None,
-    linked: tuple[str, ...],
-    max_draws: int,
-) -> Array:
-    """Log density of each person's ratings, shape (person, symptom); NaN where not rated."""
-    people = found[SUBJECT].values.astype(str)
-    out = np.full((len(people), len(linked)), np.nan)
-    if symptoms is None or not linked:
-        return out
-    fitted = read_fitted(idata, training, max_draws=max_draws)
-    link = read_symptom_link(idata, fitted, symptoms) if fitted.spec.symptoms else None
-    rating = symptoms.reindex(people)
-    design = found["design"].values
-    arms = [fitted.arms.index(str(a)) for a in found[KNOWN_ARM].values]
-    scores = found["scores"].stack(sample=(CHAIN, DRAW))
-    for d, name in enumerate(linked):
-        ratings = rating[name].to_numpy(dtype=float)
-        if link is not None and name in link.names:
-            at = link.names.index(name)
-            for i, arm in enumerate(arms):
-                own = scores.isel({SUBJECT: i, ARM: arm}).transpose("sample", ...).values
-                every = np.full(len(link.names), ratings[i])
-                out[i, d] = link.log_density(design[i], own, arm, every)[at]
-        else:
-            known = symptoms[name].reindex(list(fitted.subjects)).to_numpy(dtype=float)
-            for i in range(len(people)):
-                out[i, d] = log_density_without_link(
-                    ratings[i],
-                    design[i],
-                    known,
-                    fitted.design.to_numpy(),
-                    noise_scale=fitted.spec.symptom_scale,
-                )
-    return out
-
-
-def _worst_rhat(idata: xr.DataTree) -> float:
-    invariants = idata["invariants"].to_dataset()
-    if invariants.sizes[CHAIN] < 2 or invariants.sizes[DRAW] < 4:
-        return float("nan")
-    return max(float(v.max()) for v in az.rhat(invariants).data_vars.values())
-
-
 def _gather(
     names: list[str],
     fold: pd.Series[int],
     linked: tuple[str, ...],
-    found: Mapping[tuple[str, int], _Scored],
+    found: Mapping[tuple[str, int], Scored],
 ) -> Comparison:
     n, folds = len(fold), int(fold.max()) + 1
     elpd, mcse = np.empty((len(names), n)), np.empty((len(names), n))

@@ -11,8 +11,8 @@ import xarray as xr
 
 from bayes_mdd.dims import SUBJECT
 from bayes_mdd.errors import some
-from bayes_mdd.inference.fitted import MAX_DRAWS
 from bayes_mdd.inference.leave_one_out import person_log_likelihood
+from bayes_mdd.inference.read_fitted import MAX_DRAWS
 
 
 def leave_one_out(

@@ -78,9 +78,8 @@ def read_person(fitted: Fitted, people: NewPeople, i: int) -> Person:
     """
     x = people.design[i]
     r = people.y[i] - x @ fitted.effect
-    blocks = range(len(fitted.blocks))
     with_fitted = np.stack(
-        [fitted.residual[:, fitted.block == b] @ r[fitted.block == b] for b in blocks]
+        [left @ r[at] for left, at in zip(fitted.residual, fitted.members, strict=True)]
     )
     pull = np.einsum("tnk,bn->tbk", fitted.score_residual, with_fitted, optimize=True)
     leverage = float(((x @ fitted.regress) ** 2).sum())
@@ -111,10 +110,10 @@ def _between_levels(fitted: Fitted, name: str) -> Array:
     excess = np.empty_like(fitted.draws.noise)
     own = float((contrast**2).sum())
     for b in range(len(fitted.blocks)):
-        of_block = fitted.block == b
-        products = fitted.residual[:, of_block] @ effects[:, of_block].T
+        own_effects = effects[:, fitted.members[b]]
+        products = fitted.residual[b] @ own_effects.T
         mean = given.spread[:, b] @ (np.swapaxes(fitted.score_residual, 1, 2) @ products)
-        total = (effects[:, of_block] ** 2).sum() - 2 * np.einsum("tlk,tkl->t", on_scores, mean)
+        total = (own_effects**2).sum() - 2 * np.einsum("tlk,tkl->t", on_scores, mean)
         total += np.einsum("tlk,tkm,tlm->t", on_scores, given.moment[:, b], on_scores)
         chance = own + np.einsum("tlk,tkm,tlm->t", on_scores, given.spread[:, b], on_scores)
         excess[:, b] = total / (given.variance[:, b] * given.size[b]) - chance

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import CHAIN, DRAW, SUBJECT
 from bayes_mdd.inference.evidence import Person, in_arm
-from bayes_mdd.inference.fitted import MAX_DRAWS, Fitted, given_loadings, read_fitted
+from bayes_mdd.inference.fitted import Fitted, given_loadings
 from bayes_mdd.inference.new_person import Loadings, integrate_scores
+from bayes_mdd.inference.read_fitted import MAX_DRAWS, read_fitted
 
 Array = NDArray[np.float64]
 

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 
 import bayes_mdd as bm
 from bayes_mdd.diagnostics import compare as room
+from bayes_mdd.diagnostics import held_out as held
 from bayes_mdd.diagnostics import predictive
 from bayes_mdd.diagnostics.compare import compare_models, vary_factors
 from bayes_mdd.diagnostics.folds import assign_folds, check_folds, held_out
@@ -85,7 +86,7 @@ def test_tables_add_up_and_differences_are_paired(monkeypatch):
         people = tuple(test["subject"].values)
         assert not set(people) & set(training["subject"].values)
         good = spec.n_factors == 2
-        return room._Scored(
+        return room.Scored(
             people=people,
             elpd=(base + (gap if good else 0))[list(people)].to_numpy(),
             mcse=np.full(len(people), 0.1),
@@ -94,7 +95,7 @@ def test_tables_add_up_and_differences_are_paired(monkeypatch):
             divergences=0 if good else 3,
         )
 
-    monkeypatch.setattr(room, "_score_fold", score)
+    monkeypatch.setattr(room, "score_fold", score)
     specs = vary_factors(bm.SharedSpecificSpec(), [1, 2])
     found = compare_models(specs, features, folds=5)
     table = found.table
@@ -149,11 +150,11 @@ def _pretend_fit(made):
 
 def test_held_out_people_are_scored_under_their_own_arm(fit_of, monkeypatch):
     made = fit_of(n=60, n_new=40, p=150, covariates=("site",), draws=40)
-    monkeypatch.setattr(room, "fit", _pretend_fit(made))
+    monkeypatch.setattr(held, "fit", _pretend_fit(made))
     linked = bm.SharedSpecificSpec(covariates=("site",), symptoms=("retardation",))
     args = (made.training, made.new, made.symptoms, ("retardation",), bm.SamplerSpec(), 40)
-    with_link = room._score_fold(linked, *args)
-    without = room._score_fold(replace(linked, symptoms=()), *args)
+    with_link = held.score_fold(linked, *args)
+    without = held.score_fold(replace(linked, symptoms=()), *args)
     np.testing.assert_allclose(with_link.elpd, without.elpd)
     assert with_link.people == tuple(made.new["subject"].values)
     # Half of the ratings' variance comes from the scores: the link gains about log(2) / 2 each.
@@ -166,12 +167,12 @@ def test_held_out_people_are_scored_under_their_own_arm(fit_of, monkeypatch):
 
 def test_arms_that_are_swapped_predict_worse(fit_of, monkeypatch):
     made = fit_of(n=60, n_new=40, p=150, draws=20)
-    monkeypatch.setattr(room, "fit", _pretend_fit(made))
+    monkeypatch.setattr(held, "fit", _pretend_fit(made))
     spec = bm.SharedSpecificSpec(covariates=("site", "age"))
     rest = (None, (), bm.SamplerSpec(), 20)
-    right = room._score_fold(spec, made.training, made.new, *rest)
+    right = held.score_fold(spec, made.training, made.new, *rest)
     swapped = np.where(made.new["arm"].values == "SSRI", "SNRI", "SSRI")
-    wrong = room._score_fold(
+    wrong = held.score_fold(
         spec, made.training, made.new.assign_coords(arm=("subject", swapped)), *rest
     )
     assert (right.elpd - wrong.elpd).mean() > 5

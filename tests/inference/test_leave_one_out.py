@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bayes_mdd.inference.evidence import NewPeople, read_person
-from bayes_mdd.inference.fitted import read_fitted
 from bayes_mdd.inference.leave_one_out import person_log_likelihood, without_person
+from bayes_mdd.inference.read_fitted import read_fitted
 
 
 @pytest.mark.parametrize("i", [0, 7])

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 from scipy.stats import kstest, multivariate_normal
 
 from bayes_mdd.inference.evidence import NewPeople, in_arm, read_person
-from bayes_mdd.inference.fitted import given_loadings, read_fitted
+from bayes_mdd.inference.fitted import given_loadings
 from bayes_mdd.inference.new_person import (
     Evidence,
     Loadings,
@@ -18,6 +18,7 @@ from bayes_mdd.inference.new_person import (
     integrate_scores,
     log_joint,
 )
+from bayes_mdd.inference.read_fitted import read_fitted
 
 
 def _seen(made, arm=0, person=0):

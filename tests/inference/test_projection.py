@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.inference.fitted import read_fitted
 from bayes_mdd.inference.projection import project
+from bayes_mdd.inference.read_fitted import read_fitted
 
 CHAINS = ("chain", "draw")
 
