@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
+from bayes_mdd.dims import ARM, CHAIN, CONTROL, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError, some
 from bayes_mdd.inference.covariates import NewLevels
 from bayes_mdd.inference.evidence import NewPeople, read_person, score_person
@@ -56,7 +56,8 @@ def project(
         FeatureSet with the features of the fit (by name, in any order), in its unit and against
         its reference. Healthy controls are left out.
     arms : sequence of str, optional
-        Arms under which people without a known arm are projected; default all of the fit.
+        Arms under which people without a known arm are projected; default all treatments of the
+        fit.
     new_levels : {"refuse", "average"}, default "refuse"
         What becomes of a person from a site (or another text covariate) that the fit did not see:
         an error, or the average of the known sites with the spread between them, estimated for
@@ -157,7 +158,9 @@ def _arms(
 ) -> tuple[NDArray[np.str_], list[str]]:
     if isinstance(arms, str):
         raise SpecError(f"arms wants a list of names, got the text {arms!r}.")
-    possible = list(fitted.arms) if arms is None else [str(a) for a in arms]
+    # Where controls are an arm of the fit, nobody waits to become one.
+    every = [a for a in fitted.arms if a != CONTROL]
+    possible = every if arms is None else [str(a) for a in arms]
     strange = [a for a in possible if a not in fitted.arms]
     if strange or not possible:
         raise SpecError(f"arms must be some of {some(fitted.arms)}, got {some(possible)}.")
