@@ -103,7 +103,7 @@ def check_folds(features: xr.Dataset, fold: pd.Series[int], covariates: Iterable
 
 
 def held_out(features: xr.Dataset, fold: pd.Series[int], i: int) -> tuple[xr.Dataset, xr.Dataset]:
-    """Split the fitted people.
+    """Take the people of one fold out.
 
     Parameters
     ----------
@@ -117,7 +117,10 @@ def held_out(features: xr.Dataset, fold: pd.Series[int], i: int) -> tuple[xr.Dat
     Returns
     -------
     training, test : Dataset
-        Two FeatureSets.
+        Everybody else, controls and people without an arm included, and the fold.
     """
-    names, out = fold.index.to_numpy(), (fold == i).to_numpy()
-    return features.sel({SUBJECT: names[~out]}), features.sel({SUBJECT: names[out]})
+    out = fold.index[fold == i]
+    is_out = pd.Index(features[SUBJECT].values.astype(str)).isin(out)
+    positions = np.arange(len(is_out))
+    training = features.isel({SUBJECT: positions[~is_out]})
+    return training, features.isel({SUBJECT: positions[is_out]})

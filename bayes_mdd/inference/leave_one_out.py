@@ -25,7 +25,7 @@ from bayes_mdd.inference.read_fitted import MAX_DRAWS, read_fitted
 
 Array = NDArray[np.float64]
 
-LOO_STREAM = 10
+LOO_STREAM = 20
 
 
 def person_log_likelihood(

@@ -17,7 +17,7 @@ from bayes_mdd.inference.fitted import Fitted
 def choose_people(
     features: xr.Dataset, fitted: Fitted, *, include_fitted: bool
 ) -> tuple[xr.Dataset, dict[str, str]]:
-    """Leave out controls and the people of the fit, with the reason.
+    """Leave out the people of the fit, and controls where they are no arm of it.
 
     Parameters
     ----------
@@ -46,9 +46,7 @@ def choose_people(
         )
     names = features[SUBJECT].values.astype(str)
     known = pd.Index(names).isin(fitted.subjects) & (not include_fitted)
-    control = np.zeros(len(names), dtype=bool)
-    if DIAGNOSIS in features.coords:
-        control = features[DIAGNOSIS].values.astype(str) == CONTROL
+    control = _controls(features) & (CONTROL not in fitted.arms)
     excluded = dict.fromkeys(names[control].tolist(), "healthy control")
     excluded |= dict.fromkeys(names[known & ~control].tolist(), "in the fit")
     keep = ~(known | control)
@@ -186,8 +184,14 @@ def _arm_problems(fitted: Fitted, features: xr.Dataset) -> list[str]:
     ]
 
 
+def _controls(features: xr.Dataset) -> NDArray[np.bool_]:
+    if DIAGNOSIS not in features.coords:
+        return np.zeros(features.sizes[SUBJECT], dtype=bool)
+    return np.asarray(features[DIAGNOSIS].values.astype(str) == CONTROL)
+
+
 def known_arms(features: xr.Dataset) -> NDArray[np.str_]:
-    """Read each person's arm.
+    """Read each person's arm; that of a control is ``HC``, whatever the column says.
 
     Parameters
     ----------
@@ -199,6 +203,7 @@ def known_arms(features: xr.Dataset) -> NDArray[np.str_]:
     ndarray of str, shape (person,)
         ``n/a`` where there is none.
     """
-    if ARM not in features.coords:
-        return np.full(features.sizes[SUBJECT], MISSING)
-    return features[ARM].values.astype(str)
+    arm = np.full(features.sizes[SUBJECT], MISSING)
+    if ARM in features.coords:
+        arm = features[ARM].values.astype(str)
+    return np.where(_controls(features), CONTROL, arm)

@@ -22,7 +22,7 @@ from bayes_mdd.inference.symptom_prediction import SymptomLink, read_symptom_lin
 Array = NDArray[np.float64]
 
 #: Offset that keeps the seed of the projection apart from others of the same number.
-PROJECTION_STREAM = 9
+PROJECTION_STREAM = 19
 #: Name of the coordinate that holds the arm a person is known to be in.
 KNOWN_ARM = "known_arm"
 
@@ -54,7 +54,7 @@ def project(
         From `fit`.
     new_features : Dataset
         FeatureSet with the features of the fit (by name, in any order), in its unit and against
-        its reference. Healthy controls are left out.
+        its reference. Healthy controls are left out, unless they are an arm of the fit.
     arms : sequence of str, optional
         Arms under which people without a known arm are projected; default all treatments of the
         fit.
@@ -101,7 +101,9 @@ def project(
     Notes
     -----
     The posterior of the fit is not updated by the new person beyond loadings and covariate
-    effects: scores of the fitted people, sharing, block scales and noise stay as drawn.
+    effects: scores of the fitted people, sharing, block scales and noise stay as drawn. Loadings
+    are those of the model that was sampled, Gaussian within a block; edge sparsity is a second
+    stage of the maps.
 
     References
     ----------

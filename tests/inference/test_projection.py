@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.inference.projection import project
+from bayes_mdd.inference.new_people import choose_people
+from bayes_mdd.inference.projection import _arms, project
 from bayes_mdd.inference.read_fitted import read_fitted
 
 CHAINS = ("chain", "draw")
@@ -180,6 +182,21 @@ def test_controls_and_fitted_people_are_left_out_by_name(made):
     assert "sub-000" in again["subject"]
     with pytest.raises(DataContractError, match="nobody is left"):
         project(made.idata, made.training, training=made.training)
+
+
+def test_controls_are_projected_where_they_are_an_arm(made):
+    fitted = read_fitted(made.idata, made.training)
+    people = made.new.isel(subject=slice(4)).assign_coords(
+        diagnosis=("subject", ["HC", "MDD", "MDD", "MDD"]),
+        arm=("subject", ["n/a", "n/a", "SSRI", "SSRI"]),
+    )
+    assert list(choose_people(people, fitted, include_fitted=False)[1]) == ["sub-040"]
+    with_controls = replace(fitted, arms=("HC", "SSRI"))
+    chosen, excluded = choose_people(people, with_controls, include_fitted=False)
+    assert not excluded
+    known, possible = _arms(with_controls, chosen, None)
+    assert known.tolist() == ["HC", "n/a", "SSRI", "SSRI"]
+    assert possible == ["SSRI"]  # nobody waits to become a control
 
 
 def test_symptoms_are_predicted_in_their_unit(fit_of):
