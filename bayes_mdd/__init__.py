@@ -22,15 +22,28 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from bayes_mdd import plotting
     from bayes_mdd.cohort import Cohort, read_cohort
-    from bayes_mdd.diagnostics import diagnose
+    from bayes_mdd.diagnostics import (
+        Comparison,
+        compare_models,
+        diagnose,
+        leave_one_out,
+        vary_factors,
+    )
     from bayes_mdd.errors import BayesMDDError, DataContractError, RunFolderError, SpecError
     from bayes_mdd.features import (
         check_features,
         connectivity_from_timeseries,
         read_features,
         reference_to_controls,
+        reference_to_training,
     )
-    from bayes_mdd.inference import fit, read_run
+    from bayes_mdd.inference import (
+        export_projection,
+        fit,
+        project,
+        read_run,
+        summarise_projection,
+    )
     from bayes_mdd.report import write_report
     from bayes_mdd.signatures import classify_factors, export_signatures, signatures
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
@@ -47,6 +60,7 @@ __all__ = [
     "AnalysisSpec",
     "BayesMDDError",
     "Cohort",
+    "Comparison",
     "DataContractError",
     "ReferenceSpec",
     "RunFolderError",
@@ -56,18 +70,25 @@ __all__ = [
     "SpecError",
     "check_features",
     "classify_factors",
+    "compare_models",
     "connectivity_from_timeseries",
     "diagnose",
+    "export_projection",
     "export_signatures",
     "fit",
+    "leave_one_out",
     "plotting",
+    "project",
     "read_cohort",
     "read_features",
     "read_run",
     "read_spec",
     "reference_to_controls",
+    "reference_to_training",
     "signatures",
     "simulate_cohort",
+    "summarise_projection",
+    "vary_factors",
     "write_cohort",
     "write_report",
     "write_spec",
@@ -76,15 +97,22 @@ __all__ = [
 #: In which room each public name lives.
 _ROOMS = {
     "cohort": ("Cohort", "read_cohort"),
-    "diagnostics": ("diagnose",),
+    "diagnostics": (
+        "Comparison",
+        "compare_models",
+        "diagnose",
+        "leave_one_out",
+        "vary_factors",
+    ),
     "errors": ("BayesMDDError", "DataContractError", "RunFolderError", "SpecError"),
     "features": (
         "check_features",
         "connectivity_from_timeseries",
         "read_features",
         "reference_to_controls",
+        "reference_to_training",
     ),
-    "inference": ("fit", "read_run"),
+    "inference": ("export_projection", "fit", "project", "read_run", "summarise_projection"),
     "report": ("write_report",),
     "signatures": ("classify_factors", "export_signatures", "signatures"),
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),

@@ -217,3 +217,101 @@ def report(
     """Write the report page of a finished run again."""
     idata = bayes_mdd.read_run(run)
     show.result([str(bayes_mdd.write_report(idata, output or run / "report.html"))])
+
+
+@app.command()
+def project(
+    run: Run,
+    cohort: Annotated[Path, typer.Argument(help="Cohort folder of people not in the fit.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Table [default: RUN/projections/<cohort>.tsv]."),
+    ] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option(help="Cohort of the fit: its controls stay the reference."),
+    ] = None,
+    session: Annotated[str | None, typer.Option(help="Session of the new cohort.")] = None,
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(help="Arm for people without one; may be repeated [default: each]."),
+    ] = None,
+    new_levels: Annotated[
+        str, typer.Option(help="Unknown sites: refuse, or average of the known ones.")
+    ] = "refuse",
+    other_reference: Annotated[
+        bool, typer.Option("--other-reference", help="Accept another reference than the fit's.")
+    ] = False,
+    include_fitted: Annotated[
+        bool, typer.Option("--include-fitted", help="Project people of the fit, e.g. follow-ups.")
+    ] = False,
+    ci_prob: Annotated[float, typer.Option(help="Probability of the intervals.")] = 0.9,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same draws.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Score people who were not in the fit; untreated ones under each arm."""
+    from bayes_mdd.cli import projecting
+
+    wishes = projecting.Wishes(
+        training=training,
+        session=session,
+        arms=tuple(arm or ()),
+        new_levels=new_levels,
+        other_reference=other_reference,
+        include_fitted=include_fitted,
+        ci_prob=ci_prob,
+        seed=seed,
+    )
+    found, files = projecting.project_cohort(run, cohort, output, wishes, force=force)
+    if as_json:
+        show.json_value(projecting.to_mapping(found, files, ci_prob=ci_prob))
+    else:
+        show.result([str(p) for p in files])
+
+
+@app.command()
+def compare(
+    spec: Annotated[str, typer.Argument(help="Spec file, or the name of a shipped model.")],
+    cohort: Cohort,
+    n_factors: Annotated[str, typer.Option(help="Numbers of factors, e.g. 2,4,6.")] = "",
+    symptom_link: Annotated[
+        bool, typer.Option("--symptom-link", help="Add each model without its symptom link.")
+    ] = False,
+    shared_only: Annotated[
+        bool, typer.Option("--shared-only", help="Add each model with all factors shared.")
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the people held out in turn.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the folds.")] = 1,
+    jobs: Annotated[int | None, typer.Option(help="Fits at once (joblib).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for tables and densities.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare models by how well they predict people held out of the fit."""
+    from bayes_mdd.cli import comparing, job
+
+    asked = job.read_named_spec(spec).with_overrides(job.parse_settings(settings or []))
+    found = comparing.compare_on_cohort(
+        asked,
+        cohort,
+        comparing.parse_numbers(n_factors),
+        symptom_link=symptom_link,
+        shared_only=shared_only,
+        folds=folds,
+        seed=seed,
+        jobs=jobs,
+    )
+    files = [str(p) for p in comparing.write_comparison(found, output)] if output else []
+    named = comparing.tables(found)
+    if as_json:
+        show.json_value({**{k: show.records(t) for k, t in named.items()}, "files": files})
+        return
+    for name, table in named.items():
+        show.frame(f"Log density of {name} of people held out", table)
+    show.result(files)

@@ -161,6 +161,20 @@ def factors(table: pd.DataFrame) -> None:
     _print(_table("Factors", [*head, "networks"], rows))
 
 
+def frame(title: str, table: pd.DataFrame) -> None:
+    """Print a table as it is, numbers with four digits.
+
+    Parameters
+    ----------
+    title : str
+        What it shows.
+    table : pandas.DataFrame
+        Its columns are the head.
+    """
+    rows = [[_number(cell) for cell in row.values()] for row in records(table)]
+    _print(_table(title, [str(c) for c in table.columns], rows))
+
+
 def _share(row: dict[str, Any], arm: str) -> str:
     """Variance explained with its interval, e.g. ``12% (9-15)``."""
     middle, low, high = (row.get(f"explained_{arm}{end}") for end in ("", "_lower", "_upper"))

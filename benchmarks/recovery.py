@@ -1,0 +1,250 @@
+"""Recovery of shared and specific loadings, against mofapy2 on the same cohorts.
+
+    python benchmarks/recovery.py --kinds block-strong edge-weak --seeds 10
+
+Both tools get the same standardised features and six factors for five true ones; groups of
+mofapy2 are the arms. mofapy2 lives in an environment of its own, made at first use under
+.tools/. Site means are removed for mofapy2, which has no covariates. An estimate is turned into
+shared and specific sets by a rule (benchmarks/recovery_scores.py); each tool is judged by the one
+rule that is best for it on average over the seeds of a kind, and ours by its own labels, too.
+
+Prints a table of means with 95 % intervals over seeds; writes benchmarks/results/recovery.json,
+and reads cohorts from there that have been run with the same settings, versions and source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from recovery_cohorts import ARMS, KINDS, Cohort, make_cohort
+from recovery_scores import MEASURES, Estimate, judge, judge_by_rules
+from scipy.stats import t as student
+
+import bayes_mdd as bm
+
+HERE = Path(__file__).resolve().parent
+ENVIRONMENT = HERE.parent / ".tools" / "mofapy2"
+PEER = "mofapy2==0.7.*"
+N_FACTORS = 6
+OURS, LABELLED, THEIRS = "bayes_mdd", "bayes_mdd, own labels", "mofapy2"
+NAMES = dict(zip(MEASURES, ("RV shared", "RV specific", "congr. shared", "congr. specific"),
+                 strict=True))  # fmt: skip
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--seeds", type=int, default=10, help="cohorts of each kind")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--draws", type=int, default=500)
+    parser.add_argument("--tune", type=int, default=500)
+    parser.add_argument("--chains", type=int, default=2)
+    parser.add_argument("--loadings", default="mean", help="variable of the group `loadings`")
+    parser.add_argument("--jobs", type=int, default=1, help="cohorts at once")
+    parser.add_argument("--peer-python", type=Path, help="an interpreter that has mofapy2")
+    parser.add_argument("--output", type=Path, default=HERE / "results" / "recovery.json")
+    parser.add_argument("--fresh", action="store_true", help="do not reuse results")
+    return parser.parse_args()
+
+
+def peer_python(given: Path | None) -> Path:
+    """Find mofapy2's interpreter, or make its environment."""
+    python = given or ENVIRONMENT / "bin" / "python"
+    if given is None and not python.exists():
+        print(f"making an environment for {PEER} in {ENVIRONMENT}", file=sys.stderr)
+        uv = shutil.which("uv") or str(HERE.parent / ".tools" / "uv-venv" / "bin" / "uv")
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, PEER], check=True)
+    return python
+
+
+def fit_ours(cohort: Cohort, seed: int, options: argparse.Namespace) -> tuple[Estimate, list[str]]:
+    covariates = ("site",) if "site" in cohort.features.coords else ()
+    sampler = bm.SamplerSpec(
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        seed=seed,
+        cores=1 if options.jobs > 1 else None,
+    )
+    spec = bm.SharedSpecificSpec(n_factors=N_FACTORS, covariates=covariates)
+    began = time.perf_counter()
+    idata = bm.fit(spec, cohort.features, sampler=sampler, progressbar=False)
+    seconds = time.perf_counter() - began
+    posterior = idata["posterior"].to_dataset()
+    mean = posterior[["scores", "explained"]].mean(("chain", "draw"))
+    found = Estimate(
+        idata["loadings"][options.loadings].transpose("feature", "factor").values,
+        mean["scores"].transpose("subject", "factor").values,
+        mean["explained"].sel(arm=list(ARMS)).transpose("arm", "factor").values,
+        seconds,
+    )
+    return found, list(bm.classify_factors(idata)["label"])
+
+
+def fit_theirs(cohort: Cohort, arm: np.ndarray, seed: int, python: Path) -> Estimate:
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
+        np.savez(source, y=cohort.peer_y, arm=arm, factors=N_FACTORS, seed=seed)
+        words = [str(python), str(HERE / "mofapy2_worker.py"), str(source), str(target)]
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        done = subprocess.run(words, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise RuntimeError(f"mofapy2 failed:\n{done.stderr[-3000:]}")
+        with np.load(target) as found:
+            return Estimate(
+                found["loadings"], found["scores"], found["explained"], float(found["seconds"])
+            )
+
+
+def run_cohort(kind: str, seed: int, options: argparse.Namespace, python: Path) -> dict:
+    cohort = make_cohort(KINDS[kind], seed)
+    arm = np.searchsorted(ARMS, cohort.features["arm"].values.astype(str))
+    truth = (cohort.shared, [cohort.specific[a] for a in ARMS])
+    ours, labels = fit_ours(cohort, seed, options)
+    theirs = fit_theirs(cohort, arm, seed, python)
+    scale = np.sqrt((ours.scores**2).mean(axis=0))
+    labelled = [np.array([x == label for x in labels]) for label in
+                ("shared", *(f"{a}-specific" for a in ARMS))]  # fmt: skip
+    own = judge(
+        (ours.loadings * scale)[:, labelled[0]], [ours.loadings[:, x] for x in labelled[1:]], truth
+    )
+    print(f"{kind} seed {seed}: {ours.seconds:.0f} s, {theirs.seconds:.0f} s", file=sys.stderr)
+    return {
+        "kind": kind,
+        "seed": seed,
+        "labels": labels,
+        "seconds": {OURS: ours.seconds, THEIRS: theirs.seconds},
+        OURS: judge_by_rules(ours, arm, truth),
+        LABELLED: {"labels": own},
+        THEIRS: judge_by_rules(theirs, arm, truth),
+    }
+
+
+def interval(values: np.ndarray) -> dict[str, float]:
+    n, mean = len(values), float(np.mean(values))
+    half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else None
+    return {"mean": mean, "half_width": half, "n": n}
+
+
+def best_rule(records: list[dict], tool: str) -> str:
+    """The rule with the highest mean of all four measures over the cohorts of a kind."""
+    rules = list(records[0][tool])
+    value = {r: np.mean([[c[tool][r][m] for m in MEASURES] for c in records]) for r in rules}
+    return max(rules, key=lambda r: value[r])
+
+
+def summarise(records: list[dict]) -> dict:
+    """Means over seeds by kind, tool and measure, and paired differences of the two tools."""
+    out = {}
+    for kind in dict.fromkeys(r["kind"] for r in records):
+        of_kind = [r for r in records if r["kind"] == kind]
+        rules = {tool: best_rule(of_kind, tool) for tool in (OURS, LABELLED, THEIRS)}
+        values = {
+            tool: {m: np.array([r[tool][rule][m] for r in of_kind]) for m in MEASURES}
+            for tool, rule in rules.items()
+        }
+        out[kind] = {
+            "rules": rules,
+            **{tool: {m: interval(v) for m, v in x.items()} for tool, x in values.items()},
+            "difference": {m: interval(values[OURS][m] - values[THEIRS][m]) for m in MEASURES},
+            "seconds": {
+                tool: float(np.median([r["seconds"][tool] for r in of_kind]))
+                for tool in (OURS, THEIRS)
+            },
+        }
+    return out
+
+
+def say(value: dict[str, float]) -> str:
+    if value["half_width"] is None:
+        return f"{value['mean']:.3f}"
+    return f"{value['mean']:.3f} ± {value['half_width']:.3f}"
+
+
+def markdown(summary: dict) -> str:
+    lines = [
+        "| kind | seeds | tool | " + " | ".join(NAMES.values()) + " | s | rule |",
+        "|---|---|---|" + "---|" * (len(NAMES) + 2),
+    ]
+    for kind, of_kind in summary.items():
+        n = of_kind["difference"][MEASURES[0]]["n"]
+        for tool in (OURS, LABELLED, THEIRS, "difference"):
+            cells = [say(of_kind[tool][m]) for m in MEASURES]
+            seconds = of_kind["seconds"].get(tool)
+            tail = ["" if seconds is None else f"{seconds:.0f}", of_kind["rules"].get(tool, "")]
+            lines.append(f"| {kind} | {n} | {tool} | " + " | ".join([*cells, *tail]) + " |")
+    return "\n".join(lines)
+
+
+def source_state() -> str:
+    """Digest of the package's source: results of other source are not reused."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(bm.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def versions(python: Path) -> dict[str, str]:
+    code = "from importlib.metadata import version; print(version('mofapy2'))"
+    peer = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+    ours = {name: version(name) for name in ("bayes-mdd", "pymc", "nutpie", "numpy", "scipy")}
+    ours["source"] = source_state()
+    return {**ours, "mofapy2": peer.stdout.strip(), "python": platform.python_version()}
+
+
+def main() -> None:
+    options = arguments()
+    python = peer_python(options.peer_python)
+    settings = {k: getattr(options, k) for k in ("draws", "tune", "chains", "loadings")}
+    settings["n_factors"] = N_FACTORS
+    found = versions(python)
+    known: list[dict] = []
+    if options.output.exists() and not options.fresh:
+        stored = json.loads(options.output.read_text(encoding="utf-8"))
+        # Reused only for the same settings and versions; the first run of others starts afresh.
+        if stored["settings"] == settings and stored["versions"] == found:
+            known = stored["cohorts"]
+    done = {(r["kind"], r["seed"]) for r in known}
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    wanted = [(k, s) for k in options.kinds for s in seeds if (k, s) not in done]
+    tasks = (delayed(run_cohort)(k, s, options, python) for k, s in wanted)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    for record in Parallel(n_jobs=options.jobs, return_as="generator_unordered")(tasks):
+        known.append(record)
+        write(options.output, known, settings, found)
+    write(options.output, known, settings, found)
+    kept = [r for r in known if r["kind"] in options.kinds and r["seed"] in seeds]
+    kept.sort(key=lambda r: (list(KINDS).index(r["kind"]), r["seed"]))
+    print(markdown(summarise(kept)))
+
+
+def write(path: Path, records: list[dict], settings: dict, found: dict[str, str]) -> None:
+    """After every cohort, under a temporary name: a run that is stopped goes on where it was."""
+    records = sorted(records, key=lambda r: (r["kind"], r["seed"]))
+    value = {
+        "settings": settings,
+        "versions": found,
+        "summary": summarise(records),
+        "cohorts": records,
+    }
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()
