@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         compare_models,
         diagnose,
         leave_one_out,
+        permute_arms,
         vary_factors,
     )
     from bayes_mdd.errors import BayesMDDError, DataContractError, RunFolderError, SpecError
@@ -77,6 +78,7 @@ __all__ = [
     "export_signatures",
     "fit",
     "leave_one_out",
+    "permute_arms",
     "plotting",
     "project",
     "read_cohort",
@@ -102,6 +104,7 @@ _ROOMS = {
         "compare_models",
         "diagnose",
         "leave_one_out",
+        "permute_arms",
         "vary_factors",
     ),
     "errors": ("BayesMDDError", "DataContractError", "RunFolderError", "SpecError"),

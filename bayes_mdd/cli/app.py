@@ -170,11 +170,18 @@ def _finish(outcome: Outcome, *, as_json: bool) -> None:
 
 
 @app.command()
-def check(run: Run, as_json: Json = False) -> None:
-    """Judge a finished run: convergence, effective draws, divergences."""
+def check(
+    run: Run,
+    permutations: Annotated[
+        int,
+        typer.Option(min=0, help="Refit so often with shuffled arm labels: could it be chance?"),
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Judge a finished run: convergence, effective draws, divergences, shuffled arms."""
     from bayes_mdd.cli import job
 
-    table = job.write_checks(bayes_mdd.read_run(run), run)
+    table = job.write_checks(bayes_mdd.read_run(run), run, permutations=permutations)
     failed = job.failed_checks(table)
     if as_json:
         show.json_value({"passed": not failed, "checks": show.records(table)})

@@ -241,7 +241,7 @@ def failed_checks(checks: pd.DataFrame) -> list[str]:
     return [row["name"] for row in show.records(checks) if row["passed"] is False]
 
 
-def write_checks(idata: xr.DataTree, run_dir: Path) -> pd.DataFrame:
+def write_checks(idata: xr.DataTree, run_dir: Path, *, permutations: int = 0) -> pd.DataFrame:
     """Judge a run and keep the verdict in ``checks.json``.
 
     Parameters
@@ -250,6 +250,9 @@ def write_checks(idata: xr.DataTree, run_dir: Path) -> pd.DataFrame:
         The fitted run.
     run_dir : Path
         Its folder.
+    permutations : int, default 0
+        Refits with shuffled arm labels, whose verdict joins the checks and whose table goes to
+        ``permutations.tsv``.
 
     Returns
     -------
@@ -257,6 +260,13 @@ def write_checks(idata: xr.DataTree, run_dir: Path) -> pd.DataFrame:
         As `bayes_mdd.diagnose` returns it.
     """
     table = bm.diagnose(idata)
+    if permutations:
+        show.note(f"Refitting with the arms as they are and {permutations} times shuffled")
+        from bayes_mdd.diagnostics import append_check, judge_permutations
+
+        shuffled = bm.permute_arms(idata, permutations=permutations)
+        shuffled.to_csv(run_dir / "permutations.tsv", sep="\t", index=False)
+        table = append_check(table, judge_permutations(shuffled, bm.classify_factors(idata)))
     verdict = {"passed": not failed_checks(table), "checks": show.records(table)}
     temporary = run_dir / "checks.json.tmp"
     temporary.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")

@@ -83,6 +83,25 @@ def diagnose(
     return table.astype({"passed": object})
 
 
+def append_check(table: pd.DataFrame, check: Check) -> pd.DataFrame:
+    """Add one check to a table of checks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `diagnose`.
+    check : Check
+        A further one.
+
+    Returns
+    -------
+    DataFrame
+        A new table.
+    """
+    added = pd.DataFrame([asdict(check)]).astype({"passed": object})
+    return pd.concat([table, added], ignore_index=True)
+
+
 def _divergences(idata: xr.DataTree) -> Check:
     count = int(idata["sample_stats"]["diverging"].sum())
     return Check(

@@ -1,0 +1,173 @@
+"""Fit a finished run again with something changed, from what the run itself holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_mdd.alignment import align_factors
+from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.inference.explained import explain
+from bayes_mdd.inference.sample import sample
+from bayes_mdd.model import BlockStatistics, ModelData, build_shared_specific
+from bayes_mdd.model.shared_specific import starting_point
+from bayes_mdd.model.start import Start, spread_over_arms
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+
+Array = NDArray[np.float64]
+
+#: Block scales below this are where a chain cannot start.
+LEAST_SCALE = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Refit:
+    """Aligned draws of a refit, for the factors that were sampled.
+
+    Parameters
+    ----------
+    sharing : ndarray, shape (draw, arm, factor)
+        Draws of all chains.
+    explained : ndarray, shape (draw, arm, factor)
+        Share of an arm's variance.
+    """
+
+    sharing: Array
+    explained: Array
+
+
+def stored_model_data(idata: xr.DataTree) -> ModelData:
+    """Rebuild what the likelihood needs; features and symptoms themselves are not stored.
+
+    Parameters
+    ----------
+    idata : DataTree
+        From `fit`.
+
+    Returns
+    -------
+    ModelData
+        Cross-products, design and arms. There are no symptoms, and no features but their axis.
+    """
+    constant = idata["constant_data"].to_dataset()
+    observed = idata["observed_data"].to_dataset()
+    design = pd.DataFrame(
+        constant["design"].values,
+        index=constant[SUBJECT].values.astype(str),
+        columns=constant["covariate"].values.astype(str),
+    )
+    arms = tuple(str(a) for a in idata["posterior"].to_dataset()[ARM].values)
+    cross = observed["features"].values
+    # The same decomposition as in `reduce_features`, so the same basis.
+    basis = np.linalg.qr(design.to_numpy(), mode="complete")[0][:, design.shape[1] :]
+    stats = BlockStatistics(
+        basis=np.ascontiguousarray(basis),
+        cross_products=cross,
+        block_size=constant["block_size"].values.astype(float),
+        blocks=tuple(str(b) for b in constant[BLOCK].values),
+    )
+    own = constant[ARM].values.astype(str)
+    return ModelData(
+        features=xr.Dataset(coords={SUBJECT: constant[SUBJECT].values}),
+        arms=arms,
+        arm=np.array([arms.index(a) for a in own]),
+        design=design,
+        stats=stats,
+        feature_noise=constant["feature_noise"].values,
+        total=cross,
+        symptoms=(),
+        excluded={},
+    )
+
+
+def stored_spec(idata: xr.DataTree) -> SharedSpecificSpec:
+    """Read the spec that a run was fitted with.
+
+    Parameters
+    ----------
+    idata : DataTree
+        From `fit`.
+
+    Returns
+    -------
+    SharedSpecificSpec
+        The spec.
+
+    Raises
+    ------
+    DataContractError
+        If the run is of another model.
+    """
+    try:
+        return SharedSpecificSpec.from_mapping(json.loads(idata.attrs["spec"]))
+    except (KeyError, ValueError) as error:
+        raise DataContractError(
+            "run", [f"it was not made by fitting a shared_specific model ({error})."]
+        ) from error
+
+
+def refit_with_arms(
+    idata: xr.DataTree, arm: NDArray[np.int64], sampler: SamplerSpec, *, progressbar: bool = False
+) -> Refit:
+    """Sample the factors of a run again with other arm labels.
+
+    Parameters
+    ----------
+    idata : DataTree
+        From `fit`; its factors are where the chains start.
+    arm : ndarray of int, shape (subject,)
+        Position of each person's arm.
+    sampler : SamplerSpec
+        Draws, chains and seed.
+    progressbar : bool, default False
+        Show the progress of the chains.
+
+    Returns
+    -------
+    Refit
+        Sharing and variance explained under these labels.
+    """
+    data = replace(stored_model_data(idata), arm=arm)
+    posterior = idata["posterior"].to_dataset()
+    on = np.flatnonzero(posterior["block_scale"].any((CHAIN, DRAW, BLOCK)).values)
+    mean = posterior.isel({FACTOR: on}).mean((CHAIN, DRAW))
+    scores = mean["scores"].transpose(SUBJECT, FACTOR).values
+    size = np.sqrt((scores**2).mean(axis=0))
+    scale = mean["block_scale"].transpose(BLOCK, FACTOR).values * size
+    start = Start(
+        scores=scores / size,
+        block_scale=np.maximum(scale, LEAST_SCALE),
+        sharing=spread_over_arms(data, scores),
+        noise=mean["noise"].values,
+        n_on=on.size,
+    )
+    spec = replace(
+        stored_spec(idata), n_factors=on.size, sharing=None, symptoms=(), symptoms_if_present=()
+    )
+    names = ["scores", "sharing", "block_scale", "noise"]
+    raw = sample(
+        build_shared_specific(spec, data),
+        starting_point(spec, start),
+        sampler,
+        var_names=names,
+        progressbar=progressbar,
+    )["posterior"].to_dataset()
+    draws = {
+        "scores": raw["scores"].transpose(CHAIN, DRAW, SUBJECT, FACTOR).values,
+        "sharing": raw["sharing"].transpose(CHAIN, DRAW, ARM, FACTOR).values,
+        "block_scale": raw["block_scale"].transpose(CHAIN, DRAW, BLOCK, FACTOR).values,
+    }
+    found = align_factors(draws["scores"], draws["block_scale"])
+    flat = {
+        name: found.apply(x, signed=name == "scores").reshape(-1, *x.shape[2:])
+        for name, x in draws.items()
+    }
+    noise = raw["noise"].transpose(CHAIN, DRAW, BLOCK).values.reshape(-1, len(data.stats.blocks))
+    shares = explain(data, flat["scores"], flat["sharing"], flat["block_scale"], noise)
+    return Refit(sharing=flat["sharing"], explained=shares.overall)
