@@ -1,0 +1,154 @@
+"""Calibration of the model on simulated cohorts; writes docs/validation.md.
+
+    python benchmarks/calibration.py --fits 200                 all scenarios
+    python benchmarks/calibration.py --scenarios noise --fits 60
+
+Every fit is the public `fit` with its defaults but for the number of draws. Results are kept in
+benchmarks/results/calibration.json by scenario and seed, so that a run can be carried on; the page
+is written from all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from calibration_cohorts import ARMS, PEOPLE, Cohort, make_cohort
+from calibration_page import SCENARIOS, write_page
+from joblib import Parallel, delayed
+from scipy.optimize import linear_sum_assignment
+
+import bayes_mdd as bm
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" / "calibration.json"
+PAGE = HERE.parent / "docs" / "validation.md"
+N_FACTORS = 5
+CI = 0.9
+
+
+def fit_one(scenario: str, seed: int, sampler: dict[str, int]) -> dict[str, Any]:
+    """Fit one cohort and say what the posterior gave to what was true."""
+    cohort = make_cohort(scenario, seed)
+    began = time.perf_counter()
+    idata = bm.fit(
+        bm.SharedSpecificSpec(n_factors=N_FACTORS),
+        cohort.features,
+        sampler=bm.SamplerSpec(seed=seed, cores=1, ci_prob=CI, **sampler),
+        progressbar=False,
+    )
+    table = bm.classify_factors(idata)
+    checks = bm.diagnose(idata).set_index("name")["value"]
+    return {
+        "scenario": scenario,
+        "seed": seed,
+        "seconds": round(time.perf_counter() - began, 1),
+        "divergences": int(checks["divergences"]),
+        "rhat": float(checks["max R-hat of invariants"]),
+        "active": int(table["active"].sum()),
+        "labels": table.loc[table["active"], "label"].tolist(),
+        "p_specific": [
+            float(np.max(table.loc[table["active"], f"p_specific_{a}"].to_numpy(), initial=0.0))
+            for a in ARMS
+        ],
+        "factors": _compare(idata, table, cohort),
+    }
+
+
+def _compare(idata: Any, table: Any, cohort: Cohort) -> list[dict[str, Any]]:
+    """Match true factors with found ones by their scores, and look the truth up in the draws."""
+    posterior, found = idata["posterior"].to_dataset(), idata["loadings"].to_dataset()
+    k = cohort.scores.shape[1]
+    if not k:
+        return []
+    mean = posterior["scores"].mean(("chain", "draw")).transpose("subject", "factor").values
+    r = np.corrcoef(cohort.scores.T, mean.T)[:k, k:]
+    true, own = linear_sum_assignment(-np.abs(r))
+    rows = []
+    for t, f in zip(true, own, strict=True):
+        sign = np.sign(r[t, f])
+        # Found scores have the scale of their prior; true ones too: nothing to rescale.
+        share = posterior["sharing"].isel(factor=f).sel(arm=list(ARMS)).values.reshape(-1, 2)
+        means = sign * posterior["arm_mean"].isel(factor=f).sel(arm=list(ARMS)).values
+        gap = (means[..., 1] - means[..., 0]).ravel()
+        truth_explained = _explained(cohort, t)
+        explained = posterior["explained"].isel(factor=f).sel(arm=list(ARMS)).values.reshape(-1, 2)
+        carried = cohort.scale[:, t].repeat(cohort.loadings.shape[0] // len(cohort.scale)) > 0
+        low = found["lower"].isel(factor=f).values
+        high = found["upper"].isel(factor=f).values
+        low, high = (low, high) if sign > 0 else (-high, -low)
+        inside = (low <= cohort.loadings[:, t]) & (cohort.loadings[:, t] <= high)
+        row = table.iloc[f]
+        rows.append(
+            {
+                "correlation": float(abs(r[t, f])),
+                "label": row["label"],
+                "mean_label": row["mean_label"],
+                "sharing": float(cohort.sharing[1, t]),
+                "sharing_rank": float((share[:, 1] < cohort.sharing[1, t]).mean()),
+                "p_specific": [float(row[f"p_specific_{a}"]) for a in ARMS],
+                "p_shared": float(row["p_shared"]),
+                "gap": float(cohort.mean[1, t] - cohort.mean[0, t]),
+                "gap_rank": float((gap < cohort.mean[1, t] - cohort.mean[0, t]).mean()),
+                "explained_rank": [
+                    float((explained[:, a] < truth_explained[a]).mean()) for a in range(2)
+                ],
+                "loadings_inside": [float(inside[carried].mean()), float(inside[~carried].mean())],
+            }
+        )
+    return rows
+
+
+def _explained(cohort: Cohort, t: int) -> np.ndarray:
+    """Share of each arm's variance that a true factor has, as the model defines it."""
+    squares = (cohort.loadings**2).sum(axis=0)
+    parts = 2 * cohort.sharing * squares
+    return parts[:, t] / (parts.sum(axis=1) + cohort.loadings.shape[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
+    parser.add_argument("--fits", type=int, default=200, help="cohorts of each scenario")
+    parser.add_argument("--draws", type=int, default=400)
+    parser.add_argument("--tune", type=int, default=500)
+    parser.add_argument("--chains", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    sampler = {"draws": options.draws, "tune": options.tune, "chains": options.chains}
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"fits": []}
+    if stored.get("sampler", sampler) != sampler:
+        sys.exit(f"{RESULTS} holds fits with {stored['sampler']}: move it away first.")
+    done = {(f["scenario"], f["seed"]) for f in stored["fits"]}
+    todo = [
+        (s, i) for i in range(1, options.fits + 1) for s in options.scenarios if (s, i) not in done
+    ]
+    stored |= {
+        "sampler": sampler,
+        "people": PEOPLE,
+        "versions": {n: version(n) for n in ("bayes-mdd", "pymc", "nutpie", "numpy")},
+        "python": platform.python_version(),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    fits = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
+        delayed(fit_one)(s, i, sampler) for s, i in todo
+    )
+    for count, found in enumerate(fits, start=1):
+        stored["fits"].append(found)
+        if count % 10 == 0 or count == len(todo):
+            RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
+            print(f"{count} of {len(todo)}", file=sys.stderr)
+    stored["fits"].sort(key=lambda f: (f["scenario"], f["seed"]))
+    RESULTS.write_text(json.dumps(stored) + "\n")
+    print(write_page(stored, PAGE).read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Small cohorts with known sharing, means and loadings, for the calibration of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+ARMS = ("SNRI", "SSRI")
+PEOPLE = 25
+N_BLOCKS, PER_BLOCK, BLOCKS_PER_FACTOR = 10, 43, 3
+#: As in the model: the Dirichlet prior of sharing and the prior SD of arm means.
+CONCENTRATION, MEAN_SCALE = 0.6, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Features and what they were made of.
+
+    `sharing` (arm, factor), `mean` (arm, factor), `scores` (subject, factor), `loadings`
+    (feature, factor), `scale` (block, factor); noise is 1 everywhere.
+    """
+
+    features: xr.Dataset
+    sharing: np.ndarray
+    mean: np.ndarray
+    scores: np.ndarray
+    loadings: np.ndarray
+    scale: np.ndarray
+
+
+def make_cohort(scenario: str, seed: int) -> Cohort:
+    """Draw a cohort.
+
+    "prior": sharing and means from the model's prior. "shared": sharing 1/2, no means. "noise": no
+    factors. "nested": two shared factors and one of the second arm that is a mixture of both.
+    "means": one shared factor each with neither, a mean difference, a spread of one arm, or both.
+    """
+    rng = np.random.default_rng([seed, sum(map(ord, scenario))])
+    k = {"noise": 0, "means": 4}.get(scenario, 3)
+    sharing, mean = np.full((2, k), 0.5), np.zeros((2, k))
+    if scenario == "prior":
+        sharing = rng.dirichlet([CONCENTRATION] * 2, size=k).T
+        mean = MEAN_SCALE * rng.normal(size=(2, k))
+    elif scenario == "nested":
+        sharing[:, 2] = [0.0, 1.0]
+    elif scenario == "means":
+        mean[1, [1, 3]] = 1.2
+        sharing[:, 2:] = [[0.0], [1.0]]
+        mean[1, 3] = 1.2
+    block = np.repeat(np.arange(N_BLOCKS), PER_BLOCK)
+    scale = np.zeros((N_BLOCKS, k))
+    for f in range(k):
+        carrying = rng.choice(N_BLOCKS, BLOCKS_PER_FACTOR, replace=False)
+        scale[carrying, f] = rng.uniform(0.3, 0.7, BLOCKS_PER_FACTOR)
+    loadings = scale[block] * rng.normal(size=(block.size, k))
+    if scenario == "nested":
+        mixed = loadings[:, :2] @ rng.normal(size=2)
+        loadings[:, 2] = mixed * 0.3 / np.sqrt((mixed**2).mean())
+    arm = np.repeat([0, 1], PEOPLE)
+    spread = np.sqrt(2 * sharing)[arm]
+    scores = mean[arm] + spread * rng.normal(size=(arm.size, k))
+    y = scores @ loadings.T + rng.normal(size=(arm.size, block.size))
+    coords = {
+        "subject": [f"sub-{s:03d}" for s in range(arm.size)],
+        "feature": [f"e{p:04d}" for p in range(block.size)],
+        "arm": ("subject", np.array(ARMS)[arm]),
+        "block": ("feature", np.array([f"B{b:02d}" for b in block])),
+    }
+    features = xr.Dataset({"y": (("subject", "feature"), y)}, coords, {"units": "z"})
+    return Cohort(features, sharing, mean, scores, loadings, scale)
