@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.inference import fit
 from bayes_mdd.inference.new_people import choose_people
 from bayes_mdd.inference.projection import _arms, project
 from bayes_mdd.inference.read_fitted import read_fitted
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 CHAINS = ("chain", "draw")
 
@@ -23,29 +25,49 @@ def _own(found, name="scores"):
         found["subject"].values, found["known_arm"].values, strict=True)])  # fmt: skip
 
 
-def test_scores_are_recovered_as_well_as_with_true_loadings(fit_of):
-    made = fit_of(n=62, n_new=300, p=600, covariates=("site",), site_sd=0.3)
-    found = project(made.idata, made.new, training=made.training)
-    # Oracle: true loadings and noise; the mean map from many people, so that it is known too.
+def _oracle(made):
+    """Posterior means that know loadings, noise, sharing, and the mean map from many people."""
+    n = made.new.sizes["subject"]
     code = (made.new["arm"].values == "SSRI").astype(int)
     d = np.sqrt(2 * np.array([[0.5, 1.0, 0.0], [0.5, 0.0, 1.0]]))[code]
     y = made.new["y"].values
-    known = y - made.scores @ made.loadings.T
-    design = np.c_[np.ones(300), made.new["site"].values == "b", made.new["age"].values]
-    r = y - design @ np.linalg.lstsq(design, known, rcond=None)[0]
+    design = np.c_[np.ones(n), made.new["site"].values == "b", made.new["age"].values]
+    known = np.linalg.lstsq(design, y - made.scores @ made.loadings.T, rcond=None)[0]
     weighted = made.loadings / made.noise[:, None]
-    oracle = np.stack([
-        s * np.linalg.solve(np.eye(3) + s[:, None] * (weighted.T @ weighted) * s,
-                            s * (weighted.T @ (row / made.noise)))
-        for s, row in zip(d, r, strict=True)
+    pull = (y - design @ known) / made.noise @ weighted
+    gram = weighted.T @ weighted
+    return np.stack([
+        s * np.linalg.solve(np.eye(3) + s[:, None] * gram * s, s * row)
+        for s, row in zip(d, pull, strict=True)
     ])  # fmt: skip
+
+
+def _assert_as_good_as_the_oracle(found, made):
+    best, own = _oracle(made), _own(found)
     for k, arm in enumerate([None, "SNRI", "SSRI"]):
-        who = np.ones(300, bool) if arm is None else made.new["arm"].values == arm
+        who = np.ones(len(own), bool) if arm is None else made.new["arm"].values == arm
         truth = made.scores[who, k]
-        ours = np.corrcoef(_own(found)[who, k], truth)[0, 1]
-        best = np.corrcoef(oracle[who, k], truth)[0, 1]
-        assert ours > best - 0.02, f"F{k + 1}: {ours:.3f} against {best:.3f}"
+        found_there = [x for x in own[who].T if np.ptp(x) > 0]  # the other arm's own is 0 here
+        ours = max(abs(np.corrcoef(x, truth)[0, 1]) for x in found_there)
+        goal = np.corrcoef(best[who, k], truth)[0, 1]
+        assert ours > goal - 0.02, f"true factor {k + 1}: {ours:.3f} against {goal:.3f}"
     assert float(np.nanmin(found["efficiency"])) > 0.6
+
+
+def test_scores_are_recovered_as_well_as_with_true_loadings(fit_of):
+    made = fit_of(n=62, n_new=300, p=600, covariates=("site",), site_sd=0.3)
+    found = project(made.idata, made.new, training=made.training)
+    _assert_as_good_as_the_oracle(found, made)
+
+
+@pytest.mark.slow
+def test_scores_are_recovered_from_a_real_fit(fit_of):
+    made = fit_of(n=62, n_new=300, p=600, covariates=("site",), site_sd=0.3)
+    spec = SharedSpecificSpec(n_factors=4, covariates=("site",))
+    sampler = SamplerSpec(draws=400, tune=400, chains=2, seed=3)
+    idata = fit(spec, made.training, sampler=sampler, progressbar=False)
+    found = project(idata, made.new, training=made.training)
+    _assert_as_good_as_the_oracle(found, made)
 
 
 def test_intervals_hold_the_truth(fit_of):
