@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bayes_mdd.features import (
         check_features,
         connectivity_from_timeseries,
+        read_derivatives,
         read_features,
         reference_to_controls,
     )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
     from bayes_mdd.specs import (
         AnalysisSpec,
+        DerivativesSpec,
         ReferenceSpec,
         SamplerSpec,
         SharedSpecificSpec,
@@ -48,6 +50,7 @@ __all__ = [
     "BayesMDDError",
     "Cohort",
     "DataContractError",
+    "DerivativesSpec",
     "ReferenceSpec",
     "RunFolderError",
     "SamplerSpec",
@@ -62,6 +65,7 @@ __all__ = [
     "fit",
     "plotting",
     "read_cohort",
+    "read_derivatives",
     "read_features",
     "read_run",
     "read_spec",
@@ -81,6 +85,7 @@ _ROOMS = {
     "features": (
         "check_features",
         "connectivity_from_timeseries",
+        "read_derivatives",
         "read_features",
         "reference_to_controls",
     ),
@@ -90,6 +95,7 @@ _ROOMS = {
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
     "specs": (
         "AnalysisSpec",
+        "DerivativesSpec",
         "ReferenceSpec",
         "SamplerSpec",
         "SharedSpecificSpec",

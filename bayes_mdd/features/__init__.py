@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayes_mdd.features.connectivity import connectivity_from_timeseries
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.derivatives import read_derivatives
 from bayes_mdd.features.reading import connectivity_features, read_features
 from bayes_mdd.features.reference import reference_to_controls
 from bayes_mdd.features.regions import check_regions, read_regions
@@ -13,6 +14,7 @@ __all__ = [
     "check_regions",
     "connectivity_features",
     "connectivity_from_timeseries",
+    "read_derivatives",
     "read_features",
     "read_regions",
     "reference_to_controls",

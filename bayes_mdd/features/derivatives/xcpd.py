@@ -1,0 +1,355 @@
+"""XCP-D: matrices, time series, ALFF, ReHo and coverage as text, in three generations of names.
+
+References
+----------
+Mehta et al. (2024), XCP-D: A robust pipeline for the post-processing of fMRI data. Imaging
+Neuroscience 2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.features.assemble import FUNCTIONAL
+from bayes_mdd.features.derivatives.cells import Cells, number_or_none, numbers, read_cells
+from bayes_mdd.features.derivatives.names import FileName
+from bayes_mdd.features.derivatives.people import one_per_person
+from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
+from bayes_mdd.features.loading import Grouped, UnreadableFileError
+from bayes_mdd.features.matrices import R
+
+_TEXT = (".tsv", ".csv", ".txt")
+#: Columns that make a ``*_timeseries.tsv`` a confounds table of fMRIPrep, of whichever year.
+_CONFOUNDS = frozenset(
+    ("framewise_displacement", "FramewiseDisplacement", "trans_x", "csf", "CSF", "RotX", "dvars")
+)
+#: Versions whose regional ReHo tables do not match their images (XCP-D issue 1170).
+_BAD_REHO = ("0.7.3",)
+_UNITS = {"alff": "ALFF (as in XCP-D)", "falff": "fALFF", "reho": "Kendall's W"}
+
+
+def read_people(
+    files: Mapping[str, FileName], read: Callable[[FileName], Measured]
+) -> dict[str, Measured]:
+    """Read the file of every person; all that cannot be read are named in one error.
+
+    Parameters
+    ----------
+    files : mapping of str to FileName
+        Person to file.
+    read : callable
+        Reads one file.
+
+    Returns
+    -------
+    dict
+        Person to numbers.
+
+    Raises
+    ------
+    DataContractError
+        If files cannot be read.
+    """
+    found, people = Grouped(), {}
+    for who, name in files.items():
+        try:
+            people[who] = read(name)
+        except UnreadableFileError as error:
+            found.add(who, str(error))
+    if found.who:
+        raise DataContractError("files", found.problems())
+    return people
+
+
+def _matrices(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+    return _as_kind(FUNCTIONAL, [n for n in files if n.suffix == "relmat" and n.extension in _TEXT])
+
+
+def _as_kind(kind: str, files: list[FileName]) -> dict[str, list[FileName]]:
+    return {kind: files} if files else {}
+
+
+def _series(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+    named = [
+        n
+        for n in files
+        if n.suffix == "timeseries"
+        and n.extension in _TEXT
+        and n.entities.get("desc") != "confounds"
+    ]
+    return _as_kind(FUNCTIONAL, [n for n in named if not is_confounds(n.path)])
+
+
+def is_confounds(path: Path) -> bool:
+    """Whether a table holds confounds of fMRIPrep; its name does not always say so.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.tsv`` file.
+
+    Returns
+    -------
+    bool
+        False also where the file cannot be read: that is said when it is needed.
+    """
+    try:
+        return bool(_CONFOUNDS & set(read_cells(path, lines=1).header))
+    except UnreadableFileError:
+        return False
+
+
+def _regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+    found: dict[str, list[FileName]] = {}
+    for name in files:
+        if name.extension not in _TEXT:
+            continue
+        kind = name.suffix if name.suffix in _UNITS else name.entities.get("stat", "")
+        if kind in _UNITS and name.suffix in (kind, "bold", "timeseries"):
+            found.setdefault(kind, []).append(name)
+    return found
+
+
+def _read_matrices(request: Request) -> Reading:
+    files = one_per_person(request.files)
+    coverage = _Coverage(request)
+    people = read_people(files, lambda n: coverage.applied(n, _matrix(n)))
+    return Reading(
+        kind=FUNCTIONAL,
+        shape="matrix",
+        people=people,
+        units=R,
+        files=[n.path for n in files.values()],
+        facts={"measure": "correlation", "estimator": "empirical", **coverage.facts},
+    )
+
+
+def _matrix(name: FileName) -> Measured:
+    cells = read_cells(name.path)
+    columns = cells.header[1:]
+    rows = tuple(r[0] for r in cells.body)
+    if rows != columns:
+        raise UnreadableFileError(
+            f"{name.path.name}: the {len(rows)} names of rows are not those of the {len(columns)} "
+            "columns; expected a square matrix with names in the first line and column."
+        )
+    return Measured(columns, numbers(name.path, [r[1:] for r in cells.body]))
+
+
+def _read_series(request: Request) -> Reading:
+    files = one_per_person(request.files)
+    coverage = _Coverage(request)
+    censored: dict[str, str] = {}
+
+    def read(name: FileName) -> Measured:
+        series = _named_columns(name)
+        series, said = _censored(name, series, request.everything)
+        censored[name.person] = said
+        return coverage.applied(name, series)
+
+    people = read_people(files, read)
+    return Reading(
+        kind=FUNCTIONAL,
+        shape="series",
+        people=people,
+        files=[n.path for n in files.values()],
+        facts={"censoring": _common(censored), **coverage.facts},
+    )
+
+
+def _common(said: Mapping[str, str]) -> str | Mapping[str, str]:
+    return next(iter(said.values())) if len(set(said.values())) == 1 else said
+
+
+def _named_columns(name: FileName) -> Measured:
+    cells = read_cells(name.path)
+    if cells.numeric and not all(c.isdigit() for c in cells.header):
+        raise UnreadableFileError(
+            f"{name.path.name} has numbers where names of regions were expected: give a table "
+            "with a header."
+        )
+    return Measured(cells.header, numbers(name.path, cells.body).reshape(-1, len(cells.header)))
+
+
+def _censored(
+    name: FileName, series: Measured, everything: Sequence[FileName]
+) -> tuple[Measured, str]:
+    """Take out the volumes that XCP-D flagged where it left them (interpolated) in the series."""
+    beside = [n for n in everything if n.suffix == "outliers" and _same_recording(n, name)]
+    if not beside:
+        return series, "not known (no outliers.tsv beside the series)"
+    cells = read_cells(beside[0].path)
+    start = 1 if cells.numeric is False else 0
+    flags = numbers(beside[0].path, cells.rows[start:])[:, 0] > 0
+    rows, kept = len(series.values), int((~flags).sum())
+    if rows == kept:
+        return series, "by XCP-D"
+    if rows == len(flags):
+        return Measured(series.names, series.values[~flags]), "flagged volumes taken out here"
+    raise UnreadableFileError(
+        f"{name.path.name} has {rows} volumes, {beside[0].path.name} {len(flags)} of which {kept} "
+        "are kept: the two files do not belong together."
+    )
+
+
+def _same_recording(a: FileName, b: FileName) -> bool:
+    """Whether two files are of one recording: the entities that both name are equal."""
+    keys = ("sub", "ses", "task", "acq", "run", "dir")
+    return all(a.entities.get(k) == b.entities.get(k) for k in keys)
+
+
+def _read_regional(request: Request) -> Reading:
+    files = one_per_person(request.files)
+    if request.kind == "reho":
+        _refuse_bad_versions(request.files)
+    coverage = _Coverage(request)
+
+    def read(name: FileName) -> Measured:
+        table = _named_columns(name)
+        if len(table.values) != 1:
+            raise UnreadableFileError(
+                f"{name.path.name} has {len(table.values)} rows of values: expected exactly 1."
+            )
+        return coverage.applied(name, Measured(table.names, table.values[0]))
+
+    people = read_people(files, read)
+    return Reading(
+        kind=request.kind,
+        shape="regional",
+        people=people,
+        units=_UNITS[request.kind],
+        files=[n.path for n in files.values()],
+        zero_is_missing=True,
+        facts=coverage.facts,
+    )
+
+
+def _refuse_bad_versions(files: Sequence[FileName]) -> None:
+    described = {p / "dataset_description.json" for n in files for p in n.path.parents[:4]}
+    for path in sorted(p for p in described if p.is_file()):
+        try:
+            makers = json.loads(path.read_text(encoding="utf-8-sig")).get("GeneratedBy", [])
+        except (ValueError, AttributeError):
+            continue
+        for maker in makers:
+            if "xcp" in str(maker.get("Name", "")).lower() and maker.get("Version") in _BAD_REHO:
+                raise DataContractError(
+                    str(path),
+                    [
+                        f"XCP-D {maker['Version']} wrote ReHo tables whose labels do not match the "
+                        "images (PennLINC/xcp_d issue 1170): run a later version."
+                    ],
+                )
+
+
+class _Coverage:
+    """Share of every parcel inside the image, from the files that XCP-D writes beside the others.
+
+    Parameters
+    ----------
+    request : Request
+        What is read.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._least = request.spec.min_coverage
+        self._files = [n for n in request.everything if _is_coverage(n)]
+        self.facts: dict[str, Any] = {}
+        if self._files:
+            self.facts["min_coverage"] = self._least
+
+    def applied(self, name: FileName, measured: Measured) -> Measured:
+        """Mark parcels of too little coverage as missing.
+
+        Parameters
+        ----------
+        name : FileName
+            The file that was read.
+        measured : Measured
+            Its numbers.
+
+        Returns
+        -------
+        Measured
+            NaN where the parcel is too little covered.
+        """
+        own = [
+            n
+            for n in self._files
+            if _same_recording(n, name)
+            and all(n.entities.get(k) == name.entities.get(k) for k in ("atlas", "space"))
+        ]
+        if not own:
+            return measured
+        known = read_coverage(own[0].path)
+        poor = np.array([known.get(n, 1.0) < self._least for n in measured.names])
+        values = measured.values.copy()
+        values[..., poor] = np.nan
+        if values.ndim == 2 and values.shape[0] == values.shape[1] and name.suffix == "relmat":
+            values[poor] = np.nan
+        return Measured(measured.names, values)
+
+
+def _is_coverage(name: FileName) -> bool:
+    return name.extension in _TEXT and (
+        name.suffix == "coverage" or name.entities.get("stat") == "coverage"
+    )
+
+
+def read_coverage(path: Path) -> dict[str, float]:
+    """Read a coverage table; unlike its neighbours it is long.
+
+    Parameters
+    ----------
+    path : Path
+        Two columns, ``Node`` and ``coverage`` (0 to 1).
+
+    Returns
+    -------
+    dict
+        Share by parcel; 0 where it is missing.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the table is of another form or values lie outside 0 to 1.
+    """
+    cells: Cells = read_cells(path)
+    if len(cells.header) != 2:
+        raise UnreadableFileError(
+            f"{path.name} has {len(cells.header)} columns: expected Node and coverage."
+        )
+    values = {row[0]: number_or_none(row[1]) for row in cells.body}
+    shares = {k: 0.0 if v is None or np.isnan(v) else v for k, v in values.items()}
+    if any(not 0 <= v <= 1 + 1e-6 for v in shares.values()):
+        raise UnreadableFileError(f"{path.name} holds values outside 0 to 1: coverage is a share.")
+    return shares
+
+
+FORMATS = (
+    Format(
+        name="xcpd_relmat",
+        title="correlation matrices with names (XCP-D *_relmat.tsv, *_conmat.tsv)",
+        find=_matrices,
+        read=_read_matrices,
+    ),
+    Format(
+        name="xcpd_timeseries",
+        title="regional time series (XCP-D *_timeseries.tsv)",
+        find=_series,
+        read=_read_series,
+        yields_to=("xcpd_relmat",),
+    ),
+    Format(
+        name="xcpd_regional",
+        title="ALFF, fALFF or ReHo of regions (XCP-D *_stat-alff_bold.tsv, *_reho.tsv)",
+        find=_regional,
+        read=_read_regional,
+    ),
+)
