@@ -154,12 +154,9 @@ def _from_series(joined: Joined, spec: DerivativesSpec) -> tuple[Floats, str, di
 def _from_matrices(reading: Reading, joined: Joined) -> tuple[Floats, str, dict[str, Any]]:
     names = tuple(map(str, joined.regions["region"]))
     upper = edge_index(len(names))
-    found, mirrored, units = Grouped(), [], {}
+    found, units = Grouped(), {}
     edges = np.empty((len(joined.people), len(upper[0])))
-    for row, (who, matrix) in enumerate(joined.people.items()):
-        square, was_upper = _mirrored(matrix, reading.kind)
-        if was_upper:
-            mirrored.append(who)
+    for row, (who, square) in enumerate(joined.people.items()):
         problem = symmetry_problem(np.nan_to_num(square, posinf=0.0, neginf=0.0), names)
         if problem is not None:
             found.add(who, problem)
@@ -170,21 +167,12 @@ def _from_matrices(reading: Reading, joined: Joined) -> tuple[Floats, str, dict[
         edges[row] = square[upper]
     if found.who:
         raise DataContractError(reading.kind, found.problems())
-    facts = {"mirrored_upper_triangle": mirrored} if mirrored else {}
     if reading.kind != FUNCTIONAL:
-        return edges, reading.units, facts
+        return edges, reading.units, {}
     _refuse_mixed_units(units)
     if R in units.values():
-        return np.arctanh(edges), FISHER_Z, {**facts, "read_units": R}
-    return edges, FISHER_Z, {**facts, "read_units": FISHER_Z}
-
-
-def _mirrored(matrix: Floats, kind: str) -> tuple[Floats, bool]:
-    """Fill the lower triangle of a connectome that has only the upper one, never halving it."""
-    below = np.tril(np.nan_to_num(matrix), -1)
-    if kind == FUNCTIONAL or below.any() or not np.triu(np.nan_to_num(matrix), 1).any():
-        return matrix, False
-    return np.triu(matrix) + np.triu(matrix, 1).T, True
+        return np.arctanh(edges), FISHER_Z, {"read_units": R}
+    return edges, FISHER_Z, {"read_units": FISHER_Z}
 
 
 def _ones(square: Floats, names: tuple[str, ...], units: str) -> list[str]:

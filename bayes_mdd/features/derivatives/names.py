@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9.+]+)")
+_ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
 _PERSON = re.compile(r"(?:sub|ses)-[A-Za-z0-9]+")
 #: Tools changed the words, not what they mean: XCP-D wrote ``atlas``, then ``seg``, then ``atlas``.
 _SAME_KEY = {"seg": "atlas", "measure": "stat", "segmentation": "atlas"}
 _SAME_SUFFIX = {"conmat": "relmat"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FileName:
     """What the name of a file says.
 
@@ -81,7 +81,8 @@ def parse_name(path: Path, root: Path | None = None) -> FileName:
         if _PERSON.fullmatch(part):
             key, value = part.split("-", 1)
             entities[key] = value
-    *parts, last = stem.split("_")
+    # What follows a dot is the history of the file (DSI Studio: sub-01.src.gz.count), no value.
+    *parts, last = stem.split(".")[0].split("_")
     for part in (*parts, last):
         if match := _ENTITY.fullmatch(part):
             key = _SAME_KEY.get(match[1], match[1])

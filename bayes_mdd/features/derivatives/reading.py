@@ -106,7 +106,8 @@ def read_derivatives(
     folder, spec = Path(folder), spec or DerivativesSpec()
     _check_folder(folder, spec)
     everything = scan(folder)
-    files = _wanted(everything, entities or {}, folder)
+    # A single table may hold several sessions; then the filter is one of its rows.
+    files = _wanted(everything, entities or {}, folder) if folder.is_dir() else everything
     files = _of_atlas(files, atlas)
     chosen, others = choose(files, folder, kind=kind, format_name=format)
     request = Request(
@@ -114,6 +115,7 @@ def read_derivatives(
         files=chosen.files,
         everything=everything,
         spec=spec,
+        entities=entities or {},
         atlas=atlas,
         regions=_region_table(regions),
         weighting=weighting,

@@ -8,12 +8,20 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.derivatives import xcpd
+from bayes_mdd.features.derivatives import cifti, freesurfer, mat, square, tables, tracts, xcpd
 from bayes_mdd.features.derivatives.names import FileName
 from bayes_mdd.features.derivatives.values import Format
 
 #: Every format, the more particular ones first.
-FORMATS: tuple[Format, ...] = (*xcpd.FORMATS,)
+FORMATS: tuple[Format, ...] = (
+    *xcpd.FORMATS,
+    *cifti.FORMATS,
+    *mat.FORMATS,
+    *square.FORMATS,
+    *freesurfer.FORMATS,
+    *tracts.FORMATS,
+    *tables.FORMATS,
+)
 
 
 @dataclass(frozen=True)
@@ -105,4 +113,10 @@ def _nothing(files: Sequence[FileName], found: Sequence[Found], kind: str | None
         return f"holds no {kind}: found {there}. Ask for one of these."
     titles = "; ".join(f"{f.name}: {f.title}" for f in FORMATS)
     shown = some((n.path.name for n in files), 5) or "nothing"
-    return f"holds no file of a known format (found {shown}). Known are {titles}."
+    void = [n.path.name for n in files if not n.path.exists() or not n.path.stat().st_size]
+    hint = (
+        f" Empty, or links to content that is elsewhere (datalad get): {some(void)}."
+        if void
+        else ""
+    )
+    return f"holds no file of a known format (found {shown}).{hint} Known are {titles}."

@@ -86,6 +86,8 @@ class Request:
         All files of the folder, for those that stand beside others (coverage, confounds).
     spec : DerivativesSpec
         Settings.
+    entities : mapping of str to str or None
+        The filter as the caller gave it, for tables that hold several sessions.
     atlas : str, Path or None
         Name of an atlas, or its image.
     regions : pandas.DataFrame or None
@@ -100,6 +102,7 @@ class Request:
     files: Sequence[FileName]
     everything: Sequence[FileName]
     spec: DerivativesSpec
+    entities: Mapping[str, str | None] = field(default_factory=dict)
     atlas: str | Path | None = None
     regions: pd.DataFrame | None = None
     weighting: str | None = None
