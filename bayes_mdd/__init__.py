@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bayes_mdd.features import (
         check_features,
         connectivity_from_timeseries,
+        read_atlas,
         read_derivatives,
         read_features,
         reference_to_controls,
@@ -64,6 +65,7 @@ __all__ = [
     "export_signatures",
     "fit",
     "plotting",
+    "read_atlas",
     "read_cohort",
     "read_derivatives",
     "read_features",
@@ -85,6 +87,7 @@ _ROOMS = {
     "features": (
         "check_features",
         "connectivity_from_timeseries",
+        "read_atlas",
         "read_derivatives",
         "read_features",
         "reference_to_controls",

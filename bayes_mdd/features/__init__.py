@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bayes_mdd.features.atlases import read_atlas, read_circuits
 from bayes_mdd.features.connectivity import connectivity_from_timeseries
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.derivatives import read_derivatives
@@ -14,6 +15,8 @@ __all__ = [
     "check_regions",
     "connectivity_features",
     "connectivity_from_timeseries",
+    "read_atlas",
+    "read_circuits",
     "read_derivatives",
     "read_features",
     "read_regions",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,3 +122,25 @@ def _number_problems(table: pd.DataFrame) -> list[str]:
             who = some(table.loc[bad, "region"])
             problems.append(f"column {name} wants {wanted}; not so for {who}.")
     return problems
+
+
+def network_of_name(name: str) -> str | None:
+    """Read the network out of a Schaefer name.
+
+    Parameters
+    ----------
+    name : str
+        Name of a region.
+
+    Returns
+    -------
+    str or None
+        None where the name is of another form.
+
+    Examples
+    --------
+    >>> network_of_name("17Networks_LH_VisCent_ExStr_1"), network_of_name("Left-Amygdala")
+    ('VisCent', None)
+    """
+    match = re.fullmatch(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_.*)?", name)
+    return match[1] if match else None

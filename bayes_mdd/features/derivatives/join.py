@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,11 +15,10 @@ from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.values import Measured, Reading
 from bayes_mdd.features.loading import Floats, Grouped
 from bayes_mdd.features.matrices import empty_regions, gap_problems
-from bayes_mdd.features.regions import check_regions
+from bayes_mdd.features.regions import check_regions, network_of_name
 
 #: Below this share of common names two files are of different atlases.
 _SAME_ATLAS = 0.5
-_SCHAEFER = re.compile(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_.*)?")
 
 type Flags = npt.NDArray[np.bool_]
 
@@ -111,9 +109,8 @@ def _region_table(
     if reading.regions is not None:
         return check_regions(reading.regions), {}
     names = list(next(iter(people.values())).names)
-    found = [_SCHAEFER.fullmatch(n) for n in names]
-    if all(found):
-        networks = [m[1] for m in found if m]
+    networks = [network_of_name(n) for n in names]
+    if all(networks):
         return check_regions(pd.DataFrame({"region": names, "network": networks})), {}
     table = check_regions(pd.DataFrame({"region": names, "network": "all"}))
     return table, {"networks": "none given: all regions are one network"}
