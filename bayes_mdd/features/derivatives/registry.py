@@ -8,7 +8,16 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.derivatives import cifti, freesurfer, mat, square, tables, tracts, xcpd
+from bayes_mdd.features.derivatives import (
+    cifti,
+    freesurfer,
+    images,
+    mat,
+    square,
+    tables,
+    tracts,
+    xcpd,
+)
 from bayes_mdd.features.derivatives.names import FileName
 from bayes_mdd.features.derivatives.values import Format
 
@@ -21,6 +30,7 @@ FORMATS: tuple[Format, ...] = (
     *freesurfer.FORMATS,
     *tracts.FORMATS,
     *tables.FORMATS,
+    *images.FORMATS,
 )
 
 
@@ -94,6 +104,8 @@ def choose(
     fitting = [f for f in found if kind is None or f.kind in (kind, "")]
     if not fitting:
         raise DataContractError(str(folder), [_nothing(files, found, kind)])
+    # What tells its own kind goes before what would be taken for anything (tables, images).
+    fitting = [f for f in fitting if f.kind] or fitting
     names = {f.format.name for f in fitting}
     first = [f for f in fitting if not names & set(f.format.yields_to)]
     if len({f.kind for f in first}) > 1 or len(first) > 1:
