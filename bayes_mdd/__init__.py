@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         read_derivatives,
         read_features,
         reference_to_controls,
+        write_features,
     )
     from bayes_mdd.inference import fit, read_run
     from bayes_mdd.report import write_report
@@ -75,6 +76,7 @@ __all__ = [
     "signatures",
     "simulate_cohort",
     "write_cohort",
+    "write_features",
     "write_report",
     "write_spec",
 ]
@@ -91,6 +93,7 @@ _ROOMS = {
         "read_derivatives",
         "read_features",
         "reference_to_controls",
+        "write_features",
     ),
     "inference": ("fit", "read_run"),
     "report": ("write_report",),

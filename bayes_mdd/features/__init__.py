@@ -9,6 +9,7 @@ from bayes_mdd.features.derivatives import read_derivatives
 from bayes_mdd.features.reading import connectivity_features, read_features
 from bayes_mdd.features.reference import reference_to_controls
 from bayes_mdd.features.regions import check_regions, read_regions
+from bayes_mdd.features.writing import write_features
 
 __all__ = [
     "check_features",
@@ -21,4 +22,5 @@ __all__ = [
     "read_features",
     "read_regions",
     "reference_to_controls",
+    "write_features",
 ]

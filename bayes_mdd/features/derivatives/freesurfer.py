@@ -143,6 +143,7 @@ def _merge(held: dict[str, float], new: dict[str, float], label: str) -> None:
 FORMATS = (
     Format(
         name="freesurfer_table",
+        finds_atlas=True,
         title="tables of aparcstats2table or asegstats2table",
         find=_find,
         read=_read,

@@ -343,6 +343,7 @@ def _map_values(name: FileName, atlas: Atlas, spec: DerivativesSpec, *, total: b
 FORMATS = (
     Format(
         name="fmriprep_bold",
+        finds_atlas=True,
         title="BOLD images with confounds of fMRIPrep (*_bold.nii.gz), in an atlas",
         find=_bold,
         read=_read_bold,
@@ -350,6 +351,7 @@ FORMATS = (
     ),
     Format(
         name="maps",
+        finds_atlas=True,
         title="images of one value a voxel (contrast, FA, volume, ALFF, ReHo), in an atlas",
         find=_maps,
         read=_read_maps,

@@ -328,6 +328,7 @@ def _layers(
 FORMATS = (
     Format(
         name="qsirecon_connectivity",
+        finds_atlas=True,
         title="connectomes of QSIRecon or QSIPrep (*_connectivity.mat)",
         find=_qsirecon,
         read=_read_qsirecon,

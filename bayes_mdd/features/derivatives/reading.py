@@ -11,13 +11,14 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.atlases import read_atlas
 from bayes_mdd.features.derivatives.build import build_features
 from bayes_mdd.features.derivatives.names import FileName, matching, scan
 from bayes_mdd.features.derivatives.people import find_participants
-from bayes_mdd.features.derivatives.registry import choose
+from bayes_mdd.features.derivatives.registry import Found, choose
 from bayes_mdd.features.derivatives.values import Request
 from bayes_mdd.features.loading import UnreadableFileError
-from bayes_mdd.features.regions import check_regions, read_regions
+from bayes_mdd.features.regions import check_regions
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 
@@ -55,7 +56,8 @@ def read_derivatives(
         The atlas among the files of several (``4S156Parcels``: entity ``atlas`` or ``seg``); with
         images, an atlas of `read_atlas` or the label image to average in.
     regions : pandas.DataFrame, str or Path, optional
-        Region table (``region``, ``network``; see `read_regions`). It decides which regions are
+        Region table (``region``, ``network``; see `read_regions`), its file, or the name of an
+        atlas (see `read_atlas`). It decides which regions are
         taken. Default: what comes with the files; Schaefer names tell their network, any other
         regions without a table make one network ``all``.
     participants : pandas.DataFrame, str or Path, optional
@@ -110,6 +112,7 @@ def read_derivatives(
     files = _wanted(everything, entities or {}, folder) if folder.is_dir() else everything
     files = _of_atlas(files, atlas)
     chosen, others = choose(files, folder, kind=kind, format_name=format)
+    _check_atlas(chosen, atlas)
     request = Request(
         kind=chosen.kind or kind or "",
         files=chosen.files,
@@ -183,9 +186,25 @@ def _of_atlas(files: Sequence[FileName], atlas: str | Path | None) -> list[FileN
     return [n for n in files if n.path in keep or "atlas" not in n.entities]
 
 
+def _check_atlas(chosen: Found, atlas: str | Path | None) -> None:
+    """Refuse an atlas that is not among the files; to go on without it would be a guess."""
+    if atlas is None or chosen.format.finds_atlas:
+        return
+    wanted = str(atlas).removeprefix("atlas-").removeprefix("seg-")
+    found = sorted({n.entities.get("atlas", "none") for n in chosen.files} - {wanted})
+    if found:
+        raise DataContractError(
+            chosen.format.name,
+            [
+                f"no files of atlas {wanted!r} alone: the names say {some(found)}. Correct atlas; "
+                "what the regions are called is said by regions=..."
+            ],
+        )
+
+
 def _region_table(regions: pd.DataFrame | str | Path | None) -> pd.DataFrame | None:
     if regions is None:
         return None
     if isinstance(regions, pd.DataFrame):
         return check_regions(regions)
-    return read_regions(regions)
+    return read_atlas(regions)

@@ -125,6 +125,8 @@ class Format:
         A request to a reading.
     yields_to : tuple of str
         Formats of the same kind that are taken before this one where both are found.
+    finds_atlas : bool
+        Whether the format itself knows what to do with an atlas; else names of files must tell.
     """
 
     name: str
@@ -132,3 +134,4 @@ class Format:
     find: Callable[[Sequence[FileName]], Mapping[str, list[FileName]]]
     read: Callable[[Request], Reading]
     yields_to: tuple[str, ...] = ()
+    finds_atlas: bool = False
