@@ -82,10 +82,11 @@ def join_regions(
         aligned[who] = values
     if lacking.any() and not drop:
         raise DataContractError(
-            f"{reading.kind}",
+            reading.kind,
             [
                 *gap_problems(gaps),
-                "missing='drop' (DerivativesSpec) leaves them out for everybody.",
+                "regions covered less than min_coverage count as without data; missing='drop' "
+                "(DerivativesSpec) leaves out for everybody what somebody lacks, and lists it.",
             ],
         )
     facts: dict[str, Any] = dict(own)

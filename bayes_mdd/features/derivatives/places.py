@@ -281,16 +281,19 @@ def _in_spheres(
 
 def _sphere_coverage(image: Any, mask: Mask, seeds: Floats, radii: Floats) -> Floats:
     """Share of a sphere's voxels that hold data; those beyond the image count as without."""
-    from nibabel.affines import apply_affine
-    from scipy.spatial import cKDTree
+    from nibabel.affines import apply_affine, voxel_sizes
 
-    if not mask.any():
-        return np.zeros(len(seeds))
-    held = cKDTree(apply_affine(image.affine, np.argwhere(mask)))
-    n = np.array(held.query_ball_point(seeds, radii, return_length=True), dtype=float)
-    voxel = abs(float(np.linalg.det(image.affine[:3, :3])))
-    expected = np.maximum(4 / 3 * np.pi * radii**3 / voxel, 1.0)
-    return np.minimum(n / expected, 1.0)
+    reach = int(np.ceil(radii.max() / voxel_sizes(image.affine).min())) + 1
+    steps = np.indices((2 * reach + 1,) * 3).reshape(3, -1).T - reach
+    nearest = np.rint(apply_affine(np.linalg.inv(image.affine), seeds)).astype(np.intp)
+    shares = np.zeros(len(seeds))
+    for i, seed in enumerate(seeds):
+        voxels = nearest[i] + steps
+        within = np.linalg.norm(apply_affine(image.affine, voxels) - seed, axis=1) <= radii[i]
+        voxels = voxels[within]
+        seen = voxels[((voxels >= 0) & (voxels < mask.shape)).all(axis=1)]
+        shares[i] = mask[tuple(seen.T)].sum() / max(len(voxels), 1)
+    return shares
 
 
 def too_little(averages: Averages, spec: DerivativesSpec) -> Floats:
