@@ -222,19 +222,19 @@ def _not_finite(matrix: Floats, names: tuple[str, ...]) -> str:
 
 
 def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
-    """Say in which way a matrix is not symmetric.
+    """Say how a matrix is not symmetric; one triangle of zeros is said as such.
 
     Parameters
     ----------
     matrix : numpy.ndarray
-        Regions by regions, finite off the diagonal.
+        Square.
     names : tuple of str
-        The regions.
+        Names of its rows.
 
     Returns
     -------
     str or None
-        The problem: one triangle only, or the largest difference.
+        What is wrong and what to do, or None.
     """
     for part, other, triangle in (
         ("upper", "lower", np.tril(matrix, -1)),

@@ -157,3 +157,12 @@ def test_the_order_of_schaefer_is_seen_by_the_coordinates(shared_data, tmp_path)
     wrong.to_csv(tmp_path / "wrong.tsv", sep="\t", index=False)
     with pytest.raises(DataContractError, match="of another order or space"):
         read_atlas(path, labels=tmp_path / "wrong.tsv")
+
+
+@pytest.mark.parametrize("form", ["{}_L", "lh_{}", "Left-{}", "networks.{} (L)"])
+def test_sides_in_names_are_held_against_x(form):
+    names = [form.format(i) for i in range(6)]
+    table = pd.DataFrame({"region": names, "network": "N", "x": [-20.0] * 6})
+    check_regions(table)
+    with pytest.raises(DataContractError, match=r"6 of 6 names say another side than x"):
+        check_regions(table.assign(x=20.0))

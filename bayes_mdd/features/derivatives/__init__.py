@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bayes_mdd.features.derivatives.reading import read_derivatives
+from bayes_mdd.features.derivatives.reading import Arrays, read_arrays, read_derivatives
 
-__all__ = ["read_derivatives"]
+__all__ = ["Arrays", "read_arrays", "read_derivatives"]

@@ -6,9 +6,10 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def read_cells(path: Path, *, lines: int | None = None) -> Cells:
     UnreadableFileError
         If the file is absent, annexed, empty, no text, truncated, or its lines differ in length.
     """
-    text = _text(path)
+    text = _text(path) if lines is None else _head(path, lines)
     found = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not found:
         raise UnreadableFileError(f"{path.name} has no rows: copy or make it again.")
@@ -92,9 +93,30 @@ def read_cells(path: Path, *, lines: int | None = None) -> Cells:
 
 
 def _text(path: Path) -> str:
+    return _decoded(path, lambda stream: stream.read())
+
+
+def _head(path: Path, lines: int) -> str:
+    """Read no further than asked for: a folder may hold hundreds of large tables."""
+
+    def read(stream: IO[bytes]) -> bytes:
+        held, n = [], 0
+        for line in stream:
+            held.append(line)
+            n += bool(line.strip()) and not line.startswith(b"#")
+            if n >= lines:
+                break
+        return b"".join(held)
+
+    return _decoded(path, read)
+
+
+def _decoded(path: Path, read: Callable[[IO[bytes]], bytes]) -> str:
     require_file(path)
     try:
-        raw = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()  # noqa: SIM115
+        opened: Any = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
+        with opened as stream:
+            raw = read(stream)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableFileError(
             f"{path.name} is truncated or no gzip file ({error}): copy it again."

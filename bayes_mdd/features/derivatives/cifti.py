@@ -17,9 +17,8 @@ import numpy as np
 
 from bayes_mdd.features.assemble import FUNCTIONAL
 from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.people import one_per_person
+from bayes_mdd.features.derivatives.people import one_per_person, read_people
 from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request, Shape
-from bayes_mdd.features.derivatives.xcpd import read_people
 from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
 
 #: Parcels that are no regions of cortex; compared in lower case.

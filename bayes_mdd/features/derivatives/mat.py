@@ -1,12 +1,9 @@
-"""MATLAB files: QSIRecon and DSI Studio connectomes, stacks of NBS, results of CONN.
+"""MATLAB files: connectomes of QSIRecon and DSI Studio.
 
 References
 ----------
 Cieslak et al. (2021), QSIPrep: an integrative platform for preprocessing and reconstructing
 diffusion MRI data. Nature Methods 18.
-Zalesky et al. (2010), Network-based statistic. NeuroImage 53.
-Whitfield-Gabrieli and Nieto-Castanon (2012), Conn: a functional connectivity toolbox. Brain
-Connectivity 2.
 """
 
 from __future__ import annotations
@@ -20,19 +17,15 @@ from typing import Any
 import numpy as np
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.assemble import FUNCTIONAL
 from bayes_mdd.features.derivatives.names import FileName
 from bayes_mdd.features.derivatives.nodes import (
     STRUCTURAL,
-    labelled_names,
     mirrored,
     weighting_units,
 )
-from bayes_mdd.features.derivatives.people import one_per_person
+from bayes_mdd.features.derivatives.people import one_per_person, read_people
 from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
-from bayes_mdd.features.derivatives.xcpd import read_people
 from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
-from bayes_mdd.features.matrices import FISHER_Z
 
 _LABELS = "_region_labels"
 _CONNECTIVITY = re.compile(r"(?:atlas_)?(?P<rest>.+)_connectivity")
@@ -81,10 +74,25 @@ def _keys(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _holding(
+def holding(
     files: Sequence[FileName], kind: str, fits: Callable[[frozenset[str]], bool]
 ) -> dict[str, list[FileName]]:
-    """Find the files with fitting arrays; one of their like that cannot be read comes along."""
+    """Find the files with fitting arrays; one of their like that cannot be read comes along.
+
+    Parameters
+    ----------
+    files : sequence of FileName
+        All files.
+    kind : str
+        Kind of data of those that fit.
+    fits : callable
+        Whether names of arrays are those of the format.
+
+    Returns
+    -------
+    dict
+        Kind to files, empty where none fits.
+    """
     keys = {n: _keys(n.path) for n in files if n.path.suffix == ".mat"}
     found = [n for n, own in keys.items() if fits(frozenset(own))]
     if not found:
@@ -130,7 +138,7 @@ def _qsirecon(files: Sequence[FileName]) -> dict[str, list[FileName]]:
         labels = any(k.endswith(_LABELS) for k in keys)
         return labels and any(map(_CONNECTIVITY.fullmatch, keys))
 
-    return _holding(files, STRUCTURAL, fits)
+    return holding(files, STRUCTURAL, fits)
 
 
 def _read_qsirecon(request: Request) -> Reading:
@@ -226,7 +234,7 @@ def _sized(matrix: Any, labels: Sequence[str], path: Path, weighting: str) -> Fl
 
 
 def _dsi(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    return _holding(files, STRUCTURAL, lambda keys: keys >= {"connectivity", "name"})
+    return holding(files, STRUCTURAL, lambda keys: keys >= {"connectivity", "name"})
 
 
 def _read_dsi(request: Request) -> Reading:
@@ -250,81 +258,6 @@ def _read_dsi(request: Request) -> Reading:
     )
 
 
-# CONN: Z of all people in one array, or one file a person
-
-
-def _conn(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    return _holding(files, FUNCTIONAL, lambda keys: keys >= {"Z", "names"})
-
-
-def _read_conn(request: Request) -> Reading:
-    held = {n: load_mat(n.path) for n in request.files}
-    people: dict[str, Measured] = {}
-    for name, arrays in held.items():
-        z, names = np.asarray(arrays["Z"], dtype=np.float64), texts(arrays["names"])
-        targets = texts(arrays["names2"]) if "names2" in arrays else names
-        place = [targets.index(n) if n in targets else -1 for n in names]
-        if min(place) < 0 or z.shape[:2] != (len(names), len(targets)):
-            raise UnreadableFileError(
-                f"{name.path.name}: Z is {' x '.join(map(str, z.shape))}, with {len(names)} names "
-                f"and {len(targets)} names2: expected every name among names2."
-            )
-        square = z[:, place]  # columns beyond the sources are targets only
-        if z.ndim == 2:
-            people[name.person] = Measured(names, square)
-        else:
-            people |= _layers(square, names, request, name.path)
-    return Reading(
-        kind=FUNCTIONAL,
-        shape="matrix",
-        people=people,
-        units=FISHER_Z,
-        files=[n.path for n in request.files],
-        facts={"measure": "correlation (CONN)"},
-    )
-
-
-# NBS: a stack whose third axis is the person
-
-
-def _nbs(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    return _holding(files, FUNCTIONAL, lambda keys: keys == {"Mat"})
-
-
-def _read_nbs(request: Request) -> Reading:
-    if len(request.files) > 1:
-        shown = some(n.path.name for n in request.files)
-        raise DataContractError("NBS", [f"several stacks ({shown}): give the one file."])
-    path = request.files[0].path
-    stack = np.asarray(load_mat(path)["Mat"], dtype=np.float64)
-    if stack.ndim != 3 or stack.shape[0] != stack.shape[1]:
-        raise UnreadableFileError(
-            f"{path.name}: Mat is {' x '.join(map(str, stack.shape))}: expected region x region x "
-            "person."
-        )
-    names = labelled_names(len(stack), path, request)
-    return Reading(
-        kind=FUNCTIONAL,
-        shape="matrix",
-        people=_layers(stack, names, request, path),
-        files=[path],
-    )
-
-
-def _layers(
-    stack: Floats, names: tuple[str, ...], request: Request, path: Path
-) -> dict[str, Measured]:
-    """Give every layer its person; the file has no ids, so the caller must."""
-    n = stack.shape[2]
-    if request.subjects is None or len(request.subjects) != n:
-        given = "none were given" if request.subjects is None else f"{len(request.subjects)} given"
-        raise UnreadableFileError(
-            f"{path.name} holds {n} people without ids ({given}): say who they are, in the order "
-            "of the layers, with subjects=[...]."
-        )
-    return {str(w): Measured(names, stack[:, :, i]) for i, w in enumerate(request.subjects)}
-
-
 FORMATS = (
     Format(
         name="qsirecon_connectivity",
@@ -338,12 +271,5 @@ FORMATS = (
         title="connectomes of DSI Studio (*.connectivity.mat)",
         find=_dsi,
         read=_read_dsi,
-    ),
-    Format(name="conn", title="results of CONN (.mat with Z, names)", find=_conn, read=_read_conn),
-    Format(
-        name="nbs",
-        title="stack of matrices of NBS (.mat with Mat, person third)",
-        find=_nbs,
-        read=_read_nbs,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,9 @@ from bayes_mdd.cohort.participants import read_participants
 from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.names import FileName, differences
+from bayes_mdd.features.derivatives.values import Measured
 from bayes_mdd.features.layout import IdMatcher, absence_problems
+from bayes_mdd.features.loading import Grouped, UnreadableFileError
 
 T = TypeVar("T")
 #: FreeSurfer's longitudinal stream writes ``person.long.base``.
@@ -68,6 +70,39 @@ def _mixed(files: Sequence[FileName]) -> list[str]:
         for key, word in (("atlas", "atlases"), ("space", "spaces"), ("stat", "measures"))
         if key in found
     ]
+
+
+def read_people(
+    files: Mapping[str, FileName], read: Callable[[FileName], Measured]
+) -> dict[str, Measured]:
+    """Read the file of every person; all that cannot be read are named in one error.
+
+    Parameters
+    ----------
+    files : mapping of str to FileName
+        Person to file.
+    read : callable
+        Reads one file.
+
+    Returns
+    -------
+    dict
+        Person to numbers.
+
+    Raises
+    ------
+    DataContractError
+        If files cannot be read.
+    """
+    found, people = Grouped(), {}
+    for who, name in files.items():
+        try:
+            people[who] = read(name)
+        except UnreadableFileError as error:
+            found.add(who, str(error))
+    if found.who:
+        raise DataContractError("files", found.problems())
+    return people
 
 
 def find_participants(

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.atlases import read_atlas
 from bayes_mdd.features.derivatives.build import build_features
-from bayes_mdd.features.derivatives.names import FileName, matching, scan
-from bayes_mdd.features.derivatives.people import find_participants
-from bayes_mdd.features.derivatives.registry import Found, choose
-from bayes_mdd.features.derivatives.values import Request
-from bayes_mdd.features.loading import UnreadableFileError
-from bayes_mdd.features.regions import check_regions
+from bayes_mdd.features.derivatives.finding import Question, find_source
+from bayes_mdd.features.derivatives.join import join_regions
+from bayes_mdd.features.derivatives.people import find_participants, match_people
+from bayes_mdd.features.derivatives.values import Shape
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 
@@ -105,43 +102,33 @@ def read_derivatives(
     bayes_mdd.errors.DataContractError: no/such/folder: 1 problem(s)
       1. there is no such file or folder.
     """
-    folder, spec = Path(folder), spec or DerivativesSpec()
-    _check_folder(folder, spec)
-    everything = scan(folder)
-    # A single table may hold several sessions; then the filter is one of its rows.
-    files = _wanted(everything, entities or {}, folder) if folder.is_dir() else everything
-    files = _of_atlas(files, atlas)
-    chosen, others = choose(files, folder, kind=kind, format_name=format)
-    _check_atlas(chosen, atlas)
-    request = Request(
-        kind=chosen.kind or kind or "",
-        files=chosen.files,
-        everything=everything,
-        spec=spec,
-        entities=entities or {},
-        atlas=atlas,
-        regions=_region_table(regions),
-        weighting=weighting,
-        subjects=subjects,
+    spec = spec or DerivativesSpec()
+    found = find_source(
+        Question(
+            folder=Path(folder),
+            spec=spec,
+            kind=kind,
+            format=format,
+            atlas=atlas,
+            regions=regions,
+            entities=entities,
+            weighting=weighting,
+            subjects=subjects,
+        )
     )
-    try:
-        reading = chosen.format.read(request)
-    except UnreadableFileError as error:
-        raise DataContractError(str(folder), [str(error)]) from error
-    if units is not None:
-        reading = replace(reading, units=units)
+    reading = found.reading if units is None else replace(found.reading, units=units)
     for note in reading.notes:
         warnings.warn(note, UserWarning, stacklevel=2)
     return build_features(
         reading,
-        participants=find_participants(folder, participants),
-        regions=request.regions,
+        participants=find_participants(Path(folder), participants),
+        regions=found.regions,
         spec=spec,
-        root=folder if folder.is_dir() else folder.parent,
+        root=found.root,
         facts={
             "source": "derivatives",
-            "format": chosen.format.name,
-            "passed_over": others or None,
+            "format": found.format,
+            "passed_over": list(found.passed_over) or None,
             "atlas": None if atlas is None else Path(atlas).name,
             "entities": dict(entities) if entities else None,
             "weighting": weighting,
@@ -150,61 +137,122 @@ def read_derivatives(
     )
 
 
-def _check_folder(folder: Path, spec: DerivativesSpec) -> None:
-    if not isinstance(spec, DerivativesSpec):
-        raise SpecError(f"spec must be a DerivativesSpec, got {type(spec).__name__}.")
-    if not folder.exists() and not folder.is_symlink():
-        raise DataContractError(str(folder), ["there is no such file or folder."])
-    if (folder / "features" / "features.json").is_file():
-        raise DataContractError(
-            str(folder), ["is a cohort folder of this package: use read_features."]
+@dataclass(frozen=True, kw_only=True)
+class Arrays:
+    """Arrays of people as their files hold them, on the same regions.
+
+    Parameters
+    ----------
+    kind : str
+        Kind of data.
+    shape : {"regional", "matrix", "series"}
+        What one person has.
+    units : str
+        Unit where the format tells it.
+    people : mapping of str to pandas.DataFrame
+        A (region, region) matrix, a (time, region) series, or one row of regions.
+    regions : pandas.DataFrame
+        Region table in the order of the arrays.
+    participants : pandas.DataFrame
+        Indexed by ``participant_id``.
+    """
+
+    kind: str
+    shape: Shape
+    units: str
+    people: Mapping[str, pd.DataFrame]
+    regions: pd.DataFrame
+    participants: pd.DataFrame
+
+
+def read_arrays(
+    folder: str | Path,
+    *,
+    kind: str | None = None,
+    format: str | None = None,
+    atlas: str | Path | None = None,
+    regions: pd.DataFrame | str | Path | None = None,
+    participants: pd.DataFrame | str | Path | None = None,
+    entities: Mapping[str, str | None] | None = None,
+    weighting: str | None = None,
+    subjects: Sequence[str] | None = None,
+    spec: DerivativesSpec | None = None,
+) -> Arrays:
+    """Read the outputs of another tool as one array a person, not yet as features.
+
+    For what is computed from whole matrices or series: `structural_features`, `graph_features`,
+    connectivity with other settings.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As in `read_derivatives`, like all the others.
+    kind, format : str, optional
+        What was measured, and the format.
+    atlas : str or Path, optional
+        The atlas.
+    regions : pandas.DataFrame, str or Path, optional
+        Region table.
+    participants : pandas.DataFrame, str or Path, optional
+        Who takes part.
+    entities : mapping of str to str or None, optional
+        Which files.
+    weighting : str, optional
+        Which of several measures within a file.
+    subjects : sequence of str, optional
+        Who the layers of a stacked array are.
+    spec : DerivativesSpec, optional
+        Settings.
+
+    Returns
+    -------
+    Arrays
+        People in the order of the participants, regions in that of the table.
+
+    Raises
+    ------
+    SpecError
+        As `read_derivatives`.
+    DataContractError
+        As `read_derivatives`, up to the join of people and regions.
+
+    Warns
+    -----
+    UserWarning
+        If something was changed on the way in.
+    """
+    spec = spec or DerivativesSpec()
+    found = find_source(
+        Question(
+            folder=Path(folder),
+            spec=spec,
+            kind=kind,
+            format=format,
+            atlas=atlas,
+            regions=regions,
+            entities=entities,
+            weighting=weighting,
+            subjects=subjects,
         )
-
-
-def _wanted(
-    everything: Sequence[FileName], entities: Mapping[str, str | None], folder: Path
-) -> list[FileName]:
-    files = matching(everything, entities)
-    if everything and not files:
-        known = {
-            k: sorted({n.entities[k] for n in everything if k in n.entities}) for k in entities
-        }
-        there = "; ".join(f"{k}: {some(v) or 'in no name'}" for k, v in known.items())
-        raise DataContractError(
-            str(folder), [f"no file has {dict(entities)}; found {there}. Correct entities."]
-        )
-    return files
-
-
-def _of_atlas(files: Sequence[FileName], atlas: str | Path | None) -> list[FileName]:
-    """Keep the files of an atlas where names tell atlases; an image is no matter of names."""
-    wanted = "" if atlas is None else str(atlas).removeprefix("atlas-").removeprefix("seg-")
-    named = [n for n in files if n.entities.get("atlas") == wanted]
-    if not named:
-        return list(files)
-    keep = {n.path for n in named}
-    return [n for n in files if n.path in keep or "atlas" not in n.entities]
-
-
-def _check_atlas(chosen: Found, atlas: str | Path | None) -> None:
-    """Refuse an atlas that is not among the files; to go on without it would be a guess."""
-    if atlas is None or chosen.format.finds_atlas:
-        return
-    wanted = str(atlas).removeprefix("atlas-").removeprefix("seg-")
-    found = sorted({n.entities.get("atlas", "none") for n in chosen.files} - {wanted})
-    if found:
-        raise DataContractError(
-            chosen.format.name,
-            [
-                f"no files of atlas {wanted!r} alone: the names say {some(found)}. Correct atlas; "
-                "what the regions are called is said by regions=..."
-            ],
-        )
-
-
-def _region_table(regions: pd.DataFrame | str | Path | None) -> pd.DataFrame | None:
-    if regions is None:
-        return None
-    if isinstance(regions, pd.DataFrame):
-        return check_regions(regions)
-    return read_atlas(regions)
+    )
+    for note in found.reading.notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    people, table, _ = match_people(
+        found.reading.people,
+        find_participants(Path(folder), participants),
+        drop_absent=spec.absent_people == "drop",
+    )
+    joined = join_regions(found.reading, people, found.regions, drop=spec.missing == "drop")
+    names = list(joined.regions["region"])
+    square = found.reading.shape == "matrix"
+    return Arrays(
+        kind=found.reading.kind,
+        shape=found.reading.shape,
+        units=found.reading.units,
+        people={
+            who: pd.DataFrame(np.atleast_2d(v), index=names if square else None, columns=names)
+            for who, v in joined.people.items()
+        },
+        regions=joined.regions,
+        participants=table,
+    )

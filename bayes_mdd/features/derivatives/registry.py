@@ -9,11 +9,13 @@ from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.derivatives import (
+    bold,
     cifti,
     freesurfer,
-    images,
+    maps,
     mat,
     square,
+    stacks,
     tables,
     tracts,
     xcpd,
@@ -26,11 +28,13 @@ FORMATS: tuple[Format, ...] = (
     *xcpd.FORMATS,
     *cifti.FORMATS,
     *mat.FORMATS,
+    *stacks.FORMATS,
     *square.FORMATS,
     *freesurfer.FORMATS,
     *tracts.FORMATS,
     *tables.FORMATS,
-    *images.FORMATS,
+    *bold.FORMATS,
+    *maps.FORMATS,
 )
 
 
@@ -131,4 +135,6 @@ def _nothing(files: Sequence[FileName], found: Sequence[Found], kind: str | None
         if void
         else ""
     )
+    if any(n.extension == ".stats" for n in files):
+        hint += " FreeSurfer: make group tables with aparcstats2table, asegstats2table."
     return f"holds no file of a known format (found {shown}).{hint} Known are {titles}."

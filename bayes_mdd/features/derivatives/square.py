@@ -26,15 +26,16 @@ from bayes_mdd.features.derivatives.nodes import (
     mirrored,
     weighting_units,
 )
-from bayes_mdd.features.derivatives.people import one_per_person
+from bayes_mdd.features.derivatives.people import one_per_person, read_people
 from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
-from bayes_mdd.features.derivatives.xcpd import read_people
 from bayes_mdd.features.loading import Floats, UnreadableFileError
 
 
 def _square(path: Path) -> Floats | None:
     """Read the matrix where the text is one: no header, as many rows as columns."""
     try:
+        if not read_cells(path, lines=1).numeric:
+            return None
         cells = read_cells(path)
         if len(cells.rows) != len(cells.header) or len(cells.rows) < 2 or not cells.numeric:
             return None

@@ -9,22 +9,19 @@ Neuroscience 2.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.assemble import FUNCTIONAL
-from bayes_mdd.features.derivatives.cells import Cells, number_or_none, numbers, read_cells
+from bayes_mdd.features.derivatives.cells import numbers, read_cells
+from bayes_mdd.features.derivatives.coverage import TEXT, Coverage, same_recording
 from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.people import one_per_person
+from bayes_mdd.features.derivatives.people import one_per_person, read_people
 from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
-from bayes_mdd.features.loading import Grouped, UnreadableFileError
+from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.features.matrices import R
 
-_TEXT = (".tsv", ".csv", ".txt")
 #: Columns that make a ``*_timeseries.tsv`` a confounds table of fMRIPrep, of whichever year.
 _CONFOUNDS = frozenset(
     ("framewise_displacement", "FramewiseDisplacement", "trans_x", "csf", "CSF", "RotX", "dvars")
@@ -34,41 +31,8 @@ _BAD_REHO = ("0.7.3",)
 _UNITS = {"alff": "ALFF (as in XCP-D)", "falff": "fALFF", "reho": "Kendall's W"}
 
 
-def read_people(
-    files: Mapping[str, FileName], read: Callable[[FileName], Measured]
-) -> dict[str, Measured]:
-    """Read the file of every person; all that cannot be read are named in one error.
-
-    Parameters
-    ----------
-    files : mapping of str to FileName
-        Person to file.
-    read : callable
-        Reads one file.
-
-    Returns
-    -------
-    dict
-        Person to numbers.
-
-    Raises
-    ------
-    DataContractError
-        If files cannot be read.
-    """
-    found, people = Grouped(), {}
-    for who, name in files.items():
-        try:
-            people[who] = read(name)
-        except UnreadableFileError as error:
-            found.add(who, str(error))
-    if found.who:
-        raise DataContractError("files", found.problems())
-    return people
-
-
 def _matrices(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    return _as_kind(FUNCTIONAL, [n for n in files if n.suffix == "relmat" and n.extension in _TEXT])
+    return _as_kind(FUNCTIONAL, [n for n in files if n.suffix == "relmat" and n.extension in TEXT])
 
 
 def _as_kind(kind: str, files: list[FileName]) -> dict[str, list[FileName]]:
@@ -80,7 +44,7 @@ def _series(files: Sequence[FileName]) -> dict[str, list[FileName]]:
         n
         for n in files
         if n.suffix == "timeseries"
-        and n.extension in _TEXT
+        and n.extension in TEXT
         and n.entities.get("desc") != "confounds"
     ]
     return _as_kind(FUNCTIONAL, [n for n in named if not is_confounds(n.path)])
@@ -108,7 +72,7 @@ def is_confounds(path: Path) -> bool:
 def _regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found: dict[str, list[FileName]] = {}
     for name in files:
-        if name.extension not in _TEXT:
+        if name.extension not in TEXT:
             continue
         kind = name.suffix if name.suffix in _UNITS else name.entities.get("stat", "")
         if kind in _UNITS and name.suffix in (kind, "bold", "timeseries"):
@@ -118,7 +82,7 @@ def _regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
 
 def _read_matrices(request: Request) -> Reading:
     files = one_per_person(request.files)
-    coverage = _Coverage(request)
+    coverage = Coverage(request)
     people = read_people(files, lambda n: coverage.applied(n, _matrix(n)))
     return Reading(
         kind=FUNCTIONAL,
@@ -144,7 +108,7 @@ def _matrix(name: FileName) -> Measured:
 
 def _read_series(request: Request) -> Reading:
     files = one_per_person(request.files)
-    coverage = _Coverage(request)
+    coverage = Coverage(request)
     censored: dict[str, str] = {}
 
     def read(name: FileName) -> Measured:
@@ -181,7 +145,7 @@ def _censored(
     name: FileName, series: Measured, everything: Sequence[FileName]
 ) -> tuple[Measured, str]:
     """Take out the volumes that XCP-D flagged where it left them (interpolated) in the series."""
-    beside = [n for n in everything if n.suffix == "outliers" and _same_recording(n, name)]
+    beside = [n for n in everything if n.suffix == "outliers" and same_recording(n, name)]
     if not beside:
         return series, "not known (no outliers.tsv beside the series)"
     cells = read_cells(beside[0].path)
@@ -198,17 +162,11 @@ def _censored(
     )
 
 
-def _same_recording(a: FileName, b: FileName) -> bool:
-    """Whether two files are of one recording: the entities that both name are equal."""
-    keys = ("sub", "ses", "task", "acq", "run", "dir")
-    return all(a.entities.get(k) == b.entities.get(k) for k in keys)
-
-
 def _read_regional(request: Request) -> Reading:
     files = one_per_person(request.files)
     if request.kind == "reho":
         _refuse_bad_versions(request.files)
-    coverage = _Coverage(request)
+    coverage = Coverage(request)
 
     def read(name: FileName) -> Measured:
         table = _named_columns(name)
@@ -246,90 +204,6 @@ def _refuse_bad_versions(files: Sequence[FileName]) -> None:
                         "images (PennLINC/xcp_d issue 1170): run a later version."
                     ],
                 )
-
-
-class _Coverage:
-    """Share of every parcel inside the image, from the files that XCP-D writes beside the others.
-
-    Parameters
-    ----------
-    request : Request
-        What is read.
-    """
-
-    def __init__(self, request: Request) -> None:
-        self._least = request.spec.min_coverage
-        self._files = [n for n in request.everything if _is_coverage(n)]
-        self.facts: dict[str, Any] = {}
-        if self._files:
-            self.facts["min_coverage"] = self._least
-
-    def applied(self, name: FileName, measured: Measured) -> Measured:
-        """Mark parcels of too little coverage as missing.
-
-        Parameters
-        ----------
-        name : FileName
-            The file that was read.
-        measured : Measured
-            Its numbers.
-
-        Returns
-        -------
-        Measured
-            NaN where the parcel is too little covered.
-        """
-        own = [
-            n
-            for n in self._files
-            if _same_recording(n, name)
-            and all(n.entities.get(k) == name.entities.get(k) for k in ("atlas", "space"))
-        ]
-        if not own:
-            return measured
-        known = read_coverage(own[0].path)
-        poor = np.array([known.get(n, 1.0) < self._least for n in measured.names])
-        values = measured.values.copy()
-        values[..., poor] = np.nan
-        if values.ndim == 2 and values.shape[0] == values.shape[1] and name.suffix == "relmat":
-            values[poor] = np.nan
-        return Measured(measured.names, values)
-
-
-def _is_coverage(name: FileName) -> bool:
-    return name.extension in _TEXT and (
-        name.suffix == "coverage" or name.entities.get("stat") == "coverage"
-    )
-
-
-def read_coverage(path: Path) -> dict[str, float]:
-    """Read a coverage table; unlike its neighbours it is long.
-
-    Parameters
-    ----------
-    path : Path
-        Two columns, ``Node`` and ``coverage`` (0 to 1).
-
-    Returns
-    -------
-    dict
-        Share by parcel; 0 where it is missing.
-
-    Raises
-    ------
-    UnreadableFileError
-        If the table is of another form or values lie outside 0 to 1.
-    """
-    cells: Cells = read_cells(path)
-    if len(cells.header) != 2:
-        raise UnreadableFileError(
-            f"{path.name} has {len(cells.header)} columns: expected Node and coverage."
-        )
-    values = {row[0]: number_or_none(row[1]) for row in cells.body}
-    shares = {k: 0.0 if v is None or np.isnan(v) else v for k, v in values.items()}
-    if any(not 0 <= v <= 1 + 1e-6 for v in shares.values()):
-        raise UnreadableFileError(f"{path.name} holds values outside 0 to 1: coverage is a share.")
-    return shares
 
 
 FORMATS = (

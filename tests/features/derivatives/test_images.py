@@ -154,6 +154,18 @@ def test_confounds_that_are_not_there_or_do_not_fit(fmriprep, atlas, participant
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
 
 
+def test_confounds_of_2017(fmriprep, atlas, participants):
+    for path in fmriprep.rglob("*confounds_timeseries.tsv"):
+        table = pd.read_csv(path, sep="\t").rename(
+            columns={"framewise_displacement": "FramewiseDisplacement", "trans_x": "X"}
+        )
+        path.unlink()
+        path = path.with_name(path.name.replace("desc-confounds_timeseries", "bold_confounds"))
+        table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+    with pytest.raises(DataContractError, match=r"Expected \*_desc-confounds_timeseries.tsv"):
+        read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+
+
 def test_an_atlas_of_another_grid(fmriprep, atlas, participants):
     finer = np.repeat(np.repeat(np.repeat(labels(), 2, 0), 2, 1), 2, 2)
     affine = np.diag([2.0, 2, 2, 1])

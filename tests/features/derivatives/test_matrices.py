@@ -13,7 +13,7 @@ from features.derivatives.conftest import PARCELS, PEOPLE, correlations_of, seri
 from scipy.io import savemat
 
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.features import read_derivatives
+from bayes_mdd.features import read_arrays, read_derivatives
 from bayes_mdd.specs import DerivativesSpec
 
 DROP = DerivativesSpec(missing="drop")
@@ -80,6 +80,17 @@ def test_qsirecon(tmp_path, participants, regions, prefix):
     assert float(got["y"].sel(subject="sub-03", feature=label)) == counts_of("sub-03")[1, 2]
     assert facts(got)["weighting_in_file"] == "radius2_count"
     assert "command" not in got.attrs["provenance"]
+
+
+def test_arrays_instead_of_features(tmp_path, participants, regions):
+    got = read_arrays(
+        qsirecon(tmp_path), weighting="count", regions=regions, participants=participants
+    )
+    assert (got.kind, got.shape, got.units) == ("structural_connectivity", "matrix", "streamlines")
+    assert list(got.people) == list(PEOPLE)
+    assert got.people["sub-03"].loc[PARCELS[4], PARCELS[1]] == counts_of("sub-03")[4, 1]
+    assert list(got.people["sub-03"].index) == list(got.regions["region"])
+    assert got.participants["arm"].tolist() == participants["arm"].tolist()
 
 
 def test_a_matrix_smaller_than_its_labels(tmp_path, participants):

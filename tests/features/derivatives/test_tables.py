@@ -232,3 +232,23 @@ def test_tracula_tables_and_their_two_averages(tmp_path, participants):
         read_derivatives(tmp_path, kind="fa", participants=participants)
     got = read_derivatives(tmp_path, kind="fa", weighting="FA_Avg", participants=participants)
     np.testing.assert_allclose(got["y"].sel(feature="rh.cst"), [0.4, 0.5, 0.6, 0.7])
+
+
+def test_a_truncated_gz(tmp_path, participants):
+    import gzip
+
+    rows = "".join(f"{w}\t{i}.25\t{i * i}\n" for i, w in enumerate(PEOPLE))
+    path = tmp_path / "t.tsv.gz"
+    path.write_bytes(gzip.compress(("participant_id\tA\tB\n" + rows).encode()))
+    assert read_derivatives(path, kind="fa", participants=participants).sizes["feature"] == 2
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(DataContractError, match=r"truncated|no file of a known format"):
+        read_derivatives(path, kind="fa", participants=participants)
+
+
+def test_stats_files_of_freesurfer_are_no_tables(tmp_path):
+    stats = tmp_path / "sub-01" / "stats"
+    stats.mkdir(parents=True)
+    (stats / "lh.curv.stats").write_text("# header only\n")
+    with pytest.raises(DataContractError, match="make group tables with aparcstats2table"):
+        read_derivatives(tmp_path, kind="thickness")

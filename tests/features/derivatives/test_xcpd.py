@@ -284,3 +284,60 @@ def test_people(xcpd, participants):
     table = more.drop("sub-05").rename_axis("participant_id")
     table.to_csv(folder / "participants.tsv", sep="\t", na_rep="n/a")
     assert read_derivatives(folder)["site"].values.tolist() == ["a", "a", "b", "b"]
+
+
+def test_the_columns_are_held_against_the_atlas_claimed(xcpd, participants):
+    table = pd.DataFrame({"region": [f"G_{i}" for i in range(5)], "network": "N"})
+    with pytest.raises(DataContractError, match=r"only 0 are among them: another atlas"):
+        read_derivatives(xcpd(parts="matrix"), participants=participants, regions=table)
+
+
+def test_measures_are_not_mixed(xcpd, participants):
+    folder = xcpd(parts="matrix")
+    path = relmat(folder)
+    path.rename(path.with_name(path.name.replace("pearsoncorrelation", "spearmancorrelation")))
+    with pytest.raises(DataContractError, match=r"mixes measures: pearson.*, spearman"):
+        read_derivatives(folder, participants=participants)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: np.triu(m), "only the upper triangle is filled"),
+        (lambda m: m + np.triu(np.full_like(m, 0.01), 1), "not symmetric"),
+        (np.sign, r"\|r\| = 1 at"),
+        (lambda m: np.where(np.abs(m - m[0, 1]) < 1e-9, np.inf, m), r"\|r\| = 1 at 1 edge"),
+    ],
+)
+def test_matrices_that_are_none(xcpd, participants, change, said):
+    folder = xcpd(parts="matrix")
+    write_square(relmat(folder), change(correlations_of("sub-02")), PARCELS)
+    with pytest.raises(DataContractError, match=f"sub-02: .*{said}"):
+        read_derivatives(folder, participants=participants)
+
+
+def test_one_edge_that_is_missing(xcpd, participants):
+    folder = xcpd(parts="matrix")
+    matrix = correlations_of("sub-02")
+    matrix[0, 1] = matrix[1, 0] = np.nan
+    write_square(relmat(folder), matrix, PARCELS)
+    with pytest.raises(DataContractError, match=rf"sub-02; features {PARCELS[0]}--{PARCELS[1]}"):
+        read_derivatives(folder, participants=participants)
+    got = read_derivatives(folder, participants=participants, spec=DROP)
+    assert got.sizes["feature"] == 9
+    assert provenance(got)["features_missing_in_somebody"] == [f"{PARCELS[0]}--{PARCELS[1]}"]
+
+
+def test_ids_without_sub(xcpd, participants):
+    bare = participants.set_axis([i.removeprefix("sub-") for i in participants.index])
+    got = read_derivatives(xcpd(parts="matrix"), participants=bare)
+    assert got["subject"].values.tolist() == ["01", "02", "03", "04"]
+
+
+def test_entities_that_no_file_has(xcpd, participants):
+    with pytest.raises(DataContractError, match=r"no file has .*'ses': '2'.*ses: in no name"):
+        read_derivatives(xcpd(parts="matrix"), participants=participants, entities={"ses": "2"})
+    got = read_derivatives(
+        xcpd(parts="matrix"), participants=participants, entities={"task": "rest"}
+    )
+    assert provenance(got)["entities"] == {"task": "rest"}
