@@ -166,3 +166,27 @@ def test_sides_in_names_are_held_against_x(form):
     check_regions(table)
     with pytest.raises(DataContractError, match=r"6 of 6 names say another side than x"):
         check_regions(table.assign(x=20.0))
+
+
+def test_schaefer_by_name_goes_through_nilearn(tmp_path, monkeypatch):
+    path = image(tmp_path)
+    asked = {}
+
+    def fetch(n_rois, yeo_networks, **_):
+        asked.update(n=n_rois, networks=yeo_networks)
+        return {"maps": str(path), "labels": [b"17Networks_LH_DefaultA_PFCd_1"]}
+
+    monkeypatch.setattr("nilearn.datasets.fetch_atlas_schaefer_2018", fetch)
+    got = find_atlas("schaefer400-17")
+    assert asked == {"n": 400, "networks": 17}
+    assert got.image == path
+    assert got.regions["circuit"].tolist() == ["DMN"]
+
+
+def test_schaefer_without_a_connection(monkeypatch):
+    def fetch(**_):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("nilearn.datasets.fetch_atlas_schaefer_2018", fetch)
+    with pytest.raises(DataContractError, match="give a local label image with its table"):
+        read_atlas("schaefer100-7")

@@ -19,7 +19,15 @@ import numpy as np
 from bayes_mdd.features.assemble import FUNCTIONAL
 from bayes_mdd.features.atlases import Atlas
 from bayes_mdd.features.derivatives.cells import numbers, read_cells
-from bayes_mdd.features.derivatives.images import NIFTI, One, coverage_of, each, people_of, plain
+from bayes_mdd.features.derivatives.images import (
+    NIFTI,
+    One,
+    coverage_of,
+    each,
+    people_of,
+    plain,
+    voxels_with_signal,
+)
 from bayes_mdd.features.derivatives.names import FileName
 from bayes_mdd.features.derivatives.people import one_per_person
 from bayes_mdd.features.derivatives.places import Mask, atlas_of, average, check_space, too_little
@@ -84,8 +92,7 @@ def _bold_series(
         )
     confounds, keep, facts = load_denoising(name, image.shape[3], spec)
     data = np.asarray(image.get_fdata(dtype=np.float32))
-    mask: Mask = np.isfinite(data).all(axis=3)
-    mask &= np.ptp(np.where(mask[..., None], data, 0), axis=3) > 0
+    mask = voxels_with_signal(data)
     if mask_name is not None:
         mask &= _brain(mask_name, image)
     averages = average(

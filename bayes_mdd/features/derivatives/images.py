@@ -120,13 +120,34 @@ def coverage_of(results: Mapping[str, One]) -> dict[str, float]:
     return coverage_facts({w: o.coverage for w, o in results.items() if o.coverage is not None})
 
 
+def voxels_with_signal(data: Any) -> Mask:
+    """Mark voxels that are finite in every volume and vary over volumes.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        (i, j, k, time).
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        (i, j, k).
+    """
+    mask = np.zeros(data.shape[:3], dtype=bool)
+    for k in range(data.shape[2]):  # a copy of a slice is small, one of a long run is not
+        slab = data[:, :, k]
+        with np.errstate(invalid="ignore"):
+            mask[:, :, k] = np.isfinite(slab).all(axis=-1) & (np.ptp(slab, axis=-1) > 0)
+    return mask
+
+
 def plain(image: Any, data: Any, mask: Mask) -> Any:
-    """Put 0 where there are no data, so that nilearn need not; those voxels are masked.
+    """Put 0 where numbers are not finite, so that nilearn need not; those voxels are masked.
 
     Parameters
     ----------
     image : nibabel image
-        For affine and header.
+        Read already.
     data : numpy.ndarray
         Its numbers, three- or four-dimensional.
     mask : numpy.ndarray of bool
@@ -135,9 +156,12 @@ def plain(image: Any, data: Any, mask: Mask) -> Any:
     Returns
     -------
     nibabel image
-        Finite everywhere.
+        Finite everywhere; the image itself where it is so already.
     """
     from nilearn.image import new_img_like
 
+    same = data.shape == image.shape
+    if same and all(np.isfinite(data[:, :, k]).all() for k in range(data.shape[2])):
+        return image
     inside = mask[..., None] if data.ndim == 4 else mask
     return new_img_like(image, np.where(inside, data, 0).astype(np.float32), copy_header=True)

@@ -44,12 +44,6 @@ class FileName:
             return f"sub-{self.entities['sub']}"
         return self.path.name.removesuffix(self.extension)
 
-    @property
-    def head(self) -> dict[str, str]:
-        """The entities that name the recording, without those that name what was made of it."""
-        made = ("atlas", "stat", "desc", "den", "res", "thresh")
-        return {k: v for k, v in self.entities.items() if k not in made}
-
 
 def parse_name(path: Path, root: Path | None = None) -> FileName:
     """Read the entities of one file name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -133,6 +134,27 @@ def find_participants(
         return read_participants(participants)
     own = (folder if folder.is_dir() else folder.parent) / "participants.tsv"
     return read_participants(own) if own.exists() else None
+
+
+def makers(folder: Path) -> list[str]:
+    """Name the tools that made a folder, with their versions.
+
+    Parameters
+    ----------
+    folder : Path
+        A BIDS derivatives folder.
+
+    Returns
+    -------
+    list of str
+        ``name version`` out of ``dataset_description.json``; empty where it says nothing.
+    """
+    try:
+        text = (folder / "dataset_description.json").read_text("utf-8-sig")
+        listed = json.loads(text).get("GeneratedBy", [])
+        return [f"{m['Name']} {m.get('Version', '')}".strip() for m in listed]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return []
 
 
 def match_people[T](

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from bayes_mdd.features.atlases import Atlas, find_atlas
 from bayes_mdd.features.derivatives.names import FileName, parse_name
 from bayes_mdd.features.derivatives.values import Request
 from bayes_mdd.features.label_images import label_values, load_volume
-from bayes_mdd.features.loading import Floats, UnreadableFileError
+from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 #: Largest difference of two affines (mm) that passes as rounding.
@@ -113,6 +114,15 @@ def check_space(name: FileName, atlas: Atlas) -> None:
         )
 
 
+@lru_cache(maxsize=2)
+def _label_image(path: Path, *_state: int) -> Any:
+    """Load an atlas once for everybody, as long as the file is the same."""
+    from nilearn.image import new_img_like
+
+    labels = load_volume(path)
+    return new_img_like(labels, label_values(labels, path.name).astype(np.int32))
+
+
 def labels_on_grid(atlas: Atlas, image: Any, what: str, spec: DerivativesSpec) -> Any:
     """Bring the label image of an atlas to the grid of an image.
 
@@ -137,12 +147,13 @@ def labels_on_grid(atlas: Atlas, image: Any, what: str, spec: DerivativesSpec) -
     UnreadableFileError
         If the grids differ and must not.
     """
-    from nilearn.image import new_img_like, resample_to_img
+    from nilearn.image import resample_to_img
 
     assert atlas.image is not None
-    labels = load_volume(atlas.image)
-    values = label_values(labels, atlas.image.name)
-    labels = new_img_like(labels, values.astype(np.int32))
+    require_file(atlas.image)
+    state = atlas.image.stat()
+    labels = _label_image(atlas.image, state.st_mtime_ns, state.st_size)
+    values = labels.dataobj
     same = values.shape == image.shape[:3] and np.allclose(
         labels.affine, image.affine, atol=_AFFINE_TOLERANCE
     )

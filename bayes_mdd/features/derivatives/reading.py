@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_mdd.features.derivatives.build import build_features
 from bayes_mdd.features.derivatives.finding import Question, find_source
 from bayes_mdd.features.derivatives.join import join_regions
-from bayes_mdd.features.derivatives.people import find_participants, match_people
+from bayes_mdd.features.derivatives.people import find_participants, makers, match_people
 from bayes_mdd.features.derivatives.values import Shape
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
@@ -128,6 +128,7 @@ def read_derivatives(
         facts={
             "source": "derivatives",
             "format": found.format,
+            "generated_by": makers(found.root) or None,
             "passed_over": list(found.passed_over) or None,
             "atlas": None if atlas is None else Path(atlas).name,
             "entities": dict(entities) if entities else None,

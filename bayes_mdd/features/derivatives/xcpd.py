@@ -8,7 +8,6 @@ Neuroscience 2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bayes_mdd.features.assemble import FUNCTIONAL
 from bayes_mdd.features.derivatives.cells import numbers, read_cells
 from bayes_mdd.features.derivatives.coverage import TEXT, Coverage, same_recording
 from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.people import one_per_person, read_people
+from bayes_mdd.features.derivatives.people import makers, one_per_person, read_people
 from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.features.matrices import R
@@ -189,19 +188,15 @@ def _read_regional(request: Request) -> Reading:
 
 
 def _refuse_bad_versions(files: Sequence[FileName]) -> None:
-    described = {p / "dataset_description.json" for n in files for p in n.path.parents[:4]}
-    for path in sorted(p for p in described if p.is_file()):
-        try:
-            makers = json.loads(path.read_text(encoding="utf-8-sig")).get("GeneratedBy", [])
-        except (ValueError, AttributeError):
-            continue
-        for maker in makers:
-            if "xcp" in str(maker.get("Name", "")).lower() and maker.get("Version") in _BAD_REHO:
+    for folder in sorted({p for n in files for p in n.path.parents[:4]}):
+        for maker in makers(folder):
+            name, _, version = maker.rpartition(" ")
+            if "xcp" in name.lower() and version in _BAD_REHO:
                 raise DataContractError(
-                    str(path),
+                    str(folder),
                     [
-                        f"XCP-D {maker['Version']} wrote ReHo tables whose labels do not match the "
-                        "images (PennLINC/xcp_d issue 1170): run a later version."
+                        f"XCP-D {version} wrote ReHo tables whose labels do not match the images "
+                        "(PennLINC/xcp_d issue 1170): run a later version."
                     ],
                 )
 

@@ -341,3 +341,28 @@ def test_entities_that_no_file_has(xcpd, participants):
         xcpd(parts="matrix"), participants=participants, entities={"task": "rest"}
     )
     assert provenance(got)["entities"] == {"task": "rest"}
+
+
+def test_measure_estimator_and_maker_are_recorded(xcpd, participants):
+    folder = xcpd(parts="series")
+    (folder / "dataset_description.json").write_text(
+        json.dumps({"GeneratedBy": [{"Name": "xcp_d", "Version": "0.10.5"}]})
+    )
+    spec = DerivativesSpec(measure="partial correlation", estimator="ledoit-wolf")
+    facts = provenance(read_derivatives(folder, participants=participants, spec=spec))
+    assert facts["measure"] == "partial correlation"
+    assert facts["estimator"] == "ledoit-wolf"
+    assert facts["generated_by"] == ["xcp_d 0.10.5"]
+    with pytest.raises(SpecError, match=r"must be one of correlation"):
+        read_derivatives(
+            folder, participants=participants, spec=DerivativesSpec(measure="covariance")
+        )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"missing": "zero"}, {"min_coverage": 2}, {"min_volumes": 1}, {"confounds": ["motions"]}],
+)
+def test_settings_out_of_range(wrong):
+    with pytest.raises(SpecError, match=next(iter(wrong))):
+        DerivativesSpec.from_mapping(wrong)
