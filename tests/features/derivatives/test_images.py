@@ -12,7 +12,7 @@ import pytest
 from features.derivatives.conftest import PEOPLE, hash_of
 
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.features import read_derivatives
+from bayes_mdd.features import read_derivatives, read_features
 from bayes_mdd.specs import DerivativesSpec
 
 AFFINE = np.diag([4.0, 4, 4, 1])
@@ -311,3 +311,27 @@ def test_volume_is_added_up(tmp_path, atlas, participants):
         expected, rel=1e-5
     )
     assert got.attrs["units"] == "mm3"
+
+
+def test_the_command_line_does_it_too(fmriprep, atlas, participants, tmp_path, run_cli):
+    people = tmp_path / "participants.tsv"
+    participants.to_csv(people, sep="\t", na_rep="n/a")
+    out = tmp_path / "cohort"
+    words = ["--set", "confounds=[motion, scrub]", "--set", "min_volumes=60"]
+    done = run_cli(
+        "features", fmriprep, "--atlas", atlas, "--participants", people, "-o", out, *words
+    )
+    assert done.status == 0, done.err
+    got = read_features(out)
+    direct = read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=SPEC)
+    np.testing.assert_array_equal(got["y"], direct["y"])
+    np.testing.assert_allclose(got["mean_fd"], direct["mean_fd"], atol=1e-6)
+    text = (out / "participants.tsv").read_text().splitlines()
+    assert text[0].split("\t")[-2:] == ["mean_fd", "volumes_kept"]
+    words[-1] = "min_volumes=120"
+    done = run_cli(
+        "features", fmriprep, "--atlas", atlas, "--participants", people, "-o", out / "no", *words
+    )
+    assert done.status == 2
+    assert "sub-02" in done.err
+    assert not (out / "no").exists()
