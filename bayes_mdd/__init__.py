@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from bayes_mdd.features import (
         check_features,
         connectivity_from_timeseries,
+        read_atlas,
+        read_derivatives,
         read_features,
         reference_to_controls,
         reference_to_training,
+        write_features,
     )
     from bayes_mdd.inference import (
         export_projection,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
     from bayes_mdd.specs import (
         AnalysisSpec,
+        DerivativesSpec,
         ReferenceSpec,
         SamplerSpec,
         SharedSpecificSpec,
@@ -63,6 +67,7 @@ __all__ = [
     "Cohort",
     "Comparison",
     "DataContractError",
+    "DerivativesSpec",
     "ReferenceSpec",
     "RunFolderError",
     "SamplerSpec",
@@ -81,7 +86,9 @@ __all__ = [
     "permute_arms",
     "plotting",
     "project",
+    "read_atlas",
     "read_cohort",
+    "read_derivatives",
     "read_features",
     "read_run",
     "read_spec",
@@ -92,6 +99,7 @@ __all__ = [
     "summarise_projection",
     "vary_factors",
     "write_cohort",
+    "write_features",
     "write_report",
     "write_spec",
 ]
@@ -111,9 +119,12 @@ _ROOMS = {
     "features": (
         "check_features",
         "connectivity_from_timeseries",
+        "read_atlas",
+        "read_derivatives",
         "read_features",
         "reference_to_controls",
         "reference_to_training",
+        "write_features",
     ),
     "inference": ("export_projection", "fit", "project", "read_run", "summarise_projection"),
     "report": ("write_report",),
@@ -121,6 +132,7 @@ _ROOMS = {
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
     "specs": (
         "AnalysisSpec",
+        "DerivativesSpec",
         "ReferenceSpec",
         "SamplerSpec",
         "SharedSpecificSpec",

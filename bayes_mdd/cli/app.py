@@ -134,6 +134,84 @@ def simulate(
 
 
 @app.command()
+def features(
+    source: Annotated[Path, typer.Argument(help="Folder another tool wrote, or one table.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Cohort folder to write.")],
+    kind: Annotated[
+        str | None, typer.Option(help="What was measured, e.g. functional_connectivity, reho, fa.")
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--format", help="Format, where several fit (the error lists).")
+    ] = None,
+    atlas: Annotated[
+        str | None,
+        typer.Option(help="Atlas among the files; for images seitzman300, ... or a label image."),
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Table of the label image.")] = None,
+    regions: Annotated[
+        str | None, typer.Option(help="Region table (.tsv), or the name of an atlas.")
+    ] = None,
+    networks: Annotated[
+        str, typer.Option(help="Blocks by the networks of the 'atlas' or by 'circuit'.")
+    ] = "atlas",
+    participants: Annotated[
+        Path | None, typer.Option(help="participants.tsv [default: that of SOURCE].")
+    ] = None,
+    entity: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Which files, e.g. ses=1, desc=none; repeatable."),
+    ] = None,
+    weighting: Annotated[
+        str | None, typer.Option(help="Which of several measures within a file.")
+    ] = None,
+    units: Annotated[str | None, typer.Option(help="r or fisher_z, where files do not tell.")] = (
+        None
+    ),
+    subjects: Annotated[
+        Path | None, typer.Option(help="Ids of the layers of a stacked array, one a line.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting of DerivativesSpec, e.g. missing=drop, resample=true; repeatable.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a cohort folder of what another tool wrote (XCP-D, fMRIPrep, FreeSurfer, ...)."""
+    from bayes_mdd.cli import derive, job
+
+    wanted = derive.Wanted(
+        source=source,
+        output=output,
+        kind=kind,
+        format=layout,
+        atlas=atlas,
+        labels=labels,
+        regions=regions,
+        networks=networks,
+        participants=participants,
+        entities=tuple(entity or ()),
+        weighting=weighting,
+        units=units,
+        subjects=subjects,
+        settings=job.parse_settings(settings or []),
+    )
+    made, notes = derive.write_cohort_of(wanted)
+    n_people, n_features = made.sizes["subject"], made.sizes["feature"]
+    if as_json:
+        show.json_value(
+            {"cohort": str(output), "people": n_people, "features": n_features, "left_out": notes}
+        )
+        return
+    show.result([f"{n_people} people, {n_features} features ({made.attrs['units']})"])
+    show.result([f"Left out: {note}" for note in notes])
+    show.result([f"Cohort written to {output}", f"Fit it: bayes-mdd fit shared_specific {output}"])
+
+
+@app.command()
 def fit(
     spec: Annotated[str, typer.Argument(help="Spec file, or the name of a shipped model.")],
     cohort: Cohort,

@@ -108,7 +108,7 @@ def read_matrix_edges(
         if problem is not None:
             found.add(subject, problem)
             continue
-        empty = _empty_regions(matrix)
+        empty = empty_regions(matrix)
         for i in np.flatnonzero(empty):
             gaps.add(subject, names[i])
         for text in _content_problems(matrix, ~empty, names, units):
@@ -163,8 +163,19 @@ def _shape_problem(
     return None if own is None else order_problem(own, names)
 
 
-def _empty_regions(matrix: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Mark regions whose row and column hold nothing but n/a or 0 (the diagonal aside)."""
+def empty_regions(matrix: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Mark regions whose row and column hold nothing but n/a or 0 (the diagonal aside).
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        Regions by regions.
+
+    Returns
+    -------
+    numpy.ndarray of bool
+        One flag a region; none where the whole matrix is empty.
+    """
     void = np.isnan(matrix) | (matrix == 0)
     np.fill_diagonal(void, True)
     if void.all():  # an all-zero matrix is said as such, not as missing regions
@@ -187,13 +198,13 @@ def _content_problems(
         return ["every value off the diagonal is 0 or n/a: this is no connectivity matrix."]
     if not np.isfinite(off).all():
         return [_not_finite(block, own)]
-    problem = _symmetry_problem(block, own)
+    problem = symmetry_problem(block, own)
     if problem is not None:
         return [problem]
     doubts = _units_problem(block, units)
     if doubts is not None:
         return [doubts]
-    return _one_problems(block, own) if units == R else []
+    return one_problems(block, own) if units == R else []
 
 
 def _pair(flags: np.ndarray[tuple[int, int], np.dtype[np.bool_]], names: tuple[str, ...]) -> str:
@@ -210,7 +221,21 @@ def _not_finite(matrix: Floats, names: tuple[str, ...]) -> str:
     )
 
 
-def _symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
+def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
+    """Say how a matrix is not symmetric; one triangle of zeros is said as such.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        Square.
+    names : tuple of str
+        Names of its rows.
+
+    Returns
+    -------
+    str or None
+        What is wrong and what to do, or None.
+    """
     for part, other, triangle in (
         ("upper", "lower", np.tril(matrix, -1)),
         ("lower", "upper", np.triu(matrix, 1)),
@@ -256,7 +281,21 @@ def _units_problem(matrix: Floats, units: str) -> str | None:
     return None
 
 
-def _one_problems(matrix: Floats, names: tuple[str, ...]) -> list[str]:
+def one_problems(matrix: Floats, names: tuple[str, ...]) -> list[str]:
+    """Say where correlations are 1, so that Fisher z is infinite.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        Regions by regions, correlations.
+    names : tuple of str
+        The regions.
+
+    Returns
+    -------
+    list of str
+        At most one problem.
+    """
     one = np.triu(np.abs(matrix) >= 1, 1)
     if not one.any():
         return []

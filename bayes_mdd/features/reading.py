@@ -136,7 +136,10 @@ def _read(
 ) -> xr.Dataset:
     layout = find_layout(folder, source=source, session=session)
     regions = _regions(layout, atlas)
-    values = read_values(layout, regions, participants, kind, estimator)
+    # A folder that we wrote states who has no features, so that they need not be taken out.
+    stated = {str(who) for who in layout.facts.get("without_features", ())}
+    expected = participants.loc[[str(who) not in stated for who in participants.index]]
+    values = read_values(layout, regions, expected, kind, estimator)
     inputs = [*layout.files, layout.description, folder / "participants.tsv"]
     inputs += [layout.regions] if atlas is None else []
     features = _build(layout, values, regions, participants, inputs, folder)
@@ -165,6 +168,7 @@ def _build(
             n_files=len(layout.files),
             without_features=without or None,
             description=layout.facts.get("description"),
+            made_from=layout.facts.get("provenance"),
             **read.facts,
         ),
     }

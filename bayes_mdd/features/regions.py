@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,8 @@ def check_regions(regions: pd.DataFrame, *, what: str = "regions table") -> pd.D
     Raises
     ------
     DataContractError
-        If columns are missing, names are missing or repeated, or numbers are no numbers.
+        If columns are missing, names are missing or repeated, numbers are no numbers, or most
+        names say another side than their coordinates.
 
     Examples
     --------
@@ -78,6 +80,7 @@ def check_regions(regions: pd.DataFrame, *, what: str = "regions table") -> pd.D
         )
     table = regions.reset_index(drop=True)
     problems = [*_name_problems(table), *_number_problems(table)]
+    problems = problems or _side_problems(table)
     if problems:
         raise DataContractError(what, problems)
     for name in table.columns:
@@ -121,3 +124,61 @@ def _number_problems(table: pd.DataFrame) -> list[str]:
             who = some(table.loc[bad, "region"])
             problems.append(f"column {name} wants {wanted}; not so for {who}.")
     return problems
+
+
+#: How names say their side, at either end: ``lh_``, ``Left-``, ``_L``, ``(R)``.
+_SIDE = re.compile(
+    r"(?:^|Networks_)(?P<a>l|r)(?:h|eft|ight)?[_\-. ]|[_\-. (](?P<b>l|r)(?:h|eft|ight)?\)?$", re.I
+)
+#: Nearer to the midline than this (mm) a region may lie on either side.
+_MIDLINE = 4.0
+#: So few sided regions are no evidence.
+_MIN_SIDED = 5
+
+
+def _side_problems(table: pd.DataFrame) -> list[str]:
+    """Hold sides in names against the sign of x: it is how a wrong order or a flip shows."""
+    if "x" not in table:
+        return []
+    words = table.get("hemisphere", pd.Series("", index=table.index)).fillna("").astype(str)
+    sides = [
+        _side_of(name) or (word.upper() if word.upper() in ("L", "R") else "")
+        for name, word in zip(table["region"].astype(str), words, strict=True)
+    ]
+    x = pd.to_numeric(table["x"]).to_numpy(dtype=np.float64)
+    sided = np.array([bool(s) for s in sides]) & (np.abs(x) > _MIDLINE)
+    wrong = sided & (np.array([s == "L" for s in sides]) != (x < 0))
+    if sided.sum() < _MIN_SIDED or wrong.sum() * 2 <= sided.sum():
+        return []
+    return [
+        f"{int(wrong.sum())} of {int(sided.sum())} names say another side than x "
+        f"({some(table.loc[wrong, 'region'])}): x < 0 is left. The coordinates are in another "
+        "order, or flipped."
+    ]
+
+
+def _side_of(name: str) -> str:
+    match = _SIDE.search(name)
+    return (match["a"] or match["b"]).upper() if match else ""
+
+
+def network_of_name(name: str) -> str | None:
+    """Read the network out of a Schaefer name.
+
+    Parameters
+    ----------
+    name : str
+        Name of a region.
+
+    Returns
+    -------
+    str or None
+        None where the name is of another form.
+
+    Examples
+    --------
+    >>> network_of_name("17Networks_LH_VisCent_ExStr_1"), network_of_name("Left-Amygdala")
+    ('VisCent', None)
+    """
+    match = re.fullmatch(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_.*)?", name)
+    return match[1] if match else None

@@ -1,0 +1,106 @@
+"""A feature set to the folder ``features/`` of a cohort, as `read_features` takes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import FEATURE, MISSING, REGION, SUBJECT
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.contract import check_features
+
+_REFERENCE = "none"
+
+
+def write_features(features: xr.Dataset, cohort: str | Path) -> Path:
+    """Write a feature set into a cohort folder.
+
+    Parameters
+    ----------
+    features : xarray.Dataset
+        A checked feature set of one kind, not yet put against controls.
+    cohort : str or Path
+        The cohort folder; its ``features/`` must not hold anything yet.
+
+    Returns
+    -------
+    Path
+        The folder ``features/`` with ``features.npz``, ``regions.tsv`` and ``features.json``.
+        ``participants.tsv`` is not written.
+
+    Raises
+    ------
+    DataContractError
+        If the features break the contract, hold several kinds, have no regions or are
+        standardised already, or the folder is in use.
+    """
+    check_features(features)
+    folder = Path(cohort) / "features"
+    problems = [*_kind_problems(features), *_folder_problems(folder)]
+    if problems:
+        raise DataContractError(str(folder), problems)
+    folder.mkdir(parents=True, exist_ok=True)
+    _regions(features).to_csv(folder / "regions.tsv", sep="\t", index=False, na_rep=MISSING)
+    np.savez(
+        folder / "features.npz",
+        subject=features[SUBJECT].values.astype(np.str_),
+        feature=features[FEATURE].values.astype(np.str_),
+        values=features["y"].values.astype(np.float64),
+    )
+    text = json.dumps(_facts(features), indent=2) + "\n"
+    (folder / "features.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _kind_problems(features: xr.Dataset) -> list[str]:
+    problems = []
+    kinds = sorted(set(features["kind"].values.tolist())) if "kind" in features.coords else []
+    if len(kinds) != 1:
+        problems.append(f"one kind of features is wanted, got {some(kinds) or 'no kind'}.")
+    if REGION not in features.coords or "region_network" not in features.coords:
+        problems.append("the features have no regions with networks.")
+    reference = str(features.attrs.get("reference", _REFERENCE))
+    if not reference.startswith(_REFERENCE):
+        problems.append(f"the features are standardised already ({reference}): write them before.")
+    return problems
+
+
+def _folder_problems(folder: Path) -> list[str]:
+    if folder.exists() and any(folder.iterdir()):
+        return ["the folder holds something: give another cohort folder."]
+    return []
+
+
+def _regions(features: xr.Dataset) -> pd.DataFrame:
+    columns: dict[str, Any] = {
+        "region": features[REGION].values.astype(np.str_),
+        "network": features["region_network"].values.astype(np.str_),
+    }
+    for name in ("x", "y", "z", "hemisphere", "label"):
+        if f"region_{name}" in features.coords:
+            columns[name] = features[f"region_{name}"].values
+    return pd.DataFrame(columns)
+
+
+def _facts(features: xr.Dataset) -> dict[str, Any]:
+    """Say what the numbers are, and everything that is known of where they came from."""
+    text = str(features.attrs.get("provenance", "")) or "{}"
+    try:
+        made = json.loads(text)
+    except json.JSONDecodeError:
+        made = {"source": text}
+    facts = {
+        "kind": str(features["kind"].values[0]),
+        "measure": made.get("measure"),
+        "estimator": made.get("estimator"),
+        "units": str(features.attrs.get("units", "not stated")),
+        "source": "table",
+        "without_features": made.get("without_features"),
+        "provenance": made,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
