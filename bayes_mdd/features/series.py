@@ -1,0 +1,310 @@
+"""Time series of many people: checked and measured one by one, never all in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.loading import Floats, Grouped, UnreadableFileError, order_problem
+from bayes_mdd.features.matrices import gap_problems
+from bayes_mdd.features.people import for_everybody
+
+#: Fewer volumes than this give no usable correlation (its standard error would exceed 0.24).
+MIN_VOLUMES = 20
+#: A region whose range is below this share of its size does not vary.
+FLAT = 1e-12
+
+type OneSeries = npt.ArrayLike | pd.DataFrame | Callable[[], npt.ArrayLike | pd.DataFrame]
+type Series = Mapping[str, OneSeries] | npt.NDArray[np.floating[Any]]
+#: What to do about regions that have no data in some people.
+Missing = Literal["refuse", "drop-regions", "drop-people"]
+#: From clean values (time, region) and the names of the regions to the numbers of one person.
+type Measure = Callable[[Floats, tuple[str, ...]], Floats]
+
+
+class UnusableSeriesError(ValueError):
+    """The series of one person cannot be measured; all such are collected into one error.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        What is wrong and what to do.
+    gaps : sequence of str
+        Regions without data.
+    """
+
+    def __init__(self, problems: Sequence[str], gaps: Sequence[str] = ()) -> None:
+        self.problems, self.gaps = tuple(problems), tuple(gaps)
+        super().__init__("; ".join([*problems, *gaps]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """Numbers of everybody, and who or what was left out on the way.
+
+    Parameters
+    ----------
+    subjects : tuple of str
+        The people who were measured.
+    values : list of numpy.ndarray
+        What the measure returned, one a person.
+    kept : numpy.ndarray of int
+        Rows of the region table that were measured.
+    left_out : mapping of str to list of str
+        People by the reason, or regions with the people who lack them.
+    """
+
+    subjects: tuple[str, ...]
+    values: list[Floats]
+    kept: npt.NDArray[np.intp]
+    left_out: Mapping[str, list[str]]
+
+
+def check_missing(missing: str) -> None:
+    """Refuse a policy for missing regions that is not offered.
+
+    Parameters
+    ----------
+    missing : str
+        The policy.
+
+    Raises
+    ------
+    SpecError
+        With the choices.
+    """
+    if missing not in get_args(Missing):
+        choices = ", ".join(get_args(Missing))
+        raise SpecError(f"missing must be one of {choices}; got {missing!r}.")
+
+
+def named_series(series: Series, participants: pd.DataFrame | None) -> dict[str, OneSeries]:
+    """Give every series the name of its person.
+
+    Parameters
+    ----------
+    series : mapping or array
+        As in `bayes_mdd.features.connectivity_from_timeseries`.
+    participants : pandas.DataFrame or None
+        Names the rows of an array.
+
+    Returns
+    -------
+    dict
+        One series a person.
+
+    Raises
+    ------
+    DataContractError
+        If an array has not three dimensions or another number of people than the table.
+    """
+    if isinstance(series, Mapping):
+        return {str(k): v for k, v in series.items()}
+    stack = np.asarray(series)
+    if stack.ndim != 3:
+        raise DataContractError(
+            "time series", [f"array has {stack.ndim} dims: expected (subject, time, region)."]
+        )
+    if participants is None:
+        return {f"sub-{i + 1:03d}": one for i, one in enumerate(stack)}
+    if len(participants) != len(stack):
+        raise DataContractError(
+            "time series",
+            [f"array has {len(stack)} subjects, participants {len(participants)}: one row each."],
+        )
+    return dict(zip(map(str, participants.index), stack, strict=True))
+
+
+def load_series(one: OneSeries, names: tuple[str, ...]) -> Floats:
+    """Take one series for what it is, or say why it cannot be used.
+
+    Parameters
+    ----------
+    one : array, DataFrame or callable
+        The series, or a function that reads it.
+    names : tuple of str
+        Regions in the order of the region table.
+
+    Returns
+    -------
+    numpy.ndarray, shape (time, region)
+        Finite.
+
+    Raises
+    ------
+    UnusableSeriesError
+        If its shape, names, length or values do not serve, or regions have no data.
+    """
+    if callable(one):
+        try:
+            one = one()
+        except UnreadableFileError as error:
+            raise UnusableSeriesError([str(error)]) from error
+    try:
+        values = np.asarray(one, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnusableSeriesError(
+            [f"the series holds something else than numbers: {error}."]
+        ) from error
+    own = tuple(map(str, one.columns)) if isinstance(one, pd.DataFrame) else None
+    problem = _shape_problem(values, own, names)
+    if problem is not None:
+        raise UnusableSeriesError([problem])
+    finite = np.isfinite(values)
+    gone = ~finite.any(axis=0)
+    partly = ~finite.all(axis=0) & ~gone
+    if partly.any():
+        raise UnusableSeriesError([_partly(names, partly)])
+    largest = np.abs(values).max(axis=0, initial=0.0, where=finite)
+    low = values.min(axis=0, initial=np.inf, where=finite)
+    high = values.max(axis=0, initial=-np.inf, where=finite)
+    flat = gone | (high - low <= FLAT * largest)
+    if flat.any():
+        raise UnusableSeriesError([], [names[i] for i in np.flatnonzero(flat)])
+    return values
+
+
+def _shape_problem(
+    values: Floats, own: tuple[str, ...] | None, names: tuple[str, ...]
+) -> str | None:
+    n = len(names)
+    if values.ndim != 2:
+        return f"the series has {values.ndim} dims: expected (time, region)."
+    if values.shape[1] != n and values.shape[0] == n:
+        return (
+            f"the series is {values.shape[0]} x {values.shape[1]}, regions by time: transpose it."
+        )
+    if own is not None and (problem := order_problem(own, names)) is not None:
+        return problem
+    if values.shape[1] != n:
+        return f"the series has {values.shape[1]} regions, regions.tsv {n}."
+    if len(values) < MIN_VOLUMES:
+        return f"{len(values)} volumes: at least {MIN_VOLUMES} are needed; leave the person out."
+    return None
+
+
+def _partly(names: tuple[str, ...], partly: npt.NDArray[np.bool_]) -> str:
+    who = some(names[i] for i in np.flatnonzero(partly))
+    return (
+        f"missing or infinite values in region(s) {who}: leave the region out everywhere, or "
+        "the person, or (where volumes were censored) take those volumes out."
+    )
+
+
+def measure_people(
+    series: Mapping[str, OneSeries],
+    names: tuple[str, ...],
+    measure: Measure,
+    *,
+    label: str,
+    missing: Missing = "refuse",
+    n_jobs: int | None = None,
+) -> Measured:
+    """Measure everybody; a series is read when its turn comes and let go afterwards.
+
+    Parameters
+    ----------
+    series : mapping
+        One series a person, or a function that reads it.
+    names : tuple of str
+        Regions in the order of the region table.
+    measure : callable
+        From the checked (time, region) values of one person and the names of the regions to
+        numbers. May raise `UnusableSeriesError`.
+    label : str
+        For the progress bar.
+    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
+        What to do where a region has no data (n/a all along, or no variation) in some people.
+    n_jobs : int, optional
+        People at a time.
+
+    Returns
+    -------
+    Measured
+        The numbers of those people and regions that were kept.
+
+    Raises
+    ------
+    DataContractError
+        All problems of all series, or nothing is left.
+    """
+    check_missing(missing)
+    if not series:
+        raise DataContractError("time series", ["there are none: expected one a person."])
+    task = partial(_measure_one, names=names, measure=measure, kept=None)
+    subjects = list(series)
+    done = for_everybody(task, series, label=label, n_jobs=n_jobs)
+    outcomes = dict(zip(subjects, done, strict=True))
+    gaps = _settle_problems(outcomes, missing)
+    everything = np.arange(len(names))
+    measured = Measured(
+        subjects=tuple(subjects), values=[], kept=everything, left_out=dict(gaps.who)
+    )
+    if gaps.who and missing == "drop-regions":
+        kept = np.array([i for i in everything if names[i] not in gaps.who], dtype=np.intp)
+        if len(kept) < 2:
+            raise DataContractError("time series", ["no two regions have data in everybody."])
+        task = partial(_measure_one, names=names, measure=measure, kept=kept)
+        done = for_everybody(task, series, label=label, n_jobs=n_jobs)
+        outcomes = dict(zip(subjects, done, strict=True))
+        _settle_problems(outcomes, "refuse")
+        measured = replace(measured, kept=kept)
+    elif gaps.who:
+        lacking = {who for people in gaps.who.values() for who in people}
+        subjects = [s for s in subjects if s not in lacking]
+        if not subjects:
+            raise DataContractError("time series", ["everybody lacks some region: nobody is left."])
+    values = [v for s in subjects if not isinstance(v := outcomes[s], UnusableSeriesError)]
+    return replace(measured, subjects=tuple(subjects), values=values)
+
+
+def _measure_one(
+    one: OneSeries,
+    *,
+    names: tuple[str, ...],
+    measure: Measure,
+    kept: npt.NDArray[np.intp] | None,
+) -> Floats | UnusableSeriesError:
+    chosen = names if kept is None else tuple(names[i] for i in kept)
+    try:
+        return measure(_kept_series(one, names, kept), chosen)
+    except UnusableSeriesError as error:
+        return error
+
+
+def _kept_series(
+    one: OneSeries, names: tuple[str, ...], kept: npt.NDArray[np.intp] | None
+) -> Floats:
+    if kept is None:
+        return load_series(one, names)
+    held = one() if callable(one) else one
+    chosen = tuple(names[i] for i in kept)
+    if isinstance(held, pd.DataFrame):
+        return load_series(held.iloc[:, kept], chosen)
+    return load_series(np.asarray(held)[:, kept], chosen)
+
+
+def _settle_problems(
+    outcomes: Mapping[str, Floats | UnusableSeriesError], missing: Missing
+) -> Grouped:
+    """Raise what cannot be mended; return which regions which people lack."""
+    found, gaps = Grouped(), Grouped()
+    for subject, outcome in outcomes.items():
+        if isinstance(outcome, UnusableSeriesError):
+            for text in outcome.problems:
+                found.add(subject, text)
+            for region in outcome.gaps:
+                gaps.add(subject, region)
+    problems = found.problems()
+    if missing == "refuse":
+        problems += gap_problems(gaps)
+    if problems:
+        raise DataContractError("time series", problems)
+    return gaps
