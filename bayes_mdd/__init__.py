@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         connectivity_from_timeseries,
         read_features,
         reference_to_controls,
+        regional_features,
     )
     from bayes_mdd.inference import fit, read_run
     from bayes_mdd.report import write_report
@@ -66,6 +67,7 @@ __all__ = [
     "read_run",
     "read_spec",
     "reference_to_controls",
+    "regional_features",
     "signatures",
     "simulate_cohort",
     "write_cohort",
@@ -83,6 +85,7 @@ _ROOMS = {
         "connectivity_from_timeseries",
         "read_features",
         "reference_to_controls",
+        "regional_features",
     ),
     "inference": ("fit", "read_run"),
     "report": ("write_report",),

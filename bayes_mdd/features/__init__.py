@@ -6,6 +6,7 @@ from bayes_mdd.features.connectivity import connectivity_from_timeseries
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.reading import connectivity_features, read_features
 from bayes_mdd.features.reference import reference_to_controls
+from bayes_mdd.features.regional import regional_features
 from bayes_mdd.features.regions import check_regions, read_regions
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "read_features",
     "read_regions",
     "reference_to_controls",
+    "regional_features",
 ]

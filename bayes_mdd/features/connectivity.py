@@ -16,17 +16,10 @@ from bayes_mdd.features.assemble import edge_features
 from bayes_mdd.features.blocks import edge_index
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.matrices import FISHER_Z, R
+from bayes_mdd.features.people import Measured, Missing, UnusableDataError
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
-from bayes_mdd.features.series import (
-    Measured,
-    Missing,
-    OneSeries,
-    Series,
-    UnusableSeriesError,
-    measure_people,
-    named_series,
-)
+from bayes_mdd.features.series import OneSeries, Series, measure_series, named_series
 
 Measure = Literal["correlation", "partial correlation", "tangent"]
 Estimator = Literal["empirical", "ledoit-wolf"]
@@ -249,7 +242,7 @@ def measure_edges(
         )
 
     one_person = partial(_edges_of, kind=kind, estimator=estimator, z=_is_z(kind, fisher_z))
-    measured = measure_people(series, names, one_person, label=kind, missing=missing, n_jobs=n_jobs)
+    measured = measure_series(series, names, one_person, label=kind, missing=missing, n_jobs=n_jobs)
     if kind != "tangent":
         return measured
     upper = edge_index(len(measured.kept))
@@ -262,7 +255,7 @@ def _edges_of(
 ) -> Floats:
     problem = _rank_problem(values.shape, kind, estimator)
     if problem is not None:
-        raise UnusableSeriesError([problem])
+        raise UnusableDataError([problem])
     if kind == "tangent":  # relative to the group, so measured when everybody is there
         return values
     edges = _matrices([values], kind, estimator)[0][edge_index(len(names))]
@@ -294,7 +287,7 @@ def _transformed(edges: Floats, names: tuple[str, ...]) -> Floats:
     one = np.flatnonzero(np.abs(edges) >= ONE)
     if one.size:
         first, second = edge_index(len(names))
-        raise UnusableSeriesError(
+        raise UnusableDataError(
             [
                 f"|r| = 1 between {names[first[e]]} and {names[second[e]]}: leave one of the two "
                 "out."

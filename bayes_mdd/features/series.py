@@ -1,20 +1,19 @@
-"""Time series of many people: checked and measured one by one, never all in memory."""
+"""Time series of many people: what they must be to be measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.loading import Floats, Grouped, UnreadableFileError, order_problem
-from bayes_mdd.features.matrices import gap_problems
-from bayes_mdd.features.people import for_everybody
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.blocks import Index
+from bayes_mdd.features.loading import Floats, UnreadableFileError, order_problem
+from bayes_mdd.features.people import Measured, Missing, UnusableDataError, measure_people
 
 #: Fewer volumes than this give no usable correlation (its standard error would exceed 0.24).
 MIN_VOLUMES = 20
@@ -23,66 +22,8 @@ FLAT = 1e-12
 
 type OneSeries = npt.ArrayLike | pd.DataFrame | Callable[[], npt.ArrayLike | pd.DataFrame]
 type Series = Mapping[str, OneSeries] | npt.NDArray[np.floating[Any]]
-#: What to do about regions that have no data in some people.
-Missing = Literal["refuse", "drop-regions", "drop-people"]
 #: From clean values (time, region) and the names of the regions to the numbers of one person.
 type Measure = Callable[[Floats, tuple[str, ...]], Floats]
-
-
-class UnusableSeriesError(ValueError):
-    """The series of one person cannot be measured; all such are collected into one error.
-
-    Parameters
-    ----------
-    problems : sequence of str
-        What is wrong and what to do.
-    gaps : sequence of str
-        Regions without data.
-    """
-
-    def __init__(self, problems: Sequence[str], gaps: Sequence[str] = ()) -> None:
-        self.problems, self.gaps = tuple(problems), tuple(gaps)
-        super().__init__("; ".join([*problems, *gaps]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """Numbers of everybody, and who or what was left out on the way.
-
-    Parameters
-    ----------
-    subjects : tuple of str
-        The people who were measured.
-    values : list of numpy.ndarray
-        What the measure returned, one a person.
-    kept : numpy.ndarray of int
-        Rows of the region table that were measured.
-    left_out : mapping of str to list of str
-        People by the reason, or regions with the people who lack them.
-    """
-
-    subjects: tuple[str, ...]
-    values: list[Floats]
-    kept: npt.NDArray[np.intp]
-    left_out: Mapping[str, list[str]]
-
-
-def check_missing(missing: str) -> None:
-    """Refuse a policy for missing regions that is not offered.
-
-    Parameters
-    ----------
-    missing : str
-        The policy.
-
-    Raises
-    ------
-    SpecError
-        With the choices.
-    """
-    if missing not in get_args(Missing):
-        choices = ", ".join(get_args(Missing))
-        raise SpecError(f"missing must be one of {choices}; got {missing!r}.")
 
 
 def named_series(series: Series, participants: pd.DataFrame | None) -> dict[str, OneSeries]:
@@ -139,35 +80,35 @@ def load_series(one: OneSeries, names: tuple[str, ...]) -> Floats:
 
     Raises
     ------
-    UnusableSeriesError
+    UnusableDataError
         If its shape, names, length or values do not serve, or regions have no data.
     """
     if callable(one):
         try:
             one = one()
         except UnreadableFileError as error:
-            raise UnusableSeriesError([str(error)]) from error
+            raise UnusableDataError([str(error)]) from error
     try:
         values = np.asarray(one, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise UnusableSeriesError(
+        raise UnusableDataError(
             [f"the series holds something else than numbers: {error}."]
         ) from error
     own = tuple(map(str, one.columns)) if isinstance(one, pd.DataFrame) else None
     problem = _shape_problem(values, own, names)
     if problem is not None:
-        raise UnusableSeriesError([problem])
+        raise UnusableDataError([problem])
     finite = np.isfinite(values)
     gone = ~finite.any(axis=0)
     partly = ~finite.all(axis=0) & ~gone
     if partly.any():
-        raise UnusableSeriesError([_partly(names, partly)])
+        raise UnusableDataError([_partly(names, partly)])
     largest = np.abs(values).max(axis=0, initial=0.0, where=finite)
     low = values.min(axis=0, initial=np.inf, where=finite)
     high = values.max(axis=0, initial=-np.inf, where=finite)
     flat = gone | (high - low <= FLAT * largest)
     if flat.any():
-        raise UnusableSeriesError([], [names[i] for i in np.flatnonzero(flat)])
+        raise UnusableDataError([], [names[i] for i in np.flatnonzero(flat)])
     return values
 
 
@@ -198,7 +139,7 @@ def _partly(names: tuple[str, ...], partly: npt.NDArray[np.bool_]) -> str:
     )
 
 
-def measure_people(
+def measure_series(
     series: Mapping[str, OneSeries],
     names: tuple[str, ...],
     measure: Measure,
@@ -207,7 +148,7 @@ def measure_people(
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> Measured:
-    """Measure everybody; a series is read when its turn comes and let go afterwards.
+    """Measure the series of everybody; each is read when its turn comes and let go afterwards.
 
     Parameters
     ----------
@@ -217,7 +158,7 @@ def measure_people(
         Regions in the order of the region table.
     measure : callable
         From the checked (time, region) values of one person and the names of the regions to
-        numbers. May raise `UnusableSeriesError`.
+        numbers. May raise `UnusableDataError`.
     label : str
         For the progress bar.
     missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
@@ -235,53 +176,30 @@ def measure_people(
     DataContractError
         All problems of all series, or nothing is left.
     """
-    check_missing(missing)
-    if not series:
-        raise DataContractError("time series", ["there are none: expected one a person."])
-    task = partial(_measure_one, names=names, measure=measure, kept=None)
-    subjects = list(series)
-    done = for_everybody(task, series, label=label, n_jobs=n_jobs)
-    outcomes = dict(zip(subjects, done, strict=True))
-    gaps = _settle_problems(outcomes, missing)
-    everything = np.arange(len(names))
-    measured = Measured(
-        subjects=tuple(subjects), values=[], kept=everything, left_out=dict(gaps.who)
+    one_person = partial(_measure_one, names=names, measure=measure)
+    return measure_people(
+        series,
+        names,
+        one_person,
+        what="time series",
+        label=label,
+        missing=missing,
+        n_jobs=n_jobs,
     )
-    if gaps.who and missing == "drop-regions":
-        kept = np.array([i for i in everything if names[i] not in gaps.who], dtype=np.intp)
-        if len(kept) < 2:
-            raise DataContractError("time series", ["no two regions have data in everybody."])
-        task = partial(_measure_one, names=names, measure=measure, kept=kept)
-        done = for_everybody(task, series, label=label, n_jobs=n_jobs)
-        outcomes = dict(zip(subjects, done, strict=True))
-        _settle_problems(outcomes, "refuse")
-        measured = replace(measured, kept=kept)
-    elif gaps.who:
-        lacking = {who for people in gaps.who.values() for who in people}
-        subjects = [s for s in subjects if s not in lacking]
-        if not subjects:
-            raise DataContractError("time series", ["everybody lacks some region: nobody is left."])
-    values = [v for s in subjects if not isinstance(v := outcomes[s], UnusableSeriesError)]
-    return replace(measured, subjects=tuple(subjects), values=values)
 
 
 def _measure_one(
     one: OneSeries,
+    kept: Index | None,
     *,
     names: tuple[str, ...],
     measure: Measure,
-    kept: npt.NDArray[np.intp] | None,
-) -> Floats | UnusableSeriesError:
-    chosen = names if kept is None else tuple(names[i] for i in kept)
-    try:
-        return measure(_kept_series(one, names, kept), chosen)
-    except UnusableSeriesError as error:
-        return error
-
-
-def _kept_series(
-    one: OneSeries, names: tuple[str, ...], kept: npt.NDArray[np.intp] | None
 ) -> Floats:
+    chosen = names if kept is None else tuple(names[i] for i in kept)
+    return measure(_kept_series(one, names, kept), chosen)
+
+
+def _kept_series(one: OneSeries, names: tuple[str, ...], kept: Index | None) -> Floats:
     if kept is None:
         return load_series(one, names)
     held = one() if callable(one) else one
@@ -289,22 +207,3 @@ def _kept_series(
     if isinstance(held, pd.DataFrame):
         return load_series(held.iloc[:, kept], chosen)
     return load_series(np.asarray(held)[:, kept], chosen)
-
-
-def _settle_problems(
-    outcomes: Mapping[str, Floats | UnusableSeriesError], missing: Missing
-) -> Grouped:
-    """Raise what cannot be mended; return which regions which people lack."""
-    found, gaps = Grouped(), Grouped()
-    for subject, outcome in outcomes.items():
-        if isinstance(outcome, UnusableSeriesError):
-            for text in outcome.problems:
-                found.add(subject, text)
-            for region in outcome.gaps:
-                gaps.add(subject, region)
-    problems = found.problems()
-    if missing == "refuse":
-        problems += gap_problems(gaps)
-    if problems:
-        raise DataContractError("time series", problems)
-    return gaps
