@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from bayes_mdd.diagnostics import diagnose
     from bayes_mdd.errors import BayesMDDError, DataContractError, RunFolderError, SpecError
     from bayes_mdd.features import (
+        change_features,
         check_features,
+        combine_views,
         connectivity_from_timeseries,
         read_features,
         reference_to_controls,
         regional_features,
+        select_view,
     )
     from bayes_mdd.inference import fit, read_run
     from bayes_mdd.report import write_report
@@ -55,8 +58,10 @@ __all__ = [
     "SharedSpecificSpec",
     "SimulatedCohort",
     "SpecError",
+    "change_features",
     "check_features",
     "classify_factors",
+    "combine_views",
     "connectivity_from_timeseries",
     "diagnose",
     "export_signatures",
@@ -68,6 +73,7 @@ __all__ = [
     "read_spec",
     "reference_to_controls",
     "regional_features",
+    "select_view",
     "signatures",
     "simulate_cohort",
     "write_cohort",
@@ -81,11 +87,14 @@ _ROOMS = {
     "diagnostics": ("diagnose",),
     "errors": ("BayesMDDError", "DataContractError", "RunFolderError", "SpecError"),
     "features": (
+        "change_features",
         "check_features",
+        "combine_views",
         "connectivity_from_timeseries",
         "read_features",
         "reference_to_controls",
         "regional_features",
+        "select_view",
     ),
     "inference": ("fit", "read_run"),
     "report": ("write_report",),
