@@ -13,6 +13,8 @@ from bayes_mdd.errors import some
 
 #: Between the name of a view and that of a feature or block.
 VIEW_SEPARATOR = ":"
+#: Coordinates of the features that bear the name of their view.
+PREFIXED = (FEATURE, BLOCK, "network", "network_a", "network_b")
 
 type AnyArray = np.ndarray[Any, Any]
 
@@ -77,7 +79,8 @@ def feature_coordinates(views: Mapping[str, xr.Dataset]) -> dict[str, Any]:
     """Join what the views say of their features.
 
     A regional feature becomes a pair of its region with itself, so that whatever reads edges
-    (blocks of networks, tables, maps) finds its way in every view.
+    (blocks of networks, tables, maps) finds its way in every view. Networks bear the name of the
+    view, because the same network in two kinds of data is two things in a map of blocks.
 
     Parameters
     ----------
@@ -108,8 +111,6 @@ def _own_coordinates(view: str, d: xr.Dataset) -> dict[str, AnyArray]:
     own: dict[str, AnyArray] = {
         str(n): c.values for n, c in d.coords.items() if c.dims == (FEATURE,)
     }
-    for name in (FEATURE, BLOCK):
-        own[name] = np.array([f"{view}{VIEW_SEPARATOR}{v}" for v in own[name]])
     n = d.sizes[FEATURE]
     own["view"] = np.full(n, view)
     own["units"] = np.full(n, str(d.attrs.get("units", MISSING)))
@@ -117,6 +118,9 @@ def _own_coordinates(view: str, d: xr.Dataset) -> dict[str, AnyArray]:
         if single in own:
             for side in "ab":
                 own.setdefault(f"{pair}_{side}", own[single])
+    for name in PREFIXED:
+        if name in own:
+            own[name] = np.array([f"{view}{VIEW_SEPARATOR}{v}" for v in own[name]])
     return own
 
 
@@ -157,6 +161,7 @@ def region_coordinates(views: Mapping[str, xr.Dataset]) -> tuple[dict[str, Any],
 def _merged(column: str, tables: list[xr.Dataset], place: Mapping[str, int]) -> AnyArray | None:
     held = [(d[REGION].values, d[column].values) for d in tables if column in d.coords]
     numeric = all(values.dtype.kind in "fiub" for _, values in held)
+    whole = all(values.dtype.kind in "iu" for _, values in held)
     known: dict[int, Any] = {}
     for regions, own in held:
         for region, value in zip(regions, own, strict=True):
@@ -166,4 +171,5 @@ def _merged(column: str, tables: list[xr.Dataset], place: Mapping[str, int]) -> 
                 return None
             known[at] = plain
     blank: Any = np.nan if numeric else MISSING
-    return np.array([known.get(i, blank) for i in range(len(place))])
+    merged = np.array([known.get(i, blank) for i in range(len(place))])
+    return merged.astype(np.int64) if whole and len(known) == len(place) else merged

@@ -12,6 +12,7 @@ from bayes_mdd.dims import BLOCK, FEATURE, MISSING, REGION, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.view_coordinates import (
+    PREFIXED,
     VIEW_SEPARATOR,
     feature_coordinates,
     region_coordinates,
@@ -135,12 +136,11 @@ def select_view(features: xr.Dataset, view: str) -> xr.Dataset:
         )
     part = features.isel({FEATURE: np.flatnonzero(features["view"].values.astype(str) == view)})
     start = len(view) + len(VIEW_SEPARATOR)
-    part = part.assign_coords(
-        {
-            name: (FEATURE, np.array([str(v)[start:] for v in part[name].values]))
-            for name in (FEATURE, BLOCK)
-        }
-    )
+    names = [n for n in PREFIXED if n in part.coords]
+    stripped = {
+        n: [v if v == MISSING else v[start:] for v in map(str, part[n].values)] for n in names
+    }
+    part = part.assign_coords({n: (FEATURE, np.array(v)) for n, v in stripped.items()})
     edges = (
         "region_b" in part.coords
         and (part["region_a"].values.astype(str) != part["region_b"].values.astype(str)).any()
@@ -150,8 +150,8 @@ def select_view(features: xr.Dataset, view: str) -> xr.Dataset:
     part = part.drop_vars([n for n in unused if n in part.coords])
     if REGION in part.dims:
         columns = [c for c in ("region_a", "region_b", "region_name") if c in part.coords]
-        own = {str(n) for c in columns for n in part[c].values}
-        part = part.isel({REGION: [str(r) in own for r in part[REGION].values]})
+        regions = {str(n) for c in columns for n in part[c].values}
+        part = part.isel({REGION: [str(r) in regions for r in part[REGION].values]})
     units = dict.fromkeys(map(str, part["units"].values)) if "units" in part.coords else {}
     if len(units) == 1 and features.attrs.get("units") != "z":
         part = part.assign_attrs(units=next(iter(units)))

@@ -88,6 +88,9 @@ def test_every_view_keeps_its_values_names_and_blocks(fc, alff, fa):
     assert got["view"].values.tolist() == ["fc"] * 10 + ["alff"] * 5 + ["fa"] * 3
     assert got["units"].values[[0, 10, 15]].tolist() == ["fisher_z", "signal", "FA"]
     assert got.attrs["units"] == "fc: fisher_z; alff: signal; fa: FA"
+    # A map of blocks has one cell for DMN of each view.
+    assert got["network_a"].values[[0, 10, 15]].tolist() == ["fc:DMN", "alff:DMN", "n/a"]
+    assert got["region_label"].dtype == int
     assert "icv" in got.coords  # known from one view only
     assert check_features(got) is None
 
