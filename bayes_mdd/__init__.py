@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from bayes_mdd.diagnostics import diagnose
     from bayes_mdd.errors import BayesMDDError, DataContractError, RunFolderError, SpecError
     from bayes_mdd.features import (
+        Quality,
         change_features,
         check_features,
+        check_quality,
         combine_views,
         connectivity_from_timeseries,
         read_features,
+        record_quality,
         reference_to_controls,
         regional_features,
         select_view,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
     from bayes_mdd.specs import (
         AnalysisSpec,
+        QualitySpec,
         ReferenceSpec,
         SamplerSpec,
         SharedSpecificSpec,
@@ -52,6 +56,8 @@ __all__ = [
     "BayesMDDError",
     "Cohort",
     "DataContractError",
+    "Quality",
+    "QualitySpec",
     "ReferenceSpec",
     "RunFolderError",
     "SamplerSpec",
@@ -60,6 +66,7 @@ __all__ = [
     "SpecError",
     "change_features",
     "check_features",
+    "check_quality",
     "classify_factors",
     "combine_views",
     "connectivity_from_timeseries",
@@ -71,6 +78,7 @@ __all__ = [
     "read_features",
     "read_run",
     "read_spec",
+    "record_quality",
     "reference_to_controls",
     "regional_features",
     "select_view",
@@ -87,11 +95,14 @@ _ROOMS = {
     "diagnostics": ("diagnose",),
     "errors": ("BayesMDDError", "DataContractError", "RunFolderError", "SpecError"),
     "features": (
+        "Quality",
         "change_features",
         "check_features",
+        "check_quality",
         "combine_views",
         "connectivity_from_timeseries",
         "read_features",
+        "record_quality",
         "reference_to_controls",
         "regional_features",
         "select_view",
@@ -102,6 +113,7 @@ _ROOMS = {
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
     "specs": (
         "AnalysisSpec",
+        "QualitySpec",
         "ReferenceSpec",
         "SamplerSpec",
         "SharedSpecificSpec",

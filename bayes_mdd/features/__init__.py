@@ -5,6 +5,7 @@ from __future__ import annotations
 from bayes_mdd.features.change import change_features
 from bayes_mdd.features.connectivity import connectivity_from_timeseries
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.quality import Quality, check_quality, record_quality
 from bayes_mdd.features.reading import connectivity_features, read_features
 from bayes_mdd.features.reference import reference_to_controls
 from bayes_mdd.features.regional import regional_features
@@ -12,14 +13,17 @@ from bayes_mdd.features.regions import check_regions, read_regions
 from bayes_mdd.features.views import combine_views, select_view
 
 __all__ = [
+    "Quality",
     "change_features",
     "check_features",
+    "check_quality",
     "check_regions",
     "combine_views",
     "connectivity_features",
     "connectivity_from_timeseries",
     "read_features",
     "read_regions",
+    "record_quality",
     "reference_to_controls",
     "regional_features",
     "select_view",
