@@ -187,7 +187,7 @@ def _content_problems(
         return ["every value off the diagonal is 0 or n/a: this is no connectivity matrix."]
     if not np.isfinite(off).all():
         return [_not_finite(block, own)]
-    problem = _symmetry_problem(block, own)
+    problem = symmetry_problem(block, own)
     if problem is not None:
         return [problem]
     doubts = _units_problem(block, units)
@@ -210,7 +210,21 @@ def _not_finite(matrix: Floats, names: tuple[str, ...]) -> str:
     )
 
 
-def _symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
+def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
+    """Say how a matrix is not symmetric; one triangle of zeros is said as such.
+
+    Parameters
+    ----------
+    matrix : numpy.ndarray
+        Square.
+    names : tuple of str
+        Names of its rows.
+
+    Returns
+    -------
+    str or None
+        What is wrong and what to do, or None.
+    """
     for part, other, triangle in (
         ("upper", "lower", np.tril(matrix, -1)),
         ("lower", "upper", np.triu(matrix, 1)),
