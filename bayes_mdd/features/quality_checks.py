@@ -138,21 +138,47 @@ def _qcfc_check(qcfc: pd.DataFrame, spec: QualitySpec) -> _Row:
     return ("features that follow motion", share, spec.max_qcfc, good, "" if good else advice)
 
 
+def arm_site_association(group: npt.NDArray[np.str_], site: npt.NDArray[np.str_]) -> float | None:
+    """Compute Cramer's V of arm and site, corrected for its bias in small samples.
+
+    Parameters
+    ----------
+    group : numpy.ndarray of str
+        Group of every person (`bayes_mdd.features.motion.groups_of`); controls and people without
+        an arm do not count.
+    site : numpy.ndarray of str
+        Site of every person.
+
+    Returns
+    -------
+    float or None
+        0 where they are unrelated, 1 where one follows from the other; None with one arm or site.
+
+    References
+    ----------
+    .. [1] Bergsma, W. (2013). A bias-correction for Cramer's V and Tschuprow's T. Journal of the
+       Korean Statistical Society, 42, 323-328.
+    """
+    own = (group != CONTROLS) & (group != NO_ARM) & (site != MISSING)
+    table = pd.crosstab(group[own], site[own]).to_numpy()
+    if min(table.shape) < 2:
+        return None
+    v = float(association(table, method="cramer"))
+    n, (rows, columns) = table.sum(), table.shape
+    # Chance alone makes V positive, the more the smaller the sample.
+    chance = (rows - 1) * (columns - 1) / (n - 1)
+    phi = max(0.0, v**2 * (min(rows, columns) - 1) - chance)
+    least = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
+    return float(np.sqrt(phi / least)) if least > 0 else v
+
+
 def _site_check(features: xr.Dataset, group: npt.NDArray[np.str_], spec: QualitySpec) -> _Row:
     name = "arm by site"
     if SITE not in features.coords:
         return (name, np.nan, spec.max_arm_site, None, "no column 'site'.")
-    site = features[SITE].values.astype(str)
-    own = (group != CONTROLS) & (group != NO_ARM) & (site != MISSING)
-    table = pd.crosstab(group[own], site[own]).to_numpy()
-    if min(table.shape) < 2:
+    value = arm_site_association(group, features[SITE].values.astype(str))
+    if value is None:
         return (name, np.nan, spec.max_arm_site, None, "one arm or one site: nothing to tie.")
-    v = float(association(table, method="cramer"))
-    n, (rows, columns) = table.sum(), table.shape
-    # Bergsma's correction: chance alone makes V positive, the more the smaller the sample.
-    phi = max(0.0, v**2 * (min(rows, columns) - 1) - (rows - 1) * (columns - 1) / (n - 1))
-    least = min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1
-    value = float(np.sqrt(phi / least)) if least > 0 else v
     good = value <= spec.max_arm_site
     advice = (
         "arms were measured at different sites: an effect of the site can look like one of the "
