@@ -12,6 +12,7 @@ import xarray as xr
 from bayes_mdd.dims import FEATURE, SESSION, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.matrices import R
 from bayes_mdd.features.provenance import extend_provenance, left_out_text
 from bayes_mdd.features.view_coordinates import same_values
 
@@ -113,6 +114,10 @@ def _set_problems(features: xr.Dataset, when: str) -> list[str]:
             f"{when} was standardised before ({features.attrs.get('reference', 'z')}): each "
             "session would have its own zero and unit. Take the change of the features as "
             "measured, then apply reference_to_controls to it."
+        )
+    if features.attrs.get("units") == R and (np.abs(features["y"].values) > 1).any():
+        problems.append(
+            f'{when} has the units "r" but values beyond 1, as in Fisher z: correct the units.'
         )
     if features.attrs.get("estimand") == "change":
         problems.append(f"{when} is a change already: give the two sessions.")

@@ -236,11 +236,12 @@ def _silent_regions(raw: xr.Dataset) -> pd.DataFrame:
     rows = []
     if sides and void.any():
         ends = np.stack([raw[c].values.astype(str) for c in sides])
-        for region in np.unique(ends):
-            own = (ends == region).any(axis=0)
-            silent = void[:, own].all(axis=1)
+        names, place = np.unique(ends, return_inverse=True)
+        place = place.reshape(ends.shape)
+        for i, region in enumerate(names):
+            silent = void[:, (place == i).any(axis=0)].all(axis=1)
             if silent.any():
-                rows.append((region, int(silent.sum()), some(who[silent], 10)))
+                rows.append((str(region), int(silent.sum()), some(who[silent], 10)))
     return pd.DataFrame(rows, columns=["region", "people", "who"])
 
 

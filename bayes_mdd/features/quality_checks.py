@@ -130,10 +130,16 @@ def _qcfc_check(qcfc: pd.DataFrame, spec: QualitySpec) -> _Row:
         why = "motion is known of too few people to relate it to features."
         return ("features that follow motion", np.nan, spec.max_qcfc, None, why)
     good = share <= spec.max_qcfc
-    advice = (
-        f"median |r| {last['median_abs_r']:.2f} where {last['expected_abs_r']:.2f} is chance: "
-        "denoise better (scrubbing, global signal), remove motion with reference_to_controls, and "
-        "keep it among the covariates of the model."
+    earlier = float(qcfc.iloc[0]["share"])
+    advice = f"median |r| {last['median_abs_r']:.2f} where {last['expected_abs_r']:.2f} is chance"
+    if earlier < share:
+        advice += (
+            f"; as measured it was {earlier:.0%} of features, so a slope that few reference people "
+            "tell badly put some of it there"
+        )
+    advice += (
+        f". Keep {spec.motion} among the covariates of the model, which takes the rest out; where "
+        "it was there as measured, denoise better (scrubbing, global signal)."
     )
     return ("features that follow motion", share, spec.max_qcfc, good, "" if good else advice)
 

@@ -119,5 +119,6 @@ def _draw_distribution(
     ax.set_xlim(-reach, reach)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    ax.legend(fontsize=SMALL, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.18))
+    ax.set_ylim(top=1.45 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(fontsize=SMALL, frameon=False, loc="upper center")
     tidy(ax, title="Features and motion", xlabel="r (dotted: median |r| by chance)")

@@ -67,7 +67,6 @@ def plot_site_effects(
             _distances(one, sites), range(len(sites)), s=40, color=colours[stage], label=stage
         )
     right.set_xlim(left=0)
-    right.legend(fontsize=SMALL, frameon=False)
     tidy(right, title="Distance of each site", xlabel="SD", grid="x")
     name_rows(right, sites)
     return figure

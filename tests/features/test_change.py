@@ -101,6 +101,8 @@ def test_measured_otherwise_is_refused(sessions, region_table):
     baseline, followup = sessions
     text = refused(followup.assign_attrs(units="r"), baseline)
     assert "units are r at follow-up and fisher_z at baseline" in text
+    z_called_r = (followup * 3).assign_attrs(units="r")
+    assert 'follow-up has the units "r" but values beyond 1' in refused(z_called_r, baseline)
     rng = np.random.default_rng(3)
     series = {f"sub-{i}": rng.normal(size=(60, 5)) for i in range(6)}
     shrunk = connectivity_from_timeseries(series, region_table, estimator="ledoit-wolf")

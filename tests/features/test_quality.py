@@ -113,6 +113,14 @@ def test_features_that_follow_motion_before_and_not_after(clean):
     assert quality.distribution[["before", "after"]].sum().tolist() == [60, 60]
 
 
+def test_a_slope_from_few_controls_is_called_what_it_is(make_features):
+    raw = make_features(n_controls=12, n_patients=120, n_features=80, seed=2)
+    quality = check_quality(reference_to_controls(raw, ["motion"]), SPEC, before=raw)
+    check = row(quality, "features that follow motion")
+    assert check["passed"] is False
+    assert "as measured it was 0% of features, so a slope that few reference" in check["advice"]
+
+
 def test_qcfc_is_pearsons_r_within_groups():
     rng = np.random.default_rng(8)
     group = np.repeat(["A", "B"], 15)

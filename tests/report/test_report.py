@@ -18,7 +18,7 @@ from fakes import make_fake_idata
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
 from bayes_mdd.features import check_quality, record_quality
 from bayes_mdd.report import write_report
-from bayes_mdd.report.content import describe_cohort, summarise_findings
+from bayes_mdd.report.content import describe_cohort, list_limits, summarise_findings
 from bayes_mdd.report.methods import describe_methods, list_provenance
 from bayes_mdd.signatures import classify_factors, summarise_symptom_links
 
@@ -237,3 +237,11 @@ def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp
     assert "features.quality" not in page.text
     travelled.attrs["features_provenance"] = '{"quality": 3}'
     assert Page(write_report(travelled, tmp_path / "r.html", checks=checks)).sections == SECTIONS
+
+
+def test_a_change_is_not_called_a_pattern_at_one_time_point(fake_idata):
+    idata = fake_idata.copy()
+    idata.attrs["estimand"] = "change"
+    first = list_limits(idata, describe_cohort(idata), symptoms=False)[0]
+    assert first.startswith("The estimand is change: patterns of follow-up minus baseline")
+    assert "at one time point" not in first
