@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import periodogram
 
 from bayes_mdd.errors import SpecError
@@ -40,22 +41,20 @@ def check_band(tr: float | None, band: tuple[float, float]) -> None:
         )
 
 
-def band_bins(n_volumes: int, tr: float, band: tuple[float, float]) -> slice:
+def band_bins(frequencies: Floats, band: tuple[float, float]) -> slice:
     """Choose the frequencies of a band as XCP-D does: nearest bins, the upper one excluded.
 
     Parameters
     ----------
-    n_volumes : int
-        Length of the series.
-    tr : float
-        Repetition time in seconds.
+    frequencies : numpy.ndarray
+        In Hz, rising, without 0.
     band : tuple of float
         Lower and upper edge in Hz.
 
     Returns
     -------
     slice
-        Positions in ``numpy.fft.rfftfreq(n_volumes, tr)``.
+        Positions in `frequencies`.
 
     Raises
     ------
@@ -64,35 +63,83 @@ def band_bins(n_volumes: int, tr: float, band: tuple[float, float]) -> slice:
 
     Examples
     --------
-    >>> band_bins(200, 2.0, (0.01, 0.08))
-    slice(4, 32, None)
+    >>> band_bins(np.fft.rfftfreq(200, 2.0)[1:], (0.01, 0.08))
+    slice(3, 31, None)
     """
-    frequencies = np.fft.rfftfreq(n_volumes, tr)
     low, high = (int(np.argmin(np.abs(frequencies - edge))) for edge in band)
-    if low == 0 or high <= low:
+    step = float(frequencies[0])
+    if high <= low or step > 2 * band[0]:
         raise SpecError(
-            f"{n_volumes} volumes of {tr:g} s resolve steps of {1 / (n_volumes * tr):.3g} Hz: too "
-            f"coarse for the band {band[0]:g}-{band[1]:g} Hz. Take longer series or a wider band."
+            f"the series resolves steps of {step:.3g} Hz: too coarse for the band "
+            f"{band[0]:g}-{band[1]:g} Hz. Take longer series or a wider band."
         )
     return slice(low, high)
 
 
-def amplitude(values: Floats, tr: float, band: tuple[float, float]) -> tuple[Floats, Floats]:
-    r"""Compute the amplitude of low-frequency fluctuations and its fraction.
-
-    With :math:`P_f` the periodogram (SciPy's ``scaling="spectrum"``) of the series without its
-    mean, ALFF is twice the mean of :math:`\sqrt{P_f}` over the band, in the units of the series;
-    this is what XCP-D writes for uncensored data. fALFF is the sum of :math:`\sqrt{P_f}` over the
-    band divided by the sum over all frequencies above 0, as in AFNI's 3dRSFC.
+def root_spectrum(
+    values: Floats, tr: float, kept: npt.NDArray[np.bool_] | None = None
+) -> tuple[Floats, Floats]:
+    r"""Compute the square root of the power at every frequency above 0.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (time, region)
-        Series, evenly sampled.
+        Series; with `kept`, of the volumes that were kept.
+    tr : float
+        Repetition time in seconds.
+    kept : numpy.ndarray of bool, optional
+        Which of all volumes were kept. Then the power is Lomb and Scargle's: at each frequency the
+        variance that the best sine wave through the volumes at hand explains.
+
+    Returns
+    -------
+    frequencies : numpy.ndarray
+        In Hz.
+    root : numpy.ndarray, shape (frequency, region)
+        In the units of the series. A sine wave of amplitude a has a / sqrt(2) at its frequency.
+
+    References
+    ----------
+    .. [1] Scargle, J. D. (1982). Studies in astronomical time series analysis. II. Astrophysical
+       Journal, 263, 835-853.
+    """
+    if kept is None or kept.all():
+        frequencies, power = periodogram(values, 1 / tr, scaling="spectrum", axis=0)
+        return frequencies[1:], np.sqrt(power[1:])
+    frequencies = np.linspace(0, 0.5 / tr, len(kept) // 2 + 1)[1:]  # as XCP-D lays them
+    time = tr * np.flatnonzero(kept)
+    centred = values - values.mean(axis=0)
+    power = np.empty((len(frequencies), values.shape[1]))
+    for i, frequency in enumerate(frequencies):
+        angle = 2 * np.pi * frequency * time
+        wave, size, _ = np.linalg.svd(np.column_stack([np.cos(angle), np.sin(angle)]), False)
+        wave = wave[:, size > 1e-8 * size[0]]  # at Nyquist's frequency the sine is 0
+        power[i] = ((wave.T @ centred) ** 2).sum(axis=0) / len(centred)
+    return frequencies, np.sqrt(power)
+
+
+def amplitude(
+    values: Floats, tr: float, band: tuple[float, float], kept: npt.NDArray[np.bool_] | None = None
+) -> tuple[Floats, Floats]:
+    r"""Compute the amplitude of low-frequency fluctuations and its fraction.
+
+    With :math:`P_f` the periodogram (SciPy's ``scaling="spectrum"``) of the series without its
+    mean, ALFF is twice the mean of :math:`\sqrt{P_f}` over the band, in the units of the series.
+    Where volumes were censored, :math:`P_f` is Lomb and Scargle's. Both are what XCP-D writes,
+    the scale of censored series being the standard deviation of the volumes that were kept.
+    fALFF is the sum of :math:`\sqrt{P_f}` over the band divided by the sum over all frequencies
+    above 0, as in AFNI's 3dRSFC.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (time, region)
+        Series; with `kept`, of the volumes that were kept.
     tr : float
         Repetition time in seconds.
     band : tuple of float
         Lower and upper edge in Hz.
+    kept : numpy.ndarray of bool, optional
+        Which of all volumes were kept.
 
     Returns
     -------
@@ -115,10 +162,9 @@ def amplitude(values: Floats, tr: float, band: tuple[float, float]) -> tuple[Flo
     >>> float(falff[0].round(6))
     1.0
     """
-    bins = band_bins(len(values), tr, band)
-    _, power = periodogram(values, 1 / tr, scaling="spectrum", axis=0)
-    root = np.sqrt(power)
-    total = root[1:].sum(axis=0)
+    frequencies, root = root_spectrum(values, tr, kept)
+    bins = band_bins(frequencies, band)
+    total = root.sum(axis=0)
     fraction = np.full(total.shape, np.nan)
     np.divide(root[bins].sum(axis=0), total, out=fraction, where=total > 0)
     return 2 * root[bins].mean(axis=0), fraction
@@ -130,7 +176,7 @@ def looks_filtered(values: Floats, tr: float, band: tuple[float, float]) -> bool
     Parameters
     ----------
     values : numpy.ndarray, shape (time, region)
-        Series.
+        Series, evenly sampled.
     tr : float
         Repetition time in seconds.
     band : tuple of float
@@ -141,9 +187,9 @@ def looks_filtered(values: Floats, tr: float, band: tuple[float, float]) -> bool
     bool
         True where the mean amplitude above the band is below 5 % of that within it.
     """
-    bins = band_bins(len(values), tr, band)
-    _, power = periodogram(values, 1 / tr, scaling="spectrum", axis=0)
-    root = np.sqrt(power).sum(axis=1)
+    frequencies, root = root_spectrum(values, tr)
+    bins = band_bins(frequencies, band)
+    mean = root.sum(axis=1)
     # A filter has a slope: the first bins above the band say little.
-    above = root[bins.stop + (bins.stop - bins.start) // 4 :]
-    return bool(above.size) and float(above.mean()) < FILTERED * float(root[bins].mean())
+    above = mean[bins.stop + (bins.stop - bins.start) // 4 :]
+    return bool(above.size) and float(above.mean()) < FILTERED * float(mean[bins].mean())

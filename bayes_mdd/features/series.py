@@ -196,10 +196,31 @@ def _measure_one(
     measure: Measure,
 ) -> Floats:
     chosen = names if kept is None else tuple(names[i] for i in kept)
-    return measure(_kept_series(one, names, kept), chosen)
+    return measure(chosen_series(one, names, kept), chosen)
 
 
-def _kept_series(one: OneSeries, names: tuple[str, ...], kept: Index | None) -> Floats:
+def chosen_series(one: OneSeries, names: tuple[str, ...], kept: Index | None) -> Floats:
+    """Take some regions of one series.
+
+    Parameters
+    ----------
+    one : array, DataFrame or callable
+        The series, or a function that reads it.
+    names : tuple of str
+        All regions in the order of the region table.
+    kept : numpy.ndarray of int or None
+        Positions of those to take; None for all.
+
+    Returns
+    -------
+    numpy.ndarray, shape (time, region)
+        Checked as in `load_series`.
+
+    Raises
+    ------
+    UnusableDataError
+        As `load_series`.
+    """
     if kept is None:
         return load_series(one, names)
     held = one() if callable(one) else one

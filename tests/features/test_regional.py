@@ -9,10 +9,12 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lombscargle
 from scipy.stats import rankdata, spearmanr
 
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features import regional_features
+from bayes_mdd.features.amplitude import root_spectrum
 from bayes_mdd.features.homogeneity import regional_homogeneity
 
 TR, BAND = 2.0, (0.01, 0.08)
@@ -108,7 +110,66 @@ def test_options_that_cannot_be_are_said(series, region_table, options, words):
 def test_short_series_do_not_resolve_the_band(series, region_table):
     series["sub-3"] = series["sub-3"][:24]
     text = refused(series, region_table, tr=TR)
-    assert "sub-3: 24 volumes of 2 s resolve steps of 0.0208 Hz" in text
+    assert "sub-3: 24 volumes: the series resolves steps of 0.0208 Hz" in text
+
+
+@pytest.fixture
+def censored(series):
+    """A mask that drops 30 of 150 volumes in runs, as scrubbing does."""
+    kept = np.ones(150, dtype=bool)
+    kept[[*range(20, 32), *range(70, 80), *range(120, 128)]] = False
+    return dict.fromkeys(series, kept)
+
+
+@pytest.mark.parametrize("n", [150, 149])
+def test_censored_series_are_measured_by_lomb_and_scargle(series, region_table, censored, n):
+    series = {k: v[:n] for k, v in series.items()}
+    censored = {k: v[:n] for k, v in censored.items()}
+    got = regional_features(series, region_table, tr=TR, kept_volumes=censored)
+    kept = censored["sub-2"]
+    time = TR * np.flatnonzero(kept)
+    f = np.linspace(0, 0.5 / TR, n // 2 + 1)[1:]  # as XCP-D lays them
+    low, high = (abs(f - edge).argmin() for edge in BAND)
+    for i in range(5):
+        x = series["sub-2"][kept, i]
+        z = (x - x.mean()) / x.std()
+        power = lombscargle(time, z, 2 * np.pi * f[:-1], normalize=True)  # it fails at Nyquist's
+        expected = 2 * np.sqrt(power)[low:high].mean() * x.std()
+        assert got["y"][2, i] == pytest.approx(expected, rel=1e-8)
+    only = {k: v[kept] for k, v in series.items()}
+    again = regional_features(only, region_table, tr=TR, kept_volumes=censored)
+    np.testing.assert_array_equal(got["y"], again["y"])
+    share = regional_features(only, region_table, "falff", tr=TR, kept_volumes=censored)
+    assert ((share["y"] > 0) & (share["y"] < 1)).all()
+
+
+def test_gaps_do_not_move_a_wave(censored):
+    kept = censored["sub-0"]
+    wave = 3 * np.sin(2 * np.pi * 0.05 * TR * np.arange(150) + 1)[kept, None]
+    frequencies, root = root_spectrum(wave, TR, kept)
+    assert frequencies[root[:, 0].argmax()] == pytest.approx(0.05)
+    assert root.max() == pytest.approx(3 / np.sqrt(2), rel=0.02)
+    _, closed = root_spectrum(wave, TR)  # as if nothing were missing
+    assert closed.max() < 0.95 * root.max()
+
+
+def test_a_mask_that_drops_nothing_changes_nothing(series, region_table):
+    everything = dict.fromkeys(series, np.ones(150, dtype=bool))
+    got = regional_features(series, region_table, tr=TR, kept_volumes=everything)
+    np.testing.assert_array_equal(got["y"], regional_features(series, region_table, tr=TR)["y"])
+
+
+def test_masks_must_belong_to_their_series(series, region_table, censored):
+    del censored["sub-3"]
+    text = refused(series, region_table, tr=TR, kept_volumes=censored)
+    assert "no mask of volumes for sub-3" in text
+    index = dict.fromkeys(series, np.arange(100))
+    assert "one True or False" in refused(series, region_table, tr=TR, kept_volumes=index)
+    few = np.arange(150) < 12
+    wrong = {k: np.ones(140, dtype=bool) for k in series} | {"sub-1": few}
+    text = refused(series, region_table, tr=TR, kept_volumes=wrong)
+    assert "sub-0, sub-2, sub-3: 150 volumes, but its mask keeps 140 of 140" in text
+    assert "sub-1: 12 volumes kept" in text
 
 
 def test_regions_that_do_not_vary_are_refused_or_left_out(series, region_table):
@@ -203,6 +264,24 @@ def test_images_are_measured_voxel_by_voxel_and_averaged(images, region_table):
     arrays = {k: nib.load(v).get_fdata() for k, v in people.items()}
     again = regional_features(arrays, region_table, labels=where, tr=TR)
     np.testing.assert_allclose(again["y"], alff["y"], rtol=1e-6)
+
+
+def test_images_are_censored_too(images, region_table):
+    people, labels = images
+    kept = np.arange(60) % 6 > 0
+    masks = dict.fromkeys(people, kept)
+    got = regional_features(people, region_table, "reho", labels=labels, kept_volumes=masks)
+    fewer = {k: nib.load(v).get_fdata()[..., kept] for k, v in people.items()}
+    again = regional_features(fewer, region_table, "reho", labels=labels)
+    np.testing.assert_allclose(got["y"], again["y"], rtol=1e-6)
+    alff = regional_features(people, region_table, labels=labels, kept_volumes=masks)
+    bold = nib.load(people["sub-1"]).get_fdata()
+    voxels = bold[np.asarray(labels.dataobj) == 13].T
+    table = pd.DataFrame({"region": [f"v{i}" for i in range(voxels.shape[1])], "network": "N"})
+    alone = regional_features(
+        {"a": voxels, "b": voxels}, table, tr=TR, kept_volumes={"a": kept, "b": kept}
+    )
+    assert alff["y"][1, 2] == pytest.approx(float(alone["y"][0].mean()), rel=1e-6)
 
 
 def test_voxels_without_signal_count_as_missing(images, region_table):
