@@ -180,7 +180,12 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     spec, notes = settle_spec(spec, features, cohort.symptoms)
     for text in notes:
         show.note(f"Note: {text}")
-    features = bm.reference_to_controls(features, covariates=spec.reference.covariates)
+    measured = features
+    features = bm.reference_to_controls(measured, covariates=spec.reference.covariates)
+    quality = bm.check_quality(features, spec.quality, before=measured)
+    for name, advice in quality.failed.items():
+        show.note(f"Quality: {name}: {advice}")
+    features = bm.record_quality(features, quality)
     show.note(
         f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features "
         f"({spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws)"

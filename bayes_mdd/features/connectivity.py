@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
-from joblib import Parallel, delayed
 
-from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features.assemble import edge_features
 from bayes_mdd.features.blocks import edge_index
-from bayes_mdd.features.loading import Floats, Grouped, order_problem
-from bayes_mdd.features.matrices import FISHER_Z, R, gap_problems
-from bayes_mdd.features.provenance import provenance_text
+from bayes_mdd.features.loading import Floats
+from bayes_mdd.features.matrices import FISHER_Z, R
+from bayes_mdd.features.people import Measured, Missing, UnusableDataError
+from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
+from bayes_mdd.features.series import OneSeries, Series, measure_series, named_series
 
 Measure = Literal["correlation", "partial correlation", "tangent"]
 Estimator = Literal["empirical", "ledoit-wolf"]
 
-#: Fewer volumes than this give no usable correlation (its standard error would exceed 0.24).
-MIN_VOLUMES = 20
-
-type Series = Mapping[str, npt.ArrayLike | pd.DataFrame] | npt.NDArray[np.floating[Any]]
+#: A correlation of equal signals may come out as 1 less a rounding error.
+ONE = 1 - 1e-12
 
 
 def connectivity_from_timeseries(
@@ -36,6 +36,8 @@ def connectivity_from_timeseries(
     fisher_z: bool = True,
     *,
     participants: pd.DataFrame | None = None,
+    missing: Missing = "refuse",
+    n_jobs: int | None = None,
 ) -> xr.Dataset:
     """Compute the edges of everybody from regional time series.
 
@@ -44,6 +46,7 @@ def connectivity_from_timeseries(
     series : mapping of str to array, or array
         A (time, region) array or DataFrame a person, or one array (subject, time, region). The
         columns of a DataFrame are region names and must follow `regions`; arrays are taken to.
+        In place of an array, a function without arguments that reads it when its turn comes.
     regions : pandas.DataFrame
         Region table: ``region``, ``network``, optional ``x``, ``y``, ``z``, ...
     kind : {"correlation", "partial correlation", "tangent"}, default "correlation"
@@ -57,6 +60,14 @@ def connectivity_from_timeseries(
     participants : pandas.DataFrame, optional
         Indexed by ``participant_id``; its columns become coordinates of the subjects. Without
         it the result has no ``arm`` yet. Names the rows of an array.
+    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
+        What to do where a region has no data (n/a all along, or no variation) in some people:
+        leave the region out for everybody, or the people. The attribute ``left_out`` lists
+        either.
+    n_jobs : int, optional
+        People at a time (threads); default what ``joblib.parallel_config`` says, else 1. People
+        are measured one after another, so that memory holds the edges and few series; only
+        ``tangent`` needs all series at once.
 
     Returns
     -------
@@ -67,7 +78,7 @@ def connectivity_from_timeseries(
     Raises
     ------
     SpecError
-        If `kind` or `estimator` is unknown.
+        If `kind`, `estimator` or `missing` is unknown.
     DataContractError
         If a series has fewer than 20 volumes, another number or order of regions, missing
         values, a region without variation, or two regions with one signal; all at once.
@@ -82,18 +93,26 @@ def connectivity_from_timeseries(
     """
     check_method(kind, estimator)
     table = check_regions(regions)
-    named = _named_series(series, participants)
-    edges = edges_from_series(named, table, kind=kind, estimator=estimator, fisher_z=fisher_z)
-    return edge_features(
-        edges,
-        list(named),
+    measured = measure_edges(
+        named_series(series, participants),
         table,
+        kind=kind,
+        estimator=estimator,
+        fisher_z=fisher_z,
+        missing=missing,
+        n_jobs=n_jobs,
+    )
+    out = edge_features(
+        np.stack(measured.values),
+        measured.subjects,
+        table.iloc[measured.kept].reset_index(drop=True),
         participants=participants,
         units=units_of(kind, fisher_z),
         provenance=provenance_text(
             source="timeseries", measure=kind, estimator=estimator, fisher_z=_is_z(kind, fisher_z)
         ),
     )
+    return out.assign_attrs(left_out_text(missing, measured.left_out))
 
 
 def check_method(kind: str, estimator: str) -> None:
@@ -141,28 +160,8 @@ def _is_z(kind: str, fisher_z: bool) -> bool:
     return units_of(kind, fisher_z) == FISHER_Z
 
 
-def _named_series(
-    series: Series, participants: pd.DataFrame | None
-) -> dict[str, npt.ArrayLike | pd.DataFrame]:
-    if isinstance(series, Mapping):
-        return {str(k): v for k, v in series.items()}
-    stack = np.asarray(series)
-    if stack.ndim != 3:
-        raise DataContractError(
-            "time series", [f"array has {stack.ndim} dims: expected (subject, time, region)."]
-        )
-    if participants is None:
-        return {f"sub-{i + 1:03d}": one for i, one in enumerate(stack)}
-    if len(participants) != len(stack):
-        raise DataContractError(
-            "time series",
-            [f"array has {len(stack)} subjects, participants {len(participants)}: one row each."],
-        )
-    return dict(zip(map(str, participants.index), stack, strict=True))
-
-
 def edges_from_series(
-    series: Mapping[str, npt.ArrayLike | pd.DataFrame],
+    series: Mapping[str, OneSeries],
     regions: pd.DataFrame,
     *,
     kind: str,
@@ -174,7 +173,7 @@ def edges_from_series(
     Parameters
     ----------
     series : mapping
-        A (time, region) array or DataFrame a person.
+        A (time, region) array or DataFrame a person, or a function that reads it.
     regions : pandas.DataFrame
         Checked region table.
     kind, estimator : str
@@ -192,77 +191,85 @@ def edges_from_series(
     DataContractError
         All problems of all series.
     """
+    measured = measure_edges(series, regions, kind=kind, estimator=estimator, fisher_z=fisher_z)
+    return np.stack(measured.values)
+
+
+def measure_edges(
+    series: Mapping[str, OneSeries],
+    regions: pd.DataFrame,
+    *,
+    kind: str,
+    estimator: str,
+    fisher_z: bool,
+    missing: Missing = "refuse",
+    n_jobs: int | None = None,
+) -> Measured:
+    """Compute the edges of everybody and say who or what was left out.
+
+    Parameters
+    ----------
+    series : mapping
+        A (time, region) array or DataFrame a person, or a function that reads it.
+    regions : pandas.DataFrame
+        Checked region table.
+    kind, estimator : str
+        See `connectivity_from_timeseries`.
+    fisher_z : bool
+        See `connectivity_from_timeseries`.
+    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
+        See `connectivity_from_timeseries`.
+    n_jobs : int, optional
+        See `connectivity_from_timeseries`.
+
+    Returns
+    -------
+    Measured
+        Upper triangles, one a person.
+
+    Raises
+    ------
+    DataContractError
+        All problems of all series.
+    """
     names = tuple(map(str, regions["region"]))
-    found, gaps, clean = Grouped(), Grouped(), []
     if len(names) < 2:
         raise DataContractError("time series", ["connectivity needs at least 2 regions."])
-    for subject, one in series.items():
-        values = np.asarray(one, dtype=np.float64)
-        own = tuple(map(str, one.columns)) if isinstance(one, pd.DataFrame) else None
-        problem = _series_problem(values, own, names) or _rank_problem(
-            values.shape, kind, estimator
+    if kind == "tangent" and len(series) == 1:
+        who = next(iter(series))
+        raise DataContractError(
+            "time series", [f"{who}: tangent needs at least 2 people: give all at once."]
         )
-        if problem is not None:
-            found.add(subject, problem)
-            continue
-        flat = np.ptp(values, axis=0) <= 1e-12 * np.abs(values).max(axis=0)
-        for i in np.flatnonzero(flat):
-            gaps.add(subject, names[i])
-        clean.append(values)
-    if not series:
-        raise DataContractError("time series", ["there are none: expected one a person."])
-    if kind == "tangent" and len(series) < 2:
-        found.add(next(iter(series)), "tangent needs at least 2 people: give all at once.")
-    problems = [*found.problems(), *gap_problems(gaps)]
-    if problems:
-        raise DataContractError("time series", problems)
-    edges = _measure(clean, kind, estimator)
-    return _transformed(edges, list(series), names) if _is_z(kind, fisher_z) else edges
+
+    one_person = partial(_edges_of, kind=kind, estimator=estimator, z=_is_z(kind, fisher_z))
+    measured = measure_series(series, names, one_person, label=kind, missing=missing, n_jobs=n_jobs)
+    if kind != "tangent":
+        return measured
+    upper = edge_index(len(measured.kept))
+    matrices = _matrices(measured.values, kind, estimator)
+    return replace(measured, values=[m[upper] for m in matrices])
 
 
-def _series_problem(
-    values: Floats, own: tuple[str, ...] | None, names: tuple[str, ...]
-) -> str | None:
-    n = len(names)
-    if values.ndim != 2:
-        return f"the series has {values.ndim} dims: expected (time, region)."
-    if values.shape[1] != n and values.shape[0] == n:
-        return (
-            f"the series is {values.shape[0]} x {values.shape[1]}, regions by time: transpose it."
-        )
-    if own is not None and (problem := order_problem(own, names)) is not None:
-        return problem
-    if values.shape[1] != n:
-        return f"the series has {values.shape[1]} regions, regions.tsv {n}."
-    if len(values) < MIN_VOLUMES:
-        return f"{len(values)} volumes: at least {MIN_VOLUMES} are needed; leave the person out."
-    bad = ~np.isfinite(values).all(axis=0)
-    if bad.any():
-        who = some(names[i] for i in np.flatnonzero(bad))
-        return (
-            f"missing or infinite values in region(s) {who}: leave the region out everywhere, or "
-            "the person, or (where volumes were censored) take those volumes out."
-        )
-    return None
+def _edges_of(
+    values: Floats, names: tuple[str, ...], *, kind: str, estimator: str, z: bool
+) -> Floats:
+    problem = _rank_problem(values.shape, kind, estimator)
+    if problem is not None:
+        raise UnusableDataError([problem])
+    if kind == "tangent":  # relative to the group, so measured when everybody is there
+        return values
+    edges = _matrices([values], kind, estimator)[0][edge_index(len(names))]
+    return _transformed(edges, names) if z else edges
 
 
 def _rank_problem(shape: tuple[int, ...], kind: str, estimator: str) -> str | None:
-    volumes, n = shape[0], shape[1] if len(shape) > 1 else 0
+    volumes, n = shape
     if kind == "correlation" or estimator != "empirical" or volumes > n:
         return None
     return (
         f"{volumes} volumes for {n} regions: the empirical covariance has no inverse, which "
         f"{kind} needs; use estimator 'ledoit-wolf' or fewer regions."
     )
-
-
-def _measure(series: Sequence[Floats], kind: str, estimator: str) -> Floats:
-    upper = edge_index(series[0].shape[1])
-    if kind == "tangent":  # relative to the group, so everybody at once
-        matrices = _matrices(series, kind, estimator)
-        return np.stack([m[upper] for m in matrices])
-    each = Parallel()(delayed(_matrices)([one], kind, estimator) for one in series)
-    return np.stack([m[0][upper] for m in each])
 
 
 def _matrices(series: Sequence[Floats], kind: str, estimator: str) -> Floats:
@@ -276,14 +283,15 @@ def _matrices(series: Sequence[Floats], kind: str, estimator: str) -> Floats:
     return np.asarray(measure.fit_transform(list(series)), dtype=np.float64)
 
 
-def _transformed(edges: Floats, subjects: Sequence[str], names: tuple[str, ...]) -> Floats:
-    first, second = edge_index(len(names))
-    # A correlation of equal signals may come out as 1 less a rounding error.
-    one = np.abs(edges) >= 1 - 1e-12
-    if one.any():
-        found = Grouped()
-        for row, edge in np.argwhere(one)[:1000]:
-            pair = f"{names[first[edge]]} and {names[second[edge]]}"
-            found.add(subjects[row], f"|r| = 1 between {pair}: leave one of the two out.")
-        raise DataContractError("time series", found.problems())
+def _transformed(edges: Floats, names: tuple[str, ...]) -> Floats:
+    one = np.flatnonzero(np.abs(edges) >= ONE)
+    if one.size:
+        first, second = edge_index(len(names))
+        raise UnusableDataError(
+            [
+                f"|r| = 1 between {names[first[e]]} and {names[second[e]]}: leave one of the two "
+                "out."
+                for e in one[:1000]
+            ]
+        )
     return np.arctanh(edges)

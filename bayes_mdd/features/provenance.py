@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,32 @@ def provenance_text(**facts: Any) -> str:
     """
     known = {k: v for k, v in facts.items() if v is not None}
     return json.dumps(known | {"version": import_module("bayes_mdd").__version__})
+
+
+def left_out_text(policy: str, who: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Write who or what was left out as an attribute of the features.
+
+    Parameters
+    ----------
+    policy : str
+        By which rule.
+    who : mapping of str to sequence of str
+        Names by reason.
+
+    Returns
+    -------
+    dict
+        ``{"left_out": JSON}``, empty where nothing was.
+
+    Examples
+    --------
+    >>> left_out_text("drop-people", {"no follow-up": ["sub-01"]})
+    {'left_out': '{"policy": "drop-people", "who": {"no follow-up": ["sub-01"]}}'}
+    """
+    if not who:
+        return {}
+    held = {str(k): list(map(str, v)) for k, v in who.items()}
+    return {"left_out": json.dumps({"policy": policy, "who": held})}
 
 
 def extend_provenance(text: object, **facts: Any) -> str:

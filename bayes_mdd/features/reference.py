@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -21,6 +21,8 @@ from bayes_mdd.features.provenance import extend_provenance
 SPARE_PEOPLE = 3
 #: A residual SD below this share of the feature's size is rounding.
 RESIDUAL_TOLERANCE = 1e-10
+#: Makes the median absolute deviation of a normal distribution its SD.
+MAD_TO_SD = 1.4826022185056018
 
 type Mask = npt.NDArray[np.bool_]
 
@@ -31,6 +33,7 @@ class _People:
 
     chosen: Mask
     controls: bool
+    robust: bool = False
 
     @property
     def words(self) -> str:
@@ -40,15 +43,18 @@ class _People:
     def sentence(self, covariates: Sequence[str]) -> str:
         """State the reference, as the attribute of the features holds it."""
         n = int(self.chosen.sum())
+        z = "robust z" if self.robust else "z"
         text = (
-            f"z against {n} controls"
+            f"{z} against {n} controls"
             if self.controls
-            else f"z within {n} patients with a known arm (no controls)"
+            else f"{z} within {n} patients with a known arm (no controls)"
         )
         return text + (f", {'+'.join(covariates)} removed" if covariates else "")
 
 
-def reference_to_controls(features: xr.Dataset, covariates: Sequence[str] = ()) -> xr.Dataset:
+def reference_to_controls(
+    features: xr.Dataset, covariates: Sequence[str] = (), *, robust: bool = False
+) -> xr.Dataset:
     """Express every feature in standard deviations of the healthy controls.
 
     A regression on the covariates (with intercept) is fitted in controls only, its prediction is
@@ -65,6 +71,10 @@ def reference_to_controls(features: xr.Dataset, covariates: Sequence[str] = ()) 
     covariates : sequence of str, optional
         Coordinates of the subjects to remove, e.g. ``("age", "sex", "mean_fd")``. Text enters as
         one column a level but the first, numbers centred at the mean of the reference people.
+    robust : bool, default False
+        Measure from the controls' median in units of 1.4826 times their median absolute deviation
+        (of what the regression leaves), instead of mean and standard deviation. For features with
+        a heavy tail or many zeros, such as streamline counts, where one control can set the SD.
 
     Returns
     -------
@@ -78,7 +88,8 @@ def reference_to_controls(features: xr.Dataset, covariates: Sequence[str] = ()) 
         If the features break their contract; if a covariate is unknown, has missing values, does
         not vary among the reference people, repeats another, or has a level that they lack; if
         they are fewer than the columns of the regression plus 3; or if a feature does not vary
-        among them. All problems of the reference come in one error.
+        among them (`robust`: has one value in half of them). All problems of the reference come in
+        one error.
 
     Examples
     --------
@@ -96,7 +107,7 @@ def reference_to_controls(features: xr.Dataset, covariates: Sequence[str] = ()) 
         )
     check_features(features)
     names = list(dict.fromkeys(map(str, covariates)))
-    people = _reference_people(features)
+    people = replace(_reference_people(features), robust=robust)
     columns, problems = _design(features, names, people)
     y = features["y"].values.astype(np.float64)
     problems += _flat_problems(constant_features(y[people.chosen]), features, people, "")
@@ -110,6 +121,7 @@ def reference_to_controls(features: xr.Dataset, covariates: Sequence[str] = ()) 
         "n": int(people.chosen.sum()),
         "covariates": names,
         "columns": columns.shape[1],
+        **({"robust": True} if robust else {}),
         "units_before": features.attrs.get("units"),
     }
     return out.assign_attrs(
@@ -242,11 +254,19 @@ def _standardised(y: Floats, design: Floats, people: _People, features: xr.Datas
     shifted = y - centre
     weights, *_ = np.linalg.lstsq(own, shifted[people.chosen], rcond=None)
     shifted -= design @ weights
-    freedom = len(own) - own.shape[1]
-    sd = np.sqrt((shifted[people.chosen] ** 2).sum(axis=0) / freedom)
+    rest = shifted[people.chosen]
+    if people.robust:
+        middle = np.median(rest, axis=0)
+        shifted -= middle
+        sd = MAD_TO_SD * np.median(np.abs(rest - middle), axis=0)
+    else:
+        sd = np.sqrt((rest**2).sum(axis=0) / (len(own) - own.shape[1]))
     size = np.abs(y[people.chosen]).max(axis=0)
     flat = sd <= RESIDUAL_TOLERANCE * size
-    problems = _flat_problems(flat, features, people, " once covariates are removed")
+    when = " once covariates are removed"
+    if people.robust:
+        when = " in at least half of them (their median absolute deviation is 0)"
+    problems = _flat_problems(flat, features, people, when)
     if problems:
         raise DataContractError("reference", problems)
     z: Floats = shifted / sd

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from bayes_mdd.features.connectivity import check_method, edges_from_series, uni
 from bayes_mdd.features.layout import MATRICES, TIMESERIES, Layout, match_files
 from bayes_mdd.features.loading import (
     Floats,
-    Grouped,
     UnreadableFileError,
     read_npy,
     read_text_table,
@@ -159,14 +159,8 @@ def _from_series(
     estimator = estimator or layout.facts.get("estimator") or "empirical"
     check_method(kind, estimator)
     files = match_files(layout.files, participants)
-    found, series = Grouped(), {}
-    for subject, path in files.items():
-        try:
-            series[subject] = _load_series(path, layout.order_stated)
-        except UnreadableFileError as error:
-            found.add(subject, str(error))
-    if found.who:
-        raise DataContractError("time series", found.problems())
+    # Read when the turn of a person comes, so that memory does not hold all series.
+    series = {s: partial(_load_series, path, layout.order_stated) for s, path in files.items()}
     edges = edges_from_series(series, regions, kind=kind, estimator=estimator, fisher_z=True)
     return ReadValues(
         subjects=list(series),

@@ -272,10 +272,19 @@ def list_limits(idata: xr.DataTree, cohort: CohortFacts, *, symptoms: bool) -> l
     estimand = str(idata.attrs.get("estimand", "expression"))
     smallest = min(cohort.by_arm, key=lambda a: cohort.by_arm[a])
     total = sum(cohort.by_arm.values())
-    limits = [
+    meaning = (
         f"The estimand is {estimand}: how strongly a factor is present in each arm at one time "
         "point. A difference between arms is not an effect of a drug and does not predict who "
-        "will respond to it.",
+        "will respond to it."
+    )
+    if estimand == "change":
+        meaning = (
+            "The estimand is change: patterns of follow-up minus baseline among people with both. "
+            "Without randomised arms and a group without the drug, regression to the mean, time "
+            "and drop-out change brains as well; a pattern in both arms need not be a drug's."
+        )
+    limits = [
+        meaning,
         "Where arms were randomised, they differ at baseline by chance alone, and a factor "
         "claimed as specific to an arm should be doubted. Where people were given a drug by "
         "choice, arms may differ for the reasons of that choice.",

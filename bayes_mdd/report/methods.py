@@ -160,6 +160,7 @@ def list_provenance(idata: xr.DataTree) -> list[tuple[str, str]]:
         "features": read_note(idata, "features_provenance"),
     }
     notes["fit"].pop("excluded", None)
+    notes["features"].pop("quality", None)  # has a section of its own
     rows: list[tuple[str, str]] = []
     for part, note in notes.items():
         _flatten(part, note, rows)

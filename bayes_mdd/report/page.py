@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from bayes_mdd import __version__, plotting
 from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
+from bayes_mdd.features import Quality
 from bayes_mdd.plotting.style import QUIET
 from bayes_mdd.report.content import (
     describe_cohort,
@@ -30,7 +31,7 @@ from bayes_mdd.report.content import (
 from bayes_mdd.report.methods import REFERENCES, describe_methods, list_provenance
 from bayes_mdd.signatures import classify_factors, signatures, summarise_symptom_links
 from bayes_mdd.signatures.factors import say_probability
-from bayes_mdd.signatures.reading import read_group
+from bayes_mdd.signatures.reading import read_group, read_note
 
 CHECK_COLUMNS = ("name", "value", "threshold", "passed", "advice")
 DPI = 130
@@ -51,6 +52,7 @@ def write_report(
     *,
     checks: pd.DataFrame | None = None,
     factors: pd.DataFrame | None = None,
+    quality: Quality | None = None,
     title: str = "Shared and arm-specific factors",
     top_edges: int = 60,
     overwrite: bool = True,
@@ -67,6 +69,9 @@ def write_report(
         What `diagnose` returned; made here when absent.
     factors : pandas.DataFrame, optional
         What `classify_factors` returned; made with its defaults when absent.
+    quality : Quality, optional
+        What `check_quality` returned; by default what travelled with the features
+        (`record_quality`). Without either, the page has no section on it.
     title : str
         Heading of the page.
     top_edges : int, default 60
@@ -103,7 +108,8 @@ def write_report(
             "checks", [f"no column '{c}'; pass what diagnose returned." for c in missing]
         )
     table = classify_factors(idata) if factors is None else factors
-    page = _render(_gather(idata, checks, table, title, top_edges))
+    content = _gather(idata, checks, table, title, top_edges)
+    page = _render(content | {"quality": _quality(idata, quality)})
     # A half-written page never carries the final name.
     temporary = path.with_name(f".part-{path.name}")
     temporary.write_text(page, encoding="utf-8")
@@ -152,6 +158,25 @@ def _gather(
         "limits": list_limits(idata, cohort, symptoms=linked),
         "estimand": str(idata.attrs.get("estimand", "expression")),
         "provenance": list_provenance(idata),
+    }
+
+
+def _quality(idata: xr.DataTree, quality: Quality | None) -> dict[str, Any] | None:
+    """Gather what the section on the features shows; None where nothing is known of them."""
+    if quality is None:
+        facts = read_note(idata, "features_provenance").get("quality")
+        if not isinstance(facts, dict) or not facts.get("checks"):
+            return None
+        quality = Quality.from_facts(facts)
+    pictures = []
+    if quality.people[["motion", "largest_z"]].notna().any(axis=None):
+        alt = "motion and outliers of every person, and the correlation of features with motion"
+        pictures.append(_embed(plotting.plot_quality(quality), "Quality", alt))
+    return {
+        "checks": [_check_row(row) for _, row in quality.checks.iterrows()],
+        "columns": [str(c) for c in quality.motion.columns],
+        "motion": [[_number(v) for v in row] for row in quality.motion.to_numpy(dtype=object)],
+        "pictures": pictures,
     }
 
 

@@ -28,8 +28,8 @@ from bayes_mdd.signatures.reading import edge_matrix, is_edges, region_table
 
 FORMATS = ("tsv", "netcdf", "matrix", "nifti", "brainnet")
 NUMBERS = "%.6g"
-EDGE_COLUMNS = ("region_a", "region_b", "network_a", "network_b", "block")
-REGION_COLUMNS = ("region_name", "network", "x", "y", "z", "block")
+EDGE_COLUMNS = ("view", "region_a", "region_b", "network_a", "network_b", "block")
+REGION_COLUMNS = ("view", "region_name", "network", "x", "y", "z", "block")
 REGION_STATISTIC = {
     "mean": "mean over the region's edges of the posterior mean loading, signed",
     "mean_abs": "mean over the region's edges of the absolute posterior mean loading",
@@ -132,6 +132,9 @@ def _check_formats(sig: xr.Dataset, formats: Sequence[str] | None, atlas_img: An
         problems["nifti"] = "regions have no MNI coordinates; give them, or pass atlas_img."
     if not (edges and placed):
         problems["brainnet"] = "it needs edges between regions with MNI coordinates."
+    if "view" in sig.coords and len(np.unique(sig["view"].values.astype(str))) > 1:
+        why = "one cell or voxel would hold several views; write each with select_view(sig, view)."
+        problems |= dict.fromkeys(("matrix", "nifti", "brainnet"), why)
     if formats is None:
         return {"tsv", "netcdf", "matrix", "nifti"} - set(problems)
     unknown = [f for f in formats if f not in FORMATS]

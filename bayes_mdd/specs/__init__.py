@@ -3,6 +3,7 @@
 from bayes_mdd.specs.analysis import AnalysisSpec, read_spec, write_spec
 from bayes_mdd.specs.base import Spec
 from bayes_mdd.specs.derivatives import DerivativesSpec
+from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
@@ -10,6 +11,7 @@ from bayes_mdd.specs.shared_specific import SharedSpecificSpec
 __all__ = [
     "AnalysisSpec",
     "DerivativesSpec",
+    "QualitySpec",
     "ReferenceSpec",
     "SamplerSpec",
     "SharedSpecificSpec",

@@ -11,6 +11,7 @@ import yaml
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import Spec
+from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
@@ -29,6 +30,8 @@ class AnalysisSpec(Spec):
         The model.
     reference : ReferenceSpec
         What features are standardised against.
+    quality : QualitySpec
+        From where on data are called doubtful.
     sampler : SamplerSpec
         How the posterior is sampled.
     kind : str, default "shared_specific"
@@ -44,6 +47,7 @@ class AnalysisSpec(Spec):
     kind: str = "shared_specific"
     model: SharedSpecificSpec = field(default_factory=SharedSpecificSpec)
     reference: ReferenceSpec = field(default_factory=ReferenceSpec)
+    quality: QualitySpec = field(default_factory=QualitySpec)
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
 
     def __post_init__(self) -> None:
@@ -52,6 +56,7 @@ class AnalysisSpec(Spec):
         parts: dict[str, type[Spec]] = {
             "model": MODELS[self.kind],
             "reference": ReferenceSpec,
+            "quality": QualitySpec,
             "sampler": SamplerSpec,
         }
         for name, part in parts.items():
@@ -86,8 +91,8 @@ class AnalysisSpec(Spec):
                 raw[part] = value
             else:
                 raise SpecError(
-                    f"Cannot set '{dotted}': name a value as model.KEY, reference.KEY or "
-                    "sampler.KEY."
+                    f"Cannot set '{dotted}': name a value as model.KEY, reference.KEY, "
+                    "quality.KEY or sampler.KEY."
                 )
         if "model.sharing" in overrides and "model.n_factors" not in overrides:
             raw["model"].pop("n_factors")

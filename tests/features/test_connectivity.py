@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,6 +123,66 @@ def test_all_that_is_wrong_with_the_series_comes_in_one_error(series, region_tab
 def test_equal_signals_have_no_fisher_z(series, region_table):
     series["sub-1"][:, 4] = 3 * series["sub-1"][:, 0] + 1
     assert "sub-1: |r| = 1 between R1 and R5" in refused(series, region_table)
+
+
+def test_regions_without_data_are_left_out_only_when_asked_and_listed(series, region_table):
+    series["sub-1"][:, 2] = np.nan
+    series["sub-2"][:, 2] = 7.0
+    series["sub-3"][:, 4] = 0.0
+    text = refused(series, region_table)
+    assert "'R3' in 2 (sub-1, sub-2)" in text
+    assert "'R5' in 1 (sub-3)" in text
+    fewer = connectivity_from_timeseries(
+        series, region_table, kind="partial correlation", missing="drop-regions"
+    )
+    left = ["R1", "R2", "R4"]
+    assert fewer["region"].values.tolist() == left
+    who = {"R3": ["sub-1", "sub-2"], "R5": ["sub-3"]}
+    assert json.loads(fewer.attrs["left_out"]) == {"policy": "drop-regions", "who": who}
+    # As if the regions had never been there, also where they were fine.
+    kept = region_table[region_table["region"].isin(left)]
+    alone = {k: v[:, [0, 1, 3]] for k, v in series.items()}
+    again = connectivity_from_timeseries(alone, kept, kind="partial correlation")
+    np.testing.assert_array_equal(fewer["y"], again["y"])
+    rest = connectivity_from_timeseries(series, region_table, missing="drop-people")
+    assert rest["subject"].values.tolist() == ["sub-0"]
+    assert rest.sizes["feature"] == 10
+    with pytest.raises(SpecError, match="drop-regions"):
+        connectivity_from_timeseries(series, region_table, missing="zero")
+
+
+def test_dropping_does_not_excuse_a_hole_in_time(series, region_table):
+    series["sub-1"][3, 2] = np.inf
+    assert "sub-1: missing or infinite" in refused(series, region_table, missing="drop-regions")
+
+
+def test_series_are_read_one_by_one(series, region_table):
+    alive, most = [0], [0]
+
+    class Held(np.ndarray):
+        def __del__(self):
+            alive[0] -= self.base is None
+
+    def read(values):
+        alive[0] += 1
+        most[0] = max(most[0], alive[0])
+        held = np.ndarray.__new__(Held, values.shape)
+        held[...] = values
+        return held
+
+    many = {f"sub-{i}": partial(read, series["sub-0"]) for i in range(40)}
+    got = connectivity_from_timeseries(many, region_table)
+    assert got.sizes["subject"] == 40
+    assert most[0] <= 4
+
+
+def test_people_in_parallel_give_the_same(series, region_table):
+    one = connectivity_from_timeseries(series, region_table)
+    two = connectivity_from_timeseries(series, region_table, n_jobs=2)
+    np.testing.assert_array_equal(one["y"], two["y"])
+    with joblib.parallel_config("loky", n_jobs=2):
+        processes = connectivity_from_timeseries(series, region_table)
+    np.testing.assert_array_equal(one["y"], processes["y"])
 
 
 def test_names_of_columns_are_held_against_the_table(series, region_table):

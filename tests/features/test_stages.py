@@ -8,10 +8,15 @@ import runpy
 import numpy as np
 import pytest
 
+from bayes_mdd.errors import DataContractError
 from bayes_mdd.features import (
+    change_features,
     connectivity_from_timeseries,
+    graph_features,
     read_regions,
     reference_to_controls,
+    regional_features,
+    select_view,
 )
 
 
@@ -70,6 +75,64 @@ def test_the_time_series_give_the_stored_connectivity(stages):
     assert gap.max() < 6.4e-4
     assert gap[abs(stored.values) < 1].max() < 5e-4
     assert got["feature"].values.tolist() == features["feature"].values.tolist()
+
+
+@pytest.fixture(scope="module")
+def some_series(stages):
+    source, out, *_ = stages
+    with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as held:
+        chosen = dict(zip(held["subject"][:6].tolist(), held["ts"][:6], strict=True))
+    regions = read_regions(out / "features" / "regions.tsv")
+    return {k: v.T.astype(float) for k, v in chosen.items()}, regions
+
+
+def test_what_is_off_by_more_than_5e_4_is_the_rounding_of_the_file(stages, some_series):
+    series, regions = some_series
+    stored = stages[2]["y"].sel(subject=list(series)).values
+    gap = abs(connectivity_from_timeseries(series, regions, n_jobs=2)["y"].values - stored)
+    rounding = np.spacing(stored.astype(np.float16)).astype(float) / 2
+    assert (gap - abs(rounding)).max() < 5e-4
+    assert gap[abs(stored) < 1].max() < 5e-4
+
+
+def test_alff_of_the_series(some_series):
+    series, regions = some_series
+    got = regional_features(series, regions, tr=2.0, scale="mean")
+    assert got.sizes["feature"] == 419
+    np.testing.assert_allclose(got["y"].mean("feature"), 1)
+    assert (got["y"] > 0).all()
+    with pytest.raises(DataContractError, match=r"next to nothing above 0\.08 Hz"):
+        regional_features(series, regions, "falff", tr=2.0)  # band-passed upstream
+
+
+def test_graph_measures_of_the_stored_connectivity(stages, some_series):
+    people = list(some_series[0])
+    edges = stages[2].sel(subject=people)
+    got = graph_features(edges, density=0.15)
+    assert got.sizes["feature"] == 4 * 419
+    assert len(set(got["block"].values)) == 4 * 8
+    one = {v: select_view(got, v)["y"].values for v in ("strength", "participation", "efficiency")}
+    r = np.tanh(edges["y"].values).clip(min=0)
+    strongest = np.sort(r, axis=1)[:, -round(0.15 * r.shape[1]) :]
+    np.testing.assert_allclose(one["strength"].sum(axis=1) / 2, strongest.sum(axis=1))
+    assert ((one["participation"] >= 0) & (one["participation"] < 1)).all()
+    # A direct edge is never longer than the way round.
+    assert (one["efficiency"] >= one["strength"] / 418 - 1e-12).all()
+
+
+def test_change_between_sessions_lists_who_was_not_there_again(stages):
+    # Session 2 is not published as features here: the same people, less those who dropped out.
+    baseline = stages[2]
+    again = baseline["has_ses2"].values.astype(str)
+    stayed = np.flatnonzero(np.isin(again, ["1", "True", "1.0", "yes"]))
+    assert 30 < len(stayed) < 45
+    noise = np.random.default_rng(0).normal(0, 0.1, size=(len(stayed), 500))
+    early = baseline.isel(feature=slice(500))
+    late = early.isel(subject=stayed)
+    change = change_features(late.assign(y=late["y"] + noise), early)
+    np.testing.assert_allclose(change["y"], noise)
+    listed = json.loads(change.attrs["left_out"])["who"]["no follow-up"]
+    assert len(listed) == 55 - len(stayed)
 
 
 def test_it_is_standardised_within_the_arms(stages):

@@ -9,14 +9,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from fakes import make_fake_idata
 
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
+from bayes_mdd.features import check_quality, record_quality
 from bayes_mdd.report import write_report
-from bayes_mdd.report.content import describe_cohort, summarise_findings
+from bayes_mdd.report.content import describe_cohort, list_limits, summarise_findings
 from bayes_mdd.report.methods import describe_methods, list_provenance
 from bayes_mdd.signatures import classify_factors, summarise_symptom_links
 
@@ -210,3 +212,36 @@ def test_provenance_is_flat_and_names_nobody(fake_idata):
     assert rows["sampler.seed"] == "1"
     assert rows["features.estimator"] == "empirical"
     assert not any("sub-hc01" in value for value in rows.values())
+
+
+def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp_path):
+    rng = np.random.default_rng(0)
+    on = {
+        "subject": [f"s{i}" for i in range(24)],
+        "feature": ["a--b", "a--c"],
+        "block": ("feature", ["N-N", "N-M"]),
+        "arm": ("subject", ["SSRI", "SNRI"] * 12),
+        "mean_fd": ("subject", [*rng.uniform(0.05, 0.2, 23), 0.91]),
+    }
+    features = xr.Dataset({"y": (("subject", "feature"), rng.normal(size=(24, 2)))}, on)
+    quality = check_quality(features)
+    checks = make_checks()
+    page = Page(write_report(fake_idata, tmp_path / "r.html", quality=quality, checks=checks))
+    assert page.sections == ["cohort", "quality", *SECTIONS[1:]]
+    assert "mean_fd above 0.5 mm: s23" in page.text
+    travelled = fake_idata.copy()
+    travelled.attrs["features_provenance"] = record_quality(features, quality).attrs["provenance"]
+    page = Page(write_report(travelled, tmp_path / "r.html", checks=checks))
+    assert page.sections[1] == "quality"
+    assert "mean_fd above 0.5 mm: s23" in page.text
+    assert "features.quality" not in page.text
+    travelled.attrs["features_provenance"] = '{"quality": 3}'
+    assert Page(write_report(travelled, tmp_path / "r.html", checks=checks)).sections == SECTIONS
+
+
+def test_a_change_is_not_called_a_pattern_at_one_time_point(fake_idata):
+    idata = fake_idata.copy()
+    idata.attrs["estimand"] = "change"
+    first = list_limits(idata, describe_cohort(idata), symptoms=False)[0]
+    assert first.startswith("The estimand is change: patterns of follow-up minus baseline")
+    assert "at one time point" not in first

@@ -44,6 +44,19 @@ def test_exact_set_of_files(sig, tmp_path):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
 
 
+def test_views_share_the_table_but_no_matrix(sig, tmp_path):
+    views = sig.assign_coords(view=("feature", ["fc"] * 20 + ["fa"] * 25))
+    written = {p.name for p in export_signatures(views, tmp_path)}
+    assert written == {"signatures.tsv", "signatures.nc", "signatures.json"}
+    assert read_tsv(tmp_path / "signatures.tsv")["view"].value_counts()["fa"] == 4 * 25
+    with pytest.raises(DataContractError, match="format 'matrix': one cell or voxel"):
+        export_signatures(views, tmp_path / "m", formats=["matrix"])
+    one = views.isel(feature=slice(20))
+    assert "factor-F1_stat-mean_relmat.tsv" in {
+        p.name for p in export_signatures(one, tmp_path / "one", formats=["matrix"])
+    }
+
+
 def test_table_and_netcdf_round_trip(sig, tmp_path):
     sig = sig.copy(deep=True)
     sig["mean"].values[0, 0] = np.nan

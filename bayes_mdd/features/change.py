@@ -1,0 +1,224 @@
+"""Change between two sessions as features of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayes_mdd.dims import FEATURE, SESSION, SUBJECT
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.matrices import R
+from bayes_mdd.features.provenance import extend_provenance, left_out_text
+from bayes_mdd.features.view_coordinates import same_values
+
+#: What must have been done alike in both sessions.
+SAME = ("source", "measure", "estimator", "fisher_z", "band", "tr", "scale", "transform")
+#: What is said of a person once, so must not differ between sessions.
+CONSTANT = ("arm", "diagnosis", "site", "sex")
+
+
+def change_features(followup: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
+    """Subtract baseline from follow-up, for the people who have both.
+
+    The estimand is the change of a person between two sessions, which is another one than the
+    pattern at baseline: regression to the mean, drop-out and, without randomised arms, the reasons
+    for a drug all enter it.
+
+    Parameters
+    ----------
+    followup, baseline : xarray.Dataset
+        Feature sets of the two sessions with the same features, as measured (before
+        `reference_to_controls`). Features are matched by name.
+
+    Returns
+    -------
+    xarray.Dataset
+        Feature set in the order of `baseline`; coordinates of the subjects are those at baseline,
+        and covariates that differ at follow-up are added as ``<name>_followup``. The attribute
+        ``estimand`` is "change"; ``left_out`` lists who has no follow-up or no baseline.
+
+    Raises
+    ------
+    DataContractError
+        If features, units, measure or regions differ; if a set was standardised before; if an arm,
+        diagnosis, site or sex differs between sessions; or if fewer than 3 people have both.
+
+    See Also
+    --------
+    reference_to_controls : To be applied to the change, not before.
+
+    Examples
+    --------
+    >>> def session(shift):
+    ...     names = {"subject": ["s1", "s2", "s3"], "feature": ["a--b"]}
+    ...     on = {"block": ("feature", ["N-N"]), "arm": ("subject", ["X", "X", "X"])}
+    ...     y = [[0.1 + shift], [0.2], [0.4]]
+    ...     return xr.Dataset({"y": (("subject", "feature"), y)}, names | on)
+    >>> change = change_features(session(0.5), session(0.0))
+    >>> change["y"].values.ravel().tolist(), change.attrs["estimand"]
+    ([0.5, 0.0, 0.0], 'change')
+    """
+    problems = [
+        *_set_problems(followup, "follow-up"),
+        *_set_problems(baseline, "baseline"),
+    ]
+    problems = problems or [
+        *_feature_problems(followup, baseline),
+        *_method_problems(followup, baseline),
+    ]
+    if problems:
+        raise DataContractError("change", problems)
+    late, early = ([str(s) for s in d[SUBJECT].values] for d in (followup, baseline))
+    both = [s for s in early if s in set(late)]
+    left_out = {
+        "no follow-up": [s for s in early if s not in set(both)],
+        "no baseline": [s for s in late if s not in set(both)],
+    }
+    if len(both) < 3:
+        raise DataContractError("change", [_too_few(both, early, late)])
+    before = baseline.sel({SUBJECT: both})
+    after = followup.sel({SUBJECT: both, FEATURE: baseline[FEATURE].values})
+    problems = _person_problems(after, before)
+    if problems:
+        raise DataContractError("change", problems)
+    out = before.assign(y=((SUBJECT, FEATURE), after["y"].values - before["y"].values))
+    facts = {"n": len(both), "sessions": [_sessions(before), _sessions(after)]}
+    # A change that is the same in everybody is no feature; the contract says which.
+    out = out.assign_coords(_later(after, before)).assign_attrs(
+        estimand="change",
+        reference="none (follow-up minus baseline)",
+        provenance=extend_provenance(baseline.attrs.get("provenance"), change=facts),
+        **left_out_text("both sessions needed", {k: v for k, v in left_out.items() if v}),
+    )
+    if "arm" in out.coords:
+        check_features(out)
+    return out
+
+
+def _set_problems(features: xr.Dataset, when: str) -> list[str]:
+    if not isinstance(features, xr.Dataset) or "y" not in features:
+        return [f"{when} is no feature set: expected a Dataset with y (subject, feature)."]
+    problems = []
+    for dim in (SUBJECT, FEATURE):
+        names = features[dim].values.astype(str)
+        unique, count = np.unique(names, return_counts=True)
+        if (count > 1).any():
+            problems.append(f"{when} repeats the {dim}(s) {some(unique[count > 1])}: one each.")
+    if features.attrs.get("units") == "z":
+        problems.append(
+            f"{when} was standardised before ({features.attrs.get('reference', 'z')}): each "
+            "session would have its own zero and unit. Take the change of the features as "
+            "measured, then apply reference_to_controls to it."
+        )
+    if features.attrs.get("units") == R and (np.abs(features["y"].values) > 1).any():
+        problems.append(
+            f'{when} has the units "r" but values beyond 1, as in Fisher z: correct the units.'
+        )
+    if features.attrs.get("estimand") == "change":
+        problems.append(f"{when} is a change already: give the two sessions.")
+    return problems
+
+
+def _feature_problems(followup: xr.Dataset, baseline: xr.Dataset) -> list[str]:
+    late, early = (d[FEATURE].values.astype(str) for d in (followup, baseline))
+    problems = []
+    lost, new = np.setdiff1d(early, late), np.setdiff1d(late, early)
+    if lost.size:
+        problems.append(
+            f"{lost.size} feature(s) of baseline are not in follow-up: {some(lost)}. Take the same "
+            "regions in both sessions."
+        )
+    if new.size:
+        problems.append(
+            f"{new.size} feature(s) of follow-up are not in baseline: {some(new)}. Take the same "
+            "regions in both sessions."
+        )
+    if problems:
+        return problems
+    aligned = followup.sel({FEATURE: early})
+    for name in ("block", "kind", "view"):
+        if name in aligned.coords and name in baseline.coords:
+            differs = aligned[name].values.astype(str) != baseline[name].values.astype(str)
+            if differs.any():
+                problems.append(
+                    f"{name} of {some(early[differs])} differs between the sessions: read both "
+                    "with the same region table."
+                )
+    return problems
+
+
+def _method_problems(followup: xr.Dataset, baseline: xr.Dataset) -> list[str]:
+    problems = []
+    late, early = (str(d.attrs.get("units", "unstated")) for d in (followup, baseline))
+    if late != early:
+        problems.append(
+            f"units are {late} at follow-up and {early} at baseline: measure both alike."
+        )
+    facts = [_facts(d) for d in (followup, baseline)]
+    for name in SAME:
+        a, b = (f.get(name) for f in facts)
+        if a is not None and b is not None and a != b:
+            problems.append(f"{name} is {a} at follow-up and {b} at baseline: measure both alike.")
+    return problems
+
+
+def _facts(features: xr.Dataset) -> Mapping[str, Any]:
+    try:
+        held = json.loads(features.attrs.get("provenance") or "{}")
+    except (TypeError, json.JSONDecodeError):
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def _person_problems(after: xr.Dataset, before: xr.Dataset) -> list[str]:
+    problems = []
+    for name in CONSTANT:
+        if name in after.coords and name in before.coords:
+            late, early = (d[name].values.astype(str) for d in (after, before))
+            differs = late != early
+            if differs.any():
+                who = some(
+                    f"{s} ({b}, then {a})"
+                    for s, a, b in zip(
+                        after[SUBJECT].values[differs],
+                        late[differs],
+                        early[differs],
+                        strict=True,
+                    )
+                )
+                problems.append(
+                    f"{name} differs between the sessions for {who}: correct it, or leave these "
+                    "people out."
+                )
+    return problems
+
+
+def _later(after: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
+    """Covariates that changed (motion, age, ratings), under a name that says so."""
+    changed = {}
+    for name, values in after.coords.items():
+        if values.dims != (SUBJECT,) or name in (SUBJECT, SESSION, *CONSTANT):
+            continue
+        held = before.coords.get(name)
+        if held is None or not same_values(values.values, held.values).all():
+            changed[f"{name}_followup"] = (SUBJECT, values.values)
+    return changed
+
+
+def _sessions(features: xr.Dataset) -> str | None:
+    if SESSION in features.coords:
+        return ", ".join(dict.fromkeys(map(str, np.atleast_1d(features[SESSION].values))))
+    held = _facts(features).get("session")
+    return None if held is None else str(held)
+
+
+def _too_few(both: list[str], early: list[str], late: list[str]) -> str:
+    return (
+        f"{len(both)} people have both sessions, at least 3 are needed (baseline has "
+        f"{some(early)}; follow-up {some(late)}): are ids written alike?"
+    )
