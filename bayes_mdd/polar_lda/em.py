@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import polygamma, psi
 
+from bayes_mdd.errors import SpecError
 from bayes_mdd.polar_lda.corpus import Corpus
 from bayes_mdd.polar_lda.kernels import infer_people
 from bayes_mdd.polar_lda.sweep import sweep_people
@@ -22,6 +23,9 @@ Array = NDArray[np.float64]
 LOG_ZERO = -100.0
 #: ... and the largest log rho it allows, so that log(1 - rho) stays finite.
 LOG_RHO_MAX = -1e-6
+#: E-steps that begin anew: the first so many, and then one in so many.
+FRESH_ITERATIONS = 30
+FRESH_EVERY = 5
 #: Documents of a corpus with more words than this are dealt out to threads.
 WORDS_PER_TASK = 200_000
 
@@ -142,6 +146,7 @@ def e_step(
     """
     table = parameters.table
     k = table.shape[1]
+    warm = gamma is not None
     if gamma is None:
         gamma = parameters.alpha + np.repeat(corpus.length[:, None] / k, k, axis=1)
     else:
@@ -164,6 +169,7 @@ def e_step(
             gamma[people],
             bound[people],
             expected,
+            warm,
         )
         return expected
 
@@ -264,13 +270,19 @@ def estimate_alpha(gamma: Array) -> float:
 
 
 def run_em(
-    corpus: Corpus, start: LDAParameters, options: EMOptions, *, n_jobs: int = 1
+    corpus: Corpus,
+    start: LDAParameters,
+    options: EMOptions,
+    *,
+    gamma: Array | None = None,
+    n_jobs: int = 1,
 ) -> Solution:
     """Alternate E- and M-steps from one start.
 
-    Every E-step begins anew with all factors alike, as published. Where that makes the bound
-    drop, the people concerned are inferred from their previous compositions as well and the
-    better of the two is kept, so that the bound never falls.
+    A person's bound has several maxima, and people who always go on from where they were get stuck
+    in poor ones. So E-steps begin anew with all factors alike: all of them with
+    ``e_step="published"``; with "newton" the first `FRESH_ITERATIONS` and every `FRESH_EVERY`-th
+    after, people keeping their earlier composition where the new one would let the bound fall.
 
     Parameters
     ----------
@@ -280,6 +292,8 @@ def run_em(
         Where to begin.
     options : EMOptions
         When to stop.
+    gamma : ndarray, shape (person, factor), optional
+        Compositions to go on from, where `start` is an earlier solution.
     n_jobs : int, default 1
         Threads.
 
@@ -290,32 +304,41 @@ def run_em(
     """
     parameters = start
     history: list[float] = []
-    gamma: Array | None = None
     for i in range(options.max_iterations):
-        fresh, bound, expected = e_step(corpus, parameters, options, n_jobs=n_jobs)
-        dropped = bool(history) and bound.sum() < history[-1]
-        if gamma is not None and dropped and options.e_step == "newton":
-            fresh, bound, expected = _guarded(corpus, parameters, options, fresh, bound, gamma)
-        gamma = fresh
+        gamma, bound, expected = _next_e_step(
+            corpus, parameters, options, gamma, i, history, n_jobs=n_jobs
+        )
         history.append(float(bound.sum()))
         parameters = m_step(expected, parameters.alpha)
         if options.estimate_alpha:
             parameters = replace(parameters, alpha=estimate_alpha(gamma))
         if i >= 2 and 0 <= (history[-2] - history[-1]) / history[-2] <= options.tolerance:
             break
-    assert gamma is not None
+    if gamma is None:
+        raise SpecError("max_iterations must be at least 1.")
     return Solution(parameters, gamma, np.array(history))
 
 
-def _guarded(
+def _next_e_step(
     corpus: Corpus,
     parameters: LDAParameters,
     options: EMOptions,
-    fresh: Array,
-    bound: Array,
-    before: Array,
+    before: Array | None,
+    iteration: int,
+    history: list[float],
+    *,
+    n_jobs: int,
 ) -> tuple[Array, Array, Array]:
-    """Keep, person by person, the better of a fresh and a warm start."""
-    warm, warm_bound, _ = e_step(corpus, parameters, options, gamma=before, collect=False)
+    """Begin anew or go on, as `run_em` says."""
+    if before is None or options.e_step == "published":
+        return e_step(corpus, parameters, options, n_jobs=n_jobs)
+    if not history or (iteration >= FRESH_ITERATIONS and iteration % FRESH_EVERY):
+        return e_step(corpus, parameters, options, gamma=before, n_jobs=n_jobs)
+    fresh, bound, expected = e_step(corpus, parameters, options, n_jobs=n_jobs)
+    if bound.sum() >= history[-1]:
+        return fresh, bound, expected
+    warm, warm_bound, _ = e_step(
+        corpus, parameters, options, gamma=before, n_jobs=n_jobs, collect=False
+    )
     best = np.where((warm_bound > bound)[:, None], warm, fresh)
-    return e_step(corpus, parameters, options, gamma=best)
+    return e_step(corpus, parameters, options, gamma=best, n_jobs=n_jobs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -27,6 +28,10 @@ Array = NDArray[np.float64]
 PERSON = "person"
 EDGE = "edge"
 RESTART = "restart"
+#: So many restarts, those with the highest bounds, are run until they rest ...
+POLISHED = 3
+#: ... the others until the bound changes by this much more an iteration.
+ROUGH = 100.0
 
 
 def fit_counts(
@@ -127,7 +132,7 @@ def fit_counts(
     _check_sizes(corpus, n_factors, n_restarts, choose_by)
     if start is None:
         starts = random_starts(n_factors, corpus.n_edges, n_restarts, seed)
-    solutions = run_all(corpus, starts, options, n_jobs=n_jobs)
+    solutions = _run_restarts(corpus, starts, options, n_jobs=n_jobs)
     chosen, table = choose(solutions, choose_by)
     found = to_dataset(solutions[chosen])
     if start is None:
@@ -254,6 +259,30 @@ def run_all(
     return list(
         Parallel(n_jobs=jobs, prefer="threads")(delayed(run_em)(corpus, s, options) for s in starts)
     )
+
+
+def _run_restarts(
+    corpus: Corpus, starts: list[LDAParameters], options: EMOptions, *, n_jobs: int | None
+) -> list[Solution]:
+    """Run all starts near to rest, and those with the highest bounds until they rest."""
+    if options.e_step == "published" or len(starts) == 1:
+        return run_all(corpus, starts, options, n_jobs=n_jobs)
+    rough = replace(options, tolerance=options.tolerance * ROUGH)
+    solutions = run_all(corpus, starts, rough, n_jobs=n_jobs)
+    leading = np.argsort([-s.elbo for s in solutions], kind="stable")[:POLISHED]
+    left = options.max_iterations - max(len(solutions[i].history) for i in leading)
+    if left < 1:
+        return solutions
+    finer = replace(options, max_iterations=left)
+    again = Parallel(n_jobs=_jobs(n_jobs), prefer="threads")(
+        delayed(run_em)(corpus, solutions[i].parameters, finer, gamma=solutions[i].gamma)
+        for i in leading
+    )
+    for i, polished in zip(leading, again, strict=True):
+        if polished.elbo >= solutions[i].elbo:
+            history = np.concatenate([solutions[i].history, polished.history])
+            solutions[i] = replace(polished, history=history)
+    return solutions
 
 
 def choose(solutions: list[Solution], by: str = "elbo") -> tuple[int, tuple[Array, Array]]:

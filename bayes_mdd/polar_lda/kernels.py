@@ -25,12 +25,14 @@ Ints = NDArray[np.int64]
 
 #: Plain passes before Newton may begin: it shall finish in the basin plain iteration chose.
 PLAIN_PASSES = 8
+#: ... and where a person begins at an earlier fixed point, two passes to see the bound's change.
+WARM_PASSES = 2
 #: ... and the relative change of the bound that plain iteration must have come down to.
 NEWTON_BELOW = 1e-4
 #: Passes Newton may take before plain iteration has to finish the job.
 NEWTON_PASSES = 30
 #: A fixed point: no expected count moves by more than this share of the person's tokens.
-FIXED = 1e-11
+FIXED = 1e-9
 
 
 @njit(cache=True, nogil=True)
@@ -228,7 +230,7 @@ def _iterate(
     tol: float,
     new: Array,
     jacobian: Array,
-    stop_early: bool,
+    plain_passes: int,
 ) -> tuple[float, bool]:
     """Plain iteration until the bound rests, or until Newton may take over."""
     bound = -np.inf
@@ -239,20 +241,36 @@ def _iterate(
         gamma[:] = new
         if i > 0 and change <= tol:
             return bound, True
-        if stop_early and i + 1 >= PLAIN_PASSES and change < NEWTON_BELOW:
+        if i + 1 >= plain_passes and change < NEWTON_BELOW:
             return bound, False
     return bound, True
 
 
 @njit(cache=True, nogil=True)
 def _solve(
-    word: Ints, count: Array, table: Array, gamma: Array, alpha: float, limit: int, tol: float
+    word: Ints,
+    count: Array,
+    table: Array,
+    gamma: Array,
+    alpha: float,
+    limit: int,
+    tol: float,
+    warm: bool,
 ) -> float:
     """Bring one person's `gamma` to the fixed point; return the bound there."""
     new = np.empty_like(gamma)
     jacobian = np.zeros((len(gamma), len(gamma)))
     bound, done = _iterate(
-        word, count, table, gamma, alpha, limit, tol, new, jacobian, tol < NEWTON_BELOW
+        word,
+        count,
+        table,
+        gamma,
+        alpha,
+        limit,
+        tol,
+        new,
+        jacobian,
+        WARM_PASSES if warm else PLAIN_PASSES,
     )
     if done:
         return bound
@@ -270,7 +288,7 @@ def _solve(
         _newton_step(gamma, new, jacobian, alpha)
         gamma[:] = new
     gamma[:] = best
-    bound, done = _iterate(word, count, table, gamma, alpha, limit, tol, new, jacobian, False)
+    bound, done = _iterate(word, count, table, gamma, alpha, limit, tol, new, jacobian, limit)
     return bound
 
 
@@ -286,6 +304,7 @@ def infer_people(
     gamma: Array,
     bound: Array,
     expected: Array,
+    warm: bool,
 ) -> None:
     """Do the E-step of several people; all results go into the last three arguments.
 
@@ -308,6 +327,8 @@ def infer_people(
     expected : ndarray, shape (word, factor)
         The expected tokens of each word from each factor are added to it. An empty array: not
         wanted.
+    warm : bool
+        Whether `gamma` is an earlier fixed point.
     """
     n_factors = table.shape[1]
     weight = np.empty(n_factors)
@@ -316,7 +337,7 @@ def infer_people(
     for i in range(len(start) - 1):
         words = word[start[i] : start[i + 1]]
         counts = count[start[i] : start[i + 1]]
-        bound[i] = _solve(words, counts, table, gamma[i], alpha, limit, tol)
+        bound[i] = _solve(words, counts, table, gamma[i], alpha, limit, tol, warm)
         if len(expected) == 0:
             continue
         for k in range(n_factors):

@@ -31,6 +31,7 @@ def sweep_people(
     gamma: Array,
     bound: Array,
     expected: Array,
+    warm: bool,
 ) -> None:
     """Do the E-step of several people; arguments as those of `kernels.infer_people`.
 
@@ -53,6 +54,8 @@ def sweep_people(
     expected : ndarray, shape (word, factor)
         The expected tokens of each word from each factor are added to it. An empty array: not
         wanted.
+    warm : bool
+        Not read: every sweep begins with all factors alike.
     """
     n_factors = table.shape[1]
     for i in range(len(start) - 1):
