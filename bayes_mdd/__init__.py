@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
     from bayes_mdd.specs import (
         AnalysisSpec,
+        PolarLDASpec,
         ReferenceSpec,
         SamplerSpec,
         SharedSpecificSpec,
@@ -48,6 +49,7 @@ __all__ = [
     "BayesMDDError",
     "Cohort",
     "DataContractError",
+    "PolarLDASpec",
     "ReferenceSpec",
     "RunFolderError",
     "SamplerSpec",
@@ -90,6 +92,7 @@ _ROOMS = {
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
     "specs": (
         "AnalysisSpec",
+        "PolarLDASpec",
         "ReferenceSpec",
         "SamplerSpec",
         "SharedSpecificSpec",

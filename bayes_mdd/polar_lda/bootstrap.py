@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 RESAMPLE = "resample"
 
 #: Resamples start at the fitted model, so a few dozen iterations bring them to rest.
-BOOTSTRAP_EM = EMOptions(max_iterations=60, tolerance=1e-6)
+BOOTSTRAP_EM = EMOptions(max_iterations=60, tolerance=1e-6, fresh_iterations=1)
 
 
 def bootstrap_maps(
@@ -200,7 +200,7 @@ def published_overlap(
         z = np.where(sd.values > 0, size / sd.values, np.where(size == 0, 0.0, np.inf))
     z = np.where(np.isinf(z), np.sign(size) * np.inf, z)
     p = 2 * norm.sf(np.abs(z))
-    adjusted = p if p_max is not None else false_discovery_control(p, axis=None)
+    adjusted = p if p_max is not None else false_discovery_control(p.ravel()).reshape(p.shape)
     alive: NDArray[np.bool_] = np.asarray(adjusted <= (q if p_max is None else p_max))
     count = alive.sum(axis=0)
     dims = value.dims
@@ -258,10 +258,10 @@ def posterior_overlap(
         delta = 0.5 * float(np.sqrt((draws.mean(over) ** 2).mean()))
     if not delta > 0:
         raise SpecError(f"delta must be above 0, got {delta}.")
-    large = abs(draws) > delta
+    large = (draws > delta) | (draws < -delta)
     n_large = large.sum(FACTOR)
     every = n_large == draws.sizes[FACTOR]
-    one_sign = abs(np.sign(draws).sum(FACTOR)) == draws.sizes[FACTOR]
+    one_sign = (draws > 0).all(FACTOR) | (draws < 0).all(FACTOR)
     found = xr.Dataset(
         {
             "p_unique": (large & (n_large == 1)).mean(over),

@@ -23,8 +23,7 @@ Array = NDArray[np.float64]
 LOG_ZERO = -100.0
 #: ... and the largest log rho it allows, so that log(1 - rho) stays finite.
 LOG_RHO_MAX = -1e-6
-#: E-steps that begin anew: the first so many, and then one in so many.
-FRESH_ITERATIONS = 30
+#: After the first ones, one E-step in so many begins anew.
 FRESH_EVERY = 5
 #: Documents of a corpus with more words than this are dealt out to threads.
 WORDS_PER_TASK = 200_000
@@ -50,6 +49,9 @@ class EMOptions:
         How compositions are inferred. "newton" solves for the fixed point exactly and never lets
         the bound fall. "published" walks the path of the published program, edge by edge, and
         lets the bound dip where that program does: slower, and equal to it digit for digit.
+    fresh_iterations : int, default 30
+        With "newton": how many E-steps begin with all factors alike before most of them go on
+        from where the last one ended.
     """
 
     max_iterations: int = 101
@@ -58,6 +60,7 @@ class EMOptions:
     inner_tolerance: float = 1e-12
     estimate_alpha: bool = True
     e_step: Literal["newton", "published"] = "newton"
+    fresh_iterations: int = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,8 +284,8 @@ def run_em(
 
     A person's bound has several maxima, and people who always go on from where they were get stuck
     in poor ones. So E-steps begin anew with all factors alike: all of them with
-    ``e_step="published"``; with "newton" the first `FRESH_ITERATIONS` and every `FRESH_EVERY`-th
-    after, people keeping their earlier composition where the new one would let the bound fall.
+    ``e_step="published"``; with "newton" the first ones and every `FRESH_EVERY`-th after, people
+    keeping their earlier composition where the new one would let the bound fall.
 
     Parameters
     ----------
@@ -332,7 +335,7 @@ def _next_e_step(
     """Begin anew or go on, as `run_em` says."""
     if before is None or options.e_step == "published":
         return e_step(corpus, parameters, options, n_jobs=n_jobs)
-    if not history or (iteration >= FRESH_ITERATIONS and iteration % FRESH_EVERY):
+    if not history or (iteration >= options.fresh_iterations and iteration % FRESH_EVERY):
         return e_step(corpus, parameters, options, gamma=before, n_jobs=n_jobs)
     fresh, bound, expected = e_step(corpus, parameters, options, n_jobs=n_jobs)
     if bound.sum() >= history[-1]:

@@ -22,7 +22,7 @@ from bayes_mdd.polar_lda.em import (
     parameters_from_tokens,
     run_em,
 )
-from bayes_mdd.polar_lda.matching import agreement
+from bayes_mdd.polar_lda.matching import agreement, match_factors
 
 Array = NDArray[np.float64]
 PERSON = "person"
@@ -98,7 +98,8 @@ def fit_counts(
         ``beta``, ``rho``, ``map`` (factor, edge), ``composition`` and ``gamma`` (person, factor:
         the variational Dirichlet whose mean the composition is, from the E-step before the last
         M-step), ``history`` (iteration), and over ``restart``: ``restart_elbo`` and
-        ``restart_agreement`` (mean map correlation with the other restarts). Attributes
+        ``restart_agreement`` (mean map correlation with the other restarts) and
+        ``restart_match`` (restart, factor: correlation with the chosen one's maps). Attributes
         ``elbo``, ``alpha``, ``iterations``, ``seed``, ``e_step``, ``chosen_restart``. Factors are
         numbered by how much people express them, or as those of `start`.
 
@@ -137,6 +138,7 @@ def fit_counts(
     found = to_dataset(solutions[chosen])
     if start is None:
         found = _by_size(found)
+    found["restart_match"] = ((RESTART, FACTOR), _match_restarts(solutions, found["map"].values))
     found["restart_elbo"] = ((RESTART,), table[0])
     found["restart_agreement"] = ((RESTART,), table[1])
     return found.assign_attrs(
@@ -357,6 +359,11 @@ def to_dataset(solution: Solution) -> xr.Dataset:
             "iterations": len(solution.history),
         },
     )
+
+
+def _match_restarts(solutions: list[Solution], maps: Array) -> Array:
+    """Correlate each restart's best match with each map of the chosen one."""
+    return np.stack([match_factors(factor_maps(s.parameters), maps)[1] for s in solutions])
 
 
 def _by_size(found: xr.Dataset) -> xr.Dataset:

@@ -1,17 +1,20 @@
 """What to fit and how, as immutable values that read from and write to YAML."""
 
-from bayes_mdd.specs.analysis import AnalysisSpec, read_spec, write_spec
+from bayes_mdd.specs.analysis import AnalysisSpec, kind_of, read_spec, write_spec
 from bayes_mdd.specs.base import Spec
+from bayes_mdd.specs.polar_lda import PolarLDASpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
 
 __all__ = [
     "AnalysisSpec",
+    "PolarLDASpec",
     "ReferenceSpec",
     "SamplerSpec",
     "SharedSpecificSpec",
     "Spec",
+    "kind_of",
     "read_spec",
     "write_spec",
 ]
