@@ -95,7 +95,7 @@ def _tokens(idata: xr.DataTree) -> Check:
 
 def _nominal(idata: xr.DataTree) -> Check:
     posterior = idata["posterior"].to_dataset()
-    spread = float(np.median(posterior["composition"].std(("chain", "draw"))))
+    spread = float(np.sqrt(posterior["composition"].var(("chain", "draw")).mean()))
     nominal = float(posterior.attrs["nominal_sd"])
     return Check(
         "bootstrap SD over nominal SD of a composition",

@@ -14,7 +14,6 @@ from bayes_mdd.inference.sample import sample
 from bayes_mdd.model.composition import (
     STORED,
     CompositionData,
-    arm_expression,
     build_composition,
     composition_start,
     sum_blocks,
@@ -59,9 +58,7 @@ def sample_composition(
     subjects = data.features[SUBJECT].values.astype(str)
     tokens = sum_blocks(data.counts, data.blocks, data.arm, subjects)
     composition = model["composition"].values
-    start = composition_start(
-        tokens, composition, _block_pattern(model, data, tokens), n_factors=spec.n_factors
-    )
+    start = composition_start(tokens, composition)
     raw = sample(
         build_composition(tokens, spec.n_factors),
         start,
@@ -70,19 +67,16 @@ def sample_composition(
         progressbar=progressbar,
     )
     posterior = _aligned(raw["posterior"].to_dataset(), composition, tokens)
-    maps, size = _maps(posterior, data, tokens)
+    maps = posterior["pattern"]
     at = {name: i for i, name in enumerate(tokens.blocks)}
-    edge_maps = maps.reshape(-1, *maps.shape[2:])[..., [at[b] for b in data.blocks]]
-    block_maps = xr.DataArray(
-        maps,
-        dims=(CHAIN, DRAW, FACTOR, BLOCK),
-        coords={FACTOR: posterior[FACTOR].values, BLOCK: np.array(tokens.blocks, dtype=object)},
-    )
+    edge_maps = maps.values[..., [at[b] for b in data.blocks]]
+    edge_maps = edge_maps.reshape(-1, *edge_maps.shape[2:])
     loadings = summarise_maps(edge_maps, data, sampler, kind="eti")
+    loadings.attrs["units"] = "mean deviation of the block's edges in SD of an edge"
     loadings.attrs["resolution"] = "block: all edges of a block carry the block's value"
     stats = raw["sample_stats"].to_dataset()
-    blocks = blocks_group(block_maps.mean((CHAIN, DRAW)), None, posterior_overlap(block_maps))
-    blocks["n_edges"] = ((BLOCK,), size)
+    blocks = blocks_group(maps.mean((CHAIN, DRAW)), None, posterior_overlap(maps))
+    blocks["n_edges"] = ((BLOCK,), tokens.size)
     return {
         "posterior": posterior,
         "loadings": loadings,
@@ -92,22 +86,12 @@ def sample_composition(
     }
 
 
-def _block_pattern(model: xr.Dataset, data: PolarData, tokens: CompositionData) -> Array:
-    """Variational factors over signed blocks, rows summing to 1."""
-    member = (data.blocks[:, None] == np.array(tokens.blocks)[None, :]).astype(np.float64)
-    beta, rho = model["beta"].values, model["rho"].values
-    pattern = np.hstack([(beta * (1 - rho)) @ member, (beta * rho) @ member])
-    return np.asarray(pattern / pattern.sum(axis=1, keepdims=True))
-
-
 def _aligned(raw: xr.Dataset, reference: Array, tokens: CompositionData) -> xr.Dataset:
     """Bring the factors of every draw into the order of the variational solution."""
     theta = raw["composition"].transpose(CHAIN, DRAW, SUBJECT, FACTOR).values
-    pattern = raw["pattern"].transpose(CHAIN, DRAW, FACTOR, "word").values
+    pattern = raw["pattern"].transpose(CHAIN, DRAW, FACTOR, BLOCK).values
     chains, draws = theta.shape[:2]
-    location = raw["arm_location"].values.reshape(chains * draws, len(tokens.arms), -1)
-    scale = raw["person_scale"].values.reshape(chains * draws, -1)
-    arms = arm_expression(location, scale).reshape(chains, draws, len(tokens.arms), -1)
+    arms = raw["arm_expression"].transpose(CHAIN, DRAW, ARM, FACTOR).values
     order = _match_draws(theta, reference)
     theta = np.take_along_axis(theta, order[:, :, None, :], axis=-1)
     arms = np.take_along_axis(arms, order[:, :, None, :], axis=-1)
@@ -117,9 +101,10 @@ def _aligned(raw: xr.Dataset, reference: Array, tokens: CompositionData) -> xr.D
             "composition": ((CHAIN, DRAW, SUBJECT, FACTOR), theta),
             "scores": ((CHAIN, DRAW, SUBJECT, FACTOR), theta),
             "arm_expression": ((CHAIN, DRAW, ARM, FACTOR), arms),
-            "pattern": ((CHAIN, DRAW, FACTOR, "word"), pattern),
+            "pattern": ((CHAIN, DRAW, FACTOR, BLOCK), pattern),
             "token_worth": ((CHAIN, DRAW), raw["token_worth"].values),
             "spread": ((CHAIN, DRAW), raw["spread"].values),
+            "concentration": ((CHAIN, DRAW), raw["concentration"].values),
         },
         coords={
             CHAIN: np.arange(chains),
@@ -127,7 +112,7 @@ def _aligned(raw: xr.Dataset, reference: Array, tokens: CompositionData) -> xr.D
             SUBJECT: np.array(tokens.subjects, dtype=object),
             ARM: np.array(tokens.arms, dtype=object),
             FACTOR: [f"F{k + 1}" for k in range(theta.shape[-1])],
-            "word": raw["word"].values.astype(object),
+            BLOCK: np.array(tokens.blocks, dtype=object),
         },
         attrs={"draws_are": "posterior draws", "n_edges": tokens.n_edges, **raw.attrs},
     )
@@ -144,15 +129,6 @@ def _match_draws(theta: Array, reference: Array) -> NDArray[np.int64]:
     for c, d in np.ndindex(*theta.shape[:2]):
         order[c, d] = linear_sum_assignment(similarity[c, d], maximize=True)[1]
     return order
-
-
-def _maps(posterior: xr.Dataset, data: PolarData, tokens: CompositionData) -> tuple[Array, Array]:
-    """Hyper minus hypo share of each block, in multiples of an even share of its edges."""
-    pattern = posterior["pattern"].values
-    n = len(tokens.blocks)
-    size = np.array([(data.blocks == b).sum() for b in tokens.blocks], dtype=np.float64)
-    signed = pattern[..., n:] - pattern[..., :n]
-    return signed * (size.sum() / size), size
 
 
 def _judge(posterior: xr.Dataset) -> xr.Dataset:

@@ -274,7 +274,7 @@ def _bootstrap(
         },
         attrs={
             "draws_are": "bootstrap resamples of people, each refitted; not posterior draws",
-            "nominal_sd": float(np.median(nominal_sd(model["gamma"].values))),
+            "nominal_sd": float(np.sqrt((nominal_sd(model["gamma"].values) ** 2).mean())),
         },
     )
     n = data.counts.shape[1]

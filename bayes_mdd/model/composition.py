@@ -1,19 +1,27 @@
 r"""Polar LDA with honest uncertainty: signed network blocks, arms, and what a token is worth.
 
-Person m has :math:`N_m` tokens, spread over the 2 B signed blocks (block, hyper or hypo) as
-:math:`n_m`. With compositions :math:`\theta_m` on the simplex and factors :math:`\phi_k` over
-signed blocks,
+Person m has :math:`N_m` tokens, spread over the 2 B signed blocks (block b with :math:`P_b`
+edges, hyper or hypo) as :math:`n_m`. Factor k moves the edges of block b by
+:math:`\lambda_{kb}` on average, in SD of an edge; a person is a mixture of the factors:
 
 .. math::
-    n_m &\sim \mathrm{DirichletMultinomial}(N_m,\; \kappa\, \theta_m^\top \phi) \\
-    \phi_k &= \mathrm{softmax}(\log b + s\, \eta_k), \quad \eta_{kw} \sim N(0, 1) \\
-    \theta_m &= \mathrm{softmax}(\mu + \tau \delta_{a(m)} + \sigma \epsilon_m)
+    n_m &\sim \mathrm{DirichletMultinomial}(N_m,\; \kappa\, p_m), \qquad
+    p_{m,(b,\pm)} \propto P_b\, f(\pm \theta_m^\top \lambda_b) \\
+    \lambda_{kb} &\sim N(0, s^2), \qquad
+    \theta_m \sim \mathrm{Dirichlet}(c\, \pi_{a(m)}), \qquad
+    \pi_a = \mathrm{softmax}(\mu + \tau \delta_a)
 
-:math:`\kappa` is what N tokens are worth together: ordinary LDA says :math:`\kappa = \infty`, so
-that ten times as many tokens make an interval three times narrower. Here scaling all counts
-changes next to nothing, since :math:`\kappa` is learned. :math:`b` is the average person's
-distribution over signed blocks and s how far factors depart from it: where there is nothing to
-find s goes to zero and compositions to their prior, instead of into corners.
+with :math:`f(x) = E \max(x + \epsilon, 0) = x \Phi(x) + \phi(x)`, the tokens that normal edges
+around x leave on one side. Two things differ from the lineage:
+
+- :math:`\kappa` is what N tokens are worth together. LDA says :math:`\kappa = \infty`, so that ten
+  times as many tokens make an interval three times narrower. Here it is learned.
+- Factors mix where they are measured, in deviations. LDA mixes tokens; but edges that deviate half
+  as much leave less than half of the extra tokens, so token mixtures push compositions outward
+  (by up to .07 for patterns of one SD).
+
+Where there is nothing to find s goes to zero and compositions to their prior, instead of into
+corners. :math:`\pi_a` is the mean composition of the people arm a is drawn from.
 """
 
 from __future__ import annotations
@@ -26,15 +34,21 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, FACTOR, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT
 from bayes_mdd.errors import DataContractError
 
 Array = NDArray[np.float64]
 
 WORD = "word"
-FREE_FACTOR = "free_factor"
 #: What `sample` is asked to keep.
-STORED = ("composition", "pattern", "token_worth", "spread", "arm_location", "person_scale")
+STORED = (
+    "composition",
+    "arm_expression",
+    "pattern",
+    "token_worth",
+    "spread",
+    "concentration",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +63,9 @@ class CompositionData:
         Position of each person's arm in `arms`.
     arms, blocks, subjects : tuple of str
         Names.
-    n_edges : int
-        Edges behind the blocks: about as many observations as a person can hold.
+    size : ndarray of float, shape (block,)
+        Number of edges of each block; their sum is about as many observations as a person can
+        hold.
     """
 
     tokens: NDArray[np.int64]
@@ -58,13 +73,12 @@ class CompositionData:
     arms: tuple[str, ...]
     blocks: tuple[str, ...]
     subjects: tuple[str, ...]
-    n_edges: int
+    size: Array
 
     @property
-    def base(self) -> Array:
-        """Average distribution over signed blocks; half a token keeps absent ones possible."""
-        share = (self.tokens + 0.5) / (self.tokens + 0.5).sum(axis=1, keepdims=True)
-        return np.asarray(share.mean(axis=0))
+    def n_edges(self) -> int:
+        """Edges of all blocks."""
+        return int(self.size.sum())
 
 
 def sum_blocks(
@@ -113,7 +127,7 @@ def sum_blocks(
         tuple(map(str, arms)),
         tuple(map(str, names[order])),
         tuple(map(str, subjects)),
-        len(blocks),
+        member.sum(axis=0).astype(np.float64),
     )
 
 
@@ -132,55 +146,59 @@ def build_composition(data: CompositionData, n_factors: int) -> pm.Model:
     pymc.Model
         Variables of `STORED`; the likelihood is ``tokens``.
     """
-    words = [f"{b} {s}" for s in ("hypo", "hyper") for b in data.blocks]
     coords = {
         SUBJECT: list(data.subjects),
         FACTOR: [f"F{k + 1}" for k in range(n_factors)],
-        FREE_FACTOR: [f"F{k + 1}" for k in range(n_factors - 1)],
         ARM: list(data.arms),
-        WORD: words,
+        BLOCK: list(data.blocks),
+        WORD: [f"{b} {s}" for s in ("hypo", "hyper") for b in data.blocks],
     }
     with pm.Model(coords=coords) as model:
         spread = pm.HalfNormal("spread", 0.5)
-        eta = pm.Normal("eta", dims=(FACTOR, WORD))
-        pattern = pm.Deterministic(
-            "pattern",
-            pm.math.softmax(np.log(data.base) + spread * eta, axis=1),
-            dims=(FACTOR, WORD),
-        )
+        raw = pm.Normal("raw_pattern", dims=(FACTOR, BLOCK))
+        pattern = pm.Deterministic("pattern", spread * raw, dims=(FACTOR, BLOCK))
         theta = _compositions(data, n_factors)
+        deviation = pt.dot(theta, pattern)
+        weight = pt.concatenate(
+            [data.size * _one_sided(-deviation), data.size * _one_sided(deviation)], axis=1
+        )
         # As many independent observations as edges, give or take a factor of 5.
         worth = pm.LogNormal("token_worth", np.log(data.n_edges), 1.5)
         pm.DirichletMultinomial(
             "tokens",
             n=data.tokens.sum(axis=1),
-            a=worth * pt.dot(theta, pattern),
+            a=worth * weight / weight.sum(axis=1, keepdims=True),
             observed=data.tokens,
             dims=(SUBJECT, WORD),
         )
     return model
 
 
+def _one_sided(x: Any) -> Any:
+    """Mean of the positive part of N(x, 1); the last term keeps rounding from going below zero."""
+    return 0.5 * x * pt.erfc(-x / np.sqrt(2.0)) + pt.exp(-0.5 * x**2) / np.sqrt(2 * np.pi) + 1e-9
+
+
 def _compositions(data: CompositionData, n_factors: int) -> Any:
-    """Declare the hierarchical prior of compositions; the last factor is the reference."""
-    mean = pm.Normal("mean", 0.0, 1.0, dims=FREE_FACTOR)
+    """Declare the hierarchical prior of compositions."""
+    mean = pm.ZeroSumNormal("mean", 1.0, dims=FACTOR)
     if len(data.arms) > 1:
         scale = pm.HalfNormal("arm_scale", 0.5)
-        shift = pm.ZeroSumNormal("arm_shift", dims=(FREE_FACTOR, ARM)).T
-        centre = mean[None, :] + scale * shift
+        shift = pm.ZeroSumNormal("arm_shift", n_zerosum_axes=2, dims=(ARM, FACTOR))
+        logit = mean[None, :] + scale * shift
     else:
-        centre = mean[None, :]
-    centre = pm.Deterministic("arm_location", centre, dims=(ARM, FREE_FACTOR))
-    width = pm.HalfNormal("person_scale", 1.5, dims=FREE_FACTOR)
-    noise = pm.Normal("person", dims=(SUBJECT, FREE_FACTOR))
-    logit = centre[data.arm] + width * noise
-    padded = pt.concatenate([logit, pt.zeros((len(data.subjects), 1))], axis=1)
-    return pm.Deterministic("composition", pm.math.softmax(padded, axis=1), dims=(SUBJECT, FACTOR))
+        logit = mean[None, :]
+    expression = pm.Deterministic(
+        "arm_expression", pm.math.softmax(logit, axis=1), dims=(ARM, FACTOR)
+    )
+    # Around a flat Dirichlet, from people all alike to people of one factor each.
+    concentration = pm.LogNormal("concentration", np.log(n_factors), 1.0)
+    return pm.Dirichlet(
+        "composition", a=concentration * expression[data.arm], dims=(SUBJECT, FACTOR)
+    )
 
 
-def composition_start(
-    data: CompositionData, composition: Array, pattern: Array, *, n_factors: int
-) -> dict[str, Any]:
+def composition_start(data: CompositionData, composition: Array) -> dict[str, Any]:
     """Turn a variational solution into initial values.
 
     Parameters
@@ -189,10 +207,6 @@ def composition_start(
         Tokens over signed blocks.
     composition : ndarray, shape (subject, factor)
         Rows sum to 1.
-    pattern : ndarray, shape (factor, word)
-        Rows sum to 1.
-    n_factors : int
-        Number of factors.
 
     Returns
     -------
@@ -200,48 +214,23 @@ def composition_start(
         By variable.
     """
     safe = np.clip(composition, 0.02, None)
-    logit = np.log(safe[:, :-1] / safe[:, -1:])
-    width = np.maximum(logit.std(axis=0), 0.3)
-    mean = logit.mean(axis=0)
-    departure = np.log(np.clip(pattern, 1e-3 / pattern.shape[1], None)) - np.log(data.base)
-    departure -= departure.mean(axis=1, keepdims=True)
-    spread = max(float(departure.std()), 0.05)
+    safe /= safe.sum(axis=1, keepdims=True)
+    mean = np.log(safe.mean(axis=0))
+    n = len(data.blocks)
+    # With normal edges the net share of one side is near 0.8 times the deviation per token.
+    net = (data.tokens[:, n:] - data.tokens[:, :n]) / data.size
+    level = data.tokens.sum() / (data.size.sum() * len(data.tokens))
+    pattern = np.clip(0.8 * np.linalg.lstsq(safe, net / level, rcond=None)[0], -2, 2)
+    spread = max(float(pattern.std()), 0.05)
     start: dict[str, Any] = {
-        "spread": min(spread, 1.0),
-        "eta": np.clip(departure / spread, -3, 3),
-        "mean": mean,
-        "person_scale": width,
-        "person": (logit - mean) / width,
+        "spread": spread,
+        "raw_pattern": pattern / spread,
+        "mean": mean - mean.mean(),
+        "composition": safe,
+        "concentration": float(composition.shape[1]),
         "token_worth": float(data.n_edges),
     }
     if len(data.arms) > 1:
         start["arm_scale"] = 0.2
-        start["arm_shift"] = np.zeros((n_factors - 1, len(data.arms)))
+        start["arm_shift"] = np.zeros((len(data.arms), composition.shape[1]))
     return start
-
-
-def arm_expression(location: Array, scale: Array, *, n_people: int = 256) -> Array:
-    r"""Mean composition of the people each arm is drawn from, draw by draw.
-
-    Parameters
-    ----------
-    location : ndarray, shape (draw, arm, factor - 1)
-        Draws of ``arm_location``.
-    scale : ndarray, shape (draw, factor - 1)
-        Draws of ``person_scale``.
-    n_people : int, default 256
-        Quasi-random people over whom the logistic normal is averaged.
-
-    Returns
-    -------
-    ndarray, shape (draw, arm, factor)
-        Sums to 1 over factors.
-    """
-    from scipy.stats import norm, qmc
-
-    grid = qmc.Halton(location.shape[-1], scramble=False).random(n_people + 1)[1:]
-    people = norm.ppf(grid)
-    logit = location[:, :, None, :] + scale[:, None, None, :] * people
-    padded = np.concatenate([logit, np.zeros((*logit.shape[:-1], 1))], axis=-1)
-    odds = np.exp(padded - padded.max(axis=-1, keepdims=True))
-    return np.asarray((odds / odds.sum(axis=-1, keepdims=True)).mean(axis=2))

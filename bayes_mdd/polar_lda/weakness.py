@@ -214,7 +214,8 @@ def token_sensitivity(
     Returns
     -------
     DataFrame
-        One row a scale: ``scale``, ``nominal_sd`` (median over people and factors),
+        One row a scale: ``scale``, ``nominal_sd`` (root mean square over people and
+        factors),
         ``map_correlation`` and ``composition_correlation`` with the model (smallest factor), and
         ``largest_change`` of any person's composition.
     """
@@ -229,7 +230,7 @@ def token_sensitivity(
         theta = compositions(solution)[:, order]
         return {
             "scale": float(scale),
-            "nominal_sd": float(np.median(nominal_sd(solution.gamma))),
+            "nominal_sd": float(np.sqrt((nominal_sd(solution.gamma) ** 2).mean())),
             "map_correlation": float(alike.min()),
             "composition_correlation": float(np.diag(correlate_rows(known[1].T, theta.T)).min()),
             "largest_change": float(np.abs(theta - known[1]).max()),
