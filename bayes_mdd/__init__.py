@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from bayes_mdd.specs import (
         AnalysisSpec,
         DerivativesSpec,
+        PolarLDASpec,
         QualitySpec,
         ReferenceSpec,
         SamplerSpec,
@@ -80,6 +81,7 @@ __all__ = [
     "Comparison",
     "DataContractError",
     "DerivativesSpec",
+    "PolarLDASpec",
     "Quality",
     "QualitySpec",
     "ReferenceSpec",
@@ -169,6 +171,7 @@ _ROOMS = {
         "AnalysisSpec",
         "DerivativesSpec",
         "QualitySpec",
+        "PolarLDASpec",
         "ReferenceSpec",
         "SamplerSpec",
         "SharedSpecificSpec",

@@ -186,9 +186,11 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     for name, advice in quality.failed.items():
         show.note(f"Quality: {name}: {advice}")
     features = bm.record_quality(features, quality)
+    how = f"{spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws"
+    if getattr(spec.model, "method", None) == "variational":
+        how = f"variational, {spec.model.n_restarts} restarts, {spec.model.n_null} null fits"
     show.note(
-        f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features "
-        f"({spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws)"
+        f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features ({how})"
     )
     return bm.fit(
         spec.model,

@@ -143,6 +143,9 @@ def factors(table: pd.DataFrame) -> None:
     table : pandas.DataFrame
         As `bayes_mdd.classify_factors` returns it.
     """
+    if any(str(c).startswith("expressed_") for c in table.columns):
+        _polar_factors(table)
+        return
     arms = [c.removeprefix("p_specific_") for c in table.columns if c.startswith("p_specific_")]
     head = ["factor", "label", "P(shared)"]
     head += [f"P({arm} only)" for arm in arms] + [f"variance in {arm}" for arm in arms]
@@ -173,6 +176,24 @@ def frame(title: str, table: pd.DataFrame) -> None:
     """
     rows = [[_number(cell) for cell in row.values()] for row in records(table)]
     _print(_table(title, [str(c) for c in table.columns], rows))
+
+
+def _polar_factors(table: pd.DataFrame) -> None:
+    """Print which arm expresses each factor of a polar LDA more."""
+    ends = ("_lower", "_upper")
+    arms = [c.removeprefix("expressed_") for c in table.columns if c.startswith("expressed_")]
+    arms = [a for a in arms if not a.endswith(ends)]
+    head = ["factor", "label", *(f"expressed in {a}" for a in arms)]
+    if "p_alike" in table:
+        head += [*(f"P({a} more)" for a in arms), "P(alike)"]
+    rows = []
+    for r in records(table):
+        cells = [r["factor"], r["label"], *(_number(r[f"expressed_{a}"], ".2f") for a in arms)]
+        if "p_alike" in table:
+            cells += [_number(r[f"p_more_{a}"], ".2f") for a in arms]
+            cells.append(_number(r["p_alike"], ".2f"))
+        rows.append([*cells, r["networks"]])
+    _print(_table("Factors", [*head, "largest blocks"], rows))
 
 
 def _share(row: dict[str, Any], arm: str) -> str:

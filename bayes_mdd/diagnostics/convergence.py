@@ -69,6 +69,10 @@ def diagnose(
     .. [1] Vehtari, A. et al. (2021). Rank-normalization, folding, and localization: an improved
        R-hat for assessing convergence of MCMC. Bayesian Analysis, 16, 667-718.
     """
+    if idata.attrs.get("model") == "polar_lda":
+        from bayes_mdd.diagnostics.polar_lda import diagnose_polar_lda
+
+        return diagnose_polar_lda(idata, rhat_max=rhat_max, ess_min=ess_min)
     invariants = idata["invariants"].to_dataset()
     checks = [
         _divergences(idata),

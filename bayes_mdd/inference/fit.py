@@ -18,11 +18,11 @@ from bayes_mdd.inference.run_folder import check_run_folder, make_provenance, wr
 from bayes_mdd.inference.sample import sample
 from bayes_mdd.model import build_shared_specific, climb, prepare, spectral_start
 from bayes_mdd.model.shared_specific import STORED, fixed_sharing, starting_point
-from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.specs import PolarLDASpec, SamplerSpec, SharedSpecificSpec
 
 
 def fit(
-    spec: SharedSpecificSpec,
+    spec: SharedSpecificSpec | PolarLDASpec,
     features: xr.Dataset,
     *,
     symptoms: pd.DataFrame | None = None,
@@ -31,7 +31,7 @@ def fit(
     force: bool = False,
     progressbar: bool = True,
 ) -> xr.DataTree:
-    """Fit the shared and specific factor model.
+    """Fit a model to features: which one, the spec says.
 
     Fitted are the people with a known arm; controls and people without an arm are listed in
     ``provenance`` with the reason. Loadings, covariates and missing symptom scores are integrated
@@ -39,7 +39,7 @@ def fit(
 
     Parameters
     ----------
-    spec : SharedSpecificSpec
+    spec : SharedSpecificSpec or PolarLDASpec
         The model.
     features : Dataset
         A FeatureSet, standardised (see `reference_to_controls`).
@@ -60,7 +60,9 @@ def fit(
         Groups ``posterior`` (aligned ``scores``, ``sharing``, ``block_scale``, ``noise``,
         ``explained``, ``explained_block`` and, where asked, ``symptom_weight``), ``loadings``,
         ``factors``, ``invariants``, ``log_likelihood``, ``sample_stats``, ``observed_data`` and
-        ``constant_data``. If `run_dir` holds exactly this run already, it is read and returned.
+        ``constant_data``. Polar LDA has groups of its own, see
+        `bayes_mdd.inference.polar_lda.fit_polar_lda`. If `run_dir` holds exactly this run
+        already, it is read and returned.
 
     Raises
     ------
@@ -80,6 +82,10 @@ def fit(
     """
     sampler = sampler or SamplerSpec()
     check_features(features)
+    if isinstance(spec, PolarLDASpec):
+        return _fit_polar_lda(
+            spec, features, sampler, run_dir=run_dir, force=force, progressbar=progressbar
+        )
     data = prepare(spec, features, symptoms)
     provenance = make_provenance(spec, sampler, features, symptoms, data.excluded)
     if run_dir is not None:
@@ -120,6 +126,31 @@ def fit(
         units=str(features.attrs.get("units", "")),
         reference=str(features.attrs.get("reference", "not stated")),
     )
+    if run_dir is not None:
+        write_run(idata, spec, sampler, provenance, run_dir)
+    return idata
+
+
+def _fit_polar_lda(
+    spec: PolarLDASpec,
+    features: xr.Dataset,
+    sampler: SamplerSpec,
+    *,
+    run_dir: str | Path | None,
+    force: bool,
+    progressbar: bool,
+) -> xr.DataTree:
+    from bayes_mdd.inference import polar_lda
+
+    data = polar_lda.prepare_counts(spec, features)
+    provenance = make_provenance(spec, sampler, features, None, data.excluded)
+    if run_dir is not None:
+        finished = check_run_folder(run_dir, provenance, force=force)
+        if finished is not None:
+            return finished
+    idata, seconds = polar_lda.fit_polar_lda(spec, data, sampler, progressbar=progressbar)
+    provenance["seconds"] = seconds
+    polar_lda.describe_run(idata, spec, sampler, features, provenance)
     if run_dir is not None:
         write_run(idata, spec, sampler, provenance, run_dir)
     return idata

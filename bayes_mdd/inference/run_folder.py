@@ -19,7 +19,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, FEATURE, SUBJECT
 from bayes_mdd.errors import RunFolderError
-from bayes_mdd.specs import AnalysisSpec, SamplerSpec, SharedSpecificSpec, write_spec
+from bayes_mdd.specs import AnalysisSpec, SamplerSpec, Spec, write_spec
 
 POSTERIOR = "posterior.nc"
 PACKAGES = ("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba")
@@ -50,7 +50,7 @@ def input_checksum(features: xr.Dataset, symptoms: pd.DataFrame | None) -> str:
 
 
 def make_provenance(
-    spec: SharedSpecificSpec,
+    spec: Spec,
     sampler: SamplerSpec,
     features: xr.Dataset,
     symptoms: pd.DataFrame | None,
@@ -60,7 +60,7 @@ def make_provenance(
 
     Parameters
     ----------
-    spec : SharedSpecificSpec
+    spec : Spec
         The model.
     sampler : SamplerSpec
         How it is sampled.
@@ -157,7 +157,7 @@ def check_run_folder(
 
 def write_run(
     idata: xr.DataTree,
-    spec: SharedSpecificSpec,
+    spec: Spec,
     sampler: SamplerSpec,
     provenance: Mapping[str, Any],
     folder: str | Path,
@@ -168,7 +168,7 @@ def write_run(
     ----------
     idata : DataTree
         What `fit` returns.
-    spec, sampler : SharedSpecificSpec, SamplerSpec
+    spec, sampler : Spec, SamplerSpec
         What was asked.
     provenance : mapping
         From `make_provenance`.

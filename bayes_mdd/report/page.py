@@ -29,16 +29,21 @@ from bayes_mdd.report.content import (
     summarise_findings,
 )
 from bayes_mdd.report.methods import REFERENCES, describe_methods, list_provenance
+from bayes_mdd.report.polar_lda import TEMPLATE as POLAR_LDA_TEMPLATE
+from bayes_mdd.report.polar_lda import gather_polar_lda
 from bayes_mdd.signatures import classify_factors, signatures, summarise_symptom_links
 from bayes_mdd.signatures.factors import say_probability
+from bayes_mdd.signatures.polar_lda import is_polar_lda
 from bayes_mdd.signatures.reading import read_group, read_note
 
 CHECK_COLUMNS = ("name", "value", "threshold", "passed", "advice")
 DPI = 130
+TITLE = "Shared and arm-specific factors"
+POLAR_LDA_TITLE = "Patterns of hyper- and hypo-connection"
 
 
 @dataclass(frozen=True)
-class _Picture:
+class Picture:
     """A figure as it goes into the page."""
 
     title: str
@@ -53,7 +58,7 @@ def write_report(
     checks: pd.DataFrame | None = None,
     factors: pd.DataFrame | None = None,
     quality: Quality | None = None,
-    title: str = "Shared and arm-specific factors",
+    title: str = TITLE,
     top_edges: int = 60,
     overwrite: bool = True,
 ) -> Path:
@@ -108,8 +113,13 @@ def write_report(
             "checks", [f"no column '{c}'; pass what diagnose returned." for c in missing]
         )
     table = classify_factors(idata) if factors is None else factors
-    content = _gather(idata, checks, table, title, top_edges)
-    page = _render(content | {"quality": _quality(idata, quality)})
+    if is_polar_lda(idata):
+        heading = POLAR_LDA_TITLE if title == TITLE else title
+        content = gather_polar_lda(idata, checks, table, heading, top_edges)
+        page = _render(content, POLAR_LDA_TEMPLATE)
+    else:
+        content = _gather(idata, checks, table, title, top_edges)
+        page = _render(content | {"quality": _quality(idata, quality)})
     # A half-written page never carries the final name.
     temporary = path.with_name(f".part-{path.name}")
     temporary.write_text(page, encoding="utf-8")
@@ -117,8 +127,8 @@ def write_report(
     return path
 
 
-def _render(content: dict[str, Any]) -> str:
-    source = files("bayes_mdd.report").joinpath("template.html.j2").read_text(encoding="utf-8")
+def _render(content: dict[str, Any], template: str = "template.html.j2") -> str:
+    source = files("bayes_mdd.report").joinpath(template).read_text(encoding="utf-8")
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -171,7 +181,7 @@ def _quality(idata: xr.DataTree, quality: Quality | None) -> dict[str, Any] | No
     pictures = []
     if quality.people[["motion", "largest_z"]].notna().any(axis=None):
         alt = "motion and outliers of every person, and the correlation of features with motion"
-        pictures.append(_embed(plotting.plot_quality(quality), "Quality", alt))
+        pictures.append(embed(plotting.plot_quality(quality), "Quality", alt))
     return {
         "checks": [_check_row(row) for _, row in quality.checks.iterrows()],
         "columns": [str(c) for c in quality.motion.columns],
@@ -182,7 +192,7 @@ def _quality(idata: xr.DataTree, quality: Quality | None) -> dict[str, Any] | No
 
 def _draw(
     idata: xr.DataTree, table: pd.DataFrame, *, linked: bool, top_edges: int
-) -> dict[str, list[_Picture]]:
+) -> dict[str, list[Picture]]:
     """All figures, by the section they belong to."""
     several = sum(str(c).startswith("p_specific_") for c in table.columns) > 1
     told = table.loc[~table["label"].isin(QUIET), "factor"].tolist()
@@ -191,18 +201,18 @@ def _draw(
     if several:
         below = table.attrs.get("rules", {}).get("specific_below", 0.10)
         figure = plotting.plot_sharing(idata, factors=table, specific_below=below)
-        sharing.append(_embed(figure, "Sharing", "share of each factor's variance in each arm"))
+        sharing.append(embed(figure, "Sharing", "share of each factor's variance in each arm"))
     figure = plotting.plot_explained(idata, factors=table)
-    sharing.append(_embed(figure, "Variance explained", "variance explained by factor and arm"))
+    sharing.append(embed(figure, "Variance explained", "variance explained by factor and arm"))
     blocks = [
-        _embed(
+        embed(
             plotting.plot_block_map(idata, factors=told or None, labels=table),
             "Blocks",
             "variance explained within each pair of networks, by factor",
         )
     ]
     maps = [
-        _embed(
+        embed(
             plotting.plot_connectome(sig, name, top=top_edges),
             name,
             f"strongest loadings of factor {name} in the brain",
@@ -212,14 +222,28 @@ def _draw(
     links = []
     if linked:
         figure = plotting.plot_symptom_links(idata, factors=table)
-        links.append(_embed(figure, "Symptom links", "weight of each factor in each symptom"))
+        links.append(embed(figure, "Symptom links", "weight of each factor in each symptom"))
     return {"sharing": sharing, "blocks": blocks, "maps": maps, "links": links}
 
 
-def _embed(figure: Figure, title: str, alt: str) -> _Picture:
+def embed(figure: Figure, title: str, alt: str) -> Picture:
+    """Turn a figure into a picture of the page.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Drawn, not closed.
+    title, alt : str
+        Its name, and what it shows for those who cannot see it.
+
+    Returns
+    -------
+    Picture
+        PNG in base64.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
-    return _Picture(title, alt, base64.b64encode(buffer.getvalue()).decode("ascii"))
+    return Picture(title, alt, base64.b64encode(buffer.getvalue()).decode("ascii"))
 
 
 def _check_row(row: pd.Series[Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.errors import SpecError
+from bayes_mdd.signatures.polar_lda import classify_polar_factors, is_polar_lda
 from bayes_mdd.signatures.reading import block_networks, read_group
 
 SAMPLE = (CHAIN, DRAW)
@@ -115,7 +116,12 @@ def classify_factors(
     With a sharing pattern fixed by the spec, the probabilities are 0 or 1 by assumption, and the
     verdict says so. Features are standardised, so a block counts with its number of features in
     ``networks``; arms count alike.
+
+    A polar LDA has no sharing: its table is that of
+    `bayes_mdd.signatures.polar_lda.classify_polar_factors`.
     """
+    if is_polar_lda(idata):
+        return classify_polar_factors(idata, probability=probability, ci_prob=ci_prob)
     posterior = read_group(idata, "posterior", ["sharing", "explained", "explained_block"])
     loadings = read_group(idata, "loadings", ["mean"])
     rules = _Rules(

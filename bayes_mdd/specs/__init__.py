@@ -1,8 +1,9 @@
 """What to fit and how, as immutable values that read from and write to YAML."""
 
-from bayes_mdd.specs.analysis import AnalysisSpec, read_spec, write_spec
+from bayes_mdd.specs.analysis import AnalysisSpec, kind_of, read_spec, write_spec
 from bayes_mdd.specs.base import Spec
 from bayes_mdd.specs.derivatives import DerivativesSpec
+from bayes_mdd.specs.polar_lda import PolarLDASpec
 from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
@@ -11,11 +12,13 @@ from bayes_mdd.specs.shared_specific import SharedSpecificSpec
 __all__ = [
     "AnalysisSpec",
     "DerivativesSpec",
+    "PolarLDASpec",
     "QualitySpec",
     "ReferenceSpec",
     "SamplerSpec",
     "SharedSpecificSpec",
     "Spec",
+    "kind_of",
     "read_spec",
     "write_spec",
 ]

@@ -11,13 +11,17 @@ import yaml
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import Spec
+from bayes_mdd.specs.polar_lda import PolarLDASpec
 from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
 
 #: The spec of each kind of model.
-MODELS: Mapping[str, type[Spec]] = {"shared_specific": SharedSpecificSpec}
+MODELS: Mapping[str, type[Spec]] = {
+    "shared_specific": SharedSpecificSpec,
+    "polar_lda": PolarLDASpec,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +30,8 @@ class AnalysisSpec(Spec):
 
     Parameters
     ----------
-    model : SharedSpecificSpec
-        The model.
+    model : SharedSpecificSpec or PolarLDASpec
+        The model; a spec object also settles `kind`.
     reference : ReferenceSpec
         What features are standardised against.
     quality : QualitySpec
@@ -45,7 +49,8 @@ class AnalysisSpec(Spec):
     """
 
     kind: str = "shared_specific"
-    model: SharedSpecificSpec = field(default_factory=SharedSpecificSpec)
+    # None becomes the default spec of the kind.
+    model: Any = None
     reference: ReferenceSpec = field(default_factory=ReferenceSpec)
     quality: QualitySpec = field(default_factory=QualitySpec)
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
@@ -53,6 +58,8 @@ class AnalysisSpec(Spec):
     def __post_init__(self) -> None:
         if self.kind not in MODELS:
             raise SpecError(f"kind must be one of {', '.join(MODELS)}, got {self.kind!r}.")
+        if isinstance(self.model, Spec):
+            object.__setattr__(self, "kind", kind_of(self.model))
         parts: dict[str, type[Spec]] = {
             "model": MODELS[self.kind],
             "reference": ReferenceSpec,
@@ -141,11 +148,40 @@ class AnalysisSpec(Spec):
         return settled, [*notes_covariates, *notes_symptoms, *notes_reference]
 
 
-def _settle[S: (SharedSpecificSpec, ReferenceSpec)](
-    spec: S, dotted: str, available: tuple[str, ...]
-) -> tuple[S, list[str]]:
+def kind_of(spec: Spec) -> str:
+    """Name the kind of model a spec is of.
+
+    Parameters
+    ----------
+    spec : Spec
+        A spec of one of `MODELS`.
+
+    Returns
+    -------
+    str
+        A key of `MODELS`.
+
+    Raises
+    ------
+    SpecError
+        If it is of none of them.
+
+    Examples
+    --------
+    >>> kind_of(PolarLDASpec())
+    'polar_lda'
+    """
+    for kind, known in MODELS.items():
+        if type(spec) is known:
+            return kind
+    raise SpecError(f"{type(spec).__name__} is no spec of a model ({', '.join(MODELS)}).")
+
+
+def _settle[S: Spec](spec: S, dotted: str, available: tuple[str, ...]) -> tuple[S, list[str]]:
     """Move the names that are available from ``<list>_if_present`` to ``<list>``."""
     key = dotted.partition(".")[2]
+    if not hasattr(spec, f"{key}_if_present"):
+        return spec, []
     fixed: tuple[str, ...] = getattr(spec, key)
     wished: list[str] = [n for n in getattr(spec, f"{key}_if_present") if n not in fixed]
     changes: dict[str, Any] = {
@@ -157,7 +193,7 @@ def _settle[S: (SharedSpecificSpec, ReferenceSpec)](
         for n in wished
         if n not in available
     ]
-    return replace(spec, **changes), notes
+    return replace(spec, **changes), notes  # type: ignore[type-var]
 
 
 def read_spec(path: str | Path) -> AnalysisSpec:
