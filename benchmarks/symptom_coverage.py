@@ -274,30 +274,34 @@ def main() -> None:
             fitter = Fitter(data)
             print(f"compiled: {time.process_time() - began:.0f} s of CPU time", flush=True)
         rows += judge(fitter.draw(data, seed, options.draws), data, scores, weights, fit)
-        if (fit + 1) % 10 == 0:
+        if (fit + 1) % 20 == 0 or fit + 1 == options.fits:
             spent = time.process_time() - began
-            print(f"{fit + 1} fits, {spent:.0f} s of CPU time", flush=True)
+            report(pd.DataFrame(rows), options, spent)
             if spent > 60 * options.minutes:
                 break
-    table = pd.DataFrame(rows)
+
+
+def report(table: pd.DataFrame, options: argparse.Namespace, spent: float) -> None:
+    """Print what is known so far and keep it, so that a run that is stopped is not lost."""
     summary = summarise(table)
     by_fit = table.groupby("fit")["divergences"].first()
-    print(f"\n{as_markdown(summary)}\n")
     print(
-        f"{by_fit.size} fits, 2 x {options.draws} draws; {int((by_fit > 0).sum())} with "
-        f"divergences ({int(by_fit.sum())} in all); median score correlation "
-        f"{table['score_correlation'].median():.3f}"
+        f"\n{as_markdown(summary)}\n\n{by_fit.size} fits, 2 x {options.draws} draws, "
+        f"{spent:.0f} s of CPU time; {int((by_fit > 0).sum())} fits with divergences "
+        f"({int(by_fit.sum())} in all); median score correlation "
+        f"{table['score_correlation'].median():.3f}",
+        flush=True,
     )
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"symptom_coverage_{options.weights}.json"
     content = {
         "settings": vars(options),
-        "cpu_seconds": round(time.process_time() - began),
+        "cpu_seconds": round(spent),
         "divergences": int(by_fit.sum()),
         "fits": int(by_fit.size),
         "summary": summary.to_dict("records"),
         "weights": table.round(4).to_dict("list"),
     }
+    path = RESULTS / f"symptom_coverage_{options.weights}.json"
     path.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
