@@ -6,8 +6,9 @@ Dimensions are Gaussian, items follow a cumulative logit (:math:`\sigma` is the 
     P(s_ij <= c) = sigma(kappa_jc - gamma_j' x_i - sum_k beta_{a(i),kj} h_ik)
     beta_akd = common_kd + deviation_akd,     sum_a deviation_akd = 0
 
-Common weights and deviations have a regularised horseshoe each, over factor x symptom, in units of
-a residual SD: 1 SD of a dimension, :math:`\pi / \sqrt 3` log-odds of an item.
+Common weights and deviations have a regularised half-t shrinkage prior each (the horseshoe at 1
+degree of freedom), over factor x symptom, in units of a residual SD: 1 SD of a dimension,
+:math:`\pi / \sqrt 3` log-odds of an item.
 """
 
 from __future__ import annotations
@@ -86,12 +87,12 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
     scale = reliability[:, None] * unit
     dims = (FACTOR, SYMPTOM)
     common = pm.Deterministic(
-        "symptom_weight", _horseshoe("symptom", OVERALL, dims) * scale, dims=dims
+        "symptom_weight", _shrunk(spec, "symptom", OVERALL, dims) * scale, dims=dims
     )
     if spec.symptom_links == "common":
         predicted = pt.dot(scores, common)
     else:
-        raw = _horseshoe("symptom_arm", OVERALL_DEVIATION, dims, (CONTRAST,))
+        raw = _shrunk(spec, "symptom_arm", OVERALL_DEVIATION, dims, (CONTRAST,))
         deviation = pt.tensordot(arm_contrasts(len(data.arms)), raw, axes=([1], [0])) * scale
         weight = pm.Deterministic(
             "symptom_weight_by_arm", common + deviation, dims=(ARM, FACTOR, SYMPTOM)
@@ -101,10 +102,16 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
     _observe_items(spec, data, predicted[:, len(data.symptoms) :])
 
 
-def _horseshoe(name: str, overall: float, dims: tuple[str, ...], more: tuple[str, ...] = ()) -> Any:
-    """Regularised horseshoe with slab 1; the axes `more`, in front, share their local scales."""
+def _shrunk(
+    spec: SharedSpecificSpec,
+    name: str,
+    overall: float,
+    dims: tuple[str, ...],
+    more: tuple[str, ...] = (),
+) -> Any:
+    """Weights with scales of their own around one overall; axes `more` in front share them."""
     whole = pm.HalfCauchy(f"{name}_global", overall)
-    local = pm.HalfCauchy(f"{name}_local", 1.0, dims=dims)
+    local = pm.HalfStudentT(f"{name}_local", spec.symptom_local_df, 1.0, dims=dims)
     raw = pm.Normal(f"{name}_raw", 0.0, 1.0, dims=(*more, *dims))
     return raw * regularised(local * whole, 1.0)
 
