@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from bayes_mdd.inference.symptoms import UNITS
+
 NETWORKS = {"DMN": 4, "CCN": 3, "Reward": 3}
 #: Share of each arm's variance that each factor explains when it belongs wholly to that arm.
 EXPLAINED = (0.20, 0.14, 0.12, 0.001)
@@ -146,6 +148,23 @@ def _posterior(
     return xr.Dataset(values, coords=coords)
 
 
+def _with_links_by_arm(posterior: xr.Dataset, arms: Sequence[str]) -> xr.Dataset:
+    """F1 goes with the first symptom by 1.0 in the first arm and by 0.2 in the others."""
+    deviation = np.zeros((len(arms), *WEIGHTS.shape))
+    deviation[:, 0, 0] = -0.4 / max(1, len(arms) - 1)
+    deviation[0, 0, 0] = 0.4
+    by_arm = posterior["symptom_weight"] + xr.DataArray(
+        deviation, dims=("arm", "factor", "symptom"), coords={"arm": list(arms)}
+    )
+    kinds = ("gaussian", "ordinal")
+    return posterior.assign(
+        symptom_weight_by_arm=by_arm.transpose("chain", "draw", "arm", "factor", "symptom")
+    ).assign_coords(
+        symptom_kind=("symptom", np.array(kinds)),
+        symptom_unit=("symptom", np.array([UNITS[k] for k in kinds])),
+    )
+
+
 def _loadings(
     rng: np.random.Generator, *, regional: bool, coordinates: bool, n_draws: int = 20
 ) -> xr.Dataset:
@@ -227,6 +246,7 @@ def make_fake_idata(
     coordinates: bool = True,
     disagreeing: Sequence[str] = (),
     idle: Sequence[int] = (),
+    links: str = "common",
 ) -> xr.DataTree:
     """A plausible result of `fit`: F1 shared, F2 and F3 of one arm each, F4 unused.
 
@@ -250,6 +270,9 @@ def make_fake_idata(
         Factors that the chains do not agree on.
     idle
         Positions of factors that explain nothing, in addition to F4.
+    links
+        ``"by_arm"`` makes the second symptom an ordinal item and adds weights by arm, which
+        differ for F1 with the first symptom only.
 
     Returns
     -------
@@ -274,6 +297,8 @@ def make_fake_idata(
         fixed=fixed,
         idle=idle,
     )
+    if links == "by_arm":
+        posterior = _with_links_by_arm(posterior, arms)
     agrees = np.array([f not in disagreeing for f in posterior["factor"].values])
     factors = xr.Dataset(
         {

@@ -177,6 +177,9 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     show.note(f"Reading {folder}")
     cohort = bm.read_cohort(folder)
     features = bm.read_features(folder)
+    symptoms = cohort.symptoms
+    if spec.model.ordinal_symptoms:
+        symptoms = symptoms.join(cohort.item_scores)
     spec, notes = settle_spec(spec, features, cohort.symptoms)
     for text in notes:
         show.note(f"Note: {text}")
@@ -195,7 +198,7 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     return bm.fit(
         spec.model,
         features,
-        symptoms=cohort.symptoms,
+        symptoms=symptoms,
         sampler=spec.sampler,
         run_dir=run_dir,
         force=force,

@@ -13,7 +13,7 @@ from bayes_mdd.cohort.scales import (
     available_scales,
     read_scale,
 )
-from bayes_mdd.cohort.scoring import score_scale
+from bayes_mdd.cohort.scoring import score_items, score_scale
 from bayes_mdd.cohort.tables import read_table
 
 __all__ = [
@@ -29,5 +29,6 @@ __all__ = [
     "read_participants",
     "read_scale",
     "read_table",
+    "score_items",
     "score_scale",
 ]

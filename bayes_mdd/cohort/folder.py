@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayes_mdd.cohort.participants import ID, read_participants
 from bayes_mdd.cohort.scales import Scale, available_scales, read_scale
-from bayes_mdd.cohort.scoring import score_scale
+from bayes_mdd.cohort.scoring import score_items, score_scale
 from bayes_mdd.cohort.tables import id_problems, read_json, read_table
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
 from bayes_mdd.errors import DataContractError, SpecError, some
@@ -35,12 +35,15 @@ class Cohort:
         Where it was read from; features lie in ``folder/features``.
     notes : tuple of str
         Choices made while reading that a report should repeat.
+    items : mapping of str to pandas.DataFrame
+        By scale: item scores, laid out like `scores`, as `score_items` names them.
     """
 
     participants: pd.DataFrame
     scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     folder: Path | None = None
     notes: tuple[str, ...] = ()
+    items: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def symptoms(self) -> pd.DataFrame:
@@ -50,7 +53,22 @@ class Cohort:
         is the first of the ``session_id`` Levels in the scale's sidecar, else the first to appear
         in its table. A dimension that two scales define carries the scale's name in front.
         """
-        return self._table({name: _sessions(table)[0] for name, table in self.scores.items()})
+        return self._table(self.scores, self._first_sessions)
+
+    @property
+    def item_scores(self) -> pd.DataFrame:
+        """Item scores at the first session of each scale (baseline).
+
+        One row a participant, one float column an item, named ``<scale>_<item>`` such as
+        ``hamd17_1``; NaN where not rated. To link items with factors, name them in
+        ``SharedSpecificSpec(ordinal_symptoms=("hamd17_1",))`` and give ``fit`` the table
+        ``cohort.symptoms.join(cohort.item_scores)``.
+        """
+        return self._table(self.items, self._first_sessions)
+
+    @property
+    def _first_sessions(self) -> dict[str, str]:
+        return {name: _sessions(table)[0] for name, table in self.scores.items()}
 
     def symptoms_at(self, session: str) -> pd.DataFrame:
         """Dimension scores at one session.
@@ -74,13 +92,16 @@ class Cohort:
             raise DataContractError(
                 "symptoms", [f"no session {session!r}; known are {some(self.sessions)}."]
             )
-        return self._table({n: session for n, t in self.scores.items() if session in _sessions(t)})
+        chosen = {n: session for n, t in self.scores.items() if session in _sessions(t)}
+        return self._table(self.scores, chosen)
 
-    def _table(self, chosen: Mapping[str, str]) -> pd.DataFrame:
-        names = [str(column) for scale in self.scores.values() for column in scale.columns]
+    def _table(self, tables: Mapping[str, pd.DataFrame], chosen: Mapping[str, str]) -> pd.DataFrame:
+        names = [str(column) for table in tables.values() for column in table.columns]
         parts = []
         for scale, session in chosen.items():
-            table = self.scores[scale]
+            if scale not in tables:
+                continue
+            table = tables[scale]
             part = table[table.index.get_level_values(SESSION_ID) == session]
             part = part.droplevel(SESSION_ID).reindex(self.participants.index)
             part.columns = [f"{scale}_{c}" if names.count(c) > 1 else c for c in part.columns]
@@ -171,11 +192,12 @@ def read_cohort(
         problems += [f"participants.tsv: {p}" for p in error.problems]
     usable = None if problems else people
     scores: dict[str, pd.DataFrame] = {}
+    items: dict[str, pd.DataFrame] = {}
     notes: list[str] = []
     options = {"weight_item": weight_item, "missing_codes": missing_codes}
     for path in sorted((folder / "phenotype").glob("[!.]*.tsv")):
         try:
-            scale, table, found = _read_phenotype(path, usable, options)
+            scale, table, single, found = _read_phenotype(path, usable, options)
         except (DataContractError, SpecError) as error:
             listed = error.problems if isinstance(error, DataContractError) else (str(error),)
             problems += [f"phenotype/{path.name}: {p}" for p in listed]
@@ -184,16 +206,16 @@ def read_cohort(
         if scale is not None and scale.name in scores:
             problems.append(f"phenotype/{path.name}: scale {scale.name} was read before; keep one.")
         elif scale is not None:
-            scores[scale.name] = table
+            scores[scale.name], items[scale.name] = table, single
     if problems:
         raise DataContractError(f"cohort {folder}", problems)
-    return Cohort(people, scores, folder, tuple(notes))
+    return Cohort(people, scores, folder, tuple(notes), items)
 
 
 def _read_phenotype(
     path: Path, people: pd.DataFrame | None, options: Mapping[str, Any]
-) -> tuple[Scale | None, pd.DataFrame, list[str]]:
-    """Score one phenotype table; without a known scale it is only noted."""
+) -> tuple[Scale | None, pd.DataFrame, pd.DataFrame, list[str]]:
+    """Dimensions and items of one phenotype table; without a known scale it is only noted."""
     sidecar = read_json(path.with_suffix(".json"))
     table = read_table(path)
     problems = _key_problems(table, people, sidecar)
@@ -203,7 +225,7 @@ def _read_phenotype(
     if scale is None:
         known = some(available_scales())
         note = f"not scored: neither its name nor its sidecar's Scale is a known scale ({known})."
-        return None, table, [note]
+        return None, table, table, [note]
     if SESSION_ID not in table:
         table = table.assign(**{SESSION_ID: MISSING})
     items = {
@@ -213,7 +235,9 @@ def _read_phenotype(
     }
     scored = score_scale(table, scale, items=items, **options)
     notes = list(scored.attrs.pop("notes"))
-    return scale, _in_session_order(scored, _session_levels(sidecar)), notes
+    single = score_items(table, scale, items=items, **options)
+    levels = _session_levels(sidecar)
+    return scale, _in_session_order(scored, levels), _in_session_order(single, levels), notes
 
 
 def _scale_of(path: Path, sidecar: Mapping[str, Any]) -> Scale | None:

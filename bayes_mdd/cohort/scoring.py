@@ -66,6 +66,76 @@ def score_scale(
     8.0
     """
     scale = scale if isinstance(scale, Scale) else read_scale(scale)
+    scores, index, notes = _checked_items(
+        table, scale, items=items, weight_item=weight_item, missing_codes=missing_codes
+    )
+    for dimension in scale.dimensions:
+        scores[dimension.name] = _aggregate(scores, dimension)
+    result = pd.DataFrame({d.name: scores[d.name] for d in scale.dimensions}, index=index)
+    result.attrs["notes"] = tuple(notes)
+    return result
+
+
+def score_items(
+    table: pd.DataFrame,
+    scale: Scale | str | Path,
+    *,
+    items: Mapping[str, str] | str | None = None,
+    weight_item: str | None = None,
+    missing_codes: Collection[int] = (),
+) -> pd.DataFrame:
+    """Check every item of a scale and return the item scores under common names.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As for `score_scale`.
+    scale : Scale, str or Path
+        As for `score_scale`.
+    items : mapping of str to str, or str, optional
+        As for `score_scale`.
+    weight_item : {"16a", "16b"}, optional
+        As for `score_scale`.
+    missing_codes : collection of int
+        As for `score_scale`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One float column an item, named ``<scale>_<item id>`` whatever the columns of `table` are
+        called, NaN where not rated; an item that was rated in one of two ways (weight loss) has
+        one column. Indexed like the result of `score_scale`.
+
+    Raises
+    ------
+    DataContractError
+        As `score_scale`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> names = [f"item{i}" for i in range(1, 18)]
+    >>> rating = pd.DataFrame([[2] * 17], columns=names, index=["sub-1"])
+    >>> score_items(rating, "hamd17").columns[:3].tolist()
+    ['hamd17_1', 'hamd17_2', 'hamd17_3']
+    """
+    scale = scale if isinstance(scale, Scale) else read_scale(scale)
+    scores, index, _ = _checked_items(
+        table, scale, items=items, weight_item=weight_item, missing_codes=missing_codes
+    )
+    named = {f"{scale.name}_{item.id}": scores[item.id].to_numpy() for item in scale.items}
+    return pd.DataFrame(named, index=index)
+
+
+def _checked_items(
+    table: pd.DataFrame,
+    scale: Scale,
+    *,
+    items: Mapping[str, str] | str | None,
+    weight_item: str | None,
+    missing_codes: Collection[int],
+) -> tuple[dict[str, pd.Series], pd.Index, list[str]]:
+    """Scores by item id, the index of the ratings, and choices made for single people."""
     keys = [key for key in _KEYS if key in table]
     rated = table.set_index(keys) if keys else table
     columns, problems = _find_columns([str(c) for c in rated.columns], scale, items)
@@ -79,11 +149,7 @@ def score_scale(
     if problems:
         raise DataContractError(f"{scale.title} ({scale.name})", problems)
     scores, notes = _one_per_item(found, scale, weight_item)
-    for dimension in scale.dimensions:
-        scores[dimension.name] = _aggregate(scores, dimension)
-    result = pd.DataFrame({d.name: scores[d.name] for d in scale.dimensions}, index=rated.index)
-    result.attrs["notes"] = tuple(notes)
-    return result
+    return scores, rated.index, notes
 
 
 def _find_columns(

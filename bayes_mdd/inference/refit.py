@@ -83,6 +83,8 @@ def stored_model_data(idata: xr.DataTree) -> ModelData:
         total=cross,
         symptoms=(),
         excluded={},
+        items=(),
+        symptom_design=pd.DataFrame(index=design.index),
     )
 
 
@@ -148,7 +150,11 @@ def refit_with_arms(
         n_on=on.size,
     )
     spec = replace(
-        stored_spec(idata), n_factors=on.size, sharing=None, symptoms=(), symptoms_if_present=()
+        stored_spec(idata),
+        n_factors=on.size,
+        symptoms=(),
+        symptoms_if_present=(),
+        ordinal_symptoms=(),
     )
     names = ["scores", "sharing", "block_scale", "noise"]
     raw = sample(

@@ -20,11 +20,19 @@ from bayes_mdd.dims import (
     LOADING_DRAW,
     REGION,
     SUBJECT,
-    SYMPTOM,
 )
 from bayes_mdd.inference.explained import Explained, explain
 from bayes_mdd.inference.loadings import summarise_loadings
 from bayes_mdd.inference.means import draw_arm_means
+from bayes_mdd.inference.symptoms import (
+    SYMPTOM_DIMS,
+    SYMPTOM_PLAIN,
+    SYMPTOM_SIGNED,
+    described_weights,
+    observed_ratings,
+    result_coords,
+    symptom_invariants,
+)
 from bayes_mdd.model import ModelData, collapsed_value_and_grad
 from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
@@ -94,10 +102,7 @@ def assemble(
         coords={**coords, CHAIN: np.arange(shape[0]), DRAW: np.arange(shape[1])},
         attrs=dict(raw["posterior"].attrs),
     )
-    if "symptom_weight" in posterior:
-        posterior["symptom_weight"] = posterior["symptom_weight"].transpose(
-            CHAIN, DRAW, FACTOR, SYMPTOM
-        )
+    posterior = described_weights(posterior)
     return xr.DataTree.from_dict(
         {
             "posterior": posterior,
@@ -118,11 +123,10 @@ _DIMS = {
     "arm_mean": (ARM, FACTOR),
     "block_scale": (BLOCK, FACTOR),
     "noise": (BLOCK,),
-    "symptom_weight": (SYMPTOM, FACTOR),
-    "symptom_noise": (SYMPTOM,),
+    **SYMPTOM_DIMS,
 }
-_PLAIN = ("noise", "symptom_noise")
-_SIGNED = ("scores", "symptom_weight")
+_PLAIN = ("noise", *SYMPTOM_PLAIN)
+_SIGNED = ("scores", *SYMPTOM_SIGNED)
 
 
 def _aligned(
@@ -180,15 +184,13 @@ def _orientation(data: ModelData, draws: dict[str, Array], found: Alignment) -> 
 
 
 def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, Any]:
-    coords: dict[str, Any] = {
+    return {
         SUBJECT: np.array(data.subjects, dtype=object),
         FACTOR: np.array([f"F{i + 1}" for i in range(spec.n_factors)], dtype=object),
         ARM: np.array(data.arms, dtype=object),
         BLOCK: np.array(data.stats.blocks, dtype=object),
+        **result_coords(data),
     }
-    if data.symptoms:
-        coords[SYMPTOM] = np.array([s.name for s in data.symptoms], dtype=object)
-    return coords
 
 
 def _loadings(
@@ -262,18 +264,14 @@ def _factors(posterior: xr.Dataset, match: Array) -> xr.Dataset:
 def _invariants(posterior: xr.Dataset, shares: Explained, data: ModelData) -> xr.Dataset:
     """Quantities that no order, sign or rotation of factors changes."""
     shape = (posterior.sizes[CHAIN], posterior.sizes[DRAW])
-    found = xr.Dataset(
+    return xr.Dataset(
         {
             "noise": posterior["noise"],
             "communality": ((CHAIN, DRAW, ARM), _by_arm(shares, data).reshape(*shape, -1)),
             "similarity": ((CHAIN, DRAW, "pair"), shares.similarity.reshape(*shape, -1)),
+            **symptom_invariants(posterior, data),
         }
     )
-    if data.symptoms:
-        predicted = xr.dot(posterior["scores"], posterior["symptom_weight"], dim=FACTOR)
-        found["symptom_spread"] = predicted.std(SUBJECT)
-        found["symptom_noise"] = posterior["symptom_noise"]
-    return found
 
 
 def _by_arm(shares: Explained, data: ModelData) -> Array:
@@ -320,19 +318,8 @@ def _observed(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
         },
         coords={BLOCK: coords[BLOCK]},
     )
-    for s in data.symptoms:
-        scores = np.full(len(data.arm), np.nan)
-        scores[s.rated] = s.mean + s.sd * _standard(s)
-        found[f"symptom_{s.name}"] = (
-            (SUBJECT,),
-            scores,
-            {"long_name": "score with covariates projected out; NaN where not rated"},
-        )
+    found = found.assign(observed_ratings(data))
     return found.assign_coords({SUBJECT: coords[SUBJECT]})
-
-
-def _standard(symptom: Any) -> Array:
-    return np.asarray(symptom.basis @ symptom.value)
 
 
 def _constant(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:

@@ -24,6 +24,8 @@ MOST_STEPS, LEAST_STEPS, BUDGET = 1000, 150, 3e10
 #: Ends within so many nats of the best are taken to be at the same mode: the last steps go into
 #: block scales near zero, which hardly matter.
 SAME_MODE = 60.0
+#: How far the noise may go from its start, on the log scale.
+NOISE_RANGE = 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,9 @@ def _ascend(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
     wide[cut[0] : cut[1]] = high
     narrow = np.full(x.size, -np.inf)
     narrow[cut[0] : cut[1]] = low
+    # A line search that overshoots would else ask for a noise of exp(-800) = 0.
+    wide[cut[1] :] = x[cut[1] :] + NOISE_RANGE
+    narrow[cut[1] :] = x[cut[1] :] - NOISE_RANGE
     found = minimize(
         descend,
         x,

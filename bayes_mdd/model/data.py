@@ -9,40 +9,21 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.linalg import null_space
 
 from bayes_mdd.cohort import check_design
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.model.collapsed import Array, BlockStatistics, reduce_features
 from bayes_mdd.model.noise import feature_noise_scale
+from bayes_mdd.model.ratings import (
+    Item,
+    Symptom,
+    check_links,
+    link_design,
+    linked_columns,
+    read_ratings,
+)
 from bayes_mdd.specs import SharedSpecificSpec
-
-
-@dataclass(frozen=True, eq=False)
-class Symptom:
-    """One symptom dimension with its covariates projected out.
-
-    Parameters
-    ----------
-    name : str
-        Name of the dimension.
-    basis : ndarray, shape (rated, n)
-        Orthonormal basis of what the design leaves of the rated people.
-    rated : ndarray of int, shape (rated,)
-        Positions of the people with a score; the others are integrated out.
-    value : ndarray, shape (n,)
-        Standardised scores in that basis.
-    mean, sd : float
-        What the scores were standardised with.
-    """
-
-    name: str
-    basis: Array
-    rated: np.ndarray
-    value: Array
-    mean: float
-    sd: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +50,10 @@ class ModelData:
         Linked symptom dimensions.
     excluded : mapping of str to str
         People of the FeatureSet who are not fitted, with the reason.
+    items : tuple of Item
+        Linked ordinal symptoms.
+    symptom_design : DataFrame, shape (subject, column)
+        What is removed from symptoms: the design, and arms where links differ by arm.
     """
 
     features: xr.Dataset
@@ -80,6 +65,8 @@ class ModelData:
     total: Array
     symptoms: tuple[Symptom, ...]
     excluded: Mapping[str, str]
+    items: tuple[Item, ...]
+    symptom_design: pd.DataFrame
 
     @property
     def arm_size(self) -> Array:
@@ -110,7 +97,7 @@ def prepare(
     features : Dataset
         A FeatureSet, standardised.
     symptoms : DataFrame, optional
-        One column a dimension, indexed by participant; needed where `spec` names symptoms.
+        One column a dimension or item, indexed by participant; needed where `spec` names symptoms.
 
     Returns
     -------
@@ -130,10 +117,14 @@ def prepare(
     ).set_index(SUBJECT)
     if spec.controls == "arm":  # `check_design` looks at everybody who is not a control
         people = people.drop(columns=DIAGNOSIS)
-    linked = _symptom_columns(spec, symptoms)
+    linked = linked_columns(spec, symptoms)
     design = _checked_design(people, spec.covariates)
     arms = tuple(sorted(set(people[ARM].astype(str))))
     _check_size(spec, design, arms)
+    check_links(spec, arms)
+    arm_index = np.array([arms.index(a) for a in people[ARM].astype(str)])
+    symptom_design = link_design(spec, design, arm_index, len(arms))
+    dimensions, items = read_ratings(spec, linked, symptom_design)
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
     block = chosen["block"].values.astype(str)
     plain = reduce_features(y, design.to_numpy(), block)
@@ -143,13 +134,15 @@ def prepare(
     return ModelData(
         features=chosen,
         arms=arms,
-        arm=np.array([arms.index(a) for a in people[ARM].astype(str)]),
+        arm=arm_index,
         design=design,
         stats=reduce_features(y / relative, design.to_numpy(), block),
         feature_noise=relative,
         total=plain.cross_products,
-        symptoms=tuple(_symptom(linked[s], design) for s in spec.symptoms),
+        symptoms=dimensions,
         excluded=excluded,
+        items=items,
+        symptom_design=symptom_design,
     )
 
 
@@ -260,52 +253,3 @@ def _design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
             ],
         )
     return design
-
-
-def _symptom_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> pd.DataFrame:
-    if not spec.symptoms:
-        return pd.DataFrame()
-    if symptoms is None:
-        raise DataContractError(
-            "symptoms",
-            [f"the spec links {some(spec.symptoms)}, but no table of symptoms was given."],
-        )
-    problems = []
-    known = list(map(str, symptoms.columns))
-    for name in spec.symptoms:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else f" Known: {some(known, 12)}."
-            problems.append(f"symptom '{name}' is not a column of the table.{hint}")
-    twice = symptoms.index[symptoms.index.duplicated()]
-    if len(twice):
-        problems.append(f"participant(s) {some(twice)} stand more than once: one row each.")
-    if problems:
-        raise DataContractError("symptoms", problems)
-    return symptoms.loc[:, list(spec.symptoms)].astype(float)
-
-
-def _symptom(scores: pd.Series, design: pd.DataFrame) -> Symptom:
-    aligned = scores.reindex(design.index)
-    rated = np.flatnonzero(np.isfinite(aligned.to_numpy()))
-    values = aligned.to_numpy()[rated]
-    sd = float(values.std(ddof=1)) if rated.size > 1 else 0.0
-    if rated.size < design.shape[1] + 5 or not sd > 0:
-        raise DataContractError(
-            f"symptom '{scores.name}'",
-            [
-                f"{rated.size} of {len(design)} fitted people have a score and its SD is {sd:.3g}; "
-                f"at least {design.shape[1] + 5} scores that vary are needed: "
-                "drop the symptom or add scores."
-            ],
-        )
-    mean = float(values.mean())
-    basis = null_space(design.to_numpy()[rated].T)
-    return Symptom(
-        name=str(scores.name),
-        basis=basis,
-        rated=rated,
-        value=basis.T @ ((values - mean) / sd),
-        mean=mean,
-        sd=sd,
-    )

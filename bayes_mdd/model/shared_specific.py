@@ -38,16 +38,22 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_mdd.dims import ARM, BLOCK, CONTROL, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, FACTOR, SUBJECT
 from bayes_mdd.model.collapsed import BlockStatistics
 from bayes_mdd.model.collapsed_op import collapsed_loglik_op
 from bayes_mdd.model.data import ModelData
 from bayes_mdd.model.start import OFF, Start
-from bayes_mdd.model.symptoms import link_symptoms, regularised
+from bayes_mdd.model.symptoms import (
+    STORED_SYMPTOM,
+    link_symptoms,
+    regularised,
+    symptom_coords,
+    symptom_start,
+)
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: What is kept of every draw.
-STORED = ("scores", "sharing", "block_scale", "noise", "symptom_weight", "symptom_noise")
+STORED = ("scores", "sharing", "block_scale", "noise", *STORED_SYMPTOM)
 
 
 def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
@@ -172,8 +178,7 @@ def starting_point(
         "factor_scale": np.where(start.block_scale.max(axis=0) > OFF, 0.1, spec.factor_scale),
         "noise": start.noise,
     }
-    if spec.symptoms:
-        initial["symptom_raw"] = _around(np.zeros((k, len(spec.symptoms))), jitter)
+    initial |= symptom_start(spec, k, start.sharing.shape[1], jitter)
     if spec.sharing is None and start.sharing.shape[1] > 1:
         initial["sharing"] = start.sharing
     return initial
@@ -184,15 +189,13 @@ def _around(value: np.ndarray, sd: float) -> Any:
 
 
 def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
-    coords = {
+    return {
         SUBJECT: data.subjects,
         FACTOR: [f"F{i + 1}" for i in range(spec.n_factors)],
         ARM: list(data.arms),
         BLOCK: list(data.stats.blocks),
+        **symptom_coords(data),
     }
-    if data.symptoms:
-        coords[SYMPTOM] = [s.name for s in data.symptoms]
-    return coords
 
 
 def fixed_sharing(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray | None:
@@ -353,7 +356,7 @@ def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -
         signature="(n,k),(b,k),(b)->(b,n,n)",
         observed=stats.cross_products,
     )
-    if data.symptoms:
+    if spec.linked_symptoms:
         link_symptoms(spec, data, scores, tau)
 
 

@@ -216,7 +216,9 @@ def _say_links(table: pd.DataFrame, links: pd.DataFrame, ci_prob: float) -> str:
     if clear.empty:
         return f"No symptom link of an active factor has a {ci_prob:.0%} interval that excludes 0."
     listed = ", ".join(
-        f"{r['factor']} with {r['symptom']} {say_interval(r)}" for _, r in clear.iterrows()
+        f"{r['factor']} with {r['symptom']} {say_interval(r)}"
+        + (" log-odds" if r["kind"] == "ordinal" else "")
+        for _, r in clear.iterrows()
     )
     return f"Symptom links whose {ci_prob:.0%} interval excludes 0: {listed}."
 

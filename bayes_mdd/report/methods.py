@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd import __version__
-from bayes_mdd.dims import BLOCK, FEATURE, SYMPTOM
+from bayes_mdd.dims import BLOCK, FEATURE
 from bayes_mdd.report.content import CohortFacts
+from bayes_mdd.signatures.links import read_link_units
 from bayes_mdd.signatures.reading import is_edges, read_group, read_note
 
 REFERENCES: Final = (
@@ -102,10 +103,33 @@ def _say_regressors(idata: xr.DataTree, spec: Mapping[str, Any]) -> list[str]:
     said = [f"{listed} {'were' if covariates else 'was'} integrated out under flat priors."]
     posterior = read_group(idata, "posterior")
     if "symptom_weight" in posterior:
-        symptoms = [str(s) for s in posterior[SYMPTOM].values]
+        said += _say_links(idata, spec)
+    return said
+
+
+def _say_links(idata: xr.DataTree, spec: Mapping[str, Any]) -> list[str]:
+    units = read_link_units(idata)
+    names = {k: [s for s, (kind, _) in units.items() if kind == k] for k in ("gaussian", "ordinal")}
+    said = []
+    if names["gaussian"]:
         said.append(
-            f"Symptom dimensions ({', '.join(symptoms)}) were regressed on the factor scores in "
-            "the same model, with missing scores integrated out."
+            f"Symptom dimensions ({', '.join(names['gaussian'])}) were regressed on the factor "
+            "scores in the same model, with missing scores integrated out; weights are SD of the "
+            "symptom per SD of the score."
+        )
+    if names["ordinal"]:
+        scale = spec.get("ordinal_covariate_scale", 1.5)
+        said.append(
+            f"Ordinal items ({', '.join(names['ordinal'])}) were linked by a cumulative logit with "
+            "a flat prior on the shares of their levels and normal priors of SD "
+            f"{scale:g} on effects of covariates, with missing ratings integrated out; weights are "
+            "log-odds of a higher rating per SD of the score."
+        )
+    said.append("All weights have one regularised horseshoe prior.")
+    if "symptom_weight_by_arm" in read_group(idata, "posterior"):
+        said.append(
+            "Weights could differ between arms: deviations from the average over arms have a "
+            "regularised horseshoe prior of their own, and each symptom has a mean for each arm."
         )
     return said
 

@@ -141,7 +141,9 @@ def _gather(
     """Everything the template shows."""
     ci_prob = float(table.attrs.get("rules", {}).get("ci_prob", 0.9))
     linked = "symptom_weight" in read_group(idata, "posterior")
+    by_arm = "symptom_weight_by_arm" in read_group(idata, "posterior")
     links = summarise_symptom_links(idata, ci_prob=ci_prob) if linked else None
+    contrasts = summarise_symptom_links(idata, ci_prob=ci_prob, by="difference") if by_arm else None
     cohort = describe_cohort(idata)
     counts = cohort.counts
     arms = list(cohort.by_arm)
@@ -162,6 +164,7 @@ def _gather(
         "mean_rope": table.attrs.get("rules", {}).get("mean_rope", 0.2),
         "pictures": _draw(idata, table, linked=linked, top_edges=top_edges),
         "links": [] if links is None else _link_rows(links, table),
+        "contrasts": [] if contrasts is None else _link_rows(contrasts, table),
         "linked": linked,
         "methods": describe_methods(idata, cohort, table),
         "references": REFERENCES,
@@ -223,6 +226,9 @@ def _draw(
     if linked:
         figure = plotting.plot_symptom_links(idata, factors=table)
         links.append(embed(figure, "Symptom links", "weight of each factor in each symptom"))
+    if "symptom_weight_by_arm" in read_group(idata, "posterior"):
+        figure = plotting.plot_symptom_links(idata, factors=table, by_arm=True)
+        links.append(embed(figure, "Symptom links by arm", "weight of each factor within arms"))
     return {"sharing": sharing, "blocks": blocks, "maps": maps, "links": links}
 
 
@@ -292,6 +298,8 @@ def _link_rows(links: pd.DataFrame, table: pd.DataFrame) -> list[dict[str, Any]]
             "factor": r["factor"],
             "quiet": labels[r["factor"]] in QUIET,
             "symptom": str(r["symptom"]),
+            "arm": str(r.get("arm", "")),
+            "unit": "log-odds" if r["kind"] == "ordinal" else "SD",
             "weight": say_interval(r),
             "p_positive": _chance(r["p_positive"]),
         }

@@ -32,6 +32,12 @@ class SharedSpecificSpec(Spec):
         Symptom dimensions linked to the factors.
     symptoms_if_present : tuple of str
         The same, left out and reported where a cohort lacks them.
+    ordinal_symptoms : tuple of str
+        Columns of the symptom table that hold whole-number item scores (``hamd17_1``); they are
+        linked by a cumulative logit. Names are those of ``Cohort.item_scores``.
+    symptom_links : {"common", "by_arm"}, default "common"
+        One weight for all arms, or a weight for each arm: an average and deviations from it that
+        are shrunk apart, with arms' own mean symptom levels.
     sharing : mapping of str to int, optional
         Fixes the pattern instead of learning it: number of factors of all arms (``shared``) and
         of each arm by name, e.g. ``{"shared": 3, "SSRI": 1, "SNRI": 1}``.
@@ -67,6 +73,13 @@ class SharedSpecificSpec(Spec):
     symptom_scale : float, default 1.0
         Scale of the half-normal prior of residual symptom standard deviations, in SD of the
         symptom.
+    symptom_local_df : float, default 4.0
+        Degrees of freedom of the half-t prior of single weights' scales around the overall one; 1
+        is the horseshoe, whose spike makes intervals of moderate weights too narrow.
+    ordinal_covariate_scale : float, default 1.5
+        SD of the normal prior of covariates' effects on ordinal symptoms, in log-odds per SD of a
+        number or per level of a text column. (From Gaussian dimensions covariates are integrated
+        out under flat priors.)
 
     Raises
     ------
@@ -87,6 +100,8 @@ class SharedSpecificSpec(Spec):
     covariates_if_present: tuple[str, ...] = ()
     symptoms: tuple[str, ...] = ()
     symptoms_if_present: tuple[str, ...] = ()
+    ordinal_symptoms: tuple[str, ...] = ()
+    symptom_links: Literal["common", "by_arm"] = "common"
     sharing: Mapping[str, int] | None = None
     sharing_concentration: float = 0.6
     mean_scale: float = 0.5
@@ -99,9 +114,12 @@ class SharedSpecificSpec(Spec):
     edge_prior: Literal["spike_slab", "gaussian"] = "spike_slab"
     noise_scale: float = 1.0
     symptom_scale: float = 1.0
+    symptom_local_df: float = 4.0
+    ordinal_covariate_scale: float = 1.5
 
     def __post_init__(self) -> None:
-        check_names(self, "covariates", "covariates_if_present", "symptoms", "symptoms_if_present")
+        check_names(self, "covariates", "covariates_if_present")
+        check_names(self, "symptoms", "symptoms_if_present", "ordinal_symptoms")
         check_positive(
             self,
             "sharing_concentration",
@@ -110,21 +128,34 @@ class SharedSpecificSpec(Spec):
             "slab_scale",
             "noise_scale",
             "symptom_scale",
+            "symptom_local_df",
+            "ordinal_covariate_scale",
         )
         for name, known in {
             "feature_noise": ("moderated", "equal"),
             "controls": ("reference", "arm"),
             "spare_factors": ("pinned", "sampled"),
             "edge_prior": ("spike_slab", "gaussian"),
+            "symptom_links": ("common", "by_arm"),
         }.items():
             if (value := getattr(self, name)) not in known:
                 raise SpecError(f"{name} must be one of {known}, got {value!r}.")
         check_number(self, "mean_scale")
         if not 0 <= self.mean_scale < float("inf"):
             raise SpecError(f"mean_scale must be a number of at least 0, got {self.mean_scale}.")
+        both = {*self.symptoms, *self.symptoms_if_present} & {*self.ordinal_symptoms}
+        if both:
+            raise SpecError(
+                f"{some(sorted(both))} stands under symptoms and ordinal_symptoms: choose one."
+            )
         if self.sharing is not None:
             self._check_pattern(self.sharing)
         check_whole(self, 1, "n_factors")
+
+    @property
+    def linked_symptoms(self) -> tuple[str, ...]:
+        """Gaussian dimensions, then ordinal items: the order of the axis ``symptom``."""
+        return (*self.symptoms, *self.ordinal_symptoms)
 
     def _check_pattern(self, pattern: Mapping[str, int]) -> None:
         if not isinstance(pattern, Mapping) or not pattern:

@@ -85,6 +85,25 @@ def test_simulate_writes_a_cohort_that_fit_can_read(tmp_path, run_cli):
     assert again.status == 0, again.err
 
 
+def test_items_are_linked_by_the_name_they_have_in_the_cohort(
+    small_run, tmp_path, run_cli, monkeypatch
+):
+    asked = {}
+
+    def fit(spec, features, **rest):
+        asked.update(rest, spec=spec)
+        shutil.copytree(small_run.folder, rest["run_dir"])
+        return bm.read_run(small_run.folder)
+
+    monkeypatch.setattr(bm, "fit", fit, raising=False)
+    items = "model.ordinal_symptoms=[hamd17_1, hamd17_7]"
+    command = ("fit", small_run.spec, small_run.cohort, "-o", tmp_path / "run", "--set", items)
+    run_cli(*command, "--set", "model.symptom_links=by_arm")
+    assert asked["spec"].ordinal_symptoms == ("hamd17_1", "hamd17_7")
+    assert asked["spec"].symptom_links == "by_arm"
+    assert {"hamd17_1", "hamd17_7", "retardation"} <= set(asked["symptoms"].columns)
+
+
 def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run_cli, monkeypatch):
     # The sampler has run for `small_run`; here it matters what `fit` is asked to do.
     asked = {}

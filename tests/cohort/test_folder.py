@@ -149,3 +149,24 @@ def test_cohort_without_phenotype_or_arms(tmp_path):
     assert cohort.symptoms.shape == (1, 0)
     assert len(cohort.controls) == 0
     assert np.isclose(cohort.patients.loc["01", "age"], 20)
+
+
+def test_item_scores_stand_beside_the_dimensions(cohort_folder, edit):
+    table = cohort_folder / "phenotype" / "hamd17.tsv"
+    edit(table, "sub-002\tses-baseline\t2", "sub-002\tses-baseline\tn/a")
+    cohort = read_cohort(cohort_folder)
+    items = cohort.item_scores
+    assert list(items.columns) == [f"hamd17_{i}" for i in range(1, 18)]
+    assert list(items.index) == list(cohort.participants.index)
+    # Baseline comes first by the sidecar; week 8 is all 0.
+    assert items.loc["sub-001"].eq(1).all() and items.loc["sub-003"].eq(2).all()
+    assert np.isnan(items.loc["sub-002", "hamd17_1"]) and items.loc["sub-002", "hamd17_2"] == 2
+    assert items.loc["sub-007"].isna().all()
+    joined = cohort.symptoms.join(cohort.item_scores)
+    assert joined.shape[1] == cohort.symptoms.shape[1] + 17
+
+
+def test_items_have_common_names_whatever_the_columns_are_called(cohort_folder):
+    path = cohort_folder / "phenotype" / "hamd17.tsv"
+    path.write_text(path.read_text().replace("hamd17_", "item"))
+    assert list(read_cohort(cohort_folder).item_scores.columns)[:2] == ["hamd17_1", "hamd17_2"]

@@ -85,3 +85,19 @@ def test_a_fixed_pattern_gets_the_factor_of_its_arm(planted):
     own = int(np.flatnonzero((pattern == 1).any(axis=1))[0])
     r = np.abs(np.corrcoef(found.scores[:, own], truth[:, 3])[0, 1])
     assert r > 0.95
+
+
+def test_a_line_search_that_overshoots_does_not_stop_the_climb(feature_set):
+    """Seeds 39 and 121 of 130 asked for a noise of exp(-800) and divided by it."""
+    n, per = 30, 20
+    rng = np.random.default_rng(39)
+    y, h = rng.normal(size=(n, 6 * per)), rng.normal(size=(n, 2))
+    for k in range(2):
+        y[:, 40 * k : 40 * (k + 1)] += np.outer(h[:, k], rng.normal(0, 0.5, 40))
+    block = np.repeat([f"b{i}" for i in range(6)], per)
+    features = feature_set(y, np.repeat(["a", "b"], n // 2), block)
+    data = prepare(SharedSpecificSpec(n_factors=2), features)
+    start = spectral_start(data, 2, seed=39)
+    found = climb(data, start)
+    assert found.height.size > 1 and np.isfinite(found.height).all()
+    np.testing.assert_allclose(found.start.noise, 1.0, atol=0.3)

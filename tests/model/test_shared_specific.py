@@ -90,6 +90,11 @@ CASES = {
     "no arm means": ({"n_factors": 1, "mean_scale": 0.0}, 6, ("a", "b")),
     "controls as an arm": ({"n_factors": 1, "mean_scale": 1.5}, 6, ("HC", "b")),
     "symptom": ({"n_factors": 2, "symptoms": ("sleep",)}, 8, ("a", "b")),
+    "item by arm": (
+        {"n_factors": 1, "ordinal_symptoms": ("item",), "symptom_links": "by_arm"},
+        8,
+        ("a", "b"),
+    ),
 }
 
 
@@ -100,6 +105,7 @@ def test_sampling_graph_is_the_generative_model(name, feature_set, at_point):
     spec = SharedSpecificSpec(**settings)
     features = cohort(feature_set, n, arms)
     symptoms = features["y"].to_pandas().iloc[:, :1].set_axis(["sleep"], axis=1) ** 2
+    symptoms["item"] = np.arange(n) % 3
     data = prepare(spec, features, symptoms)
     sampled, plain = build_shared_specific(spec, data), build_generative(spec, data)
     sampled_at = at_point(sampled, sampled.logp(), sampled["scores"], sampled["block_scale"])

@@ -111,6 +111,24 @@ def test_symptom_links_colour_only_what_is_clear(fake_idata):
         plotting.plot_symptom_links(make_fake_idata(symptoms=False))
 
 
+def test_symptom_links_by_arm_show_every_arm_in_the_unit_of_the_symptom():
+    idata = make_fake_idata(links="by_arm")
+    figure = plotting.plot_symptom_links(idata, by_arm=True)
+    weight = idata["posterior"]["symptom_weight_by_arm"].mean(("chain", "draw"))
+    first = np.concatenate([weight.sel(arm=a, symptom="retardation") for a in ("SSRI", "SNRI")])
+    np.testing.assert_allclose(points(figure)[:, 0], first)
+    assert len(np.unique(points(figure)[:, 1])) == 8
+    titles = [ax.get_title(loc="left") for ax in figure.axes[:2]]
+    assert titles == ["retardation", "cognitive (log-odds)"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["SSRI", "SNRI"]
+    caption = figure.get_supxlabel()
+    assert "SD of the symptom per SD" in caption and "log-odds of a higher rating" in caption
+    # Panels of one unit share a scale; units do not.
+    assert figure.axes[0].get_xlim() != figure.axes[1].get_xlim()
+    with pytest.raises(DataContractError, match="symptom_weight_by_arm"):
+        plotting.plot_symptom_links(make_fake_idata(), by_arm=True)
+
+
 def test_edges_shown_are_the_strongest_clear_ones(fake_idata):
     one = signatures(fake_idata).sel(factor="F1")
     shown, title = _select(one, 5, "edges", np.ones(45, dtype=bool))

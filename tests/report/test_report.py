@@ -179,6 +179,21 @@ def test_unclear_symptom_links_are_not_listed(fake_idata):
     assert "F3 with" not in text and "F4 with" not in text
 
 
+def test_links_of_both_kinds_and_by_arm_are_reported(tmp_path):
+    idata = make_fake_idata(links="by_arm", coordinates=False)
+    page = Page(write_report(idata, tmp_path / "r.html", checks=make_checks()))
+    assert "F2 with cognitive -0.40 [" in page.text and "] log-odds" in page.text
+    assert "Differences of weights between arms" in page.text
+    assert re.search(r"F1 retardation SSRI - SNRI SD 0\.80 \[0\.80, 0\.80\]", page.text)
+    assert "Ordinal items (cognitive) were linked by a cumulative logit" in page.text
+    assert "Weights could differ between arms" in page.text
+    # One figure of links more than without arms.
+    plain = make_fake_idata(coordinates=False)
+    other = Page(write_report(plain, tmp_path / "p.html", checks=make_checks()))
+    assert len(page.sources) == len(other.sources) + 1
+    assert "Differences of weights" not in other.text and "cumulative logit" not in other.text
+
+
 def test_cohort_counts_by_arm_and_site(fake_idata):
     cohort = describe_cohort(fake_idata)
     assert cohort.by_arm == {"SSRI": 12, "SNRI": 11}

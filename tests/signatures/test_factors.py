@@ -208,3 +208,34 @@ def test_symptom_links_summarise_the_draws(fake_idata):
     assert len(table) == 8
     with pytest.raises(DataContractError, match="symptom_weight"):
         summarise_symptom_links(make_fake_idata(symptoms=False))
+
+
+def test_links_by_arm_and_their_differences():
+    idata = make_fake_idata(links="by_arm")
+    whole = summarise_symptom_links(idata)
+    assert whole["kind"].tolist() == ["gaussian", "ordinal"] * 4
+    assert whole["unit"][1] == "log-odds of a higher rating per SD of the factor's score"
+    by_arm = summarise_symptom_links(idata, by="arm")
+    assert by_arm.loc[:1, ["factor", "symptom", "arm"]].to_numpy().tolist() == [
+        ["F1", "retardation", "SSRI"],
+        ["F1", "retardation", "SNRI"],
+    ]
+    np.testing.assert_allclose(by_arm["mean"][:2], [1.0, 0.2], atol=0.05)
+    # The weight of all arms is their average.
+    average = by_arm.groupby(["factor", "symptom"], sort=False)["mean"].mean()
+    np.testing.assert_allclose(average, whole["mean"])
+    apart = summarise_symptom_links(idata, by="difference")
+    assert set(apart["arm"]) == {"SSRI - SNRI"}
+    np.testing.assert_allclose(apart["mean"][0], 0.8)
+    np.testing.assert_allclose(apart["mean"][1:], 0.0, atol=1e-12)
+    three = make_fake_idata(arms=("a", "b", "c"), links="by_arm")
+    pairs = summarise_symptom_links(three, by="difference")["arm"].unique().tolist()
+    assert pairs == ["a - b", "a - c", "b - c"]
+
+
+def test_links_by_arm_need_a_fit_by_arm(fake_idata):
+    assert summarise_symptom_links(fake_idata)["kind"].eq("gaussian").all()
+    with pytest.raises(DataContractError, match="one weight for all arms"):
+        summarise_symptom_links(fake_idata, by="arm")
+    with pytest.raises(SpecError, match="by must be one of"):
+        summarise_symptom_links(fake_idata, by="sex")
