@@ -20,7 +20,7 @@ around x leave on one side. Two things differ from the lineage:
   as much leave less than half of the extra tokens, so token mixtures push compositions outward
   (by up to .07 for patterns of one SD).
 
-Where there is nothing to find s goes to zero and compositions to their prior, instead of into
+Where there is nothing to find s becomes small and compositions go to their prior, instead of into
 corners. :math:`\pi_a` is the mean composition of the people arm a is drawn from.
 """
 
@@ -154,9 +154,9 @@ def build_composition(data: CompositionData, n_factors: int) -> pm.Model:
         WORD: [f"{b} {s}" for s in ("hypo", "hyper") for b in data.blocks],
     }
     with pm.Model(coords=coords) as model:
-        spread = pm.HalfNormal("spread", 0.5)
-        raw = pm.Normal("raw_pattern", dims=(FACTOR, BLOCK))
-        pattern = pm.Deterministic("pattern", spread * raw, dims=(FACTOR, BLOCK))
+        # Tokens tell patterns well, so they are drawn as they are, not as multiples of the spread.
+        spread = pm.LogNormal("spread", np.log(0.2), 1.0)
+        pattern = pm.Normal("pattern", 0.0, spread, dims=(FACTOR, BLOCK))
         theta = _compositions(data, n_factors)
         deviation = pt.dot(theta, pattern)
         weight = pt.concatenate(
@@ -224,7 +224,7 @@ def composition_start(data: CompositionData, composition: Array) -> dict[str, An
     spread = max(float(pattern.std()), 0.05)
     start: dict[str, Any] = {
         "spread": spread,
-        "raw_pattern": pattern / spread,
+        "pattern": pattern,
         "mean": mean - mean.mean(),
         "composition": safe,
         "concentration": float(composition.shape[1]),

@@ -30,7 +30,8 @@ from bayes_mdd.features.derivatives.images import (
 )
 from bayes_mdd.features.derivatives.names import FileName
 from bayes_mdd.features.derivatives.people import one_per_person
-from bayes_mdd.features.derivatives.places import Mask, atlas_of, average, check_space, too_little
+from bayes_mdd.features.derivatives.places import atlas_of, average, check_space, too_little
+from bayes_mdd.features.derivatives.spheres import Mask
 from bayes_mdd.features.derivatives.values import Format, Reading, Request
 from bayes_mdd.features.label_images import load_volume
 from bayes_mdd.features.loading import UnreadableFileError

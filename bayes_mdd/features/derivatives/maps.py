@@ -11,7 +11,8 @@ from bayes_mdd.features.atlases import Atlas
 from bayes_mdd.features.derivatives.images import NIFTI, One, coverage_of, each, people_of, plain
 from bayes_mdd.features.derivatives.names import FileName
 from bayes_mdd.features.derivatives.people import one_per_person
-from bayes_mdd.features.derivatives.places import Mask, atlas_of, average, check_space, too_little
+from bayes_mdd.features.derivatives.places import atlas_of, average, check_space, too_little
+from bayes_mdd.features.derivatives.spheres import Mask
 from bayes_mdd.features.derivatives.values import Format, Reading, Request
 from bayes_mdd.features.label_images import load_volume
 from bayes_mdd.features.loading import UnreadableFileError

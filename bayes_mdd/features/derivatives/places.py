@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.atlases import Atlas, find_atlas
 from bayes_mdd.features.derivatives.names import FileName, parse_name
+from bayes_mdd.features.derivatives.spheres import Mask, average_in_spheres
 from bayes_mdd.features.derivatives.values import Request
 from bayes_mdd.features.label_images import label_values, load_volume
 from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
@@ -24,8 +23,6 @@ from bayes_mdd.specs.derivatives import DerivativesSpec
 
 #: Largest difference of two affines (mm) that passes as rounding.
 _AFFINE_TOLERANCE = 1e-3
-
-type Mask = npt.NDArray[np.bool_]
 
 
 def atlas_of(request: Request) -> Atlas:
@@ -207,7 +204,16 @@ def average(
     """
     if atlas.image is not None:
         return _in_labels(image, mask, atlas, what, spec, **clean)
-    return _in_spheres(image, mask, atlas.regions, spec, **clean)
+    clean.pop("strategy", None)
+    seeds = atlas.regions[["x", "y", "z"]].to_numpy(dtype=np.float64)
+    values, coverage = average_in_spheres(image, mask, seeds, _radii(atlas, spec), **clean)
+    return Averages(values, coverage)
+
+
+def _radii(atlas: Atlas, spec: DerivativesSpec) -> Floats:
+    if "radius" in atlas.regions:
+        return atlas.regions["radius"].to_numpy(dtype=np.float64)
+    return np.full(len(atlas.regions), spec.sphere_radius)
 
 
 def _in_labels(
@@ -251,60 +257,6 @@ def _placed(series: Floats, found: list[int], wanted: list[int]) -> Floats:
         if label in column:
             out[:, i] = series[:, column[label]]
     return out
-
-
-def _in_spheres(
-    image: Any, mask: Mask, regions: pd.DataFrame, spec: DerivativesSpec, **clean: Any
-) -> Averages:
-    from nilearn.image import new_img_like
-    from nilearn.maskers import NiftiSpheresMasker
-
-    clean.pop("strategy", None)
-    seeds = regions[["x", "y", "z"]].to_numpy(dtype=float)
-    radii = (
-        regions["radius"].to_numpy(dtype=float)
-        if "radius" in regions
-        else np.full(len(seeds), spec.sphere_radius)
-    )
-    coverage = _sphere_coverage(image, mask, seeds, radii)
-    mask_image = new_img_like(image, mask.astype(np.int8))
-    parts: dict[int, Floats] = {}
-    for radius in np.unique(radii):  # the masker takes one radius
-        here = np.flatnonzero((radii == radius) & (coverage > 0))
-        if not here.size:
-            continue
-        masker = NiftiSpheresMasker(
-            seeds=[tuple(s) for s in seeds[here]],
-            radius=float(radius),
-            mask_img=mask_image,
-            allow_overlap=True,
-            standardize=None,
-            reports=False,
-        )
-        series = np.atleast_2d(masker.fit_transform(image, **clean))
-        parts |= {int(i): series[:, k] for k, i in enumerate(here)}
-    length = len(next(iter(parts.values()))) if parts else 1
-    values = np.full((length, len(seeds)), np.nan)
-    for i, column in parts.items():
-        values[:, i] = column
-    return Averages(values, coverage)
-
-
-def _sphere_coverage(image: Any, mask: Mask, seeds: Floats, radii: Floats) -> Floats:
-    """Share of a sphere's voxels that hold data; those beyond the image count as without."""
-    from nibabel.affines import apply_affine, voxel_sizes
-
-    reach = int(np.ceil(radii.max() / voxel_sizes(image.affine).min())) + 1
-    steps = np.indices((2 * reach + 1,) * 3).reshape(3, -1).T - reach
-    nearest = np.rint(apply_affine(np.linalg.inv(image.affine), seeds)).astype(np.intp)
-    shares = np.zeros(len(seeds))
-    for i, seed in enumerate(seeds):
-        voxels = nearest[i] + steps
-        within = np.linalg.norm(apply_affine(image.affine, voxels) - seed, axis=1) <= radii[i]
-        voxels = voxels[within]
-        seen = voxels[((voxels >= 0) & (voxels < mask.shape)).all(axis=1)]
-        shares[i] = mask[tuple(seen.T)].sum() / max(len(voxels), 1)
-    return shares
 
 
 def too_little(averages: Averages, spec: DerivativesSpec) -> Floats:
