@@ -149,6 +149,9 @@ def test_regions_without_data_are_left_out_only_when_asked_and_listed(series, re
     assert rest.sizes["feature"] == 10
     with pytest.raises(SpecError, match="drop-regions"):
         connectivity_from_timeseries(series, region_table, missing="zero")
+    series["sub-2"][:, :4] = 0
+    text = refused(series, region_table, missing="drop-regions")
+    assert "no two regions have data in everybody; sub-2 alone lacks 4" in text
 
 
 def test_dropping_does_not_excuse_a_hole_in_time(series, region_table):
@@ -180,9 +183,9 @@ def test_people_in_parallel_give_the_same(series, region_table):
     one = connectivity_from_timeseries(series, region_table)
     two = connectivity_from_timeseries(series, region_table, n_jobs=2)
     np.testing.assert_array_equal(one["y"], two["y"])
-    with joblib.parallel_config("loky", n_jobs=2):
-        processes = connectivity_from_timeseries(series, region_table)
-    np.testing.assert_array_equal(one["y"], processes["y"])
+    with joblib.parallel_config("threading", n_jobs=2):
+        configured = connectivity_from_timeseries(series, region_table)
+    np.testing.assert_array_equal(one["y"], configured["y"])
 
 
 def test_names_of_columns_are_held_against_the_table(series, region_table):
