@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from functools import partial
 from types import SimpleNamespace
 
@@ -177,6 +179,20 @@ def test_series_are_read_one_by_one(series, region_table):
     got = connectivity_from_timeseries(many, region_table)
     assert got.sizes["subject"] == 40
     assert most[0] <= 4
+
+
+def test_progress_is_shown_on_a_terminal_only(series, region_table, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    connectivity_from_timeseries(series, region_table)
+    assert capsys.readouterr().err == ""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    connectivity_from_timeseries(series, region_table)
+    assert "correlation" in screen.getvalue()
+    assert "4/4" in screen.getvalue()
 
 
 def test_people_in_parallel_give_the_same(series, region_table):
