@@ -35,7 +35,7 @@ RESERVED = frozenset(
             "region_z",
             "region_label",
         ),
-        *("region_hemisphere", "symptom"),
+        *("region_hemisphere", "symptom", "view", "units"),
     )
 )
 FUNCTIONAL = "functional_connectivity"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ def measure_people[S](
     if gaps.who and missing == "drop-regions":
         kept = np.array([i for i in kept if names[i] not in gaps.who], dtype=np.intp)
         if len(kept) < 2:
-            raise DataContractError(what, ["no two regions have data in everybody."])
+            raise DataContractError(what, [_nothing_left(gaps)])
         outcomes = _outcomes(people, partial(_attempt, one_person, kept), label, n_jobs)
         _settle_problems(outcomes, "refuse", what)
     usable = {s: v for s, v in outcomes.items() if not isinstance(v, UnusableDataError)}
@@ -192,6 +193,15 @@ def measure_people[S](
         raise DataContractError(what, ["everybody lacks some region: nobody is left."])
     return Measured(
         subjects=tuple(usable), values=list(usable.values()), kept=kept, left_out=dict(gaps.who)
+    )
+
+
+def _nothing_left(gaps: Grouped) -> str:
+    lacking = Counter(who for people in gaps.who.values() for who in people)
+    who, n = lacking.most_common(1)[0]
+    return (
+        f"no two regions have data in everybody; {who} alone lacks {n}: leave such people out "
+        "first, or say missing='drop-people'."
     )
 
 

@@ -119,7 +119,7 @@ def write_report(
         page = _render(content, POLAR_LDA_TEMPLATE)
     else:
         content = _gather(idata, checks, table, title, top_edges)
-        page = _render(content | {"quality": _quality(idata, quality)})
+        page = _render(content | {"quality": gather_quality(idata, quality)})
     # A half-written page never carries the final name.
     temporary = path.with_name(f".part-{path.name}")
     temporary.write_text(page, encoding="utf-8")
@@ -174,8 +174,21 @@ def _gather(
     }
 
 
-def _quality(idata: xr.DataTree, quality: Quality | None) -> dict[str, Any] | None:
-    """Gather what the section on the features shows; None where nothing is known of them."""
+def gather_quality(idata: xr.DataTree, quality: Quality | None) -> dict[str, Any] | None:
+    """Gather what the section on the quality of the features shows.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        What `fit` returned; the quality may have travelled with its features.
+    quality : Quality, optional
+        What `check_quality` returned.
+
+    Returns
+    -------
+    dict or None
+        Checks, motion and pictures; None where nothing is known.
+    """
     if quality is None:
         facts = read_note(idata, "features_provenance").get("quality")
         if not isinstance(facts, dict) or not facts.get("checks"):

@@ -126,3 +126,10 @@ def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run
     assert asked["progressbar"] is False
     assert [f["factor"] for f in said["factors"]] == ["F1", "F2", "F3"]
     assert said["files"]["report"] == str(tmp_path / "demo" / "report.html")
+
+
+def test_quality_of_the_features_is_in_the_report_of_the_run(small_run):
+    page = (small_run.folder / "report.html").read_text(encoding="utf-8")
+    assert '<section id="quality">' in page
+    assert "features that follow motion" in page
+    assert "arm by site" in page

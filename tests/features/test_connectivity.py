@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from functools import partial
 from types import SimpleNamespace
 
@@ -149,6 +151,9 @@ def test_regions_without_data_are_left_out_only_when_asked_and_listed(series, re
     assert rest.sizes["feature"] == 10
     with pytest.raises(SpecError, match="drop-regions"):
         connectivity_from_timeseries(series, region_table, missing="zero")
+    series["sub-2"][:, :4] = 0
+    text = refused(series, region_table, missing="drop-regions")
+    assert "no two regions have data in everybody; sub-2 alone lacks 4" in text
 
 
 def test_dropping_does_not_excuse_a_hole_in_time(series, region_table):
@@ -176,13 +181,27 @@ def test_series_are_read_one_by_one(series, region_table):
     assert most[0] <= 4
 
 
+def test_progress_is_shown_on_a_terminal_only(series, region_table, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    connectivity_from_timeseries(series, region_table)
+    assert capsys.readouterr().err == ""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    connectivity_from_timeseries(series, region_table)
+    assert "correlation" in screen.getvalue()
+    assert "4/4" in screen.getvalue()
+
+
 def test_people_in_parallel_give_the_same(series, region_table):
     one = connectivity_from_timeseries(series, region_table)
     two = connectivity_from_timeseries(series, region_table, n_jobs=2)
     np.testing.assert_array_equal(one["y"], two["y"])
-    with joblib.parallel_config("loky", n_jobs=2):
-        processes = connectivity_from_timeseries(series, region_table)
-    np.testing.assert_array_equal(one["y"], processes["y"])
+    with joblib.parallel_config("threading", n_jobs=2):
+        configured = connectivity_from_timeseries(series, region_table)
+    np.testing.assert_array_equal(one["y"], configured["y"])
 
 
 def test_names_of_columns_are_held_against_the_table(series, region_table):

@@ -17,7 +17,7 @@ from bayes_mdd.features import (
     reference_to_controls,
     structural_features,
 )
-from bayes_mdd.features.graph import clustering, efficiency, participation, strength
+from bayes_mdd.features.topology import clustering, efficiency, participation, strength
 
 N = 9
 MODULE = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
