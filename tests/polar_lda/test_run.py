@@ -175,3 +175,28 @@ def test_bad_people_and_counts_are_named(features):
 def test_specs_out_of_range(bad):
     with pytest.raises(SpecError, match=next(iter(bad))):
         bm.PolarLDASpec(**bad)
+
+
+def test_full_bayes_fills_the_same_groups(features, tmp_path):
+    spec = bm.PolarLDASpec(n_factors=2, n_restarts=2, method="full_bayes")
+    sampler = bm.SamplerSpec(seed=2, draws=60, tune=80, chains=2)
+    idata = bm.fit(spec, features, sampler=sampler, run_dir=tmp_path / "run", progressbar=False)
+    idata = bm.read_run(tmp_path / "run")
+    posterior = idata["posterior"].to_dataset()
+    np.testing.assert_allclose(posterior["composition"].sum("factor"), 1.0)
+    np.testing.assert_allclose(posterior["arm_expression"].sum("factor"), 1.0)
+    # An edge carries the pattern of its block, factor by factor.
+    blocks = idata["loadings"]["block"].values
+    pattern = posterior["pattern"].mean(("chain", "draw")).sel(block=blocks).values
+    np.testing.assert_allclose(idata["loadings"]["mean"], pattern)
+    # Factors stand in the order of the variational fit in every draw.
+    reference = idata["model"]["composition"].values
+    mean = posterior["composition"].mean(("chain", "draw")).values
+    r = np.corrcoef(reference.T, mean.T)[:2, 2:]
+    assert r[0, 0] > 0.5
+    assert r[1, 1] > 0.5
+    names = list(bm.diagnose(idata)["name"])
+    assert {"divergences", "max R-hat", "min bulk ESS"} <= set(names)
+    assert "independent observations in a person's tokens" in names
+    page = bm.write_report(idata, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "learned token worth" in page
