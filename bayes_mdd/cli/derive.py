@@ -82,6 +82,8 @@ def write_cohort_of(wanted: Wanted) -> tuple[xr.Dataset, list[str]]:
         subjects=None if wanted.subjects is None else _lines(wanted.subjects),
         spec=bm.DerivativesSpec.from_mapping(dict(wanted.settings or {})),
     )
+    if "networks" in json.loads(features.attrs["provenance"]):
+        show.note("Note: no networks are known, so all regions are one block (see --regions)")
     wanted.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=wanted.output.parent, prefix=".features-") as made:
         folder = Path(made) / "cohort"

@@ -127,6 +127,7 @@ def test_what_the_images_told_of_people_goes_into_participants(source, tmp_path,
     done = run_cli("features", tmp_path / "fs", *who_takes_part(source), "-o", out)
     assert done.status == 0, done.err
     assert "2 columns that are no regions" in done.out
+    assert "all regions are one block" in done.err
     people = bm.read_cohort(out).participants
     assert people["etiv"].iloc[0] == 1.4e6
     assert json.loads((out / "participants.json").read_text())["etiv"]["Units"] == "mm3"

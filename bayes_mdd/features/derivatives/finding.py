@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.atlases import read_atlas
-from bayes_mdd.features.derivatives.names import FileName, matching, scan
+from bayes_mdd.features.derivatives.names import NAME, FileName, matching, scan
 from bayes_mdd.features.derivatives.registry import Found, choose
 from bayes_mdd.features.derivatives.values import Reading, Request
 from bayes_mdd.features.loading import UnreadableFileError
@@ -127,7 +127,10 @@ def _wanted(
     files = matching(everything, entities)
     if everything and not files:
         known = {
-            k: sorted({n.entities[k] for n in everything if k in n.entities}) for k in entities
+            k: sorted({n.entities[k] for n in everything if k in n.entities})
+            if k != NAME
+            else sorted({n.stem for n in everything})
+            for k in entities
         }
         there = "; ".join(f"{k}: {some(v) or 'in no name'}" for k, v in known.items())
         raise DataContractError(

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
+_PREFIXED = re.compile(r"(?<![a-z]-)sub-([A-Za-z0-9]+)")
 _PERSON = re.compile(r"(?:sub|ses)-[A-Za-z0-9]+")
+#: Key under which the whole name of a file without entities is asked for.
+NAME = "name"
 #: Tools changed the words, not what they mean: XCP-D wrote ``atlas``, then ``seg``, then ``atlas``.
 _SAME_KEY = {"seg": "atlas", "measure": "stat", "segmentation": "atlas"}
 _SAME_SUFFIX = {"conmat": "relmat"}
@@ -38,11 +41,16 @@ class FileName:
     extension: str = ""
 
     @property
+    def stem(self) -> str:
+        """The name without its extension."""
+        return self.path.name.removesuffix(self.extension)
+
+    @property
     def person(self) -> str:
         """The id: ``sub-XX`` where there is one, else the name without its extension."""
         if "sub" in self.entities:
             return f"sub-{self.entities['sub']}"
-        return self.path.name.removesuffix(self.extension)
+        return self.stem
 
 
 def parse_name(path: Path, root: Path | None = None) -> FileName:
@@ -83,6 +91,9 @@ def parse_name(path: Path, root: Path | None = None) -> FileName:
             # Where a name has both (a 4S atlas with its segmentation), the first one counts.
             if key not in entities or key in ("sub", "ses"):
                 entities[key] = match[2]
+    # SPM and CAT put letters before a name (mwp1sub-01.nii).
+    if "sub" not in entities and (match := _PREFIXED.search(stem)):
+        entities["sub"] = match[1]
     suffix = "" if _ENTITY.fullmatch(last) else last
     return FileName(path, entities, _SAME_SUFFIX.get(suffix, suffix), extension)
 
@@ -135,7 +146,8 @@ def matching(names: Iterable[FileName], wanted: Mapping[str, str | None]) -> lis
     names : iterable of FileName
         The files.
     wanted : mapping of str to str or None
-        Value by key; None asks for files without that key.
+        Value by key; None asks for files without that key. ``name`` is the name of the file
+        without its extension, for files without entities (``con_0001``).
 
     Returns
     -------
@@ -146,7 +158,9 @@ def matching(names: Iterable[FileName], wanted: Mapping[str, str | None]) -> lis
         _SAME_KEY.get(key, key): None if value is None else str(value).removeprefix(f"{key}-")
         for key, value in wanted.items()
     }
-    return [n for n in names if all(n.entities.get(k) == v for k, v in plain.items())]
+    name = plain.pop(NAME, None)
+    fitting = [n for n in names if name is None or n.stem == name]
+    return [n for n in fitting if all(n.entities.get(k) == v for k, v in plain.items())]
 
 
 def differences(names: Sequence[FileName]) -> dict[str, list[str]]:
@@ -170,4 +184,6 @@ def differences(names: Sequence[FileName]) -> dict[str, list[str]]:
     """
     keys = list(dict.fromkeys(k for n in names for k in n.entities))
     values = {k: sorted({n.entities.get(k, "none") for n in names}) for k in keys}
-    return {k: v for k, v in values.items() if len(v) > 1}
+    found = {k: v for k, v in values.items() if len(v) > 1}
+    stems = sorted({n.stem for n in names})
+    return found or ({NAME: stems} if len(stems) > 1 else {})

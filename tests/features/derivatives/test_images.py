@@ -294,6 +294,30 @@ def test_effect_and_z_beside_each_other(tmp_path, atlas, participants):
     assert got.sizes["feature"] == 3
 
 
+def test_contrasts_of_spm_are_chosen_by_their_name(tmp_path, atlas, participants):
+    folder = tmp_path / "spm"
+    for who in PEOPLE:
+        save(folder / who / "con_0001.nii", value_map(who))
+        save(folder / who / "con_0002.nii", 2 * value_map(who))
+    question = {"kind": "activation", "atlas": atlas, "participants": participants}
+    with pytest.raises(DataContractError, match=r"differ in name: con_0001, con_0002.*'name'"):
+        read_derivatives(folder, **question)
+    got = read_derivatives(folder, entities={"name": "con_0002"}, **question)
+    expected = 2 * value_map("sub-03")[labels() == SLABS["back"]].mean()
+    assert float(got["y"].sel(subject="sub-03", feature="back")) == pytest.approx(
+        expected, rel=1e-5
+    )
+    with pytest.raises(DataContractError, match=r"found name: con_0001, con_0002"):
+        read_derivatives(folder, entities={"name": "con_0003"}, **question)
+
+
+def test_names_with_letters_before_them(tmp_path, atlas, participants):
+    for who in PEOPLE:
+        save(tmp_path / "cat" / "mri" / f"mwp1{who}.nii", value_map(who))
+    got = read_derivatives(tmp_path / "cat", kind="volume", atlas=atlas, participants=participants)
+    assert got["subject"].values.tolist() == list(PEOPLE)
+
+
 def test_fa_in_spheres_and_images_that_do_not_say_what_they_are(tmp_path, participants):
     table = pd.DataFrame({"region": ["b", "f"], "network": "N", "x": [18.0, 2], "y": 6.0, "z": 6.0})
     got = read_derivatives(maps(tmp_path / "a", "FA"), regions=table, participants=participants)
