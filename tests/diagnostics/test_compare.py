@@ -196,6 +196,7 @@ def test_leave_one_out_names_the_people_it_cannot_judge(made, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_model_that_made_the_data_predicts_best():
     data = bm.simulate_cohort(
         seed=5, n_subjects={"SSRI": 40, "SNRI": 40}, n_controls=30, n_regions=14,

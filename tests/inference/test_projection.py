@@ -61,6 +61,7 @@ def test_scores_are_recovered_as_well_as_with_true_loadings(fit_of):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_scores_are_recovered_from_a_real_fit(fit_of):
     made = fit_of(n=62, n_new=300, p=600, covariates=("site",), site_sd=0.3)
     spec = SharedSpecificSpec(n_factors=4, covariates=("site",))
