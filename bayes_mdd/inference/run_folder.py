@@ -55,6 +55,8 @@ def make_provenance(
     features: xr.Dataset,
     symptoms: pd.DataFrame | None,
     excluded: Mapping[str, str],
+    *,
+    method: str = "mcmc",
 ) -> dict[str, Any]:
     """Say where the numbers of a run come from.
 
@@ -70,6 +72,8 @@ def make_provenance(
         The table of symptoms.
     excluded : mapping of str to str
         People left out, with the reason.
+    method : str, default "mcmc"
+        How the posterior is explored.
 
     Returns
     -------
@@ -78,8 +82,11 @@ def make_provenance(
     """
     checksum = input_checksum(features, symptoms)
     parts = {"model": spec.fingerprint, "sampler": sampler.fingerprint, "inputs": checksum[:12]}
+    if method != "mcmc":
+        parts["method"] = method
     return {
         **parts,
+        "method": method,
         "fingerprint": hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12],
         "inputs_sha256": checksum,
         "seed": sampler.seed,
@@ -141,10 +148,12 @@ def check_run_folder(
             f"{folder} is not empty and holds no run that can be read ({error}): "
             "choose another folder, or replace this one with --force (force=True)."
         ) from error
+    # Runs of earlier versions do not name their method.
+    here, there = {"method": "mcmc", **provenance}, {"method": "mcmc", **there}
     differing = [
-        f"{part} {there.get(part, 'unknown')} there, {provenance[part]} asked for"
-        for part in ("model", "sampler", "inputs")
-        if there.get(part) != provenance[part]
+        f"{part} {there.get(part, 'unknown')} there, {here[part]} asked for"
+        for part in ("model", "sampler", "inputs", "method")
+        if there.get(part) != here[part]
     ]
     if differing:
         raise RunFolderError(
