@@ -56,9 +56,11 @@ class Outcome:
         Returns
         -------
         dict
-            ``passed``, ``factors``, ``checks`` and ``files``.
+            ``passed``, ``factors``, ``checks`` and ``files``; ``approximate`` for a fast fit.
         """
+        approximate = {"approximate": True} if self.factors.attrs.get("approximate") else {}
         return {
+            **approximate,
             "passed": not self.failed,
             "factors": show.records(self.factors),
             "checks": show.records(self.checks),
@@ -153,7 +155,9 @@ def demo_cohort(output: Path) -> Path:
     return folder
 
 
-def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) -> xr.DataTree:
+def fit_cohort(
+    spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool, fast: bool = False
+) -> xr.DataTree:
     """Read a cohort, put its features against the controls, and fit.
 
     Parameters
@@ -166,6 +170,8 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
         The run folder to write.
     force : bool
         Whether a run folder that exists may be overwritten.
+    fast : bool, default False
+        Whether to take the fast path, whose intervals are approximate.
 
     Returns
     -------
@@ -181,15 +187,17 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     for text in notes:
         show.note(f"Note: {text}")
     features = bm.reference_to_controls(features, covariates=spec.reference.covariates)
+    how = f"{spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws"
     show.note(
         f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features "
-        f"({spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws)"
+        f"({'fast path, approximate' if fast else how})"
     )
     return bm.fit(
         spec.model,
         features,
         symptoms=cohort.symptoms,
         sampler=spec.sampler,
+        method="fast" if fast else "mcmc",
         run_dir=run_dir,
         force=force,
         progressbar=show.is_terminal(),

@@ -153,7 +153,8 @@ def factors(table: pd.DataFrame) -> None:
         rows.append(
             [r["factor"], r["label"], *probabilities, *(_share(r, a) for a in arms), r["networks"]]
         )
-    _print(_table("Factors", [*head, "networks"], rows))
+    title = "Factors (approximate: fast path)" if table.attrs.get("approximate") else "Factors"
+    _print(_table(title, [*head, "networks"], rows))
 
 
 def _share(row: dict[str, Any], arm: str) -> str:

@@ -17,17 +17,15 @@ scale: what the likelihood says of :math:`(h, \tau)` is carried to :math:`(r, c,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
 from bayes_mdd.model.data import ModelData
+from bayes_mdd.model.density_loops import Inputs, factors_value_and_grad, transform
 from bayes_mdd.model.shared_specific import fixed_sharing
 from bayes_mdd.model.start import OFF, Start
 from bayes_mdd.model.symptom_density import (
-    Ratings,
     draw_weights,
     ratings,
     reliability,
@@ -35,45 +33,8 @@ from bayes_mdd.model.symptom_density import (
 )
 from bayes_mdd.specs import SharedSpecificSpec
 
-#: SD of the log length of the raw scores, on which nothing depends. Narrow, so that directions
-#: scale little with it; not so narrow that what the data do not see (means, sites) must follow a
-#: thin curved shell.
-LENGTH_SD = 0.06
-
-
-class Inputs(NamedTuple):
-    """Data and constants, as the compiled functions take them.
-
-    Parameters
-    ----------
-    sizes : tuple of int
-        People, factors, arms, blocks, symptoms.
-    arm : ndarray of int, shape (subject,)
-        Position of each person's arm.
-    basis : ndarray, shape (subject, n)
-        As in `BlockStatistics`.
-    cross_products, traces, block_size : ndarray
-        As in `BlockStatistics`.
-    fixed : ndarray, shape (factor, arm)
-        Sharing that is not learned; empty where it is learned.
-    prior : ndarray, shape (6,)
-        Sharing concentration, factor scale, local df, slab, noise scale, symptom scale.
-    left : ndarray, shape (factor,)
-        Variance that the data leave a score, about; a constant.
-    ratings : Ratings
-        Linked symptoms.
-    """
-
-    sizes: tuple[int, int, int, int, int]
-    arm: Array
-    basis: Array
-    cross_products: Array
-    traces: Array
-    block_size: Array
-    fixed: Array
-    prior: Array
-    left: Array
-    ratings: Ratings
+#: Coordinates are logs or scores: none of this size has any mass.
+BEYOND = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +129,11 @@ class Density:
         inputs = self.inputs
         n, k, arms, blocks, symptoms = inputs.sizes
         point = np.ascontiguousarray(point)
-        gradient = np.empty(point.size)
-        state = _transform(point, inputs)
+        gradient = np.zeros(point.size)
+        # A long step may lead where exponentials overflow; there is no mass there.
+        if not np.abs(point).max() < BEYOND:
+            return -np.inf, gradient
+        state = transform(point, inputs)
         scores, tau = state[0], state[1]
         at = slice((n + blocks + 2) * k, (n + blocks + 2) * k + blocks)
         noise = np.exp(point[at])
@@ -194,7 +158,7 @@ class Density:
             gradient[rest] = found.to_x
             to_scores += found.to_scores
             to_tau += found.to_tau
-        value += _factors(point, inputs, state, to_scores, to_tau, gradient)
+        value += factors_value_and_grad(point, inputs, state, to_scores, to_tau, gradient)
         return value, gradient
 
     def outcome(self, points: Array, rng: np.random.Generator) -> dict[str, Array]:
@@ -223,7 +187,7 @@ class Density:
             "noise": np.exp(parts["noise_log__"]),
         }
         for row, point in enumerate(points):
-            state = _transform(np.ascontiguousarray(point), self.inputs)
+            state = transform(np.ascontiguousarray(point), self.inputs)
             found["scores"][row], found["block_scale"][row], found["sharing"][row] = state[:3]
         if symptoms:
             overall = np.exp(parts["symptom_global_log__"])[:, None, None]
@@ -285,6 +249,8 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
                 ]
             ),
             left=np.broadcast_to(left, spec.n_factors).astype(float),
+            # Zero while the graph has no arm means.
+            mean_variance=np.zeros((len(data.arms), spec.n_factors)),
             ratings=ratings(data),
         )
     )
@@ -343,149 +309,3 @@ def first_point(density: Density, start: Start) -> Array:
             "symptom_noise_log__": np.zeros(symptoms),
         }
     return density.join(parts)
-
-
-@njit(cache=True, nogil=True)
-def _transform(x, inputs):  # type: ignore[no-untyped-def]
-    """Scores, block scales, sharing, and what the way back needs of them."""
-    n, k, arms, blocks, _ = inputs.sizes
-    slab = inputs.prior[3]
-    raw = x[: n * k].copy().reshape(n, k)
-    strength = x[n * k : (n + blocks) * k].copy().reshape(blocks, k)
-    radius = x[(n + blocks) * k : (n + blocks + 1) * k]
-    at = (n + blocks + 2) * k + blocks
-    sharing = np.empty((k, arms))
-    scores = np.empty((n, k))
-    tau = np.empty((blocks, k))
-    damping = np.empty((blocks, k))
-    v = np.empty((n, k))
-    seen = np.empty((n, k))
-    transposed = np.ascontiguousarray(inputs.basis.T)
-    per_factor = np.empty((3, k))
-    for j in range(k):
-        if inputs.fixed.size:
-            sharing[j] = inputs.fixed[j]
-        else:
-            _softmax(x[at + j * (arms - 1) : at + (j + 1) * (arms - 1)], sharing[j])
-        left = inputs.left[j]
-        length2, raw2 = 0.0, 0.0
-        for i in range(n):
-            v[i, j] = (arms * sharing[j, inputs.arm[i]] + left) / (1 + left)
-            length2 += raw[i, j] ** 2 / v[i, j] / n
-            raw2 += raw[i, j] ** 2 / n
-        for i in range(n):
-            ratio = arms * sharing[j, inputs.arm[i]]
-            scores[i, j] = raw[i, j] * np.sqrt(ratio / (v[i, j] * length2))
-        # Strengths refer to what is seen of the scores: not their means, not their site effects.
-        seen[:, j] = inputs.basis @ (transposed @ np.ascontiguousarray(scores[:, j]))
-        shift = 0.5 * np.log((seen[:, j] ** 2).sum() / n) + radius[j]
-        seen[:, j] *= np.exp(radius[j])
-        for i in range(n):
-            scores[i, j] *= np.exp(radius[j])
-        for b in range(blocks):
-            plain = np.exp(strength[b, j] - shift)
-            damping[b, j] = 1.0 / (1.0 + (plain / slab) ** 2)
-            tau[b, j] = plain * np.sqrt(damping[b, j])
-        per_factor[0, j] = length2
-        per_factor[1, j] = raw2
-        per_factor[2, j] = shift
-    return scores, tau, sharing, v, damping, per_factor, seen
-
-
-@njit(cache=True, nogil=True)
-def _softmax(free, out):  # type: ignore[no-untyped-def]
-    """Shares of arms whose logs have the mean zero before they are made to add up to 1."""
-    last = 0.0
-    for a in range(free.size):
-        out[a] = free[a]
-        last -= free[a]
-    out[free.size] = last
-    out[:] = np.exp(out - out.max())
-    out[:] /= out.sum()
-
-
-@njit(cache=True, nogil=True)
-def _factors(x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for j in range(inputs.sizes[1]):
-        total += _factor(j, x, inputs, state, to_scores, to_tau, grad)
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _factor(j, x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-untyped-def]
-    """Priors of one factor, and the gradient in its coordinates."""
-    n, k, arms, blocks, _ = inputs.sizes
-    damping, shift = state[4], state[5][2, j]
-    df, cauchy = inputs.prior[2], inputs.prior[1]
-    log_scale = x[(n + blocks + 1) * k + j]
-    radius = x[(n + blocks) * k + j]
-    value, to_shift, to_scale = 0.0, 0.0, 0.0
-    for b in range(blocks):
-        s = x[n * k + b * k + j]
-        z = s - shift - log_scale
-        e = np.exp(min(2 * z - np.log(df), 700.0))
-        value += z - 0.5 * (df + 1) * np.log1p(e)
-        prior = 1.0 - (df + 1) * e / (1 + e)
-        pull = to_tau[b, j] * state[1][b, j] * damping[b, j] + prior
-        grad[n * k + b * k + j] = pull
-        to_shift -= pull
-        to_scale -= prior
-    ratio2 = np.exp(2 * log_scale) / cauchy**2
-    value += log_scale - np.log1p(ratio2)
-    grad[(n + blocks + 1) * k + j] = to_scale + 1.0 - 2 * ratio2 / (1 + ratio2)
-    value += n * radius - 0.5 * n * np.exp(2 * radius)
-    along = 0.0
-    for i in range(n):
-        along += to_scores[i, j] * state[0][i, j]
-    grad[(n + blocks) * k + j] = to_shift + along + n - n * np.exp(2 * radius)
-    to_ratio = np.zeros(arms)
-    value += _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad)
-    if not inputs.fixed.size:
-        value += _shares(j, inputs, state[2][j], to_ratio, grad)
-    return value
-
-
-@njit(cache=True, nogil=True)
-def _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad):  # type: ignore[no-untyped-def]
-    """Prior of the raw scores of one factor, and the gradient through their direction."""
-    n, k, arms, blocks, _ = inputs.sizes
-    scores, sharing, v = state[0], state[2], state[3]
-    left, length2, raw2 = inputs.left[j], state[5][0, j], state[5][1, j]
-    log_length, width2 = 0.5 * np.log(raw2), LENGTH_SD**2
-    value = -0.5 * (n * np.log(length2) + log_length**2 / width2)
-    seen2, sum_u = 0.0, to_shift
-    for i in range(n):
-        seen2 += state[6][i, j] ** 2
-        sum_u += to_scores[i, j] * scores[i, j]
-    to_length2 = (-0.5 * sum_u - 0.5 * n) / length2
-    for i in range(n):
-        r, h, vi = x[i * k + j], scores[i, j], v[i, j]
-        ratio = arms * sharing[j, inputs.arm[i]]
-        to_h = to_scores[i, j] + to_shift * state[6][i, j] / seen2
-        u = to_h * h
-        # h / r stays defined where a raw score is zero.
-        g = to_h * np.sqrt(ratio / (vi * length2)) * np.exp(x[(n + blocks) * k + j])
-        g += to_length2 * 2 * r / (n * vi) - log_length / width2 * r / (n * raw2)
-        grad[i * k + j] = g
-        to_v = -0.5 * u - 0.5 - to_length2 * r * r / (n * vi)
-        value -= 0.5 * np.log(vi)
-        to_ratio[inputs.arm[i]] += 0.5 * u + to_v * ratio / (ratio + left)
-    return value
-
-
-@njit(cache=True, nogil=True)
-def _shares(j, inputs, sharing, to_ratio, grad):  # type: ignore[no-untyped-def]
-    """Dirichlet prior of one factor's shares and the Jacobian of their coordinates."""
-    n, k, arms, blocks, _ = inputs.sizes
-    alpha = inputs.prior[0]
-    value = 0.0
-    for a in range(arms):
-        value += alpha * np.log(sharing[a])
-        to_ratio[a] += alpha
-    total = to_ratio.sum()
-    last = to_ratio[arms - 1] - sharing[arms - 1] * total
-    at = (n + blocks + 2) * k + blocks + j * (arms - 1)
-    for a in range(arms - 1):
-        grad[at + a] = to_ratio[a] - sharing[a] * total - last
-    return value
