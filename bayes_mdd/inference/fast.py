@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.inference.hamiltonian import Chain, Metric, sample_chain
+from bayes_mdd.inference.no_factor import draw_without_factors
 from bayes_mdd.model import ModelData
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.curvature import find_mode, hessian
@@ -90,6 +91,29 @@ def sample_fast(
     """
     began = time.perf_counter()
     density = make_density(spec, data, variance_left(data, start))
+    rng = np.random.default_rng([sampler.seed, WEIGHT_STREAM])
+    if start.n_on:
+        chains = _explore(density, start, sampler)
+        stats = _stats(chains)
+        kept = density.outcome(np.concatenate([c.points for c in chains]), rng)
+    else:
+        # Without a pattern there is no mode to start around.
+        kept = draw_without_factors(spec, data, density, CHAINS * DRAWS, rng)
+        stats = _stats_of_independent(kept["noise"])
+    shape = (CHAINS, DRAWS)
+    posterior = xr.Dataset(
+        {n: ((CHAIN, DRAW, *DIMS[n]), x.reshape(*shape, *x.shape[1:])) for n, x in kept.items()},
+        attrs={
+            "inference_library": "bayes-mdd",
+            "sampling_time": time.perf_counter() - began,
+        },
+    )
+    raw = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+    return Drawn(raw, {"chains": CHAINS, "tune": WIDTHS + TUNE, "draws": DRAWS})
+
+
+def _explore(density: Density, start: Start, sampler: SamplerSpec) -> list[Chain]:
+    """Find the mode and run chains around it."""
     jobs = min(sampler.cores or cpu_count(), CHAINS)
     seeds = np.random.SeedSequence([sampler.seed, CHAIN_STREAM]).generate_state(2 * CHAINS)
     rng = np.random.default_rng([sampler.seed, START_STREAM])
@@ -101,19 +125,7 @@ def sample_fast(
         settled = np.concatenate([c.points[WIDTHS // 2 :] for c in first])
         metric = widen(metric, settled.std(axis=0))
         ends = [c.points[-1] for c in first]
-        chains = _chains(density, metric, ends, TUNE, DRAWS, seeds[CHAINS:], jobs)
-    points = np.concatenate([c.points for c in chains])
-    kept = density.outcome(points, np.random.default_rng([sampler.seed, WEIGHT_STREAM]))
-    shape = (CHAINS, DRAWS)
-    posterior = xr.Dataset(
-        {n: ((CHAIN, DRAW, *DIMS[n]), x.reshape(*shape, *x.shape[1:])) for n, x in kept.items()},
-        attrs={
-            "inference_library": "bayes-mdd",
-            "sampling_time": time.perf_counter() - began,
-        },
-    )
-    raw = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": _stats(chains)})
-    return Drawn(raw, {"chains": CHAINS, "tune": WIDTHS + TUNE, "draws": DRAWS})
+        return _chains(density, metric, ends, TUNE, DRAWS, seeds[CHAINS:], jobs)
 
 
 def fit_metric(precision: Array) -> Metric:
@@ -193,3 +205,17 @@ def _stats(chains: list[Chain]) -> xr.Dataset:
         "step_size": [np.full(c.logp.size, c.step_size) for c in chains],
     }
     return xr.Dataset({name: ((CHAIN, DRAW), np.stack(x)) for name, x in stats.items()})
+
+
+def _stats_of_independent(noise: Array) -> xr.Dataset:
+    """Independent draws have no path: what varies in the stead of an energy is their noise."""
+    nothing = np.zeros((CHAINS, DRAWS))
+    found = {
+        "diverging": nothing > 0,
+        "energy": np.log(noise).sum(axis=1).reshape(CHAINS, DRAWS),
+        "acceptance_rate": nothing + 1.0,
+        "n_steps": nothing.astype(int),
+        "logp": nothing,
+        "step_size": nothing,
+    }
+    return xr.Dataset({name: ((CHAIN, DRAW), x) for name, x in found.items()})
