@@ -223,6 +223,10 @@ def fit(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Replace a value; may be repeated."),
     ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Seconds instead of a minute; intervals are approximate."),
+    ] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -231,7 +235,7 @@ def fit(
 
     asked = job.read_named_spec(spec).with_overrides(job.parse_settings(settings or []))
     run_dir = output or Path("runs") / cohort.resolve().name
-    idata = job.fit_cohort(asked, cohort, run_dir, force=force)
+    idata = job.fit_cohort(asked, cohort, run_dir, force=force, fast=fast)
     _finish(job.complete_run(idata, run_dir), as_json=as_json)
 
 

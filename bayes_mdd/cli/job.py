@@ -56,9 +56,11 @@ class Outcome:
         Returns
         -------
         dict
-            ``passed``, ``factors``, ``checks`` and ``files``.
+            ``passed``, ``factors``, ``checks`` and ``files``; ``approximate`` for a fast fit.
         """
+        approximate = {"approximate": True} if self.factors.attrs.get("approximate") else {}
         return {
+            **approximate,
             "passed": not self.failed,
             "factors": show.records(self.factors),
             "checks": show.records(self.checks),
@@ -153,7 +155,9 @@ def demo_cohort(output: Path) -> Path:
     return folder
 
 
-def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) -> xr.DataTree:
+def fit_cohort(
+    spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool, fast: bool = False
+) -> xr.DataTree:
     """Read a cohort, put its features against the controls, and fit.
 
     Parameters
@@ -166,6 +170,8 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
         The run folder to write.
     force : bool
         Whether a run folder that exists may be overwritten.
+    fast : bool, default False
+        Whether to take the fast path, whose intervals are approximate.
 
     Returns
     -------
@@ -178,7 +184,7 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     cohort = bm.read_cohort(folder)
     features = bm.read_features(folder)
     symptoms = cohort.symptoms
-    if spec.model.ordinal_symptoms:
+    if getattr(spec.model, "ordinal_symptoms", ()):
         symptoms = symptoms.join(cohort.item_scores)
     spec, notes = settle_spec(spec, features, cohort.symptoms)
     for text in notes:
@@ -189,21 +195,28 @@ def fit_cohort(spec: AnalysisSpec, folder: Path, run_dir: Path, *, force: bool) 
     for name, advice in quality.failed.items():
         show.note(f"Quality: {name}: {advice}")
     features = bm.record_quality(features, quality)
-    how = f"{spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws"
-    if getattr(spec.model, "method", None) == "variational":
-        how = f"variational, {spec.model.n_restarts} restarts, {spec.model.n_null} null fits"
     show.note(
-        f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features ({how})"
+        f"Fitting {spec.model.n_factors} factors to {features.sizes['feature']} features "
+        f"({_say_how(spec, fast=fast)})"
     )
     return bm.fit(
         spec.model,
         features,
         symptoms=symptoms,
         sampler=spec.sampler,
+        method="fast" if fast else "mcmc",
         run_dir=run_dir,
         force=force,
         progressbar=show.is_terminal(),
     )
+
+
+def _say_how(spec: AnalysisSpec, *, fast: bool) -> str:
+    if fast:
+        return "fast path, approximate"
+    if getattr(spec.model, "method", None) == "variational":
+        return f"variational, {spec.model.n_restarts} restarts, {spec.model.n_null} null fits"
+    return f"{spec.sampler.chains} chains of {spec.sampler.tune} + {spec.sampler.draws} draws"
 
 
 def complete_run(idata: xr.DataTree, run_dir: Path) -> Outcome:

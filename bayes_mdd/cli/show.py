@@ -161,7 +161,8 @@ def factors(table: pd.DataFrame) -> None:
                 *(r.get("mean_label"), r["networks"]),
             ]
         )
-    _print(_table("Factors", [*head, "networks"], rows))
+    title = "Factors (approximate: fast path)" if table.attrs.get("approximate") else "Factors"
+    _print(_table(title, [*head, "networks"], rows))
 
 
 def frame(title: str, table: pd.DataFrame) -> None:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
+from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.inference.fast import CLIMB_STEPS, sample_fast
 from bayes_mdd.inference.result import assemble
-from bayes_mdd.inference.run_folder import check_run_folder, make_provenance, write_run
+from bayes_mdd.inference.run_folder import (
+    check_run_folder,
+    describe_run,
+    make_provenance,
+    write_run,
+)
 from bayes_mdd.inference.sample import sample
-from bayes_mdd.model import build_shared_specific, climb, prepare, spectral_start
+from bayes_mdd.model import (
+    Climb,
+    ModelData,
+    build_shared_specific,
+    climb,
+    prepare,
+    spectral_start,
+)
 from bayes_mdd.model.shared_specific import STORED, fixed_sharing, starting_point
+from bayes_mdd.model.start import Start
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec, SharedSpecificSpec
 
 
@@ -27,6 +42,7 @@ def fit(
     *,
     symptoms: pd.DataFrame | None = None,
     sampler: SamplerSpec | None = None,
+    method: Literal["mcmc", "fast"] = "mcmc",
     run_dir: str | Path | None = None,
     force: bool = False,
     progressbar: bool = True,
@@ -47,6 +63,10 @@ def fit(
         One column a dimension, indexed by participant.
     sampler : SamplerSpec, optional
         Draws, chains, seed and back end.
+    method : {"mcmc", "fast"}, default "mcmc"
+        How the posterior is explored. "fast" takes seconds: short chains around one mode, with a
+        metric from the curvature there and no compilation; of `sampler` it reads the seed, the
+        cores and the intervals. Its intervals are approximate, and every result says so.
     run_dir : str or Path, optional
         Folder to write the run to.
     force : bool, default False
@@ -80,80 +100,100 @@ def fit(
     >>> spec = bm.SharedSpecificSpec(n_factors=2)
     >>> idata = bm.fit(spec, data.features, progressbar=False)  # doctest: +SKIP
     """
+    if method not in ("mcmc", "fast"):
+        raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
     sampler = sampler or SamplerSpec()
     check_features(features)
+    data: Any
     if isinstance(spec, PolarLDASpec):
-        return _fit_polar_lda(
-            spec, features, sampler, run_dir=run_dir, force=force, progressbar=progressbar
-        )
-    data = prepare(spec, features, symptoms)
-    provenance = make_provenance(spec, sampler, features, symptoms, data.excluded)
+        # Its compiled loops take seconds to import, which other fits need not wait for.
+        from bayes_mdd.inference import polar_lda
+
+        data, symptoms = polar_lda.prepare_counts(spec, features), None
+    else:
+        data = prepare(spec, features, symptoms)
+    provenance = make_provenance(spec, sampler, features, symptoms, data.excluded, method=method)
     if run_dir is not None:
         finished = check_run_folder(run_dir, provenance, force=force)
         if finished is not None:
             return finished
+    if isinstance(spec, PolarLDASpec):
+        idata, added = polar_lda.fit_polar_lda(spec, data, sampler, progressbar=progressbar)
+    else:
+        idata, added = _fit_factors(spec, data, sampler, method, progressbar=progressbar)
+    provenance |= added
+    describe_run(idata, spec, sampler, features, provenance)
+    if run_dir is not None:
+        write_run(idata, spec, sampler, provenance, run_dir)
+    return idata
+
+
+def _fit_factors(
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    sampler: SamplerSpec,
+    method: str,
+    *,
+    progressbar: bool,
+) -> tuple[xr.DataTree, dict[str, Any]]:
+    """Fit the factor model, and say for its provenance how that went."""
     began = time.perf_counter()
-    climbed = climb(data, spectral_start(data, spec.n_factors, seed=sampler.seed))
+    climbed = _find_start(spec, data, sampler, method)
+    start = climbed.start
+    n_sampled = start.scores.shape[1]
+    reduced = replace(spec, n_factors=n_sampled)
+    added: dict[str, Any] = {
+        "n_factors_sampled": n_sampled,
+        "starts": {"tried": climbed.height.size, "at_best_mode": climbed.agreeing},
+    }
+    if method == "fast":
+        drawn = sample_fast(reduced, data, start, sampler)
+        raw, added["fast"] = drawn.raw, drawn.settings
+    else:
+        raw = _sample_graph(reduced, data, start, sampler, progressbar=progressbar)
+    sampled = time.perf_counter()
+    idata = assemble(spec, data, raw, sampler)
+    idata.attrs["method"] = method
+    added["seconds"] = {
+        "compile_and_sample": round(sampled - began, 2),
+        "sample": _sampling_time(raw),
+        "loadings_and_alignment": round(time.perf_counter() - sampled, 2),
+    }
+    return idata, added
+
+
+def _find_start(
+    spec: SharedSpecificSpec, data: ModelData, sampler: SamplerSpec, method: str
+) -> Climb:
+    """Climb to the mode, and leave out the factors that are pinned."""
+    # Matrices of the size of the people: several threads would only wait for each other.
+    with threadpool_limits(1):
+        climbed = climb(
+            data,
+            spectral_start(data, spec.n_factors, seed=sampler.seed),
+            steps=CLIMB_STEPS if method == "fast" else None,
+        )
     start = climbed.start
     pattern = fixed_sharing(spec, data.arms)
     if spec.sharing is not None and pattern is not None:
         start = start.arranged(pattern)
     elif spec.spare_factors == "pinned":
         start = start.first(max(1, start.n_on))
-    n_sampled = start.scores.shape[1]
-    provenance["n_factors_sampled"] = n_sampled
-    provenance["starts"] = {"tried": climbed.height.size, "at_best_mode": climbed.agreeing}
-    reduced = replace(spec, n_factors=n_sampled)
-    model = build_shared_specific(reduced, data)
-    names = [name for name in STORED if name in model.named_vars]
-    raw = sample(
-        model, starting_point(reduced, start), sampler, var_names=names, progressbar=progressbar
-    )
-    sampled = time.perf_counter()
-    idata = assemble(spec, data, raw, sampler)
-    done = time.perf_counter()
-    provenance["seconds"] = {
-        "compile_and_sample": round(sampled - began, 2),
-        "sample": _sampling_time(raw),
-        "loadings_and_alignment": round(done - sampled, 2),
-    }
-    idata.attrs.update(
-        spec=json.dumps(spec.to_mapping()),
-        sampler=json.dumps(sampler.to_mapping()),
-        provenance=json.dumps(provenance),
-        features_provenance=str(features.attrs.get("provenance", "")),
-        estimand="expression",
-        units=str(features.attrs.get("units", "")),
-        reference=str(features.attrs.get("reference", "not stated")),
-    )
-    if run_dir is not None:
-        write_run(idata, spec, sampler, provenance, run_dir)
-    return idata
+    return replace(climbed, start=start)
 
 
-def _fit_polar_lda(
-    spec: PolarLDASpec,
-    features: xr.Dataset,
+def _sample_graph(
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    start: Start,
     sampler: SamplerSpec,
     *,
-    run_dir: str | Path | None,
-    force: bool,
     progressbar: bool,
 ) -> xr.DataTree:
-    from bayes_mdd.inference import polar_lda
-
-    data = polar_lda.prepare_counts(spec, features)
-    provenance = make_provenance(spec, sampler, features, None, data.excluded)
-    if run_dir is not None:
-        finished = check_run_folder(run_dir, provenance, force=force)
-        if finished is not None:
-            return finished
-    idata, seconds = polar_lda.fit_polar_lda(spec, data, sampler, progressbar=progressbar)
-    provenance["seconds"] = seconds
-    polar_lda.describe_run(idata, spec, sampler, features, provenance)
-    if run_dir is not None:
-        write_run(idata, spec, sampler, provenance, run_dir)
-    return idata
+    model = build_shared_specific(spec, data)
+    names = [name for name in STORED if name in model.named_vars]
+    initial = starting_point(spec, start)
+    return sample(model, initial, sampler, var_names=names, progressbar=progressbar)
 
 
 def _sampling_time(raw: xr.DataTree) -> float | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -401,35 +399,4 @@ def _constant(data: PolarData) -> xr.Dataset:
     return xr.Dataset(
         {ARM: ((SUBJECT,), data.arm.astype(object)), "tokens": ((SUBJECT,), tokens)},
         coords={SUBJECT: data.features[SUBJECT].values.astype(object), **people},
-    )
-
-
-def describe_run(
-    idata: xr.DataTree,
-    spec: PolarLDASpec,
-    sampler: SamplerSpec,
-    features: xr.Dataset,
-    provenance: dict[str, Any],
-) -> None:
-    """Write into the attributes what every reader of a result looks for.
-
-    Parameters
-    ----------
-    idata : DataTree
-        Changed in place, before anybody else sees it.
-    spec, sampler : PolarLDASpec, SamplerSpec
-        What was asked.
-    features : Dataset
-        The FeatureSet.
-    provenance : dict
-        From `make_provenance`.
-    """
-    idata.attrs.update(
-        spec=json.dumps(spec.to_mapping()),
-        sampler=json.dumps(sampler.to_mapping()),
-        provenance=json.dumps(provenance),
-        features_provenance=str(features.attrs.get("provenance", "")),
-        estimand="expression",
-        units=str(features.attrs.get("units", "")),
-        reference=str(features.attrs.get("reference", "not stated")),
     )

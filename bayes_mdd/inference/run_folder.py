@@ -55,6 +55,8 @@ def make_provenance(
     features: xr.Dataset,
     symptoms: pd.DataFrame | None,
     excluded: Mapping[str, str],
+    *,
+    method: str = "mcmc",
 ) -> dict[str, Any]:
     """Say where the numbers of a run come from.
 
@@ -70,6 +72,8 @@ def make_provenance(
         The table of symptoms.
     excluded : mapping of str to str
         People left out, with the reason.
+    method : str, default "mcmc"
+        How the posterior is explored.
 
     Returns
     -------
@@ -78,8 +82,11 @@ def make_provenance(
     """
     checksum = input_checksum(features, symptoms)
     parts = {"model": spec.fingerprint, "sampler": sampler.fingerprint, "inputs": checksum[:12]}
+    if method != "mcmc":
+        parts["method"] = method
     return {
         **parts,
+        "method": method,
         "fingerprint": hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12],
         "inputs_sha256": checksum,
         "seed": sampler.seed,
@@ -101,6 +108,37 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def describe_run(
+    idata: xr.DataTree,
+    spec: Spec,
+    sampler: SamplerSpec,
+    features: xr.Dataset,
+    provenance: dict[str, Any],
+) -> None:
+    """Write into the attributes what every reader of a result looks for.
+
+    Parameters
+    ----------
+    idata : DataTree
+        Changed in place, before anybody else sees it.
+    spec, sampler : Spec, SamplerSpec
+        What was asked.
+    features : Dataset
+        The FeatureSet.
+    provenance : dict
+        From `make_provenance`.
+    """
+    idata.attrs.update(
+        spec=json.dumps(spec.to_mapping()),
+        sampler=json.dumps(sampler.to_mapping()),
+        provenance=json.dumps(provenance),
+        features_provenance=str(features.attrs.get("provenance", "")),
+        estimand=str(features.attrs.get("estimand", "expression")),
+        units=str(features.attrs.get("units", "")),
+        reference=str(features.attrs.get("reference", "not stated")),
+    )
 
 
 def check_run_folder(
@@ -141,10 +179,12 @@ def check_run_folder(
             f"{folder} is not empty and holds no run that can be read ({error}): "
             "choose another folder, or replace this one with --force (force=True)."
         ) from error
+    # Runs of earlier versions do not name their method.
+    here, there = {"method": "mcmc", **provenance}, {"method": "mcmc", **there}
     differing = [
-        f"{part} {there.get(part, 'unknown')} there, {provenance[part]} asked for"
-        for part in ("model", "sampler", "inputs")
-        if there.get(part) != provenance[part]
+        f"{part} {there.get(part, 'unknown')} there, {here[part]} asked for"
+        for part in ("model", "sampler", "inputs", "method")
+        if there.get(part) != here[part]
     ]
     if differing:
         raise RunFolderError(

@@ -124,6 +124,12 @@ def summarise_findings(
         Sentences; every claim carries its probability.
     """
     said = [_say_checks(checks)]
+    if table.attrs.get("approximate"):
+        said.insert(
+            0,
+            "This is a fast fit: every probability and interval on this page is approximate. Fit "
+            "with MCMC before you rely on it.",
+        )
     said.append(f"{_count(int(table['active'].sum()))} of {len(table)} factors offered are active.")
     said += [_say_shared(table), _say_specific(table)]
     for label, words in (

@@ -52,7 +52,7 @@ def describe_methods(idata: xr.DataTree, cohort: CohortFacts, table: pd.DataFram
         _say_data(idata, cohort),
         _say_model(spec),
         *_say_regressors(idata, spec),
-        _say_sampler(sampler),
+        _say_fast(idata, sampler) if idata.attrs.get("method") == "fast" else _say_sampler(sampler),
         "Factors of all draws and chains were brought into one order and sign by matching [5]; "
         "convergence was judged by rank-normalised R-hat and effective sample size [6].",
         _say_rules(idata, table),
@@ -142,6 +142,19 @@ def _say_sampler(sampler: Mapping[str, Any]) -> str:
         f"The posterior was sampled with the No-U-Turn sampler [3] ({get('backend')}, PyMC [4]): "
         f"{get('chains')} chains of {get('draws')} draws after {get('tune')} of warm-up, target "
         f"acceptance {get('target_accept')}, seed {get('seed')}; bayes-mdd {__version__}."
+    )
+
+
+def _say_fast(idata: xr.DataTree, sampler: Mapping[str, Any]) -> str:
+    used = read_note(idata, "provenance").get("fast", {})
+    return (
+        "The posterior was explored approximately (fast path): Hamiltonian Monte Carlo whose "
+        "metric is the curvature at the mode, in "
+        f"{used.get('chains', 'unknown')} chains of {used.get('draws', 'unknown')} draws after "
+        f"{used.get('tune', 'unknown')} of warm-up, all started around one mode, seed "
+        f"{sampler.get('seed', 'unknown')}; bayes-mdd {__version__}. Intervals and probabilities "
+        "are approximate; for publication the model should be fitted with the No-U-Turn sampler "
+        "[3, 4]."
     )
 
 

@@ -20,6 +20,8 @@ MIN_CHAINS = 2
 #: The blocks named for a factor hold this much of what it explains, unless that takes too many.
 NETWORKS_HOLD = 0.8
 NETWORKS_AT_MOST = 4
+#: What is added to every verdict of a fast fit.
+APPROXIMATE = " Approximate (fast path)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +116,9 @@ def classify_factors(
     -----
     A factor on which the chains disagree is "unused" only when it is inactive in every chain.
     With a sharing pattern fixed by the spec, the probabilities are 0 or 1 by assumption, and the
-    verdict says so. Features are standardised, so a block counts with its number of features in
-    ``networks``; arms count alike.
+    verdict says so; so it does of a fit with ``method="fast"``, whose probabilities are
+    approximate (``attrs["approximate"]`` is True). Features are standardised, so a block counts
+    with its number of features in ``networks``; arms count alike.
 
     A polar LDA has no sharing: its table is that of
     `bayes_mdd.signatures.polar_lda.classify_polar_factors`.
@@ -144,11 +147,14 @@ def classify_factors(
     table = pd.DataFrame(columns)
     labels = [_judge(row, arms, rules) for _, row in table.iterrows()]
     table["label"] = [label for label, _ in labels]
-    table["verdict"] = [verdict for _, verdict in labels]
+    approximate = idata.attrs.get("method") == "fast"
+    remark = APPROXIMATE if approximate else ""
+    table["verdict"] = [verdict + remark for _, verdict in labels]
     table["mean_label"] = [_judge_mean(row, rules) for _, row in table.iterrows()]
     table = table[_column_order(arms)]
     # So that a report can say by which rules these labels were given.
     table.attrs["rules"] = asdict(rules)
+    table.attrs["approximate"] = approximate
     return table
 
 

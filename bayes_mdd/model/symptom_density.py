@@ -1,0 +1,204 @@
+"""The part of the density that links factors with symptoms, with its gradient.
+
+Given scores and scales, a symptom is to its weights what a feature is to its loadings: the weights
+leave in closed form, and are drawn exactly afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
+from bayes_mdd.model.data import ModelData
+
+IntArray = NDArray[np.int64]
+
+#: Of the half-Cauchy prior of the overall scale, as in `link_symptoms`.
+GLOBAL_SCALE = 0.2
+
+
+class Ratings(NamedTuple):
+    """Linked symptoms, padded to one shape.
+
+    Parameters
+    ----------
+    basis : ndarray, shape (symptom, n, subject)
+        Transposed basis of each symptom; zero for people without a score.
+    value : ndarray, shape (symptom, n)
+        Scores in that basis.
+    rows : ndarray of int, shape (symptom,)
+        Rows of each that are in use.
+    """
+
+    basis: Array
+    value: Array
+    rows: IntArray
+
+
+def ratings(data: ModelData) -> Ratings:
+    """Pad the linked symptoms to one shape.
+
+    Parameters
+    ----------
+    data : ModelData
+        With its symptoms.
+
+    Returns
+    -------
+    Ratings
+        Empty without symptoms.
+    """
+    n, d = len(data.arm), len(data.symptoms)
+    most = max((s.value.size for s in data.symptoms), default=0)
+    basis, value = np.zeros((d, most, n)), np.zeros((d, most))
+    for row, s in enumerate(data.symptoms):
+        basis[row][: s.value.size, s.rated] = s.basis.T
+        value[row, : s.value.size] = s.value
+    return Ratings(basis, value, np.array([s.value.size for s in data.symptoms], dtype=np.int64))
+
+
+def reliability(block_scale: Array, block_size: Array) -> Array:
+    """Reliability of a factor's scores, as `link_symptoms` defines it.
+
+    Parameters
+    ----------
+    block_scale : ndarray, shape (draw, block, factor)
+        Draws.
+    block_size : ndarray, shape (block,)
+        Features of each block.
+
+    Returns
+    -------
+    ndarray, shape (draw, factor)
+        Between 0 and 1.
+    """
+    information = np.einsum("dbk,b->dk", block_scale**2, block_size)
+    return np.asarray(information / (1 + information))
+
+
+def draw_weights(
+    scores: Array,
+    reliable: Array,
+    scale: Array,
+    noise: Array,
+    rated: Ratings,
+    rng: np.random.Generator,
+) -> Array:
+    """Draw symptom weights given everything else.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (draw, subject, factor)
+        Draws.
+    reliable : ndarray, shape (draw, factor)
+        Reliability of the scores.
+    scale : ndarray, shape (draw, factor, symptom)
+        Horseshoe scale of each weight before it is bounded.
+    noise : ndarray, shape (draw, symptom)
+        Residual SD.
+    rated : Ratings
+        The symptoms.
+    rng : numpy.random.Generator
+        For the draws.
+
+    Returns
+    -------
+    ndarray, shape (draw, factor, symptom)
+        Weights: SD of the symptom per SD of a score.
+    """
+    weight = np.empty(scale.shape)
+    prior_sd = scale / np.sqrt(1 + scale**2) * reliable[:, :, None]
+    for s in range(rated.rows.size):
+        seen = rated.basis[s] @ scores
+        d = prior_sd[:, :, s, None]
+        pull = np.swapaxes(seen, 1, 2) @ rated.value[s]
+        gram = np.swapaxes(seen, 1, 2) @ seen / noise[:, s, None, None] ** 2
+        # V = D (I + D G D)^-1 D stays defined where a prior SD is zero.
+        inner = np.linalg.inv(np.eye(d.shape[1]) + d * gram * np.swapaxes(d, 1, 2))
+        mean = d * (inner @ (d * pull[:, :, None])) / noise[:, s, None, None] ** 2
+        random = np.linalg.cholesky(inner) @ rng.standard_normal(d.shape)
+        weight[:, :, s] = (mean + d * random)[:, :, 0]
+    return weight
+
+
+class SymptomPart(NamedTuple):
+    """What symptoms add to the density.
+
+    Parameters
+    ----------
+    value : float
+        Log density, up to a constant.
+    to_x, to_scores, to_tau : ndarray
+        Its gradient in the coordinates of this part, in scores and in block scales.
+    """
+
+    value: float
+    to_x: Array
+    to_scores: Array
+    to_tau: Array
+
+
+def symptom_density(
+    x: Array, scores: Array, tau: Array, block_size: Array, rated: Ratings, noise_prior: float
+) -> SymptomPart:
+    """Log density of the symptoms and of the priors of their scales.
+
+    Parameters
+    ----------
+    x : ndarray
+        Log local scales (factor by symptom), log overall scale, log residual SD.
+    scores : ndarray, shape (subject, factor)
+        Scores of all people.
+    tau : ndarray, shape (block, factor)
+        Block scales.
+    block_size : ndarray, shape (block,)
+        Features of each block.
+    rated : Ratings
+        The symptoms.
+    noise_prior : float
+        Scale of the prior of the residual SD.
+
+    Returns
+    -------
+    SymptomPart
+        Value and gradient.
+    """
+    k, d = scores.shape[1], rated.rows.size
+    local = np.exp(x[: k * d]).reshape(k, d)
+    overall, noise = np.exp(x[k * d]), np.exp(x[k * d + 1 :])
+    scale = local * overall
+    reliable = reliability(tau[None], block_size)[0]
+    sd = scale / np.sqrt(1 + scale**2) * reliable[:, None]
+    relative2, overall2 = (noise / noise_prior) ** 2, (overall / GLOBAL_SCALE) ** 2
+    value = float(x.sum() - np.log1p(overall2) - np.log1p(local**2).sum() - 0.5 * relative2.sum())
+    to_log_sd, to_log_noise = np.empty((k, d)), 1.0 - relative2
+    to_scores = np.zeros(scores.shape)
+    for s, n in enumerate(rated.rows):
+        # A symptom is a block of one feature, and its weights are the loadings.
+        basis, v = rated.basis[s, :n], rated.value[s, :n]
+        added, to_seen, to_scale, to_noise = collapsed_value_and_grad(
+            basis @ scores,
+            np.ascontiguousarray(sd[None, :, s]) / noise[s],
+            noise[s : s + 1],
+            np.outer(v, v)[None],
+            np.array([v @ v]),
+            np.ones(1),
+        )
+        value += float(added[0])
+        to_scores += basis.T @ to_seen
+        to_log_sd[:, s] = to_scale[0] * sd[:, s] / noise[s]
+        to_log_noise[s] += to_noise[0] * noise[s] - to_log_sd[:, s].sum()
+    to_log_scale = to_log_sd / (1 + scale**2)
+    to_local = to_log_scale + 1.0 - 2 * local**2 / (1 + local**2)
+    to_overall = to_log_scale.sum() + 1.0 - 2 * overall2 / (1 + overall2)
+    # d log reliability / d information = (1 - reliability)^2 / reliability
+    pull = to_log_sd.sum(axis=1) * (1 - reliable) ** 2 / reliable
+    return SymptomPart(
+        value,
+        np.concatenate([to_local.ravel(), [to_overall], to_log_noise]),
+        to_scores,
+        2 * pull * tau * block_size[:, None],
+    )
