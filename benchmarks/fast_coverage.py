@@ -24,7 +24,7 @@ import xarray as xr
 from joblib import Parallel, delayed
 from scipy.optimize import linear_sum_assignment
 
-import bayes_mdd as bm
+from bayes_mdd import SamplerSpec, SharedSpecificSpec, classify_factors, diagnose, fit
 
 ARMS = {"SNRI": 25, "SSRI": 25}
 N_FACTORS = 3
@@ -102,14 +102,14 @@ def inside(draws: np.ndarray, value: float) -> bool:
 
 def one(kind: str, seed: int) -> dict[str, object]:
     features, symptoms, truth = draw_cohort(kind, seed)
-    spec = bm.SharedSpecificSpec(n_factors=OFFERED, symptoms=("s",), feature_noise="equal")
+    spec = SharedSpecificSpec(n_factors=OFFERED, symptoms=("s",), feature_noise="equal")
     began = time.perf_counter()
-    idata = bm.fit(
-        spec, features, symptoms=symptoms, method="fast", sampler=bm.SamplerSpec(seed=seed, cores=1)
+    idata = fit(
+        spec, features, symptoms=symptoms, method="fast", sampler=SamplerSpec(seed=seed, cores=1)
     )
     seconds = time.perf_counter() - began
-    table = bm.classify_factors(idata)
-    checks = bm.diagnose(idata).set_index("name")["value"].to_dict()
+    table = classify_factors(idata)
+    checks = diagnose(idata).set_index("name")["value"].to_dict()
     specific = table[table["active"]].filter(like="p_specific").to_numpy(float)
     posterior = idata["posterior"].to_dataset().stack(sample=("chain", "draw"))
     found: dict[str, list[float]] = {
@@ -225,14 +225,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
     given = parser.parse_args()
-    jobs = [("mixed", i) for i in range(given.cohorts)]
-    jobs += [(kind, i) for kind in ("shared", "noise") for i in range(given.null)]
-    rows = Parallel(n_jobs=given.jobs)(delayed(one)(kind, seed) for kind, seed in jobs)
-    summary = summarise(rows)
     given.output.mkdir(parents=True, exist_ok=True)
-    found = {"summary": summary, "cohorts": rows}
-    (given.output / "fast_coverage.json").write_text(json.dumps(found, indent=1) + "\n")
-    (given.output / "fast_coverage.md").write_text(as_markdown(summary))
+    rows: list[dict[str, object]] = []
+    for kind, count in (("mixed", given.cohorts), ("shared", given.null), ("noise", given.null)):
+        rows += Parallel(n_jobs=given.jobs)(delayed(one)(kind, seed) for seed in range(count))
+        # Kept after each kind: an interrupted run is not lost.
+        summary = summarise(rows)
+        found = {"summary": summary, "cohorts": rows}
+        (given.output / "fast_coverage.json").write_text(json.dumps(found, indent=1) + "\n")
+        (given.output / "fast_coverage.md").write_text(as_markdown(summary))
     print(as_markdown(summary))
 
 

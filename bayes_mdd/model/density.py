@@ -26,6 +26,7 @@ from bayes_mdd.model.density_loops import Inputs, factors_value_and_grad, transf
 from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
 from bayes_mdd.model.start import OFF, Start
 from bayes_mdd.model.symptom_density import (
+    SYMPTOM_LOCAL_DF,
     draw_weights,
     ratings,
     reliability,
@@ -152,7 +153,7 @@ class Density:
         if symptoms:
             rest = slice(at.stop + (0 if inputs.fixed.size else k * (arms - 1)), None)
             found = symptom_density(
-                point[rest], scores, tau, inputs.block_size, inputs.ratings, inputs.prior[5]
+                point[rest], scores, tau, inputs.block_size, inputs.ratings, inputs.prior[5:]
             )
             value += found.value
             gradient[rest] = found.to_x
@@ -246,6 +247,7 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
                     spec.slab_scale,
                     spec.noise_scale,
                     spec.symptom_scale,
+                    SYMPTOM_LOCAL_DF,
                 ]
             ),
             left=np.broadcast_to(left, spec.n_factors).astype(float),

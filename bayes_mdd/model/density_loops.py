@@ -32,8 +32,9 @@ class Inputs(NamedTuple):
         As in `BlockStatistics`.
     fixed : ndarray, shape (factor, arm)
         Sharing that is not learned; empty where it is learned.
-    prior : ndarray, shape (6,)
-        Sharing concentration, factor scale, local df, slab, noise scale, symptom scale.
+    prior : ndarray, shape (7,)
+        Sharing concentration, factor scale, local df, slab, noise scale, symptom scale, df of the
+        local scales of symptom weights.
     left : ndarray, shape (factor,)
         Variance that the data leave a score, about; a constant.
     mean_variance : ndarray, shape (arm, factor)

@@ -18,6 +18,8 @@ IntArray = NDArray[np.int64]
 
 #: Of the half-Cauchy prior of the overall scale, as in `link_symptoms`.
 GLOBAL_SCALE = 0.2
+#: Degrees of freedom of the half-t prior of local scales; 1 is the half-Cauchy of the horseshoe.
+SYMPTOM_LOCAL_DF = 1.0
 
 
 class Ratings(NamedTuple):
@@ -142,7 +144,7 @@ class SymptomPart(NamedTuple):
 
 
 def symptom_density(
-    x: Array, scores: Array, tau: Array, block_size: Array, rated: Ratings, noise_prior: float
+    x: Array, scores: Array, tau: Array, block_size: Array, rated: Ratings, prior: Array
 ) -> SymptomPart:
     """Log density of the symptoms and of the priors of their scales.
 
@@ -158,22 +160,27 @@ def symptom_density(
         Features of each block.
     rated : Ratings
         The symptoms.
-    noise_prior : float
-        Scale of the prior of the residual SD.
+    prior : ndarray, shape (2,)
+        Scale of the prior of the residual SD, and degrees of freedom of local scales.
 
     Returns
     -------
     SymptomPart
         Value and gradient.
     """
-    k, d = scores.shape[1], rated.rows.size
+    k, d, df = scores.shape[1], rated.rows.size, prior[1]
     local = np.exp(x[: k * d]).reshape(k, d)
     overall, noise = np.exp(x[k * d]), np.exp(x[k * d + 1 :])
     scale = local * overall
     reliable = reliability(tau[None], block_size)[0]
     sd = scale / np.sqrt(1 + scale**2) * reliable[:, None]
-    relative2, overall2 = (noise / noise_prior) ** 2, (overall / GLOBAL_SCALE) ** 2
-    value = float(x.sum() - np.log1p(overall2) - np.log1p(local**2).sum() - 0.5 * relative2.sum())
+    relative2, overall2 = (noise / prior[0]) ** 2, (overall / GLOBAL_SCALE) ** 2
+    value = float(
+        x.sum()
+        - np.log1p(overall2)
+        - 0.5 * (df + 1) * np.log1p(local**2 / df).sum()
+        - 0.5 * relative2.sum()
+    )
     to_log_sd, to_log_noise = np.empty((k, d)), 1.0 - relative2
     to_scores = np.zeros(scores.shape)
     for s, n in enumerate(rated.rows):
@@ -192,7 +199,7 @@ def symptom_density(
         to_log_sd[:, s] = to_scale[0] * sd[:, s] / noise[s]
         to_log_noise[s] += to_noise[0] * noise[s] - to_log_sd[:, s].sum()
     to_log_scale = to_log_sd / (1 + scale**2)
-    to_local = to_log_scale + 1.0 - 2 * local**2 / (1 + local**2)
+    to_local = to_log_scale + 1.0 - (df + 1) * local**2 / (df + local**2)
     to_overall = to_log_scale.sum() + 1.0 - 2 * overall2 / (1 + overall2)
     # d log reliability / d information = (1 - reliability)^2 / reliability
     pull = to_log_sd.sum(axis=1) * (1 - reliable) ** 2 / reliable

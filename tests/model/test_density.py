@@ -90,6 +90,8 @@ def of_graph(density, data, x, at_graph):
     point["standard_scores"] = standard
     point["local_scale_log__"] = log_raw_tau - parts["factor_scale_log__"]
     if data.symptoms:
+        # The name that the residual SD of dimensions has where items have one of their own.
+        point["dimension_noise_log__"] = point["symptom_noise_log__"]
         point["symptom_raw"] = np.full(parts["symptom_local_log__"].shape, 0.3)
         extra -= weights_given_the_rest(density, data, x, point["symptom_raw"])
     return at_graph(point)[0] + extra
