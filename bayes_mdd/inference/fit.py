@@ -31,7 +31,8 @@ from bayes_mdd.model import (
     prepare,
     spectral_start,
 )
-from bayes_mdd.model.shared_specific import STORED, fixed_sharing, starting_point
+from bayes_mdd.model.expression import fixed_sharing
+from bayes_mdd.model.shared_specific import STORED, starting_point
 from bayes_mdd.model.start import Start
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec, SharedSpecificSpec
 

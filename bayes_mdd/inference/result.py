@@ -34,7 +34,7 @@ from bayes_mdd.inference.symptoms import (
     symptom_invariants,
 )
 from bayes_mdd.model import ModelData, collapsed_value_and_grad
-from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
+from bayes_mdd.model.expression import fixed_sharing, mean_variance
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 Array = NDArray[np.float64]

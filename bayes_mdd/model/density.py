@@ -23,7 +23,7 @@ import numpy as np
 from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
 from bayes_mdd.model.data import ModelData
 from bayes_mdd.model.density_loops import Inputs, factors_value_and_grad, transform
-from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
+from bayes_mdd.model.expression import fixed_sharing, mean_variance
 from bayes_mdd.model.start import OFF, Start
 from bayes_mdd.model.symptom_density import (
     SYMPTOM_LOCAL_DF,

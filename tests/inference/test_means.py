@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bayes_mdd.inference.means import draw_arm_means
-from bayes_mdd.model.shared_specific import Expression, mean_variance
+from bayes_mdd.model.expression import Expression, mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bayes_mdd.model import climb, prepare, spectral_start
-from bayes_mdd.model.shared_specific import fixed_sharing
+from bayes_mdd.model.expression import fixed_sharing
 from bayes_mdd.specs import SharedSpecificSpec
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import norm
 
 from bayes_mdd.model import build_generative, build_shared_specific, prepare
-from bayes_mdd.model.shared_specific import fixed_sharing, mean_variance
+from bayes_mdd.model.expression import fixed_sharing, mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
 
 
