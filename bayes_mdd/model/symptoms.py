@@ -6,9 +6,8 @@ Dimensions are Gaussian, items follow a cumulative logit (:math:`\sigma` is the 
     P(s_ij <= c) = sigma(kappa_jc - gamma_j' x_i - sum_k beta_{a(i),kj} h_ik)
     beta_akd = common_kd + deviation_akd,     sum_a deviation_akd = 0
 
-Common weights and deviations have a regularised half-t shrinkage prior each (the horseshoe at 1
-degree of freedom), over factor x symptom, in units of a residual SD: 1 SD of a dimension,
-:math:`\pi / \sqrt 3` log-odds of an item.
+Common weights and deviations have a regularised horseshoe each, over factor x symptom, in units of
+a residual SD: 1 SD of a dimension, :math:`\pi / \sqrt 3` log-odds of an item.
 """
 
 from __future__ import annotations
@@ -41,7 +40,10 @@ STORED_SYMPTOM = (
 #: Residual SD of the latent logistic variable of an item.
 LOGISTIC_SD = float(np.pi / np.sqrt(3.0))
 #: Scale of the half-Cauchy priors of overall scales: deviations of arms are smaller than weights.
-OVERALL, OVERALL_DEVIATION = 0.2, 0.1
+#: A handful of weights says little of their overall scale. At 0.2 its prior pulled it so far down
+#: that 90 % intervals of items covered 87-88 % of spread weights; at 1 they do so for 90 % with
+#: normal likelihoods, and still for over 99 % where all weights are 0.
+OVERALL, OVERALL_DEVIATION = 1.0, 0.5
 
 
 def regularised(scale: Any, slab: float) -> Any:
@@ -87,12 +89,12 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
     scale = reliability[:, None] * unit
     dims = (FACTOR, SYMPTOM)
     common = pm.Deterministic(
-        "symptom_weight", _shrunk(spec, "symptom", OVERALL, dims) * scale, dims=dims
+        "symptom_weight", _horseshoe("symptom", OVERALL, dims) * scale, dims=dims
     )
     if spec.symptom_links == "common":
         predicted = pt.dot(scores, common)
     else:
-        raw = _shrunk(spec, "symptom_arm", OVERALL_DEVIATION, dims, (CONTRAST,))
+        raw = _horseshoe("symptom_arm", OVERALL_DEVIATION, dims, (CONTRAST,))
         deviation = pt.tensordot(arm_contrasts(len(data.arms)), raw, axes=([1], [0])) * scale
         weight = pm.Deterministic(
             "symptom_weight_by_arm", common + deviation, dims=(ARM, FACTOR, SYMPTOM)
@@ -102,16 +104,10 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
     _observe_items(spec, data, predicted[:, len(data.symptoms) :])
 
 
-def _shrunk(
-    spec: SharedSpecificSpec,
-    name: str,
-    overall: float,
-    dims: tuple[str, ...],
-    more: tuple[str, ...] = (),
-) -> Any:
-    """Weights with scales of their own around one overall; axes `more` in front share them."""
+def _horseshoe(name: str, overall: float, dims: tuple[str, ...], more: tuple[str, ...] = ()) -> Any:
+    """Regularised horseshoe with slab 1; the axes `more`, in front, share their local scales."""
     whole = pm.HalfCauchy(f"{name}_global", overall)
-    local = pm.HalfStudentT(f"{name}_local", spec.symptom_local_df, 1.0, dims=dims)
+    local = pm.HalfCauchy(f"{name}_local", 1.0, dims=dims)
     raw = pm.Normal(f"{name}_raw", 0.0, 1.0, dims=(*more, *dims))
     return raw * regularised(local * whole, 1.0)
 

@@ -73,9 +73,6 @@ class SharedSpecificSpec(Spec):
     symptom_scale : float, default 1.0
         Scale of the half-normal prior of residual symptom standard deviations, in SD of the
         symptom.
-    symptom_local_df : float, default 4.0
-        Degrees of freedom of the half-t prior of single weights' scales around the overall one; 1
-        is the horseshoe, whose spike makes intervals of moderate weights too narrow.
     ordinal_covariate_scale : float, default 1.5
         SD of the normal prior of covariates' effects on ordinal symptoms, in log-odds per SD of a
         number or per level of a text column. (From Gaussian dimensions covariates are integrated
@@ -114,7 +111,6 @@ class SharedSpecificSpec(Spec):
     edge_prior: Literal["spike_slab", "gaussian"] = "spike_slab"
     noise_scale: float = 1.0
     symptom_scale: float = 1.0
-    symptom_local_df: float = 4.0
     ordinal_covariate_scale: float = 1.5
 
     def __post_init__(self) -> None:
@@ -128,7 +124,6 @@ class SharedSpecificSpec(Spec):
             "slab_scale",
             "noise_scale",
             "symptom_scale",
-            "symptom_local_df",
             "ordinal_covariate_scale",
         )
         for name, known in {

@@ -32,6 +32,7 @@ def planted_cohort(feature_set, seed=3):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_planted_links_are_found_and_shuffled_ones_are_not(feature_set):
     features, table, score = planted_cohort(feature_set)
     spec = bm.SharedSpecificSpec(
@@ -45,7 +46,7 @@ def test_planted_links_are_found_and_shuffled_ones_are_not(feature_set):
             spec,
             features,
             symptoms=table,
-            sampler=bm.SamplerSpec(seed=1, draws=500, tune=500, chains=2),
+            sampler=bm.SamplerSpec(seed=1, draws=300, tune=300, chains=2),
             progressbar=False,
         )
     assert int(idata["sample_stats"]["diverging"].sum()) <= 2
