@@ -215,7 +215,7 @@ def as_markdown(s: dict[str, object]) -> str:
         f"median {s['ess_median_min'][0]:.0f}, smallest {s['ess_median_min'][1]:.0f}.",
         "",
     ]
-    return "\n".join(lines)
+    return "\n".join(line for line in lines if "of 0 cohorts" not in line)
 
 
 def main() -> None:
