@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import bayes_mdd as bm
+from bayes_mdd.errors import SpecError
 
 
 @pytest.fixture
@@ -86,19 +87,19 @@ def test_simulate_writes_a_cohort_that_fit_can_read(tmp_path, run_cli):
 
 
 def test_items_are_linked_by_the_name_they_have_in_the_cohort(
-    small_run, tmp_path, run_cli, monkeypatch
+    small_cohort, small_spec, tmp_path, run_cli, monkeypatch
 ):
     asked = {}
 
     def fit(spec, features, **rest):
         asked.update(rest, spec=spec)
-        shutil.copytree(small_run.folder, rest["run_dir"])
-        return bm.read_run(small_run.folder)
+        raise SpecError("asked enough")
 
     monkeypatch.setattr(bm, "fit", fit, raising=False)
     items = "model.ordinal_symptoms=[hamd17_1, hamd17_7]"
-    command = ("fit", small_run.spec, small_run.cohort, "-o", tmp_path / "run", "--set", items)
-    run_cli(*command, "--set", "model.symptom_links=by_arm")
+    command = ("fit", small_spec, small_cohort, "-o", tmp_path / "run", "--set", items)
+    result = run_cli(*command, "--set", "model.symptom_links=by_arm")
+    assert result.status == 2 and "asked enough" in result.err
     assert asked["spec"].ordinal_symptoms == ("hamd17_1", "hamd17_7")
     assert asked["spec"].symptom_links == "by_arm"
     assert {"hamd17_1", "hamd17_7", "retardation"} <= set(asked["symptoms"].columns)
