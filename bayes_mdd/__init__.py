@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from bayes_mdd import plotting
+    from bayes_mdd import plotting, polar_lda
     from bayes_mdd.cohort import Cohort, read_cohort
     from bayes_mdd.diagnostics import (
         Comparison,
@@ -106,6 +106,7 @@ __all__ = [
     "leave_one_out",
     "permute_arms",
     "plotting",
+    "polar_lda",
     "project",
     "read_atlas",
     "read_cohort",
@@ -184,8 +185,8 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its room at first use."""
-    if name == "plotting":
-        return import_module("bayes_mdd.plotting")
+    if name in ("plotting", "polar_lda"):
+        return import_module(f"bayes_mdd.{name}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'bayes_mdd' has no attribute {name!r}")
     value = getattr(import_module(f"bayes_mdd.{_ROOM_OF[name]}"), name)

@@ -11,6 +11,8 @@ FACTOR: Final = "factor"
 ARM: Final = "arm"
 BLOCK: Final = "block"
 SYMPTOM: Final = "symptom"
+#: Symptoms with a Gaussian link: not the ordinal items.
+DIMENSION: Final = "dimension"
 CHAIN: Final = "chain"
 DRAW: Final = "draw"
 LOADING_DRAW: Final = "loading_draw"

@@ -101,10 +101,9 @@ def fit(
     >>> spec = bm.SharedSpecificSpec(n_factors=2)
     >>> idata = bm.fit(spec, data.features, progressbar=False)  # doctest: +SKIP
     """
-    if method not in ("mcmc", "fast"):
-        raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
     sampler = sampler or SamplerSpec()
     check_features(features)
+    _check_method(spec, method)
     data: Any
     if isinstance(spec, PolarLDASpec):
         # Its compiled loops take seconds to import, which other fits need not wait for.
@@ -127,6 +126,20 @@ def fit(
     if run_dir is not None:
         write_run(idata, spec, sampler, provenance, run_dir)
     return idata
+
+
+def _check_method(spec: SharedSpecificSpec | PolarLDASpec, method: str) -> None:
+    if method not in ("mcmc", "fast"):
+        raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
+    if method == "mcmc":
+        return
+    if isinstance(spec, PolarLDASpec):
+        raise SpecError("method 'fast' is for the factor model: polar LDA names its own method.")
+    if spec.ordinal_symptoms or spec.symptom_links == "by_arm":
+        raise SpecError(
+            "method 'fast' knows Gaussian links that are common to all arms: use method 'mcmc', or "
+            "leave ordinal_symptoms and symptom_links out."
+        )
 
 
 def _fit_factors(

@@ -14,6 +14,7 @@ from bayes_mdd.dims import (
     ARM,
     BLOCK,
     CHAIN,
+    DIMENSION,
     DRAW,
     FACTOR,
     FEATURE,
@@ -318,8 +319,16 @@ def _observed(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
         },
         coords={BLOCK: coords[BLOCK]},
     )
+    y = data.features["y"].transpose(SUBJECT, FEATURE).astype(np.float32)
+    found["y"] = ((SUBJECT, FEATURE), y.values, {"long_name": "features as they were given"})
     found = found.assign(observed_ratings(data))
-    return found.assign_coords({SUBJECT: coords[SUBJECT]})
+    return found.assign_coords(
+        {
+            SUBJECT: coords[SUBJECT],
+            FEATURE: data.features[FEATURE].values,
+            **({DIMENSION: [s.name for s in data.symptoms]} if data.symptoms else {}),
+        }
+    )
 
 
 def _constant(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.dims import ARM, CHAIN, DIMENSION, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.inference.fitted import Fitted
 
@@ -144,8 +144,8 @@ def read_symptom_link(
     Returns
     -------
     SymptomLink or None
-        None where the fitted people's ratings are not at hand, or where there is no Gaussian
-        residual to predict with.
+        None where the fitted people's ratings are not at hand, where no dimension has a Gaussian
+        residual to predict with (ordinal items are left out), or where links differ by arm.
 
     Raises
     ------
@@ -153,9 +153,13 @@ def read_symptom_link(
         If `symptoms` lacks a linked dimension.
     """
     posterior = idata["posterior"].to_dataset()
-    if "symptom_noise" not in posterior:
+    if "symptom_noise" not in posterior or "symptom_weight_by_arm" in posterior:
         return None
+    if "symptom_kind" in posterior.coords:
+        posterior = posterior.sel({SYMPTOM: posterior["symptom_kind"].values == "gaussian"})
     names = tuple(str(s) for s in posterior[SYMPTOM].values)
+    if not names:
+        return None
     ratings = _ratings(idata, fitted, names, symptoms)
     if ratings is None:
         return None
@@ -193,8 +197,8 @@ def _ratings(
         observed = idata["observed_data"].to_dataset()
         if "symptoms" not in observed:
             return None
-        stored = observed["symptoms"].transpose(SUBJECT, SYMPTOM)
-        return np.asarray(stored.sel({SYMPTOM: list(names)}).values, dtype=float)
+        stored = observed["symptoms"].transpose(SUBJECT, DIMENSION)
+        return np.asarray(stored.sel({DIMENSION: list(names)}).values, dtype=float)
     lacking = [n for n in names if n not in symptoms.columns]
     if lacking:
         raise DataContractError(

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.dims import ARM, CHAIN, DIMENSION, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.model import ModelData
 from bayes_mdd.model.symptoms import CUTPOINT, ITEM, ITEM_COVARIATE, symptom_coords
 
@@ -144,6 +144,12 @@ def observed_ratings(data: ModelData) -> dict[str, tuple[Any, ...]]:
         Variables by name, ``symptom_<name>``; NaN where not rated.
     """
     found: dict[str, tuple[Any, ...]] = {}
+    if data.symptoms:
+        found["symptoms"] = (
+            (SUBJECT, DIMENSION),
+            np.stack([_spread(data, s.rated, s.score) for s in data.symptoms], axis=1),
+            {"long_name": "scores of dimensions as they came; NaN where not rated"},
+        )
     for s in data.symptoms:
         found[f"symptom_{s.name}"] = (
             (SUBJECT,),

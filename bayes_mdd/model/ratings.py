@@ -34,6 +34,8 @@ class Symptom:
         Positions of the people with a score; the others are integrated out.
     value : ndarray, shape (n,)
         Standardised scores in that basis.
+    score : ndarray, shape (rated,)
+        Scores as they came.
     mean, sd : float
         What the scores were standardised with.
     """
@@ -42,6 +44,7 @@ class Symptom:
     basis: Array
     rated: np.ndarray
     value: Array
+    score: Array
     mean: float
     sd: float
 
@@ -267,6 +270,7 @@ def _symptom(scores: pd.Series, design: pd.DataFrame) -> Symptom:
         basis=basis,
         rated=rated,
         value=basis.T @ ((values - mean) / sd),
+        score=values,
         mean=mean,
         sd=sd,
     )

@@ -46,8 +46,8 @@ def test_what_was_promised_is_there():
 @pytest.mark.parametrize("name", bm.__all__)
 def test_name_resolves_to_what_its_room_defines(name):
     value = getattr(bm, name)
-    if name == "plotting":
-        assert value is import_module("bayes_mdd.plotting")
+    if name in ("plotting", "polar_lda"):
+        assert value is import_module(f"bayes_mdd.{name}")
     else:
         assert callable(value), f"{name} is {value!r}"
         assert value.__name__ == name
