@@ -211,7 +211,7 @@ def _sample_graph(
 ) -> xr.DataTree:
     model = build_shared_specific(spec, data)
     names = [name for name in STORED if name in model.named_vars]
-    initial = starting_point(spec, start)
+    initial = starting_point(spec, data, start)
     return sample(model, initial, sampler, var_names=names, progressbar=progressbar)
 
 

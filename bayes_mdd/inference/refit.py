@@ -159,7 +159,7 @@ def refit_with_arms(
     names = ["scores", "sharing", "block_scale", "noise"]
     raw = sample(
         build_shared_specific(spec, data),
-        starting_point(spec, start),
+        starting_point(spec, data, start),
         sampler,
         var_names=names,
         progressbar=progressbar,

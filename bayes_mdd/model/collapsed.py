@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.linalg import null_space
 
 Array = NDArray[np.float64]
 
@@ -47,6 +48,11 @@ class BlockStatistics:
     cross_products: Array
     block_size: Array
     blocks: tuple[str, ...]
+
+    @property
+    def rotation(self) -> Array:
+        """Orthogonal matrix: `basis`, then a basis of the design, shape (subject, subject)."""
+        return np.column_stack([self.basis, null_space(self.basis.T)])
 
     @property
     def traces(self) -> Array:

@@ -11,12 +11,15 @@ The model (see the model card ``models/shared_specific.md``)::
 
 has one graph that reads like these lines (`build_generative`: prior predictive draws, and the
 yardstick of the other) and one that samples well (`build_shared_specific`). Both define the same
-posterior. They differ in coordinates only, for three reasons seen in practice:
+posterior. They differ in coordinates only, for four reasons seen in practice:
 
 * Scores and loadings trade scale, a ridge that is the longer and thinner the more features there
   are. The sampling graph keeps the *direction* of a factor's scores (`raw_scores`, whose length
   is auxiliary), its length (`log_radius`) and the product of length and block scale
   (`log_strength`), which is what the data know.
+* The likelihood does not see what intercept and covariates predict of the scores. Raw scores are
+  kept in a basis that sets these few wide directions apart from the many narrow ones, so that a
+  diagonal metric fits both; else the number of steps grows with the number of features.
 * Block scales are free on the log scale: a half-t is there a location family, so that a
   factor's overall scale moves the blocks that carry it without a funnel.
 * Where the arm's share of a factor is small against what the data say of a score, the score is
@@ -77,7 +80,8 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
         log_radius = pm.Flat("log_radius", dims=FACTOR)
         log_strength = pm.Flat("log_strength", dims=(BLOCK, FACTOR))
-        raw = pm.Flat("raw_scores", dims=(SUBJECT, FACTOR))
+        turned = pm.Flat("raw_scores", shape=(n, spec.n_factors))
+        raw = pt.dot(data.stats.rotation, turned)
 
         left = 1.0 / (pt.exp(2 * log_strength) * data.stats.block_size[:, None]).sum(axis=0)
         prior = Expression.prior(spec, data, ratio)
@@ -85,7 +89,10 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         standard = v.scale(data, raw, -0.5)
         length2 = (standard**2).mean(axis=0)
         unit = prior.scale(data, standard, 0.5) / pt.sqrt(length2)
-        rms = pt.sqrt((unit**2).mean(axis=0))
+        # Strengths refer to what the likelihood sees of the scores: not to their mean over all
+        # people, nor to what covariates predict of them.
+        seen = data.stats.basis.shape[1]
+        rms = pt.sqrt((pt.dot(data.stats.basis.T, unit) ** 2).sum(axis=0) / n)
         shift = pt.log(rms) + log_radius
         z = log_strength - shift - pt.log(scale)
 
@@ -98,9 +105,10 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         # radius^2 n ~ chi^2_n, on the log scale of the radius.
         pm.Potential("log_radius_prior", (n * log_radius - 0.5 * n * pt.exp(2 * log_radius)).sum())
         # Directions uniform after division by sqrt(V) (angular central Gaussian), and a length
-        # that nothing depends on, about as wide as the data let a score move.
+        # that nothing depends on, about as wide as the data let a score move. It is that of the
+        # part the likelihood sees, so that the rest moves freely.
         width2 = left / (1 + left) / n
-        log_length = 0.5 * pt.log((raw**2).mean(axis=0))
+        log_length = 0.5 * pt.log((turned[:seen] ** 2).sum(axis=0) / n)
         pm.Potential(
             "raw_scores_prior",
             -0.5
@@ -150,7 +158,7 @@ def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
 
 
 def starting_point(
-    spec: SharedSpecificSpec, start: Start, *, jitter: float = 0.1
+    spec: SharedSpecificSpec, data: ModelData, start: Start, *, jitter: float = 0.1
 ) -> dict[str, Any]:
     """Make initial values of the sampling graph, others for each chain.
 
@@ -158,8 +166,10 @@ def starting_point(
     ----------
     spec : SharedSpecificSpec
         The model.
+    data : ModelData
+        From `prepare`.
     start : Start
-        From `spectral_start`.
+        From `climb`.
     jitter : float, default 0.1
         SD of what is added to scores and log scales.
 
@@ -171,7 +181,7 @@ def starting_point(
     k = start.scores.shape[1]
     # A gradient that is exactly zero (weights at 0) makes nutpie refuse the point: jitter all.
     initial: dict[str, Any] = {
-        "raw_scores": _around(start.scores, jitter),
+        "raw_scores": _around(data.stats.rotation.T @ start.scores, jitter),
         "log_strength": _around(np.log(start.block_scale), jitter),
         "log_radius": pm.Normal.dist(0.0, 0.05, shape=k),
         "factor_scale": np.where(start.block_scale.max(axis=0) > OFF, 0.1, spec.factor_scale),

@@ -34,8 +34,9 @@ class Map:
     machine precision.
     """
 
-    def __init__(self, ratio, size, scale, arm, mean_variance):
+    def __init__(self, ratio, stats, scale, arm, mean_variance):
         """`ratio` and `mean_variance` by arm, `arm` by person."""
+        size, self.basis, self.rotation = stats.block_size, stats.basis, stats.rotation
         self.ratio, self.size, self.scale, self.arm = ratio[arm], size, scale, arm
         n_arm = np.bincount(arm)
         self.same = (arm[:, None] == arm) / n_arm[arm]
@@ -48,14 +49,15 @@ class Map:
 
     def __call__(self, x):
         n = self.ratio.size
-        raw, log_radius, log_strength = x[:n], x[n], x[n + 1 :]
+        log_radius, log_strength = x[n], x[n + 1 :]
+        raw = self.rotation @ x[:n]
         left = 1 / (np.exp(2 * log_strength) * self.size).sum()
         v, v_along = ((r + left) / (1 + left) for r in (self.ratio, self.along))
         direction = self.power(v, v_along, raw, -0.5)
         f = np.exp(log_radius) * direction / np.sqrt((direction**2).mean())
         h = self.power(self.ratio, self.along, f, 0.5)
-        log_rms = 0.5 * np.log((h**2).mean())
-        log_length = 0.5 * np.log((raw**2).mean())
+        log_rms = 0.5 * np.log(((self.basis.T @ h) ** 2).sum() / n)
+        log_length = 0.5 * np.log((x[: self.basis.shape[1]] ** 2).sum() / n)
         return np.concatenate([f, [log_length], log_strength - log_rms - np.log(self.scale)])
 
     def log_det(self, x, step=1e-30):
@@ -123,7 +125,7 @@ def test_sampling_graph_is_the_generative_model(name, feature_set, at_point):
         for k in range(spec.n_factors):
             to = Map(
                 ratio[:, k],
-                data.stats.block_size,
+                data.stats,
                 np.exp(here["factor_scale_log__"][k]),
                 data.arm,
                 mean_variance(spec, data.arms)[:, k],
@@ -215,7 +217,8 @@ def test_order_of_people_features_and_blocks_does_not_matter(uneven, at_point):
     for _ in range(3):
         point = random_point(model, rng)
         moved = point | {
-            "raw_scores": point["raw_scores"][people],
+            "raw_scores": new_data.stats.rotation.T
+            @ (data.stats.rotation @ point["raw_scores"])[people],
             "log_strength": point["log_strength"][to_old],
             "noise_log__": point["noise_log__"][to_old],
         }

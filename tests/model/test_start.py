@@ -85,7 +85,7 @@ def test_starting_point_is_where_the_spectral_start_says(planted, at_point):
     data = prepare(SPEC, features)
     start = spectral_start(data, 3)
     model = build_shared_specific(SPEC, data)
-    given = starting_point(SPEC, start, jitter=1e-9)
+    given = starting_point(SPEC, data, start, jitter=1e-9)
     assert set(given) == {v.name for v in model.free_RVs}
     names = ("raw_scores", "log_strength", "log_radius")
     point = model.initial_point() | dict(
