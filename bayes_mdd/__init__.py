@@ -210,5 +210,9 @@ class _Package(ModuleType):
         if not (name in _ROOM_OF and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes by name, as modules do; joblib sends what a script names."""
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import subprocess
 import sys
 import tomllib
@@ -98,3 +99,7 @@ def test_import_and_help_do_not_load_what_is_heavy():
 def test_version_is_said_once_and_the_same(repository):
     table = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
     assert bm.__version__ == table["project"]["version"]
+
+
+def test_a_script_that_names_the_package_can_fan_out():
+    assert pickle.loads(pickle.dumps(bm)) is bm
