@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 # Before anything imports Matplotlib: no window, whatever the machine is set to.
 os.environ["MPLBACKEND"] = "Agg"
@@ -119,3 +121,28 @@ def small_run(
     if not (folder / "posterior.nc").exists():
         pytest.fail(f"the small run did not finish ({command.status}):\n{command.err}")
     return SmallRun(folder, small_cohort, small_spec, command)
+
+
+def _feature_set(
+    y: np.ndarray,
+    arm: Sequence[str],
+    block: Sequence[str],
+    **people: Sequence[object],
+) -> xr.Dataset:
+    """A FeatureSet as far as `prepare` reads it; further keywords are subject coordinates."""
+    n, p = y.shape
+    coords = {
+        "subject": [f"sub-{i:02d}" for i in range(n)],
+        "feature": [f"e{i}" for i in range(p)],
+        "arm": ("subject", np.array(arm, dtype=object)),
+        "block": ("feature", np.array(block, dtype=object)),
+    }
+    for name, values in people.items():
+        coords[name] = ("subject", np.asarray(values))
+    return xr.Dataset({"y": (("subject", "feature"), y)}, coords=coords)
+
+
+@pytest.fixture(scope="session")
+def feature_set() -> Callable[..., xr.Dataset]:
+    """Build a FeatureSet: ``feature_set(y, arm, block, age=...)``."""
+    return _feature_set

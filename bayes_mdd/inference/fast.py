@@ -17,13 +17,19 @@ from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.inference.hamiltonian import Chain, Metric, sample_chain
-from bayes_mdd.inference.no_factor import draw_without_factors
+from bayes_mdd.inference.no_factor import sample_without_factors
 from bayes_mdd.model import ModelData
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.curvature import find_mode, hessian
-from bayes_mdd.model.density import Density, first_point, make_density, variance_left
+from bayes_mdd.model.density import (
+    OUTCOME_DIMS,
+    Density,
+    first_point,
+    make_density,
+    variance_left,
+)
 from bayes_mdd.model.start import Start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
@@ -37,14 +43,6 @@ FLAT = 0.5
 WIDEN = 1.6
 #: Streams of random numbers, apart from those of alignment and loadings.
 START_STREAM, CHAIN_STREAM, WEIGHT_STREAM = 20, 21, 22
-DIMS = {
-    "scores": (SUBJECT, FACTOR),
-    "sharing": (FACTOR, ARM),
-    "block_scale": (BLOCK, FACTOR),
-    "noise": (BLOCK,),
-    "symptom_weight": (FACTOR, SYMPTOM),
-    "symptom_noise": (SYMPTOM,),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,23 +90,22 @@ def sample_fast(
     began = time.perf_counter()
     density = make_density(spec, data, variance_left(data, start))
     rng = np.random.default_rng([sampler.seed, WEIGHT_STREAM])
+    shape = (CHAINS, DRAWS)
     if start.n_on:
         chains = _explore(density, start, sampler)
-        stats = _stats(chains)
         kept = density.outcome(np.concatenate([c.points for c in chains]), rng)
+        posterior = xr.Dataset(
+            {
+                n: ((CHAIN, DRAW, *OUTCOME_DIMS[n]), x.reshape(*shape, *x.shape[1:]))
+                for n, x in kept.items()
+            },
+            attrs={"inference_library": "bayes-mdd"},
+        )
+        raw = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": _stats(chains)})
     else:
         # Without a pattern there is no mode to start around.
-        kept = draw_without_factors(spec, data, density, CHAINS * DRAWS, rng)
-        stats = _stats_of_independent(kept["noise"])
-    shape = (CHAINS, DRAWS)
-    posterior = xr.Dataset(
-        {n: ((CHAIN, DRAW, *DIMS[n]), x.reshape(*shape, *x.shape[1:])) for n, x in kept.items()},
-        attrs={
-            "inference_library": "bayes-mdd",
-            "sampling_time": time.perf_counter() - began,
-        },
-    )
-    raw = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+        raw = sample_without_factors(spec, data, density, shape, rng)
+    raw["posterior"].attrs["sampling_time"] = time.perf_counter() - began
     return Drawn(raw, {"chains": CHAINS, "tune": WIDTHS + TUNE, "draws": DRAWS})
 
 
@@ -205,17 +202,3 @@ def _stats(chains: list[Chain]) -> xr.Dataset:
         "step_size": [np.full(c.logp.size, c.step_size) for c in chains],
     }
     return xr.Dataset({name: ((CHAIN, DRAW), np.stack(x)) for name, x in stats.items()})
-
-
-def _stats_of_independent(noise: Array) -> xr.Dataset:
-    """Independent draws have no path: what varies in the stead of an energy is their noise."""
-    nothing = np.zeros((CHAINS, DRAWS))
-    found = {
-        "diverging": nothing > 0,
-        "energy": np.log(noise).sum(axis=1).reshape(CHAINS, DRAWS),
-        "acceptance_rate": nothing + 1.0,
-        "n_steps": nothing.astype(int),
-        "logp": nothing,
-        "step_size": nothing,
-    }
-    return xr.Dataset({name: ((CHAIN, DRAW), x) for name, x in found.items()})

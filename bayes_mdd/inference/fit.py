@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.inference.fast import CLIMB_STEPS, sample_fast
+from bayes_mdd.inference.no_factor import sample_without_factors
 from bayes_mdd.inference.result import assemble
 from bayes_mdd.inference.run_folder import (
     check_run_folder,
@@ -22,7 +23,7 @@ from bayes_mdd.inference.run_folder import (
     make_provenance,
     write_run,
 )
-from bayes_mdd.inference.sample import sample
+from bayes_mdd.inference.sample import sample, sample_density
 from bayes_mdd.model import (
     Climb,
     ModelData,
@@ -31,10 +32,20 @@ from bayes_mdd.model import (
     prepare,
     spectral_start,
 )
+from bayes_mdd.model.density import (
+    first_point,
+    is_written_out,
+    make_density,
+    variance_left,
+    widths,
+)
 from bayes_mdd.model.expression import fixed_sharing
 from bayes_mdd.model.shared_specific import STORED, starting_point
 from bayes_mdd.model.start import Start
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec, SharedSpecificSpec
+
+#: Stream of random numbers, apart from those of the chains.
+NO_FACTOR_STREAM = 24
 
 
 def fit(
@@ -136,7 +147,7 @@ def _check_method(spec: SharedSpecificSpec | PolarLDASpec, method: str) -> None:
         return
     if isinstance(spec, PolarLDASpec):
         raise SpecError("method 'fast' is for the factor model: polar LDA names its own method.")
-    if spec.ordinal_symptoms or spec.symptom_links == "by_arm":
+    if not is_written_out(spec):
         raise SpecError(
             "method 'fast' knows Gaussian links that are common to all arms: use method 'mcmc', or "
             "leave ordinal_symptoms and symptom_links out."
@@ -169,7 +180,7 @@ def _fit_factors(
         drawn = sample_fast(reduced, data, start, sampler)
         raw, added["fast"] = drawn.raw, drawn.settings
     else:
-        raw = _sample_graph(reduced, data, start, sampler, progressbar=progressbar)
+        raw, added["sampled"] = _sample(reduced, data, start, sampler, progressbar=progressbar)
     sampled = time.perf_counter()
     idata = assemble(spec, data, raw, sampler)
     idata.attrs["method"] = method
@@ -201,18 +212,31 @@ def _find_start(
     return replace(climbed, start=start)
 
 
-def _sample_graph(
+def _sample(
     spec: SharedSpecificSpec,
     data: ModelData,
     start: Start,
     sampler: SamplerSpec,
     *,
     progressbar: bool,
-) -> xr.DataTree:
+) -> tuple[xr.DataTree, str]:
+    """Sample the density where it is written out, else the graph; both are the same posterior.
+
+    Returns what was drawn and how, in a word for the provenance.
+    """
+    if sampler.backend == "nutpie" and is_written_out(spec):
+        density = make_density(spec, data, variance_left(data, start))
+        if not start.n_on and spec.spare_factors == "pinned" and spec.sharing is None:
+            # Nothing stands out: all factors are spare ones, and those are pinned.
+            rng = np.random.default_rng([sampler.seed, NO_FACTOR_STREAM])
+            shape = (sampler.chains, sampler.draws)
+            return sample_without_factors(spec, data, density, shape, rng), "independent"
+        first, width = first_point(density, start), widths(density, start)
+        return sample_density(density, first, width, sampler, progressbar=progressbar), "density"
     model = build_shared_specific(spec, data)
     names = [name for name in STORED if name in model.named_vars]
     initial = starting_point(spec, data, start)
-    return sample(model, initial, sampler, var_names=names, progressbar=progressbar)
+    return sample(model, initial, sampler, var_names=names, progressbar=progressbar), "graph"
 
 
 def _sampling_time(raw: xr.DataTree) -> float | None:

@@ -3,14 +3,69 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
+from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.model import ModelData
 from bayes_mdd.model.collapsed import Array
-from bayes_mdd.model.density import Density
+from bayes_mdd.model.density import OUTCOME_DIMS, Density
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: Points of the grid on which a noise SD is drawn, and its reach in posterior SDs.
 GRID, REACH = 401, 7.0
+
+
+def sample_without_factors(
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    density: Density,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> xr.DataTree:
+    """Put independent draws into the shape of chains.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+    density : Density
+        For the prior of the scores.
+    shape : tuple of int
+        Chains and draws.
+    rng : numpy.random.Generator
+        For the draws.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` and ``sample_stats``, as a sampler returns them.
+    """
+    kept = draw_without_factors(spec, data, density, shape[0] * shape[1], rng)
+    posterior = xr.Dataset(
+        {
+            name: ((CHAIN, DRAW, *OUTCOME_DIMS[name]), x.reshape(*shape, *x.shape[1:]))
+            for name, x in kept.items()
+        },
+        attrs={"inference_library": "bayes-mdd"},
+    )
+    # Independent draws have no path: what varies in the stead of an energy is their noise.
+    nothing = np.zeros(shape)
+    stats = {
+        "diverging": nothing > 0,
+        "energy": np.log(kept["noise"]).sum(axis=1).reshape(shape),
+        "acceptance_rate": nothing + 1.0,
+        "n_steps": nothing.astype(int),
+        "logp": nothing,
+        "step_size": nothing,
+    }
+    return xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "sample_stats": xr.Dataset({n: ((CHAIN, DRAW), x) for n, x in stats.items()}),
+        }
+    )
 
 
 def draw_without_factors(

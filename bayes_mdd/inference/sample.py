@@ -1,20 +1,33 @@
-"""The one place that calls a sampler."""
+"""The one place that calls a sampler.
+
+A model reaches it as a PyMC graph, or as a density with its gradient that needs no compilation.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import nutpie
 import pymc as pm
 import xarray as xr
 from joblib import cpu_count
+from nutpie.compiled_pyfunc import from_pyfunc
 from threadpoolctl import threadpool_limits
 
+from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.errors import SpecError
+from bayes_mdd.model.collapsed import Array
+from bayes_mdd.model.density import OUTCOME_DIMS, Density
 from bayes_mdd.specs import SamplerSpec
+
+#: Stream of random numbers for what is drawn given the points of the chains.
+OUTCOME_STREAM = 23
 
 
 def sample(
@@ -73,6 +86,91 @@ def sample(
             **options,
         )
     return drawn
+
+
+def sample_density(
+    density: Density,
+    first: Array,
+    width: Array,
+    sampler: SamplerSpec,
+    *,
+    progressbar: bool,
+) -> xr.DataTree:
+    """Sample a written-out density with nutpie's No-U-Turn sampler.
+
+    Parameters
+    ----------
+    density : Density
+        The density.
+    first : ndarray, shape (size,)
+        A point near the mode; each chain starts about one `width` away from it.
+    width : ndarray, shape (size,)
+        About one posterior SD of each coordinate.
+    sampler : SamplerSpec
+        Draws, chains and seed.
+    progressbar : bool
+        Whether to show one.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` and ``sample_stats``, as PyMC returns them.
+    """
+    model = _in_units(density, first, width)
+    began = time.perf_counter()
+    with threadpool_limits(1):
+        drawn = nutpie.sample(
+            model,
+            draws=sampler.draws,
+            tune=sampler.tune,
+            chains=sampler.chains,
+            cores=min(sampler.cores or cpu_count(), sampler.chains),
+            seed=sampler.seed,
+            target_accept=sampler.target_accept,
+            save_warmup=False,
+            progress_bar=progressbar,
+        )
+        seconds = time.perf_counter() - began
+        points = drawn["posterior"]["point"].values
+        rng = np.random.default_rng([sampler.seed, OUTCOME_STREAM])
+        kept = density.outcome(points.reshape(-1, density.size), rng)
+    posterior = xr.Dataset(
+        {
+            name: ((CHAIN, DRAW, *OUTCOME_DIMS[name]), x.reshape(*points.shape[:2], *x.shape[1:]))
+            for name, x in kept.items()
+        },
+        attrs={
+            "inference_library": "nutpie",
+            "inference_library_version": nutpie.__version__,
+            "sampling_time": seconds,
+        },
+    )
+    stats = drawn["sample_stats"].to_dataset()
+    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
+
+
+def _in_units(density: Density, first: Array, width: Array) -> Any:
+    """Hand a density to nutpie in units of `width` around `first`."""
+
+    def make_logp() -> Any:
+        def logp(z: Array) -> tuple[float, Array]:
+            value, gradient = density(first + width * z)
+            return value, gradient * width
+
+        return logp
+
+    def make_expand(*_: int) -> Any:
+        return lambda z: {"point": first + width * z}
+
+    return from_pyfunc(
+        density.size,
+        make_logp,
+        make_expand,
+        [np.dtype("float64")],
+        [(density.size,)],
+        ["point"],
+        make_initial_point_fn=lambda seed: np.random.default_rng(seed).normal(size=density.size),
+    )
 
 
 def _register_jax() -> None:

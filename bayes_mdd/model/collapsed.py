@@ -101,7 +101,7 @@ def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockSt
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _cholesky_logdet(matrix: Array, chol: Array) -> float:
     """Write the lower Cholesky factor; loops beat LAPACK calls at K < 20."""
     size = matrix.shape[0]
@@ -121,7 +121,7 @@ def _cholesky_logdet(matrix: Array, chol: Array) -> float:
     return 2.0 * logdet
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array) -> float:
     """Invert a small symmetric positive definite matrix."""
     size = matrix.shape[0]
@@ -143,7 +143,7 @@ def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array)
     return logdet
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def collapsed_value_and_grad(
     scores_q: Array,
     block_scale: Array,

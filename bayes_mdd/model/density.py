@@ -1,9 +1,10 @@
 r"""The log density of the sampling graph in NumPy, with its gradient written out.
 
-Compiling the PyMC graph takes longer than a fast fit may take in all. Here the same density, in
-the same unconstrained coordinates as `build_shared_specific` (its docstring says why these), is a
-few hand-written loops that Numba compiles once and keeps on disk. The tests hold value and
-gradient against the graph.
+Compiling the PyMC graph takes longer than sampling it. Here the same density, in the same
+unconstrained coordinates as `build_shared_specific` (its docstring says why these), is a few
+hand-written loops that Numba compiles once on a machine and keeps on disk. Two things differ: the
+variance that the data leave a score is a constant, and symptom weights are integrated out. The
+tests hold value and gradient against the graph.
 
 Reverse accumulation, factor by factor, with :math:`s` the log strengths, :math:`c` the log length
 of the scores and :math:`\rho = \log \mathrm{rms}(u) + c` the shift between strength and block
@@ -20,9 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
+from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.data import ModelData
-from bayes_mdd.model.density_loops import Inputs, factors_value_and_grad, transform
+from bayes_mdd.model.density_loops import Inputs, transform, value_and_grad
 from bayes_mdd.model.expression import fixed_sharing, mean_variance
 from bayes_mdd.model.start import OFF, Start
 from bayes_mdd.model.symptom_density import (
@@ -30,12 +32,36 @@ from bayes_mdd.model.symptom_density import (
     draw_weights,
     ratings,
     reliability,
-    symptom_density,
 )
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: Coordinates are logs or scores: none of this size has any mass.
 BEYOND = 40.0
+#: Dimensions of what is kept of a draw.
+OUTCOME_DIMS = {
+    "scores": (SUBJECT, FACTOR),
+    "sharing": (FACTOR, ARM),
+    "block_scale": (BLOCK, FACTOR),
+    "noise": (BLOCK,),
+    "symptom_weight": (FACTOR, SYMPTOM),
+    "symptom_noise": (SYMPTOM,),
+}
+
+
+def is_written_out(spec: SharedSpecificSpec) -> bool:
+    """Whether this density is that of a spec.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+
+    Returns
+    -------
+    bool
+        False with ordinal items and with links by arm, which only the graph knows.
+    """
+    return not spec.ordinal_symptoms and spec.symptom_links == "common"
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,40 +153,12 @@ class Density:
         gradient : ndarray, shape (size,)
             Its gradient.
         """
-        inputs = self.inputs
-        n, k, arms, blocks, symptoms = inputs.sizes
         point = np.ascontiguousarray(point)
-        gradient = np.zeros(point.size)
         # A long step may lead where exponentials overflow; there is no mass there.
         if not np.abs(point).max() < BEYOND:
-            return -np.inf, gradient
-        state = transform(point, inputs)
-        scores, tau = state[0], state[1]
-        at = slice((n + blocks + 2) * k, (n + blocks + 2) * k + blocks)
-        noise = np.exp(point[at])
-        values, to_scores_q, to_tau, to_noise = collapsed_value_and_grad(
-            inputs.basis.T @ scores,
-            tau,
-            noise,
-            inputs.cross_products,
-            inputs.traces,
-            inputs.block_size,
-        )
-        to_scores = inputs.basis @ to_scores_q
-        relative2 = (noise / inputs.prior[4]) ** 2
-        value = float(values.sum() + point[at].sum() - 0.5 * relative2.sum())
-        gradient[at] = to_noise * noise + 1.0 - relative2
-        if symptoms:
-            rest = slice(at.stop + (0 if inputs.fixed.size else k * (arms - 1)), None)
-            found = symptom_density(
-                point[rest], scores, tau, inputs.block_size, inputs.ratings, inputs.prior[5:]
-            )
-            value += found.value
-            gradient[rest] = found.to_x
-            to_scores += found.to_scores
-            to_tau += found.to_tau
-        value += factors_value_and_grad(point, inputs, state, to_scores, to_tau, gradient)
-        return value, gradient
+            return -np.inf, np.zeros(point.size)
+        value, gradient = value_and_grad(point, self.inputs)
+        return float(value), gradient
 
     def outcome(self, points: Array, rng: np.random.Generator) -> dict[str, Array]:
         """Turn points into what is kept of a draw.
@@ -234,7 +232,7 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
                 len(data.symptoms),
             ),
             arm=data.arm.astype(np.int64),
-            basis=np.ascontiguousarray(stats.basis),
+            rotation=np.ascontiguousarray(stats.rotation),
             cross_products=np.ascontiguousarray(stats.cross_products),
             traces=stats.traces,
             block_size=stats.block_size,
@@ -291,16 +289,16 @@ def first_point(density: Density, start: Start) -> Array:
     ndarray, shape (size,)
         A point.
     """
-    _, k, arms, _, symptoms = density.inputs.sizes
+    _, k, _, _, symptoms = density.inputs.sizes
     on = start.block_scale.max(axis=0) > OFF
     parts: dict[str, Array] = {
-        "raw_scores": start.scores,
+        "raw_scores": density.inputs.rotation.T @ start.scores,
         "log_strength": np.log(start.block_scale),
         "log_radius": np.zeros(k),
         "factor_scale_log__": np.log(np.where(on, 0.1, density.inputs.prior[1])),
         "noise_log__": np.log(start.noise),
     }
-    if arms > 1:
+    if not density.inputs.fixed.size:
         logs = np.log(start.sharing)
         parts["sharing_simplex__"] = (logs - logs.mean(axis=1, keepdims=True))[:, :-1]
     if symptoms:
@@ -308,5 +306,47 @@ def first_point(density: Density, start: Start) -> Array:
             "symptom_local_log__": np.zeros((k, symptoms)),
             "symptom_global_log__": np.array(np.log(0.2)),
             "symptom_noise_log__": np.zeros(symptoms),
+        }
+    return density.join(parts)
+
+
+def widths(density: Density, start: Start) -> Array:
+    """Guess how far each coordinate moves in the posterior.
+
+    Coordinates in these units need no wide search for a metric, and a displacement by one unit
+    stays where the mass is, however many features there are.
+
+    Parameters
+    ----------
+    density : Density
+        The density.
+    start : Start
+        From `climb`.
+
+    Returns
+    -------
+    ndarray, shape (size,)
+        About one posterior SD each, from the counts of people and features alone.
+    """
+    inputs = density.inputs
+    n, k, arms, _, symptoms = inputs.sizes
+    raw = np.ones((n, k))
+    raw[: inputs.cross_products.shape[1]] = np.sqrt(inputs.left / (1 + inputs.left))
+    size = inputs.block_size[:, None]
+    blurred = (1 + 1 / (n * start.block_scale**2)) / np.sqrt(2 * size)
+    parts: dict[str, Array] = {
+        "raw_scores": raw,
+        "log_strength": np.minimum(blurred, 1.0),
+        "log_radius": np.full(k, 1 / np.sqrt(2 * n)),
+        "factor_scale_log__": np.full(k, 0.5),
+        "noise_log__": 1 / np.sqrt(2 * n * size[:, 0]),
+    }
+    if not inputs.fixed.size:
+        parts["sharing_simplex__"] = np.full((k, arms - 1), 0.3)
+    if symptoms:
+        parts |= {
+            "symptom_local_log__": np.ones((k, symptoms)),
+            "symptom_global_log__": np.ones(()),
+            "symptom_noise_log__": 1 / np.sqrt(2.0 * inputs.ratings.rows),
         }
     return density.join(parts)

@@ -8,13 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.model.collapsed import Array
-from bayes_mdd.model.symptom_density import Ratings
-
-#: SD of the log length of the raw scores, on which nothing depends. Narrow, so that directions
-#: scale little with it; not so narrow that what the data do not see (means, sites) must follow a
-#: thin curved shell.
-LENGTH_SD = 0.06
+from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
+from bayes_mdd.model.symptom_density import Ratings, symptom_density
 
 
 class Inputs(NamedTuple):
@@ -26,8 +21,8 @@ class Inputs(NamedTuple):
         People, factors, arms, blocks, symptoms.
     arm : ndarray of int, shape (subject,)
         Position of each person's arm.
-    basis : ndarray, shape (subject, n)
-        As in `BlockStatistics`.
+    rotation : ndarray, shape (subject, subject)
+        As in `BlockStatistics`: the first n columns are what the likelihood sees.
     cross_products, traces, block_size : ndarray
         As in `BlockStatistics`.
     fixed : ndarray, shape (factor, arm)
@@ -45,7 +40,7 @@ class Inputs(NamedTuple):
 
     sizes: tuple[int, int, int, int, int]
     arm: NDArray[np.int64]
-    basis: Array
+    rotation: Array
     cross_products: Array
     traces: Array
     block_size: Array
@@ -54,6 +49,58 @@ class Inputs(NamedTuple):
     left: Array
     mean_variance: Array
     ratings: Ratings
+
+
+@njit(cache=True, nogil=True)
+def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
+    """Log density of a point and its gradient.
+
+    Parameters
+    ----------
+    x : ndarray, shape (size,)
+        The point.
+    inputs : Inputs
+        Data and constants.
+
+    Returns
+    -------
+    value : float
+        Up to a constant.
+    grad : ndarray, shape (size,)
+        Its gradient.
+    """
+    n, k, arms, blocks, symptoms = inputs.sizes
+    grad = np.zeros(x.size)
+    state = transform(x, inputs)
+    scores, tau = state[0], state[1]
+    at = (n + blocks + 2) * k
+    noise = np.exp(x[at : at + blocks])
+    basis = np.ascontiguousarray(inputs.rotation[:, : inputs.cross_products.shape[1]])
+    values, to_scores_q, to_tau, to_noise = collapsed_value_and_grad(
+        np.ascontiguousarray(basis.T) @ scores,
+        tau,
+        noise,
+        inputs.cross_products,
+        inputs.traces,
+        inputs.block_size,
+    )
+    to_scores = basis @ to_scores_q
+    relative2 = (noise / inputs.prior[4]) ** 2
+    value = values.sum() + np.log(noise).sum() - 0.5 * relative2.sum()
+    grad[at : at + blocks] = to_noise * noise + 1.0 - relative2
+    if symptoms:
+        rest = at + blocks
+        if not inputs.fixed.size:
+            rest += k * (arms - 1)
+        found = symptom_density(
+            x[rest:], scores, tau, inputs.block_size, inputs.ratings, inputs.prior[5:]
+        )
+        value += found.value
+        grad[rest:] = found.to_x
+        to_scores += found.to_scores
+        to_tau += found.to_tau
+    value += _factors(x, inputs, state, to_scores, to_tau, grad)
+    return value, grad
 
 
 @njit(cache=True, nogil=True)
@@ -71,12 +118,14 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
     -------
     scores, tau, sharing : ndarray
         Shape (subject, factor), (block, factor) and (factor, arm).
-    variances, damping, per_factor, seen : ndarray
-        Variances of scores (see `_scale`); slope of the slab; mean square of standardised and of
-        raw scores and the shift from strength to block scale; scores without the design.
+    variances, damping, per_factor, seen, raw : ndarray
+        Variances of scores (see `_scale`); slope of the slab; mean square of standardised scores
+        and of what is seen of raw ones, and the shift from strength to block scale; scores
+        without the design; raw scores.
     """
     n, k, arms, blocks, _ = inputs.sizes
-    raw = x[: n * k].copy().reshape(n, k)
+    turned = x[: n * k].copy().reshape(n, k)
+    raw, visible = inputs.rotation @ turned, inputs.cross_products.shape[1]
     strength = x[n * k : (n + blocks) * k].copy().reshape(blocks, k)
     radius = x[(n + blocks) * k : (n + blocks + 1) * k]
     at = (n + blocks + 2) * k + blocks
@@ -84,7 +133,8 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
     scores, seen = np.empty((n, k)), np.empty((n, k))
     tau, damping = np.empty((blocks, k)), np.empty((blocks, k))
     per_factor = np.empty((3, k))
-    transposed = np.ascontiguousarray(inputs.basis.T)
+    basis = np.ascontiguousarray(inputs.rotation[:, :visible])
+    transposed = np.ascontiguousarray(basis.T)
     for j in range(k):
         if inputs.fixed.size:
             sharing[j] = inputs.fixed[j]
@@ -93,7 +143,7 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
         r = np.ascontiguousarray(raw[:, j])
         h, length2 = _scale(r, sharing[j], j, inputs, variances[j])
         # Strengths refer to what is seen of the scores: not their means, not their site effects.
-        q = inputs.basis @ (transposed @ h)
+        q = basis @ (transposed @ h)
         shift = 0.5 * np.log((q**2).sum() / n) + radius[j]
         scores[:, j], seen[:, j] = h * np.exp(radius[j]), q * np.exp(radius[j])
         for b in range(blocks):
@@ -101,9 +151,9 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
             damping[b, j] = 1.0 / (1.0 + (plain / inputs.prior[3]) ** 2)
             tau[b, j] = plain * np.sqrt(damping[b, j])
         per_factor[0, j] = length2
-        per_factor[1, j] = (r**2).sum() / n
+        per_factor[1, j] = (turned[:visible, j] ** 2).sum() / n
         per_factor[2, j] = shift
-    return scores, tau, sharing, variances, damping, per_factor, seen
+    return scores, tau, sharing, variances, damping, per_factor, seen, raw
 
 
 @njit(cache=True, nogil=True)
@@ -154,31 +204,36 @@ def _softmax(free, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def factors_value_and_grad(x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-untyped-def]
+def _factors(x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-untyped-def]
     """Log prior of all factors, and the gradient in their coordinates.
 
-    Parameters
-    ----------
-    x : ndarray, shape (size,)
-        The point.
-    inputs : Inputs
-        Data and constants.
-    state : tuple
-        From `transform`.
-    to_scores, to_tau : ndarray
-        Gradient of the likelihood in scores and block scales.
-    grad : ndarray, shape (size,)
-        Receives the gradient.
-
-    Returns
-    -------
-    float
-        The value, up to a constant.
+    `state` is what `transform` returns; `to_scores` and `to_tau` are the gradient of the
+    likelihood in scores and block scales; `grad` receives the gradient.
     """
+    n, k, _, _, _ = inputs.sizes
     total = 0.0
-    for j in range(inputs.sizes[1]):
+    for j in range(k):
         total += _factor(j, x, inputs, state, to_scores, to_tau, grad)
+    to_raw = grad[: n * k].copy().reshape(n, k)
+    grad[: n * k] = (np.ascontiguousarray(inputs.rotation.T) @ to_raw).ravel()
+    for j in range(k):
+        total += _length(j, x, inputs, state[5][1, j], grad)
     return total
+
+
+@njit(cache=True, nogil=True)
+def _length(j, x, inputs, square, grad):  # type: ignore[no-untyped-def]
+    """Prior of the length of raw scores, on which nothing depends.
+
+    It is that of the part which the likelihood sees, so that means and site effects move freely,
+    and about as wide as the data let a score move.
+    """
+    n, k, _, _, _ = inputs.sizes
+    log_length = 0.5 * np.log(square)
+    width2 = inputs.left[j] / (1 + inputs.left[j]) / n
+    for i in range(inputs.cross_products.shape[1]):
+        grad[i * k + j] -= log_length / width2 * x[i * k + j] / (n * square)
+    return -0.5 * log_length**2 / width2
 
 
 @njit(cache=True, nogil=True)
@@ -219,10 +274,9 @@ def _factor(j, x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-un
 def _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad):  # type: ignore[no-untyped-def]
     """Prior of the raw scores of one factor, and the gradient through their direction."""
     n, k, arms, blocks, _ = inputs.sizes
-    left, length2, raw2 = inputs.left[j], state[5][0, j], state[5][1, j]
-    log_length, width2 = 0.5 * np.log(raw2), LENGTH_SD**2
-    value = -0.5 * (n * np.log(length2) + log_length**2 / width2)
-    raw, h = x[j : n * k : k].copy(), state[0][:, j].copy()
+    left, length2 = inputs.left[j], state[5][0, j]
+    value = -0.5 * n * np.log(length2)
+    raw, h = state[7][:, j].copy(), state[0][:, j].copy()
     seen = state[6][:, j].copy()
     to_h = to_scores[:, j] + to_shift * seen / (seen**2).sum()
     to_length2 = (-0.5 * (to_h * h).sum() - 0.5 * n) / length2
@@ -244,7 +298,6 @@ def _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad):  # typ
                     (to_h[i] - mean_to) * np.sqrt(across / v_across) * size_h
                     + mean_to * np.sqrt(along / v_along) * size_h
                     + to_length2 * 2 / n * (rest / v_across + mean / v_along)
-                    - log_length / width2 * raw[i] / (n * raw2)
                 )
         to_across = -0.5 * (u_across + size - 1) - to_length2 * square / (n * v_across)
         to_along = -0.5 * (u_along + 1) - to_length2 * size * mean**2 / (n * v_along)

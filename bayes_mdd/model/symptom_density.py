@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
@@ -143,9 +144,10 @@ class SymptomPart(NamedTuple):
     to_tau: Array
 
 
-def symptom_density(
-    x: Array, scores: Array, tau: Array, block_size: Array, rated: Ratings, prior: Array
-) -> SymptomPart:
+@njit(cache=True, nogil=True)
+def symptom_density(  # type: ignore[no-untyped-def]
+    x, scores, tau, block_size, rated, prior
+):
     """Log density of the symptoms and of the priors of their scales.
 
     Parameters
@@ -169,13 +171,14 @@ def symptom_density(
         Value and gradient.
     """
     k, d, df = scores.shape[1], rated.rows.size, prior[1]
-    local = np.exp(x[: k * d]).reshape(k, d)
+    local = np.exp(x[: k * d].copy()).reshape(k, d)
     overall, noise = np.exp(x[k * d]), np.exp(x[k * d + 1 :])
     scale = local * overall
-    reliable = reliability(tau[None], block_size)[0]
-    sd = scale / np.sqrt(1 + scale**2) * reliable[:, None]
+    information = tau.T**2 @ block_size
+    reliable = information / (1 + information)
+    sd = scale / np.sqrt(1 + scale**2) * reliable.reshape(k, 1)
     relative2, overall2 = (noise / prior[0]) ** 2, (overall / GLOBAL_SCALE) ** 2
-    value = float(
+    value = (
         x.sum()
         - np.log1p(overall2)
         - 0.5 * (df + 1) * np.log1p(local**2 / df).sum()
@@ -183,19 +186,20 @@ def symptom_density(
     )
     to_log_sd, to_log_noise = np.empty((k, d)), 1.0 - relative2
     to_scores = np.zeros(scores.shape)
-    for s, n in enumerate(rated.rows):
+    for s in range(d):
         # A symptom is a block of one feature, and its weights are the loadings.
-        basis, v = rated.basis[s, :n], rated.value[s, :n]
+        n = rated.rows[s]
+        basis, v = rated.basis[s, :n].copy(), rated.value[s, :n]
         added, to_seen, to_scale, to_noise = collapsed_value_and_grad(
             basis @ scores,
-            np.ascontiguousarray(sd[None, :, s]) / noise[s],
+            (sd[:, s] / noise[s]).reshape(1, k),
             noise[s : s + 1],
-            np.outer(v, v)[None],
-            np.array([v @ v]),
+            np.outer(v, v).reshape(1, n, n),
+            np.array([(v**2).sum()]),
             np.ones(1),
         )
-        value += float(added[0])
-        to_scores += basis.T @ to_seen
+        value += added[0]
+        to_scores += np.ascontiguousarray(basis.T) @ to_seen
         to_log_sd[:, s] = to_scale[0] * sd[:, s] / noise[s]
         to_log_noise[s] += to_noise[0] * noise[s] - to_log_sd[:, s].sum()
     to_log_scale = to_log_sd / (1 + scale**2)
@@ -205,7 +209,7 @@ def symptom_density(
     pull = to_log_sd.sum(axis=1) * (1 - reliable) ** 2 / reliable
     return SymptomPart(
         value,
-        np.concatenate([to_local.ravel(), [to_overall], to_log_noise]),
+        np.concatenate((to_local.ravel(), np.array([to_overall]), to_log_noise)),
         to_scores,
-        2 * pull * tau * block_size[:, None],
+        2 * pull * tau * block_size.reshape(-1, 1),
     )

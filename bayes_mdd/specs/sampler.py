@@ -28,7 +28,10 @@ class SamplerSpec(Spec):
     target_accept : float, default 0.85
         Aimed acceptance of the No-U-Turn sampler; raise it when draws diverge.
     backend : {"nutpie", "pymc", "numpyro"}, default "nutpie"
-        The sampler. ``numpyro`` needs the extra ``bayes-mdd[jax]``.
+        The sampler. "nutpie" samples a written-out density, which needs no compilation, for all
+        specs but those with ordinal items or links by arm; for these, and with the other two,
+        the PyMC graph of the same posterior is compiled. "numpyro" needs the extra
+        ``bayes-mdd[jax]``.
     ci_prob : float, default 0.9
         Probability of the equal-tailed intervals that are stored with the loadings.
     loading_draws : int, optional

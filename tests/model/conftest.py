@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,34 +10,8 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytest
-import xarray as xr
 
 from bayes_mdd.model import BlockStatistics, reduce_features
-
-
-def _feature_set(
-    y: np.ndarray,
-    arm: Sequence[str],
-    block: Sequence[str],
-    **people: Sequence[object],
-) -> xr.Dataset:
-    """A FeatureSet as far as `prepare` reads it; further keywords are subject coordinates."""
-    n, p = y.shape
-    coords = {
-        "subject": [f"sub-{i:02d}" for i in range(n)],
-        "feature": [f"e{i}" for i in range(p)],
-        "arm": ("subject", np.array(arm, dtype=object)),
-        "block": ("feature", np.array(block, dtype=object)),
-    }
-    for name, values in people.items():
-        coords[name] = ("subject", np.asarray(values))
-    return xr.Dataset({"y": (("subject", "feature"), y)}, coords=coords)
-
-
-@pytest.fixture(scope="session")
-def feature_set() -> Callable[..., xr.Dataset]:
-    """Build a FeatureSet: ``feature_set(y, arm, block, age=...)``."""
-    return _feature_set
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from scipy.stats import norm
 from bayes_mdd.model import build_generative, prepare
 from bayes_mdd.model.curvature import find_mode, hessian
 from bayes_mdd.model.density import first_point, make_density, variance_left
-from bayes_mdd.model.density_loops import LENGTH_SD
 from bayes_mdd.model.start import Start
 from bayes_mdd.specs import SharedSpecificSpec
 
@@ -54,18 +53,19 @@ def arm_power(density, data, sharing, column, power, left=None):
     return root
 
 
-def to_standard(raw, log_radius, root):
-    """Standard scores and log length of raw ones; takes complex numbers."""
-    direction = root @ raw
+def to_standard(turned, log_radius, root, n_seen):
+    """Standard scores and log length of what is seen of raw ones; takes complex numbers."""
+    direction = root @ turned
     f = np.exp(log_radius) * direction / np.sqrt((direction**2).mean())
-    return np.append(f, 0.5 * np.log((raw**2).mean()))
+    return np.append(f, 0.5 * np.log((turned[:n_seen] ** 2).sum() / turned.size))
 
 
-def log_det(raw, log_radius, root, step=1e-30):
+def log_det(raw, log_radius, root, n_seen, step=1e-30):
     """Log determinant of the Jacobian of `to_standard`, to rounding."""
     n = raw.size
     columns = [
-        to_standard(raw + 1j * step * e[:n], log_radius + 1j * step * e[n], root).imag / step
+        to_standard(raw + 1j * step * e[:n], log_radius + 1j * step * e[n], root, n_seen).imag
+        / step
         for e in np.eye(n + 1)
     ]
     return np.linalg.slogdet(np.array(columns))[1]
@@ -79,14 +79,16 @@ def of_graph(density, data, x, at_graph):
     log_raw_tau = parts["log_strength"] - np.log(rms)
     point = {name: value for name, value in parts.items() if name != "raw_scores"}
     standard, extra = np.empty(parts["raw_scores"].shape), 0.0
+    n, n_seen = data.stats.basis.shape
     for k, (raw, radius) in enumerate(zip(parts["raw_scores"].T, parts["log_radius"], strict=True)):
         sharing, left = out["sharing"][0, k], density.inputs.left[k]
-        root = arm_power(density, data, sharing, k, -0.5, left)
-        *standard[:, k], length = to_standard(raw, radius, root)
+        root = arm_power(density, data, sharing, k, -0.5, left) @ density.inputs.rotation
+        *standard[:, k], length = to_standard(raw, radius, root, n_seen)
         np.testing.assert_allclose(
             arm_power(density, data, sharing, k, 0.5) @ standard[:, k], out["scores"][0, :, k]
         )
-        extra += norm.logpdf(length, 0, LENGTH_SD) + log_det(raw, radius, root)
+        extra += norm.logpdf(length, 0, np.sqrt(left / (1 + left) / n))
+        extra += log_det(raw, radius, root, n_seen)
     point["standard_scores"] = standard
     point["local_scale_log__"] = log_raw_tau - parts["factor_scale_log__"]
     if data.symptoms:
