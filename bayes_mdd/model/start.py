@@ -10,6 +10,13 @@ from scipy.optimize import linear_sum_assignment
 from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.data import ModelData
+from bayes_mdd.model.stand_out import (
+    arm_pattern,
+    block_pattern,
+    complement,
+    orthonormal,
+    top_pattern,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +94,6 @@ class Start:
 OFF = 1e-5
 #: Block scales at which other factors may start.
 SCALE_RANGE = (0.01, 1.5)
-#: Sign flips that make up the null of all features together, and of each block.
-POOLED_FLIPS = 20
-#: A block pattern must explain this many times what it explains of sign-flipped features.
-STANDS_OUT = 1.5
-BLOCK_FLIPS = 20
 
 
 def varimax(loadings: Array, *, iterations: int = 200, tolerance: float = 1e-8) -> Array:
@@ -135,8 +137,8 @@ def spectral_start(
 ) -> Start:
     """Split the features into patterns that stand out of noise; leave the other factors off.
 
-    Components of all features together that exceed those of sign-flipped features are rotated by
-    varimax. What is left is searched block by block for a pattern that exceeds the same null.
+    Components of all features together that stand out of noise are rotated by varimax. What is
+    left is searched within each arm and then block by block (see `bayes_mdd.model.stand_out`).
     Factors beyond these start switched off: started on a noise pattern of a small block, a factor
     would stay there for the whole of a short run.
 
@@ -158,14 +160,20 @@ def spectral_start(
     """
     rng = np.random.default_rng(seed)
     y, code = _whitened(data)
-    found = _pooled_patterns(y, n_factors, rng, max_features)
-    left = y - _fitted(y, found)
+    design = data.stats.rotation[:, data.stats.basis.shape[1] :]
+    found = _pooled_patterns(y, design, n_factors, rng, max_features)
     while found.shape[1] < n_factors:
-        pattern = _block_pattern(left, code, rng)
+        taken = orthonormal(design, found)
+        left = complement(y, taken)
+        pattern = None
+        if len(data.arms) > 1:
+            pattern = arm_pattern(left, data.arm, taken, rng)
+        if pattern is None:
+            pattern = block_pattern(left, code, rng)
         if pattern is None:
             break
-        found = np.column_stack([found, pattern])
-        left = y - _fitted(y, found)
+        found = np.column_stack([found, pattern * np.sqrt(len(y))])
+    left = y - _fitted(y, found)
     on = found.shape[1]
     n = len(data.arm)
     loadings = _regress(y, found)
@@ -220,43 +228,23 @@ def _whitened(data: ModelData) -> tuple[Array, np.ndarray]:
     return np.asarray(y / np.maximum(scale, 1e-12)[code]), code
 
 
-def _flipped(y: Array, rng: np.random.Generator) -> Array:
-    """Give the features random signs: sizes stay, patterns go."""
-    return np.asarray(y * rng.choice(np.array([-1.0, 1.0]), size=y.shape))
-
-
-def _top(y: Array) -> float:
-    return float(np.linalg.eigvalsh(y @ y.T)[-1])
-
-
 def _pooled_patterns(
-    y: Array, n_factors: int, rng: np.random.Generator, max_features: int
+    y: Array, design: Array, n_factors: int, rng: np.random.Generator, max_features: int
 ) -> Array:
-    values, vectors = np.linalg.eigh(y @ y.T)
-    limit = max(_top(_flipped(y, rng)) for _ in range(POOLED_FLIPS))
-    keep = min(n_factors, int((values > limit).sum()))
-    scores = np.asarray(vectors[:, ::-1][:, :keep] * np.sqrt(len(y)))
-    if keep < 2:
+    """Components that stand out one after the other, in a rotation with few large loadings."""
+    taken, left, found = design, y, []
+    while len(found) < n_factors:
+        pattern, _ = top_pattern(left, taken, rng)
+        if pattern is None:
+            break
+        found.append(pattern)
+        taken = orthonormal(taken, pattern[:, None])
+        left = complement(y, taken)
+    scores = np.reshape(found, (len(found), len(y))).T * np.sqrt(len(y))
+    if len(found) < 2:
         return scores
     loadings = y.T @ scores / len(y)
     return np.asarray(scores @ varimax(loadings[:: max(1, len(loadings) // max_features)]))
-
-
-def _block_pattern(left: Array, code: np.ndarray, rng: np.random.Generator) -> Array | None:
-    """Find the block pattern that stands out most of what is left, if any does."""
-    best, where = 0.0, -1
-    # What the pooled patterns leave of themselves in the blocks they carry reaches 1.4.
-    limit = STANDS_OUT
-    for b in np.unique(code):
-        part = left[:, code == b]
-        null = np.array([_top(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
-        limit = max(limit, float(null.max() / null.mean()))
-        if (ratio := _top(part) / null.mean()) > best:
-            best, where = ratio, int(b)
-    if best <= limit:
-        return None
-    part = left[:, code == where]
-    return np.asarray(np.linalg.eigh(part @ part.T)[1][:, -1] * np.sqrt(len(left)))
 
 
 def _regress(y: Array, scores: Array) -> Array:

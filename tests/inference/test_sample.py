@@ -74,3 +74,6 @@ def test_without_a_pattern_draws_are_independent(features, tmp_path):
     assert said["sampled"] == "independent"
     assert not bm.classify_factors(idata)["active"].any()
     np.testing.assert_allclose(idata["posterior"]["noise"].mean(), 1.0, atol=0.05)
+    # What is pinned has nothing to converge; the noise has.
+    rhat = bm.diagnose(idata).set_index("name").loc["max R-hat of invariants"]
+    assert 0.9 < rhat["value"] < 1.1

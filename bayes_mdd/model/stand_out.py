@@ -1,0 +1,178 @@
+"""Patterns that stand out of noise: of all people, of one arm, of one block.
+
+Noise is what remains when the signs of the entries are drawn anew: sizes stay, patterns go. The
+null of the next pattern is made of what is left after the patterns found so far (deflation), on
+the same complement of the design and of these patterns, and scaled to the same energy. A null of
+the features themselves would hold the energy of the strong patterns and hide weak ones behind it.
+
+References
+----------
+.. [1] Dobriban, E. & Owen, A. B. (2019). Deterministic parallel analysis: an improved method for
+   selecting factors and principal components. Journal of the Royal Statistical Society B, 81,
+   163-183.
+.. [2] Hong, D., Sheng, Y. & Dobriban, E. (2020). Selecting the number of components in PCA via
+   random signflips. arXiv:2012.02985.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_mdd.model.collapsed import Array
+
+#: A pattern must exceed so many sign-flipped copies of what is left.
+FLIPS = 40
+#: Further copies are not drawn where a pattern exceeds the first by this ratio.
+CLEARLY = 1.25
+#: A block pattern must explain this many times what it explains of sign-flipped features.
+STANDS_OUT = 1.5
+BLOCK_FLIPS = 20
+
+
+def complement(y: Array, taken: Array) -> Array:
+    """Take what `taken` predicts out of features.
+
+    Parameters
+    ----------
+    y : ndarray, shape (subject, feature)
+        Features.
+    taken : ndarray, shape (subject, m)
+        Orthonormal columns.
+
+    Returns
+    -------
+    ndarray
+        Same shape as `y`.
+    """
+    return np.asarray(y - taken @ (taken.T @ y))
+
+
+def orthonormal(*columns: Array) -> Array:
+    """Span the columns of matrices by orthonormal ones, leaving out what adds nothing.
+
+    Parameters
+    ----------
+    *columns : ndarray, shape (subject, any)
+        Matrices with the same rows.
+
+    Returns
+    -------
+    ndarray, shape (subject, rank)
+        The basis.
+    """
+    u, s, _ = np.linalg.svd(np.column_stack(columns), full_matrices=False)
+    return np.asarray(u[:, s > 1e-10 * s.max(initial=1e-300)])
+
+
+def top_pattern(left: Array, taken: Array, rng: np.random.Generator) -> tuple[Array | None, float]:
+    """Find the leading pattern of what is left, if it stands out of noise.
+
+    Parameters
+    ----------
+    left : ndarray, shape (subject, feature)
+        Features without what `taken` predicts.
+    taken : ndarray, shape (subject, m)
+        Orthonormal columns of design and patterns found before.
+    rng : numpy.random.Generator
+        For the signs.
+
+    Returns
+    -------
+    scores : ndarray of shape (subject,) or None
+        Unit scores of the pattern.
+    ratio : float
+        Its energy over that of the strongest noise pattern.
+    """
+    values, vectors = np.linalg.eigh(left @ left.T)
+    top, limit = float(values[-1]), 0.0
+    for flip in range(FLIPS):
+        limit = max(limit, _top_of_noise(left, taken, rng))
+        if top <= limit or (flip == 0 and top > CLEARLY * limit):
+            break
+    if not top > limit:
+        return None, 0.0
+    return np.asarray(vectors[:, -1]), top / limit
+
+
+def arm_pattern(
+    y: Array, arm: NDArray[np.integer], taken: Array, rng: np.random.Generator
+) -> Array | None:
+    """Find the pattern that stands out most within an arm.
+
+    Half of the people double the contrast of a pattern that the other half does not have.
+
+    Parameters
+    ----------
+    y : ndarray, shape (subject, feature)
+        Features without what `taken` predicts.
+    arm : ndarray of int, shape (subject,)
+        Arm of each person.
+    taken : ndarray, shape (subject, m)
+        Orthonormal columns of design and patterns found before.
+    rng : numpy.random.Generator
+        For the signs.
+
+    Returns
+    -------
+    ndarray of shape (subject,) or None
+        Scores of all people on that pattern.
+    """
+    best, scores = 0.0, None
+    for a in np.unique(arm):
+        at = arm == a
+        # The mean of an arm is a pattern of all people, not one within the arm.
+        inside = orthonormal(taken[at], np.ones((at.sum(), 1)))
+        if inside.shape[1] >= at.sum() - 1:
+            continue
+        left = complement(y[at], inside)
+        found, ratio = top_pattern(left, inside, rng)
+        if found is not None and ratio > best:
+            best, scores = ratio, y @ (left.T @ found)
+    return None if scores is None else np.asarray(scores / np.linalg.norm(scores))
+
+
+def block_pattern(left: Array, code: NDArray[np.integer], rng: np.random.Generator) -> Array | None:
+    """Find the block pattern that stands out most of what is left, if any does.
+
+    Parameters
+    ----------
+    left : ndarray, shape (subject, feature)
+        Features without design and patterns found before.
+    code : ndarray of int, shape (feature,)
+        Block of each feature.
+    rng : numpy.random.Generator
+        For the signs.
+
+    Returns
+    -------
+    ndarray of shape (subject,) or None
+        Unit scores.
+    """
+    best, where = 0.0, -1
+    # What the pooled patterns leave of themselves in the blocks they carry reaches 1.4.
+    limit = STANDS_OUT
+    for b in np.unique(code):
+        part = left[:, code == b]
+        null = np.array([_top(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
+        limit = max(limit, float(null.max() / null.mean()))
+        if (ratio := _top(part) / null.mean()) > best:
+            best, where = ratio, int(b)
+    if best <= limit:
+        return None
+    part = left[:, code == where]
+    return np.asarray(np.linalg.eigh(part @ part.T)[1][:, -1])
+
+
+def _top_of_noise(left: Array, taken: Array, rng: np.random.Generator) -> float:
+    noise = complement(_flipped(left, rng), taken)
+    gram = noise @ noise.T
+    return float(np.linalg.eigvalsh(gram)[-1] * (left**2).sum() / np.trace(gram))
+
+
+def _flipped(y: Array, rng: np.random.Generator) -> Array:
+    return np.where(rng.integers(0, 2, size=y.shape, dtype=np.uint8) > 0, y, -y)
+
+
+def _top(y: Array) -> float:
+    return float(np.linalg.eigvalsh(y @ y.T)[-1])
