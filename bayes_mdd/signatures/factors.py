@@ -98,8 +98,9 @@ def classify_factors(
         (these add up to 1; they are NaN in a fit of one arm); ``explained_<arm>``: mean share of
         the arm's variance, 0-1, with ``_lower`` and ``_upper``; ``mean_<arm>``: mean expression in
         SD of the scores, against the controls where they are an arm, else against the average of
-        the arms, with ``_lower`` and ``_upper``; ``p_mean_differs``: probability that two arms
-        differ by more than `mean_rope`, and ``mean_label``: "differs", "alike", "undecided" or
+        the arms, with ``_lower`` and ``_upper``; ``p_mean_differs``: probability that one arm
+        exceeds another by more than `mean_rope`, for the two and the direction for which it is
+        largest, and ``mean_label``: "differs", "alike", "undecided" or
         "n/a"; ``networks``: the blocks that hold
         80 % of what the factor explains, largest first, at most 4, and ``networks_share``: what
         they hold together; ``reproducible``: whether the chains agree on the factor; ``verdict``:
@@ -216,10 +217,17 @@ def _means(posterior: xr.Dataset, arms: list[str], rules: _Rules) -> dict[str, A
     """Mean expression by arm, and how probably arms differ; NaN where the model has no means."""
     if "arm_mean" not in posterior:
         ends = ("", "_lower", "_upper")
-        return {f"mean_{a}{e}": np.nan for a in arms for e in ends} | {"p_mean_differs": np.nan}
+        missing = {f"mean_{a}{e}": np.nan for a in arms for e in ends}
+        return missing | {"p_mean_differs": np.nan, "_p_mean_alike": np.nan}
     mean = posterior["arm_mean"]
-    apart = mean.max(ARM) - mean.min(ARM) > rules.mean_rope
-    return _by_arm(mean, "mean", rules) | {"p_mean_differs": apart.mean(SAMPLE).values}
+    # In one direction: where the means are known poorly, a difference of either sign is likely to
+    # be large, and says nothing.
+    above = mean - mean.rename({ARM: "other"}) > rules.mean_rope
+    alike = mean.max(ARM) - mean.min(ARM) <= rules.mean_rope
+    return _by_arm(mean, "mean", rules) | {
+        "p_mean_differs": above.mean(SAMPLE).max((ARM, "other")).values,
+        "_p_mean_alike": alike.mean(SAMPLE).values,
+    }
 
 
 def _networks(
@@ -286,7 +294,7 @@ def _judge_mean(row: pd.Series[Any], rules: _Rules) -> str:
         return MISSING
     if p > rules.probability:
         return "differs"
-    return "alike" if p < 1 - rules.probability else "undecided"
+    return "alike" if row["_p_mean_alike"] > rules.probability else "undecided"
 
 
 def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple[str, str]:

@@ -239,3 +239,20 @@ def test_links_by_arm_need_a_fit_by_arm(fake_idata):
         summarise_symptom_links(fake_idata, by="arm")
     with pytest.raises(SpecError, match="by must be one of"):
         summarise_symptom_links(fake_idata, by="sex")
+
+
+def test_means_that_are_known_poorly_do_not_differ(fake_idata):
+    vague = fake_idata.copy()
+    posterior = fake_idata["posterior"].to_dataset()
+    rng = np.random.default_rng(3)
+    gap = rng.normal(0.0, 3.0, size=posterior["arm_mean"].isel(arm=0).shape)
+    order = posterior["arm_mean"].isel(arm=0).dims
+    half = xr.DataArray(gap / 2, dims=order)
+    posterior["arm_mean"] = xr.concat([half, -half], "arm").transpose(
+        *posterior["arm_mean"].dims
+    ).assign_coords(arm=posterior["arm"])  # fmt: skip
+    vague["posterior"] = xr.DataTree(posterior)
+    first = classify_factors(vague).loc[0]
+    # Almost surely apart by more than the ROPE, but nobody knows in which direction.
+    assert first["p_mean_differs"] == pytest.approx(0.5, abs=0.1)
+    assert first["mean_label"] == "undecided"
