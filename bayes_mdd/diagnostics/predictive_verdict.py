@@ -82,14 +82,15 @@ def _advice(found: PredictiveChecks) -> dict[str, str]:
             "edges that share a region have it too."
         ),
         TAILS: (
-            f"Residuals have heavier tails than Gaussian ones (excess kurtosis "
-            f"{whole['kurtosis']:.2f}; most in block {worst['block']}, {worst['kurtosis']:.2f}): "
-            "single values weigh too much. Look for outliers in the features."
+            "Residuals have heavier tails than Gaussian ones: kurtosis is "
+            f"{whole['kurtosis']:.2f} above that of replicates (most in block {worst['block']}: "
+            f"{worst['kurtosis']:.2f}). A few tenths matter little; with more, single values weigh "
+            "too much: look for outliers in the features."
         ),
         PEOPLE: (
             "People are not equally noisy. Beyond the predictive (residual SD relative to all): "
-            f"{people or 'nobody alone'}. Look at their motion and data quality; fit again "
-            "without the largest."
+            f"{people or 'nobody alone'}. Below about 1.3 this matters little, and correlated "
+            "features alone widen it; look at the motion and data quality of people above."
         ),
         ARMS: (
             f"Arms are not equally noisy (mean residual SD relative to all: {arms}), which can "
@@ -113,5 +114,7 @@ def _say_factors(found: PredictiveChecks) -> str:
     if not below.all():
         worst = found.factors.loc[~below, "scores_too_narrow"].max()
         which = "of the other factors" if below.any() else "of factors"
-        said.append(f"Intervals of the scores {which} are too narrow by up to {worst:.1f} times.")
+        said.append(
+            f"Intervals of scores {which} are too narrow by a factor of up to about {worst:.1f}."
+        )
     return " ".join(said)

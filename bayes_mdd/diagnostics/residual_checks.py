@@ -66,7 +66,7 @@ class PredictiveChecks:
     blocks : DataFrame
         One row a block, then one for all features: ``block``, ``n_features``, ``n_effective``
         (how many independent features would tell as much), ``too_narrow`` (square root of their
-        ratio), ``kurtosis`` and ``p_kurtosis``.
+        ratio), ``kurtosis`` above that of replicates, and ``p_kurtosis``.
     people : DataFrame
         One row a person, largest first: ``subject``, ``arm``, ``residual_sd`` relative to all,
         ``p_value`` (how often the largest of all people in a replicate reaches it) and
@@ -280,7 +280,10 @@ def _blocks(
             "n_features": size.astype(int),
             "n_effective": effective,
             "too_narrow": np.sqrt(size / np.array(effective)),
-            "kurtosis": [*observed["kurtosis"].mean(axis=0), observed[TAILS].mean()],
+            "kurtosis": [
+                *(observed["kurtosis"] - replicated["kurtosis"]).mean(axis=0),
+                (observed[TAILS] - replicated[TAILS]).mean(),
+            ],
             "p_kurtosis": [
                 *p_value(observed["kurtosis"], replicated["kurtosis"]),
                 float(p_value(observed[TAILS], replicated[TAILS])),
