@@ -10,20 +10,41 @@ scores has two parts, in units of the noise variance:
   :math:`d = \mathrm{tr} R^2 / P`.
 
 With the strength :math:`s = h^\top h\, \lambda^\top\lambda / P` their sum exceeds what the model
-says by :math:`(1 + d / s) / (1 + 1 / s)`. Noise alone, with n degrees of freedom, makes patterns
-up to the edge of its spectrum, :math:`s = (1 + \sqrt{n d / P})^2 - 1`.
+says by :math:`(1 + d / s) / (1 + 1 / s)`. That holds for factors that stand out. Correlated noise
+has patterns of its own; those that the fit took for factors are about as strong as the largest one
+that it left, which is why the two are put side by side.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bayes_mdd.inference.fitted import Fitted
 
+Array = NDArray[np.float64]
 
-def factor_strength(fitted: Fitted, n_effective: float) -> pd.DataFrame:
-    """Compare each factor with the patterns that correlated noise alone can make.
+
+def largest_pattern(residual: Array) -> float:
+    """Strength of the largest pattern that residuals have in common.
+
+    Parameters
+    ----------
+    residual : ndarray, shape (free, feature)
+        Residuals in units of their noise.
+
+    Returns
+    -------
+    float
+        Largest eigenvalue of the similarity of people over the average one, less the noise (1).
+    """
+    values = np.linalg.eigvalsh(residual @ residual.T)
+    return float(values[-1] / values.mean() - 1)
+
+
+def factor_strength(fitted: Fitted, n_effective: float, left: float) -> pd.DataFrame:
+    """Compare each factor with the patterns of correlated noise.
 
     Parameters
     ----------
@@ -31,11 +52,13 @@ def factor_strength(fitted: Fitted, n_effective: float) -> pd.DataFrame:
         The fit.
     n_effective : float
         Effective number of features, see `effective_number`.
+    left : float
+        From `largest_pattern`, of the residuals of the fit.
 
     Returns
     -------
     DataFrame
-        ``factor``, ``strength``, ``noise_edge`` and ``scores_too_narrow``, for factors that were
+        ``factor``, ``strength``, ``largest_left`` and ``scores_too_narrow``, for factors that were
         sampled.
     """
     on = np.flatnonzero(fitted.draws.block_scale.any(axis=(0, 1)))
@@ -43,14 +66,13 @@ def factor_strength(fitted: Fitted, n_effective: float) -> pd.DataFrame:
     length2 = np.diagonal(fitted.gram, axis1=1, axis2=2)
     loading2 = np.einsum("tbk,b->tk", fitted.draws.block_scale**2, fitted.size)
     strength = (length2 * loading2 / size).mean(axis=0)[on]
-    free = fitted.design.shape[0] - fitted.design.shape[1]
     dependence = size / n_effective
     inflation = (1 + dependence / strength) / (1 + 1 / strength)
     return pd.DataFrame(
         {
             "factor": [fitted.factors[k] for k in on],
             "strength": strength,
-            "noise_edge": (1 + np.sqrt(free / n_effective)) ** 2 - 1,
+            "largest_left": left,
             "scores_too_narrow": np.sqrt(inflation),
         }
     )

@@ -20,6 +20,8 @@ from bayes_mdd.diagnostics.symptom_residuals import SYMPTOMS, SYMPTOMS_BY_ARM
 
 #: How the lines of these checks begin in the table of checks.
 PREFIX: Final = "predictive p: "
+#: A factor stands out when it is this many times as strong as the largest pattern left over.
+STANDS_OUT = 2.0
 #: People named in an advice.
 LISTED = 5
 
@@ -106,15 +108,16 @@ def _advice(found: PredictiveChecks) -> dict[str, str]:
 
 def _say_factors(found: PredictiveChecks) -> str:
     """Name the factors that correlated noise could have made, and how far off the others are."""
-    below = found.factors["strength"] < found.factors["noise_edge"]
+    below = found.factors["strength"] < STANDS_OUT * found.factors["largest_left"]
     said = []
     if below.any():
         names = ", ".join(found.factors.loc[below, "factor"])
-        said.append(f"No stronger than correlated noise alone can be: {names}.")
+        said.append(
+            f"Hardly stronger than patterns that are left in the residuals, so perhaps correlated "
+            f"noise themselves: {names}."
+        )
     if not below.all():
         worst = found.factors.loc[~below, "scores_too_narrow"].max()
         which = "of the other factors" if below.any() else "of factors"
-        said.append(
-            f"Intervals of scores {which} are too narrow by a factor of up to about {worst:.1f}."
-        )
+        said.append(f"Intervals of scores {which} are too narrow by a factor of about {worst:.1f}.")
     return " ".join(said)

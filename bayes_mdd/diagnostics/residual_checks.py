@@ -17,7 +17,7 @@ from bayes_mdd.diagnostics.dependence import (
     sum_squared,
     unit_columns,
 )
-from bayes_mdd.diagnostics.factor_strength import factor_strength
+from bayes_mdd.diagnostics.factor_strength import factor_strength, largest_pattern
 from bayes_mdd.diagnostics.residuals import Residuals, residual_pairs
 from bayes_mdd.diagnostics.symptom_residuals import (
     SYMPTOMS,
@@ -73,9 +73,9 @@ class PredictiveChecks:
         ``beyond``.
     factors : DataFrame
         One row a factor that was sampled: ``factor``; ``strength``, what it adds to the similarity
-        of people, in units of what noise adds to each; ``noise_edge``, the strength that patterns
-        of correlated noise alone can reach; ``scores_too_narrow``, the factor by which the SD of
-        its scores is too small.
+        of people, in units of what noise adds on average; ``largest_left``, the same of the
+        largest pattern in the residuals, which no factor took; ``scores_too_narrow``, the factor
+        by which the SD of its scores is too small, at least.
     skipped : dict of str to str
         Checks that were not made, with the reason.
     """
@@ -145,8 +145,6 @@ def predictive_checks(
     .. [2] Meng, X.-L. (1994). Posterior predictive p-values. Annals of Statistics, 22, 1142-1160.
     .. [3] Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance
        components. Biometrics Bulletin, 2, 110-114.
-    .. [4] Baik, J., Ben Arous, G. & Péché, S. (2005). Phase transition of the largest eigenvalue
-       for nonnull complex sample covariance matrices. Annals of Probability, 33, 1643-1697.
 
     Examples
     --------
@@ -181,7 +179,9 @@ def predictive_checks(
     return PredictiveChecks(
         table=table,
         blocks=blocks,
-        factors=factor_strength(fitted, float(blocks["n_effective"].iloc[-1])),
+        factors=factor_strength(
+            fitted, float(blocks["n_effective"].iloc[-1]), float(observed["left"].mean())
+        ),
         people=_people(fitted, observed["by_person"], replicated["by_person"]),
         skipped=skipped,
     )
@@ -212,8 +212,8 @@ def _statistics(
     within = np.array([sum_squared(unit, (at,)) for at in fitted.members]) / sizes
     p = unit.shape[1]
     everything = sum_squared(unit, (np.arange(p),)) / max(p * (p - 1) / 2, 1)
-    square = np.mean(z[usable] ** 2, axis=0)
-    fourth = np.mean(z[usable] ** 4, axis=0) / square**2 - 3
+    z2 = z[usable] ** 2
+    fourth = np.mean(z2 * z2, axis=0) / np.mean(z2, axis=0) ** 2 - 3
     log_sd = np.log(person[usable])
     found = {
         FEATURES: np.array(everything),
@@ -223,6 +223,7 @@ def _statistics(
         "by_block": within,
         "kurtosis": np.bincount(fitted.block, fourth, minlength=len(fitted.blocks)) / fitted.size,
         "by_person": person / np.sqrt(np.nanmean(person**2)),
+        "left": np.array(largest_pattern(residuals.coordinates)),
     }
     if shared is not None:
         sharing, apart = mean_squared_apart(unit, shared)

@@ -26,7 +26,7 @@ SENSITIVITY_STREAM = 22
 #: What Kallioinen et al. call sensitive.
 THRESHOLD = 0.05
 #: Comparisons with draws turned against the log density, for what chance gives.
-TURNS = 20
+TURNS = 10
 CONFLICT = "prior and data disagree"
 STRONG = "strong prior or weak data"
 UNCLEAR = "too few draws to tell the part of the data"

@@ -35,8 +35,8 @@ def test_predictive_checks_join_the_verdict_the_files_and_the_report(run, run_cl
 
 
 def test_sensitivity_and_json(run, run_cli, monkeypatch):
-    measured = bm.prior_sensitivity
-    monkeypatch.setattr(bm, "prior_sensitivity", lambda idata: measured(idata, max_draws=40))
+    table = bm.prior_sensitivity(bm.read_run(run), max_draws=40)
+    monkeypatch.setattr(bm, "prior_sensitivity", lambda idata: table)
     result = run_cli("check", run, "--sensitivity", "--json")
     said = json.loads(result.out)
     assert result.status in (0, 1), result.err

@@ -15,6 +15,7 @@ from bayes_mdd.diagnostics.dependence import (
     sum_squared,
     unit_columns,
 )
+from bayes_mdd.diagnostics.factor_strength import largest_pattern
 from bayes_mdd.diagnostics.residual_checks import ARMS, FEATURES, PEOPLE, REGIONS, TAILS
 from bayes_mdd.diagnostics.residuals import residual_pairs
 from bayes_mdd.diagnostics.symptom_residuals import SYMPTOMS, SYMPTOMS_BY_ARM
@@ -143,6 +144,24 @@ def test_edges_that_share_a_region_are_found_and_counted(made):
     assert verdict[f"predictive p: {TAILS}"].advice == ""
 
 
+def test_strength_of_a_factor_is_what_it_adds_to_the_similarity_of_people(made):
+    found = checked(made, np.random.default_rng(8).normal(size=(40, 90)))
+    fitted = read_fitted(made.idata, made.training, max_draws=2)
+    h, tau = fitted.score_residual[0], fitted.draws.block_scale[0]
+    own = [(h[:, k] @ h[:, k]) * (tau[fitted.block, k] ** 2).sum() / 90 for k in range(3)]
+    assert found.factors["factor"].tolist() == ["F1", "F2", "F3"]
+    np.testing.assert_allclose(found.factors["strength"], own, rtol=1e-9)
+    # Independent noise leaves the largest eigenvalue of a Wishart matrix, and no factor is near it.
+    assert found.factors["largest_left"].iloc[0] == pytest.approx(
+        (1 + np.sqrt(34 / 90)) ** 2 - 1, rel=0.2
+    )
+    assert (found.factors["strength"] > 2 * found.factors["largest_left"]).all()
+    assert found.factors["scores_too_narrow"].max() < 1.05
+    rng = np.random.default_rng(9)
+    one = rng.normal(size=(34, 1)) @ rng.choice([-1.0, 1.0], size=(1, 5000))
+    assert largest_pattern(one + rng.normal(size=(34, 5000))) == pytest.approx(34 / 2 - 1, rel=0.15)
+
+
 def test_each_departure_is_told_by_its_own_check(made):
     rng = np.random.default_rng(4)
     heavy = rng.standard_t(3, size=(40, 90)) / np.sqrt(3)
@@ -236,3 +255,14 @@ def test_the_same_seed_gives_the_same_table(made):
     first, again = (checked(made, noise, draws=30, seed=9) for _ in range(2))
     pd.testing.assert_frame_equal(first.table, again.table)
     pd.testing.assert_frame_equal(first.people, again.people)
+
+
+def test_a_fit_without_factors_is_checked_too(made):
+    idata, training = with_noise(made, np.random.default_rng(10).normal(size=(40, 90)))
+    posterior = idata["posterior"].to_dataset()
+    idata["posterior"] = posterior.assign(block_scale=0 * posterior["block_scale"])
+    found = bm.predictive_checks(idata, training=training)
+    assert found.factors.empty
+    # The factors are in the residuals now, in common to many features.
+    verdict = {c.name: c for c in judge_predictive(found)}
+    assert verdict[f"predictive p: {FEATURES}"].passed is False
