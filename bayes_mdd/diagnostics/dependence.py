@@ -183,7 +183,7 @@ def effective_number(n_features: float, mean_squared: float, chance: float) -> f
     >>> effective_number(100, 1 / 50, chance=1 / 50)
     100.0
     >>> round(effective_number(100, 0.1, chance=1 / 50), 1)
-    10.5
+    10.6
     """
     if n_features < 2:
         return float(n_features)
