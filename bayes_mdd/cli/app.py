@@ -258,19 +258,59 @@ def check(
         int,
         typer.Option(min=0, help="Refit so often with shuffled arm labels: could it be chance?"),
     ] = 0,
+    predictive: Annotated[
+        bool,
+        typer.Option("--predictive", help="Hold residuals against what the model assumes of them."),
+    ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Show which results rest on which prior.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Judge a finished run: convergence, effective draws, divergences, shuffled arms."""
-    from bayes_mdd.cli import job
+    """Judge a finished run: convergence, shuffled arms, residuals, priors."""
+    from bayes_mdd.cli import checking
 
-    table = job.write_checks(bayes_mdd.read_run(run), run, permutations=permutations)
-    failed = job.failed_checks(table)
+    found = checking.write_checks(
+        bayes_mdd.read_run(run),
+        run,
+        permutations=permutations,
+        predictive=predictive,
+        sensitivity=sensitivity,
+    )
+    failed = checking.failed_checks(found.table)
     if as_json:
-        show.json_value({"passed": not failed, "checks": show.records(table)})
+        more = {name: show.records(table) for name, table in found.more.items()}
+        show.json_value({"passed": not failed, "checks": show.records(found.table), **more})
     else:
-        show.checks(table)
+        show.checks(found.table)
+        for name, table in found.shown().items():
+            show.frame(name, table)
+        show.result([str(path) for path in found.files])
     if failed:
         raise typer.Exit(CHECK_FAILED)
+
+
+@app.command()
+def prior(
+    spec: Annotated[str, typer.Argument(help="Spec file, or the name of a shipped model.")],
+    cohort: Cohort,
+    draws: Annotated[int, typer.Option(min=100, help="Draws from the priors.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same draws.")] = 1,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Replace a value; may be repeated."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the priors of a model expect of a cohort, before anything is fitted."""
+    from bayes_mdd.cli import checking, job
+
+    asked = job.read_named_spec(spec).with_overrides(job.parse_settings(settings or []))
+    table = checking.expect(asked, cohort, draws=draws, seed=seed)
+    if as_json:
+        show.json_value({"prior": show.records(table)})
+    else:
+        show.frame("What the priors expect", table)
 
 
 @app.command()
@@ -304,8 +344,13 @@ def report(
     ] = None,
 ) -> None:
     """Write the report page of a finished run again."""
+    from bayes_mdd.cli import checking
+
     idata = bayes_mdd.read_run(run)
-    show.result([str(bayes_mdd.write_report(idata, output or run / "report.html"))])
+    written = bayes_mdd.write_report(
+        idata, output or run / "report.html", checks=checking.read_checks(run)
+    )
+    show.result([str(written)])
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 import bayes_mdd as bm
-from bayes_mdd.cli import show
+from bayes_mdd.cli import checking, show
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs import AnalysisSpec, read_spec
 
@@ -48,7 +47,7 @@ class Outcome:
     @property
     def failed(self) -> list[str]:
         """Names of the checks that failed."""
-        return failed_checks(self.checks)
+        return checking.failed_checks(self.checks)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values for JSON.
@@ -178,18 +177,9 @@ def fit_cohort(
     xarray.DataTree
         As `bayes_mdd.fit` returns it.
     """
-    from bayes_mdd.cli.settle import settle_spec
+    from bayes_mdd.cli.settle import read_inputs
 
-    show.note(f"Reading {folder}")
-    cohort = bm.read_cohort(folder)
-    features = bm.read_features(folder)
-    symptoms = cohort.symptoms
-    if getattr(spec.model, "ordinal_symptoms", ()):
-        symptoms = symptoms.join(cohort.item_scores)
-    spec, notes = settle_spec(spec, features, cohort.symptoms)
-    for text in notes:
-        show.note(f"Note: {text}")
-    measured = features
+    spec, measured, symptoms = read_inputs(spec, folder)
     features = bm.reference_to_controls(measured, covariates=spec.reference.covariates)
     quality = bm.check_quality(features, spec.quality, before=measured)
     for name, advice in quality.failed.items():
@@ -237,7 +227,7 @@ def complete_run(idata: xr.DataTree, run_dir: Path) -> Outcome:
     show.note("Checking, exporting signatures, writing the report")
     export_signatures(idata, run_dir / "signatures")
     return Outcome(
-        checks=write_checks(idata, run_dir),
+        checks=checking.write_checks(idata, run_dir).table,
         factors=bm.classify_factors(idata),
         files={
             "run": run_dir,
@@ -246,55 +236,6 @@ def complete_run(idata: xr.DataTree, run_dir: Path) -> Outcome:
             "report": bm.write_report(idata, run_dir / "report.html"),
         },
     )
-
-
-def failed_checks(checks: pd.DataFrame) -> list[str]:
-    """Name the checks that failed; one without a verdict did not.
-
-    Parameters
-    ----------
-    checks : pandas.DataFrame
-        As `bayes_mdd.diagnose` returns it.
-
-    Returns
-    -------
-    list of str
-        Names.
-    """
-    return [row["name"] for row in show.records(checks) if row["passed"] is False]
-
-
-def write_checks(idata: xr.DataTree, run_dir: Path, *, permutations: int = 0) -> pd.DataFrame:
-    """Judge a run and keep the verdict in ``checks.json``.
-
-    Parameters
-    ----------
-    idata : xarray.DataTree
-        The fitted run.
-    run_dir : Path
-        Its folder.
-    permutations : int, default 0
-        Refits with shuffled arm labels, whose verdict joins the checks and whose table goes to
-        ``permutations.tsv``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `bayes_mdd.diagnose` returns it.
-    """
-    table = bm.diagnose(idata)
-    if permutations:
-        show.note(f"Refitting with the arms as they are and {permutations} times shuffled")
-        from bayes_mdd.diagnostics import append_check, judge_permutations
-
-        shuffled = bm.permute_arms(idata, permutations=permutations)
-        shuffled.to_csv(run_dir / "permutations.tsv", sep="\t", index=False)
-        table = append_check(table, judge_permutations(shuffled, bm.classify_factors(idata)))
-    verdict = {"passed": not failed_checks(table), "checks": show.records(table)}
-    temporary = run_dir / "checks.json.tmp"
-    temporary.write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(run_dir / "checks.json")
-    return table
 
 
 def export_signatures(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+import bayes_mdd as bm
+from bayes_mdd.cli import show
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SUBJECT
 from bayes_mdd.specs import AnalysisSpec
 
@@ -67,3 +70,34 @@ def settle_spec(
         [str(c) for c in known.columns if _varies(known[c])],
         available_reference=varying(features.isel({SUBJECT: np.flatnonzero(reference)})),
     )
+
+
+def read_inputs(spec: AnalysisSpec, folder: Path) -> tuple[AnalysisSpec, xr.Dataset, pd.DataFrame]:
+    """Read a cohort and settle what the spec leaves to it.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        What is asked.
+    folder : Path
+        The cohort.
+
+    Returns
+    -------
+    spec : AnalysisSpec
+        Without what this cohort lacks; that is told.
+    features : xarray.Dataset
+        As measured, not yet against the controls.
+    symptoms : pandas.DataFrame
+        Dimensions and, where the spec links them, items.
+    """
+    show.note(f"Reading {folder}")
+    cohort = bm.read_cohort(folder)
+    features = bm.read_features(folder)
+    symptoms = cohort.symptoms
+    if getattr(spec.model, "ordinal_symptoms", ()):
+        symptoms = symptoms.join(cohort.item_scores)
+    spec, notes = settle_spec(spec, features, cohort.symptoms)
+    for text in notes:
+        show.note(f"Note: {text}")
+    return spec, features, symptoms

@@ -170,6 +170,13 @@ def judge_check(passed: Any) -> str:
 def _say_checks(checks: pd.DataFrame) -> str:
     state = pd.Series([judge_check(p) for p in checks["passed"]], index=checks.index)
     failed = checks.loc[state == "failed", "name"].astype(str).tolist()
+    if failed and all(name.startswith("predictive p: ") for name in failed):
+        names = ", ".join(name.removeprefix("predictive p: ") for name in failed)
+        return (
+            f"The draws can be trusted, but the data break {_assumptions(len(failed))} of the "
+            f"model ({names}): intervals and probabilities may be too sure. What to do stands "
+            "beside the checks."
+        )
     if failed:
         return (
             f"{len(failed)} of {len(checks)} checks failed ({', '.join(failed)}): do not rely on "
@@ -178,6 +185,10 @@ def _say_checks(checks: pd.DataFrame) -> str:
     open_ = int((state == "not judged").sum())
     tail = f", {open_} could not be judged" if open_ else ""
     return f"No check failed: {len(checks) - open_} of {len(checks)} passed{tail}."
+
+
+def _assumptions(n: int) -> str:
+    return "an assumption" if n == 1 else f"{n} assumptions"
 
 
 def _say_shared(table: pd.DataFrame) -> str:

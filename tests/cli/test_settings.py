@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayes_mdd.cli import job, show
+from bayes_mdd.cli import checking, job, show
 from bayes_mdd.cli.settle import settle_spec, varying
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs import AnalysisSpec, read_spec
@@ -123,7 +123,7 @@ def test_json_of_a_table_is_valid_and_keeps_verdicts(capsys):
     rows = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert [r["passed"] for r in rows] == [True, False, None]
     assert [r["value"] for r in rows] == [1.0, None, None]
-    assert job.failed_checks(table) == ["b"]
+    assert checking.failed_checks(table) == ["b"]
 
 
 def test_tables_say_what_failed_and_what_to_do(capsys):
