@@ -232,7 +232,8 @@ def _pooled_patterns(
     y: Array, design: Array, n_factors: int, rng: np.random.Generator, max_features: int
 ) -> Array:
     """Components that stand out one after the other, in a rotation with few large loadings."""
-    taken, left, found = design, y, []
+    taken, left = design, y
+    found: list[Array] = []
     while len(found) < n_factors:
         pattern, _ = top_pattern(left, taken, rng)
         if pattern is None:
@@ -240,7 +241,7 @@ def _pooled_patterns(
         found.append(pattern)
         taken = orthonormal(taken, pattern[:, None])
         left = complement(y, taken)
-    scores = np.reshape(found, (len(found), len(y))).T * np.sqrt(len(y))
+    scores = np.asarray(np.reshape(found, (len(found), len(y))).T * np.sqrt(len(y)))
     if len(found) < 2:
         return scores
     loadings = y.T @ scores / len(y)
