@@ -260,7 +260,7 @@ def check(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Judge a finished run: convergence, effective draws, divergences, shuffled arms."""
+    """Judge a finished run: convergence, draws, divergences, noise by block, shuffled arms."""
     from bayes_mdd.cli import job
 
     table = job.write_checks(bayes_mdd.read_run(run), run, permutations=permutations)
