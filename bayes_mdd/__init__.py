@@ -104,6 +104,7 @@ __all__ = [
     "fit",
     "graph_features",
     "harmonize_sites",
+    "judge_feature_noise",
     "leave_one_out",
     "permute_arms",
     "plotting",

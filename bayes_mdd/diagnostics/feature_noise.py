@@ -26,7 +26,8 @@ Array = NDArray[np.float64]
 ALPHA = 0.01
 ADVICE = (
     "Features of a block differ in noise, or hold values far out: set model.feature_noise to "
-    "'moderated' or, if it is, to 'student' (a noise for each feature); look for outliers."
+    "'moderated' or, if it is, to 'student' (a noise for each feature; with method 'mcmc'). "
+    "Look for outliers."
 )
 #: Below so many degrees of freedom, or pairs of features to compare, nothing can be said.
 LEAST_DF, LEAST_FEATURES = 5, 10
@@ -57,10 +58,16 @@ def judge_feature_noise(idata: xr.DataTree, *, alpha: float = ALPHA) -> Check:
 
     Notes
     -----
-    Single values far out (heavy tails) widen the spread of residual variances as well, and so do
-    features whose noise is correlated: a failure says that block noise does not describe the
-    features, not why. Noise that was estimated beforehand has seen the same residuals, which
-    makes the check too lenient for "moderated".
+    Single values far out (heavy tails) widen the spread of residual variances as well: a failure
+    says that block noise does not describe the features, not why. Noise that is correlated
+    between features beyond the factors makes chance wider than is assumed here. Noise that was
+    estimated beforehand has seen the same residuals, so that the check is lenient for
+    "moderated": there it catches gross failures only.
+
+    With fast fits of 50 people and 190 features it fired in 1 of 60 cohorts of equal noise, in 20
+    of 20 where the log of the noise SD varied by 0.1, and in 20 of 20 with t noise of 6 degrees of
+    freedom; for "moderated" in 0 of 20 of equal noise, 0 of 20 of t noise, and 3 of 20 with a
+    variation of 0.4 (``benchmarks/feature_noise.py``).
 
     References
     ----------

@@ -90,8 +90,10 @@ def fit(
     Returns
     -------
     DataTree
-        Groups ``posterior`` (aligned ``scores``, ``sharing``, ``block_scale``, ``noise``, where
-        features have a noise of their own ``noise_df``, ``explained``, ``explained_block`` and, where asked, ``symptom_weight``), ``loadings``,
+        Groups ``posterior`` (aligned ``scores``, ``sharing``, ``block_scale``, ``noise``,
+        ``explained``, ``explained_block`` and, where asked, ``symptom_weight`` and ``noise_df``;
+        with noise by feature ``noise`` is the scale of a block), ``loadings`` (then with the
+        ``noise`` of each feature),
         ``factors``, ``invariants``, ``log_likelihood``, ``sample_stats``, ``observed_data`` and
         ``constant_data``. Polar LDA has groups of its own, see
         `bayes_mdd.inference.polar_lda.fit_polar_lda`. If `run_dir` holds exactly this run

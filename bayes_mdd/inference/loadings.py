@@ -6,7 +6,8 @@ Given scores, block scales and noise, the loadings of a feature are Gaussian wit
    \lambda_p \sim N(V_b H_q^\top y_{qp},\; \sigma_b^2 V_b)
 
 so that means, standard deviations and sign probabilities are averages of closed forms over draws.
-Where every feature has a noise of its own, it is drawn first (see `feature_noise`), and the covariance is scaled by it.
+Where every feature has a noise of its own, it is drawn first (see `feature_noise`), and the
+covariance is scaled by it.
 """
 
 from __future__ import annotations

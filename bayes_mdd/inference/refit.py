@@ -184,7 +184,9 @@ def refit_with_arms(
     noise = raw["noise"].transpose(CHAIN, DRAW, BLOCK).values.reshape(-1, len(data.stats.blocks))
     shares = explain(
         data,
-        *(flat[name] for name in ("scores", "sharing", "block_scale")),
+        flat["scores"],
+        flat["sharing"],
+        flat["block_scale"],
         noise,
         raw["noise_df"].values.ravel() if by_feature else None,
     )

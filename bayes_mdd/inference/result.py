@@ -81,7 +81,14 @@ def assemble(
         variance = mean_variance(spec, data.arms)
         draws["arm_mean"] = draw_arm_means(data, draws["scores"], draws["sharing"], variance, rng)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
-    shares = explain(data, *(flat[n] for n in _EXPLAINED_BY), noise_df=flat.get("noise_df"))
+    shares = explain(
+        data,
+        flat["scores"],
+        flat["sharing"],
+        flat["block_scale"],
+        flat["noise"],
+        flat.get("noise_df"),
+    )
     order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
     draws = {n: x if n in _PLAIN else x[..., order] for n, x in draws.items()}
     flat = {n: x if n in _PLAIN else x[..., order] for n, x in flat.items()}
@@ -130,7 +137,6 @@ _DIMS = {
     **SYMPTOM_DIMS,
 }
 _PLAIN = ("noise", "noise_df", *SYMPTOM_PLAIN)
-_EXPLAINED_BY = ("scores", "sharing", "block_scale", "noise")
 _SIGNED = ("scores", *SYMPTOM_SIGNED)
 
 
@@ -209,7 +215,7 @@ def _loadings(
     wanted = int(np.clip(SUMMARY_NUMBERS // p, *SUMMARY_DRAWS))
     rows = np.linspace(0, n - 1, min(n, max(wanted, sampler.loading_draws or 0)))
     rows = rows.round().astype(int)
-    draws = [flat[name][rows] for name in ("scores", "block_scale", "noise")]
+    draws = (flat["scores"][rows], flat["block_scale"][rows], flat["noise"][rows])
     noise_df = flat["noise_df"][rows] if "noise_df" in flat else None
     summary, kept = summarise_loadings(
         data,

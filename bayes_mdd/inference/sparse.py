@@ -76,7 +76,7 @@ class BlockDraws:
         """
         if self.relative is None:
             return np.ones((self.y.shape[1], 1))
-        return self.relative[d][:, None]
+        return np.asarray(self.relative[d][:, None])
 
     def few(self, draws: NDArray[np.int64], features: int) -> BlockDraws:
         """Keep some draws and at most so many features, evenly spaced.

@@ -60,9 +60,10 @@ def is_written_out(spec: SharedSpecificSpec) -> bool:
     Returns
     -------
     bool
-        False with ordinal items and with links by arm, which only the graph knows.
+        False with ordinal items, links by arm and noise by feature, which only the graph knows.
     """
-    return not spec.ordinal_symptoms and spec.symptom_links == "common"
+    linked = not spec.ordinal_symptoms and spec.symptom_links == "common"
+    return linked and spec.feature_noise != "student"
 
 
 @dataclass(frozen=True, eq=False)

@@ -146,8 +146,8 @@ class SharedSpecificSpec(Spec):
             check_positive(self, "noise_df")
             if self.feature_noise != "student":
                 raise SpecError(
-                    "noise_df is read with feature_noise 'student' only, here it is "
-                    f"{self.feature_noise!r}: leave noise_df out, or set feature_noise to 'student'."
+                    "noise_df is read with feature_noise 'student' only, here that is "
+                    f"{self.feature_noise!r}: leave noise_df out, or change feature_noise."
                 )
         check_number(self, "mean_scale")
         if not 0 <= self.mean_scale < float("inf"):

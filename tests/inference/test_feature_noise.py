@@ -213,3 +213,52 @@ def test_new_people_are_projected_with_the_noise_of_each_feature(made):
     )
     known = np.isfinite(own.values)
     assert np.corrcoef(own.values[known], plain.values[known])[0, 1] > 0.99
+
+
+def likeness(a: np.ndarray, b: np.ndarray) -> float:
+    """RV coefficient of two sets of loadings (factor, feature)."""
+    return float(((a @ b.T) ** 2).sum() / np.sqrt(((a @ a.T) ** 2).sum() * ((b @ b.T) ** 2).sum()))
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory) -> dict[str, xr.DataTree]:
+    folder = tmp_path_factory.mktemp("student")
+    sampler = bm.SamplerSpec(draws=250, tune=250, chains=2, cores=1, seed=1)
+    for noise in ("student", "equal"):
+        spec = replace(SPEC, feature_noise=noise)
+        bm.fit(spec, unequal()[0], sampler=sampler, progressbar=False, run_dir=folder / noise)
+    # As read from the folder: what is not written is not there.
+    return {noise: bm.read_run(folder / noise) for noise in ("student", "equal")}
+
+
+@pytest.mark.slow
+def test_loadings_are_recovered_where_noise_differs(fits):
+    _, _, sd, loadings = unequal()
+    found = {n: likeness(f["loadings"]["mean"].values, loadings) for n, f in fits.items()}
+    assert not fits["student"]["sample_stats"]["diverging"].any()
+    assert found["student"] > 0.8 > found["equal"]
+    assert np.corrcoef(np.log(fits["student"]["loadings"]["noise"]), np.log(sd))[0, 1] > 0.95
+    # Planted: 2.5 degrees of freedom.
+    low, high = fits["student"]["posterior"]["noise_df"].quantile([0.05, 0.95]).values
+    assert low < 2.5 < high
+
+
+@pytest.mark.slow
+def test_the_check_fires_on_equal_noise_only(fits):
+    assert bm.judge_feature_noise(fits["equal"]).passed is False
+    assert bm.judge_feature_noise(fits["student"]).passed is None
+
+
+@pytest.mark.slow
+def test_a_run_with_noise_by_feature_serves_everything_else(fits):
+    idata = fits["student"]
+    assert "noise_df" in idata["invariants"]
+    new = unequal()[0].isel(subject=slice(0, 6))
+    found = bm.project(idata, new, include_fitted=True)["scores"].mean(("chain", "draw"))
+    fitted = idata["posterior"]["scores"].mean(("chain", "draw")).isel(subject=slice(0, 6))
+    own = np.array([found.isel(subject=i).sel(arm=found["known_arm"].values[i]) for i in range(6)])
+    assert np.corrcoef(own[:, 0], fitted.values[:, 0])[0, 1] > 0.9
+    few = bm.SamplerSpec(draws=60, tune=60, chains=1, cores=1)
+    table = bm.permute_arms(idata, permutations=1, sampler=few, n_jobs=1)
+    assert len(table) == 2
+    assert bm.classify_factors(idata)["active"].any()

@@ -50,7 +50,9 @@ def test_gradient_is_that_of_finite_differences(case):
                 moved[i][at] += step
                 moved[3] = moved[3].item()
                 ends.append(student_value_and_grad(*moved, *given[4:])[0].sum())
-            assert np.asarray(grad)[at] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-6)
+            assert np.asarray(grad)[at] == pytest.approx(
+                (ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-6
+            )
 
 
 def test_many_degrees_of_freedom_are_block_noise(case):
