@@ -1,4 +1,4 @@
-"""Does the check of block noise fire when it should, and only then?
+"""Does the check of block noise fire when it should, and only then? Does noise by feature help?
 
 Cohorts are drawn here, by NumPy alone: three factors in blocks, and noise that is
 
@@ -8,7 +8,12 @@ Cohorts are drawn here, by NumPy alone: three factors in blocks, and noise that 
 
 Each is fitted with ``bm.fit(..., method="fast")``, noise being "equal" or "moderated".
 
+With ``--recovery``, small cohorts (40 people, 60 features, two factors) whose noise is alike, or
+differs strongly (noise variances inverse-gamma with 2.5 degrees of freedom), are fitted by MCMC
+with each form of noise, for the RV coefficient of the loadings.
+
     python benchmarks/feature_noise.py --null 60 --cohorts 20 -o benchmarks/results
+    python benchmarks/feature_noise.py --recovery 4 -o benchmarks/results
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ KINDS = ("equal", "differs-0.1", "differs-0.2", "differs-0.4", "tails")
 PEOPLE, FACTORS, OFFERED = 50, 3, 4
 NETWORKS, REGIONS = 5, 20
 TAILS = 6.0
+FORMS = ("student", "moderated", "equal")
 
 
 def make_blocks() -> np.ndarray:
@@ -69,12 +75,67 @@ def one(kind: str, noise: str, seed: int) -> dict[str, object]:
             "fires": found.passed is False}  # fmt: skip
 
 
+def draw_small(*, differs: bool, seed: int) -> tuple[xr.Dataset, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    people, p = 40, 60
+    loadings = np.zeros((2, p))
+    loadings[0, :40] = rng.normal(0, 0.6, 40)
+    loadings[1, 40:] = rng.normal(0, 0.7, 20)
+    sd = 0.8 / np.sqrt(rng.gamma(1.25, size=p))
+    if not differs:
+        sd = np.full(p, 0.8)
+    scores = rng.normal(size=(people, 2))
+    coords = {
+        "subject": [f"sub-{i:02d}" for i in range(people)],
+        "feature": [f"e{i}" for i in range(p)],
+        "arm": ("subject", np.array(["a", "b"], dtype=object)[np.arange(people) % 2]),
+        "block": ("feature", np.repeat(["A-A", "A-B", "B-B"], 20).astype(object)),
+    }
+    y = scores @ loadings + sd * rng.normal(size=(people, p))
+    return xr.Dataset({"y": (("subject", "feature"), y)}, coords=coords), loadings
+
+
+def likeness(a: np.ndarray, b: np.ndarray) -> float:
+    """RV coefficient of two sets of loadings (factor, feature)."""
+    return float(((a @ b.T) ** 2).sum() / np.sqrt(((a @ a.T) ** 2).sum() * ((b @ b.T) ** 2).sum()))
+
+
+def recover(noise: str, *, differs: bool, seed: int) -> dict[str, object]:
+    features, loadings = draw_small(differs=differs, seed=seed)
+    spec = SharedSpecificSpec(n_factors=2, feature_noise=noise)
+    sampler = SamplerSpec(draws=250, tune=250, chains=2, cores=1, seed=1)
+    idata = fit(spec, features, sampler=sampler, progressbar=False)
+    found = {
+        "truth": "differs" if differs else "alike",
+        "noise": noise,
+        "seed": seed,
+        "rv": likeness(idata["loadings"]["mean"].values, loadings),
+        "fires": judge_feature_noise(idata).passed is False,
+        "divergences": int(idata["sample_stats"]["diverging"].sum()),
+    }
+    print(found, flush=True)
+    return found
+
+
+def recovery(cohorts: int) -> pd.DataFrame:
+    tasks = [(n, d, s) for d in (True, False) for s in range(1, cohorts + 1) for n in FORMS]
+    table = pd.DataFrame([recover(n, differs=d, seed=s) for n, d, s in tasks])
+    return table.groupby(["truth", "noise"]).agg(
+        cohorts=("rv", "size"), rv=("rv", "mean"), worst=("rv", "min"), fires=("fires", "sum"),
+        divergences=("divergences", "sum"),
+    )  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--null", type=int, default=60, help="cohorts of equal noise")
     parser.add_argument("--cohorts", type=int, default=20, help="cohorts of every other kind")
     parser.add_argument("-o", "--output", type=Path, help="folder for feature_noise.json")
+    parser.add_argument("--recovery", type=int, help="small cohorts of each kind, by MCMC")
     arguments = parser.parse_args()
+    if arguments.recovery:
+        write(recovery(arguments.recovery), arguments.output, "feature_noise_recovery.json")
+        return
     tasks = [("equal", "equal", seed) for seed in range(arguments.null)]
     for kind in KINDS[1:]:
         tasks += [(kind, "equal", seed) for seed in range(arguments.cohorts)]
@@ -84,11 +145,15 @@ def main() -> None:
     found = table.groupby(["noise", "kind"]).agg(
         cohorts=("fires", "size"), fires=("fires", "sum"), ratio=("ratio", "mean")
     )
+    write(found, arguments.output, "feature_noise.json")
+
+
+def write(found: pd.DataFrame, folder: Path | None, name: str) -> None:
     print(found.to_string(float_format="%.3f"))
-    if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(found.reset_index().to_dict("records"), indent=2)
-        (arguments.output / "feature_noise.json").write_text(text + "\n")
+        (folder / name).write_text(text + "\n")
 
 
 if __name__ == "__main__":
