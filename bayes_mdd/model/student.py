@@ -30,11 +30,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayes_mdd.dims import FEATURE, SUBJECT
-from bayes_mdd.model.collapsed import Array, _inverse_and_logdet
+from bayes_mdd.model.collapsed import SMALL_PRODUCT, Array, _inverse_and_logdet
 from bayes_mdd.model.data import ModelData
 
 #: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
-KERNEL_VERSION = 3
+KERNEL_VERSION = 5
 #: Shape and rate of the gamma prior of nu: weak, away from 0, and with mass beyond 50, where
 #: features hardly differ.
 DF_PRIOR = (2.0, 0.1)
@@ -178,7 +178,10 @@ def student_value_and_grad(
     h = np.ascontiguousarray(scores_q)
     rows = np.ascontiguousarray(y)
     gram = h.T @ h
-    projected = rows @ h
+    projected = np.empty((n_features, k))
+    panel = max(1, SMALL_PRODUCT // (n * k))
+    for at in range(0, n_features, panel):
+        projected[at : at + panel] = rows[at : at + panel] @ h
     constant = lgamma(0.5 * (df + n)) - lgamma(0.5 * df) - 0.5 * n * log(df * pi)
     slope = 0.5 * (digamma(0.5 * (df + n)) - digamma(0.5 * df) - n / df)
     value = np.empty(n_blocks)
@@ -216,6 +219,7 @@ def student_value_and_grad(
             for j in range(k):
                 from_gram[i, j] -= size * t[i] * t[j] * w[i, j]
                 grad_scale[b, i] -= size * t[j] * gram[i, j] * w[i, j]
-    # The long arrays are read in the order in which they lie in memory.
-    grad_scores = (weighted.T @ rows).T + h @ from_gram
+    grad_scores = h @ from_gram
+    for at in range(0, n_features, panel):
+        grad_scores += (weighted[at : at + panel].T @ rows[at : at + panel]).T
     return value, grad_scores, grad_scale, grad_noise, grad_df
