@@ -267,7 +267,7 @@ def check(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Judge a finished run: convergence, shuffled arms, residuals, priors."""
+    """Judge a finished run: convergence, noise by block, shuffled arms, residuals, priors."""
     from bayes_mdd.cli import checking
 
     found = checking.write_checks(

@@ -2,6 +2,7 @@
 
 from bayes_mdd.diagnostics.compare import Comparison, compare_models, vary_factors
 from bayes_mdd.diagnostics.convergence import append_check, diagnose
+from bayes_mdd.diagnostics.feature_noise import judge_feature_noise
 from bayes_mdd.diagnostics.permutation import judge_permutations, permute_arms
 from bayes_mdd.diagnostics.predictive import leave_one_out
 from bayes_mdd.diagnostics.predictive_verdict import judge_predictive
@@ -15,6 +16,7 @@ __all__ = [
     "append_check",
     "compare_models",
     "diagnose",
+    "judge_feature_noise",
     "judge_permutations",
     "judge_predictive",
     "judge_sensitivity",

@@ -136,6 +136,9 @@ def compare_models(
     ``elpd_diff`` is trustworthy when it is several ``dse`` away from 0; people of one fold share a
     fit, so that ``dse`` is somewhat too small. Densities of features are those of hundreds or
     thousands of numbers a person: differences of hundreds are common.
+    With ``feature_noise="student"`` the noise of each feature is taken as known at its expected
+    precision; integrated out, densities would be about half a nat higher for 1000 features and 60
+    fitted people.
 
     References
     ----------

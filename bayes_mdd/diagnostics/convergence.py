@@ -54,7 +54,8 @@ def diagnose(
     R-hat and effective sample sizes are taken over the group ``invariants``: noise, fitted
     variance by arm, fitted similarity between people, and symptom predictions. They do
     not depend on the order, sign or rotation of factors. Whether single factors are the same in
-    all chains is checked apart, for those that explain at least 1 % of variance in some arm.
+    all chains is checked apart, for those that explain at least 1 % of variance in some arm. One
+    row is about the model: whether one noise for a block is enough (see `judge_feature_noise`).
 
     Parameters
     ----------
@@ -104,6 +105,9 @@ def diagnose(
     ]
     if fast:
         checks = [_approximate(), _one_mode(idata), *(replace(c, advice=REFIT) for c in checks)]
+    from bayes_mdd.diagnostics.feature_noise import judge_feature_noise
+
+    checks.append(judge_feature_noise(idata))
     table = pd.DataFrame([asdict(c) for c in checks])
     return table.astype({"passed": object})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_mdd.inference.feature_noise import expected_sizes
 from bayes_mdd.inference.loadings import second_moment
 from bayes_mdd.model import ModelData
 
@@ -39,7 +40,12 @@ class Explained:
 
 
 def explain(
-    data: ModelData, scores: Array, sharing: Array, block_scale: Array, noise: Array
+    data: ModelData,
+    scores: Array,
+    sharing: Array,
+    block_scale: Array,
+    noise: Array,
+    noise_df: Array | None = None,
 ) -> Explained:
     """Variance explained, with the loadings integrated out given each draw.
 
@@ -58,6 +64,9 @@ def explain(
         Draws.
     noise : ndarray, shape (draw, block)
         Draws.
+    noise_df : ndarray, shape (draw,), optional
+        Draws, where each feature has a noise of its own; its expected variance given the draw
+        enters the sums.
 
     Returns
     -------
@@ -75,6 +84,9 @@ def explain(
         ],
         axis=1,
     )
+    size = np.broadcast_to(stats.block_size, noise.shape)
+    if noise_df is not None:
+        size = expected_sizes(data, scores_q, block_scale, noise, noise_df)
     people = np.bincount(data.arm, minlength=n_arms)[:, None]
     moments = np.stack(
         [
@@ -83,7 +95,7 @@ def explain(
                 block_scale[:, b],
                 noise[:, b],
                 data.total[b],
-                stats.block_size[b],
+                size[:, b],
             )
             for b in range(n_blocks)
         ],
@@ -91,7 +103,7 @@ def explain(
     )
     squares = np.diagonal(moments, axis1=2, axis2=3)
     parts = n_arms * sharing[:, :, None, :] * squares[:, None]
-    left = (stats.block_size * noise**2)[:, None, :]
+    left = (size * noise**2)[:, None, :]
     by_block = parts / (parts.sum(axis=3) + left)[..., None]
     overall = parts.sum(axis=2) / (parts.sum(axis=(2, 3)) + left.sum(axis=2))[..., None]
     communality = np.einsum("dakl,dbkl->dab", arm_gram, moments, optimize=True)

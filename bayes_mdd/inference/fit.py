@@ -79,7 +79,7 @@ def fit(
         How the posterior is explored. "fast" takes seconds: short chains around one mode, with a
         metric from the curvature there and no compilation; of `sampler` it reads the seed, the
         cores and the intervals. Its intervals are approximate, and every result says so. It knows
-        no arm means and no ordinal or arm-specific links.
+        no arm means, no ordinal or arm-specific links and no noise by feature.
     run_dir : str or Path, optional
         Folder to write the run to.
     force : bool, default False
@@ -91,7 +91,9 @@ def fit(
     -------
     DataTree
         Groups ``posterior`` (aligned ``scores``, ``sharing``, ``block_scale``, ``noise``,
-        ``explained``, ``explained_block`` and, where asked, ``symptom_weight``), ``loadings``,
+        ``explained``, ``explained_block`` and, where asked, ``symptom_weight`` and ``noise_df``;
+        with noise by feature ``noise`` is the scale of a block), ``loadings`` (then with the
+        ``noise`` of each feature),
         ``factors``, ``invariants``, ``log_likelihood``, ``sample_stats``, ``observed_data`` and
         ``constant_data``. Polar LDA has groups of its own, see
         `bayes_mdd.inference.polar_lda.fit_polar_lda`. If `run_dir` holds exactly this run
@@ -147,6 +149,11 @@ def _check_method(spec: SharedSpecificSpec | PolarLDASpec, method: str) -> None:
         return
     if isinstance(spec, PolarLDASpec):
         raise SpecError("method 'fast' is for the factor model: polar LDA names its own method.")
+    if spec.feature_noise == "student":
+        raise SpecError(
+            "method 'fast' knows no noise by feature: use method 'mcmc', or set feature_noise to "
+            "'moderated'."
+        )
     if not is_written_out(spec):
         raise SpecError(
             "method 'fast' knows Gaussian links that are common to all arms: use method 'mcmc', or "
@@ -196,6 +203,9 @@ def _find_start(
     spec: SharedSpecificSpec, data: ModelData, sampler: SamplerSpec, method: str
 ) -> Climb:
     """Climb to the mode, and leave out the factors that are pinned."""
+    if spec.feature_noise == "student":
+        # The climb knows block noise only: noisy features would draw factors to themselves.
+        data = data.moderated(spec.n_factors)
     # Matrices of the size of the people: several threads would only wait for each other.
     with threadpool_limits(1):
         climbed = climb(

@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_mdd.dims import CHAIN, DRAW, SUBJECT
+from bayes_mdd.errors import SpecError
 from bayes_mdd.inference.evidence import Person, in_arm
 from bayes_mdd.inference.fitted import Fitted, given_loadings
 from bayes_mdd.inference.new_person import Loadings, integrate_scores
@@ -60,8 +61,15 @@ def person_log_likelihood(
     ------
     DataContractError
         If the features of the fit are not at hand.
+    SpecError
+        If each feature has a noise of its own (``feature_noise="student"``).
     """
     fitted = read_fitted(idata, training, max_draws=max_draws)
+    if fitted.spec.feature_noise == "student":
+        raise SpecError(
+            "leave-one-out does not integrate over noise by feature, which was estimated with the "
+            "person: compare models with compare_models (K-fold), which fits without the person."
+        )
     rng = np.random.default_rng([seed, LOO_STREAM])
     unit = np.log(fitted.feature_noise).sum()
     n_draws, n = fitted.draws.noise.shape[0], len(fitted.subjects)

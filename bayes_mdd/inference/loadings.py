@@ -6,11 +6,13 @@ Given scores, block scales and noise, the loadings of a feature are Gaussian wit
    \lambda_p \sim N(V_b H_q^\top y_{qp},\; \sigma_b^2 V_b)
 
 so that means, standard deviations and sign probabilities are averages of closed forms over draws.
+Where every feature has a noise of its own, it is drawn first (see `feature_noise`), and the
+covariance is scaled by it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayes_mdd.dims import FEATURE, SUBJECT
+from bayes_mdd.inference.feature_noise import draw_relative_noise, residual_squares
 from bayes_mdd.inference.sparse import BlockDraws, begin, learn_slab, step
 from bayes_mdd.model import ModelData
 
@@ -74,7 +77,7 @@ def conditional_loadings(scores_q: Array, block_scale: Array, noise: Array) -> C
 
 
 def second_moment(
-    scores_q: Array, block_scale: Array, noise: Array, cross: Array, size: float
+    scores_q: Array, block_scale: Array, noise: Array, cross: Array, size: float | Array
 ) -> Array:
     """Sum the expected outer products of the loadings over a block's features.
 
@@ -84,8 +87,9 @@ def second_moment(
         As in `conditional_loadings`.
     cross : ndarray, shape (n, n)
         Cross-products of the block's features, in the unit in which loadings are wanted.
-    size : float
-        Number of the block's features (their relative noise has mean square 1).
+    size : float or ndarray of shape (draw,)
+        Number of the block's features where their relative noise has mean square 1, else the sum
+        of its squares.
 
     Returns
     -------
@@ -94,7 +98,8 @@ def second_moment(
     """
     given = conditional_loadings(scores_q, block_scale, noise)
     mean = given.coefficient @ cross @ np.swapaxes(given.coefficient, 1, 2)
-    return np.asarray(mean + size * given.root @ np.swapaxes(given.root, 1, 2))
+    spread = given.root @ np.swapaxes(given.root, 1, 2)
+    return np.asarray(mean + np.reshape(size, (-1, 1, 1)) * spread)
 
 
 class Summary(NamedTuple):
@@ -131,7 +136,10 @@ def gaussian_loadings(block: BlockDraws, rng: np.random.Generator) -> Summary:
     n_draws, k = block.block_scale.shape
     mean = given.coefficient @ block.y
     spread = np.sqrt((given.root**2).sum(axis=2))[:, :, None]
-    draws = mean + given.root @ rng.standard_normal((n_draws, k, block.y.shape[1]))
+    away = given.root @ rng.standard_normal((n_draws, k, block.y.shape[1]))
+    if block.relative is not None:
+        spread, away = spread * block.relative[:, None], away * block.relative[:, None]
+    draws = mean + away
     average = mean.mean(axis=0)
     return Summary(
         {
@@ -191,6 +199,7 @@ def summarise_loadings(
     ci_prob: float,
     keep: int | None,
     rng: np.random.Generator,
+    noise_df: Array | None = None,
 ) -> tuple[dict[str, Array], NDArray[np.float32]]:
     """Stream over features and sum up their loadings.
 
@@ -212,6 +221,9 @@ def summarise_loadings(
         Draws of whole maps to return; by default as many as fit the memory, at most 500.
     rng : numpy.random.Generator
         For the draws of the loadings.
+    noise_df : ndarray, shape (draw,), optional
+        Degrees of freedom where each feature has a noise of its own, which is then drawn given
+        Gaussian loadings.
 
     Returns
     -------
@@ -222,6 +234,8 @@ def summarise_loadings(
     """
     on = np.flatnonzero(block_scale.any(axis=(0, 1)))
     pieces = _pieces(data, scores[..., on], block_scale[..., on], noise)
+    if noise_df is not None:
+        pieces = [(at, _with_own_noise(block, noise_df, rng)) for at, block in pieces]
     n_draws, k, p = scores.shape[0], scores.shape[2], data.feature_noise.size
     n_keep = min(n_draws, keep or min(500, max(1, STORED_NUMBERS // (k * p))))
     rows = np.linspace(0, n_draws - 1, n_keep).round().astype(int)
@@ -260,6 +274,12 @@ def _sum_up(
     )
     low, high = np.quantile(draws, tails, axis=0)
     return Summary(statistics | {"lower": low, "upper": high}, draws[rows])
+
+
+def _with_own_noise(block: BlockDraws, df: Array, rng: np.random.Generator) -> BlockDraws:
+    squares = residual_squares(block.scores_q, block.block_scale, block.y)
+    drawn = draw_relative_noise(squares, block.noise, df, len(block.y), rng)
+    return replace(block, relative=drawn)
 
 
 def _pieces(

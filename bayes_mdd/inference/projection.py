@@ -103,7 +103,9 @@ def project(
     The posterior of the fit is not updated by the new person beyond loadings and covariate
     effects: scores of the fitted people, sharing, block scales and noise stay as drawn. Loadings
     are those of the model that was sampled, Gaussian within a block; edge sparsity is a second
-    stage of the maps.
+    stage of the maps. With ``feature_noise="student"`` the noise of each feature is taken as known,
+    at its expected precision: for 1000 features and 60 fitted people ``log_density`` is about half
+    a nat too low.
 
     References
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,8 @@ def read_fitted(
     Returns
     -------
     Fitted
-        Arrays.
+        Arrays. Of a fit with noise by feature, each feature's noise is taken as known, at its
+        expected precision: ``feature_noise`` is then in SD of the feature, and the blocks' is 1.
 
     Raises
     ------
@@ -65,7 +67,13 @@ def read_fitted(
     design = pd.DataFrame(
         constant["design"].values, index=list(subjects), columns=_names(constant, "covariate")
     )
-    noise = _feature_noise(constant, spec, y, design.to_numpy(), block)
+    draws = _thinned(posterior, max_draws)
+    if spec.feature_noise == "student":
+        # Each feature's noise at its expected precision, taken as known.
+        noise = described["noise"].values.astype(float)
+        draws = replace(draws, noise=np.ones_like(draws.noise))
+    else:
+        noise = _feature_noise(constant, spec, y, design.to_numpy(), block)
     fitted = Fitted(
         spec=spec,
         subjects=subjects,
@@ -82,7 +90,7 @@ def read_fitted(
             {c: constant[c].values for c in spec.covariates if c in constant.coords},
             index=list(subjects),
         ),
-        draws=_thinned(posterior, max_draws),
+        draws=draws,
     )
     _check_same(idata, fitted)
     _check_design(fitted)
@@ -176,6 +184,12 @@ def _check_same(idata: xr.DataTree, fitted: Fitted) -> None:
         return
     stored = np.trace(observed["features"].values, axis1=1, axis2=2)
     found = np.trace(fitted.cross_products, axis1=1, axis2=2)
+    if fitted.spec.feature_noise == "student":  # features were not divided by anything then
+        plain = [
+            ((r * fitted.feature_noise[at]) ** 2).sum()
+            for r, at in zip(fitted.residual, fitted.members, strict=True)
+        ]
+        found = np.array(plain)
     if not np.allclose(stored, found, rtol=SAME):
         worst = fitted.blocks[int(np.argmax(np.abs(found / stored - 1)))]
         raise DataContractError(

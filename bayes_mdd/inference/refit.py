@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_mdd.alignment import align_factors
-from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.inference.explained import explain
 from bayes_mdd.inference.sample import sample
@@ -43,7 +43,7 @@ class Refit:
 
 
 def stored_model_data(idata: xr.DataTree) -> ModelData:
-    """Rebuild what the likelihood needs; features and symptoms themselves are not stored.
+    """Rebuild what the likelihood needs, symptoms left out.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def stored_model_data(idata: xr.DataTree) -> ModelData:
     Returns
     -------
     ModelData
-        Cross-products, design and arms. There are no symptoms, and no features but their axis.
+        Cross-products, design, arms and, where the run holds them, features with their blocks.
     """
     constant = idata["constant_data"].to_dataset()
     observed = idata["observed_data"].to_dataset()
@@ -73,8 +73,12 @@ def stored_model_data(idata: xr.DataTree) -> ModelData:
         blocks=tuple(str(b) for b in constant[BLOCK].values),
     )
     own = constant[ARM].values.astype(str)
+    features = xr.Dataset(coords={SUBJECT: constant[SUBJECT].values})
+    if "y" in observed:
+        block = idata["loadings"].to_dataset()[BLOCK].values
+        features = observed[["y"]].astype(float).assign_coords({BLOCK: (FEATURE, block)})
     return ModelData(
-        features=xr.Dataset(coords={SUBJECT: constant[SUBJECT].values}),
+        features=features,
         arms=arms,
         arm=np.array([arms.index(a) for a in own]),
         design=design,
@@ -157,6 +161,9 @@ def refit_with_arms(
         ordinal_symptoms=(),
     )
     names = ["scores", "sharing", "block_scale", "noise"]
+    by_feature = spec.feature_noise == "student"
+    if by_feature:
+        names.append("noise_df")
     raw = sample(
         build_shared_specific(spec, data),
         starting_point(spec, data, start),
@@ -175,5 +182,12 @@ def refit_with_arms(
         for name, x in draws.items()
     }
     noise = raw["noise"].transpose(CHAIN, DRAW, BLOCK).values.reshape(-1, len(data.stats.blocks))
-    shares = explain(data, flat["scores"], flat["sharing"], flat["block_scale"], noise)
+    shares = explain(
+        data,
+        flat["scores"],
+        flat["sharing"],
+        flat["block_scale"],
+        noise,
+        raw["noise_df"].values.ravel() if by_feature else None,
+    )
     return Refit(sharing=flat["sharing"], explained=shares.overall)

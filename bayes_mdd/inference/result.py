@@ -23,6 +23,7 @@ from bayes_mdd.dims import (
     SUBJECT,
 )
 from bayes_mdd.inference.explained import Explained, explain
+from bayes_mdd.inference.feature_noise import typical_noise
 from bayes_mdd.inference.loadings import summarise_loadings
 from bayes_mdd.inference.means import draw_arm_means
 from bayes_mdd.inference.symptoms import (
@@ -36,6 +37,7 @@ from bayes_mdd.inference.symptoms import (
 )
 from bayes_mdd.model import ModelData, collapsed_value_and_grad
 from bayes_mdd.model.expression import fixed_sharing, mean_variance
+from bayes_mdd.model.student import sort_features, student_value_and_grad
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 Array = NDArray[np.float64]
@@ -79,7 +81,14 @@ def assemble(
         variance = mean_variance(spec, data.arms)
         draws["arm_mean"] = draw_arm_means(data, draws["scores"], draws["sharing"], variance, rng)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
-    shares = explain(data, flat["scores"], flat["sharing"], flat["block_scale"], flat["noise"])
+    shares = explain(
+        data,
+        flat["scores"],
+        flat["sharing"],
+        flat["block_scale"],
+        flat["noise"],
+        flat.get("noise_df"),
+    )
     order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
     draws = {n: x if n in _PLAIN else x[..., order] for n, x in draws.items()}
     flat = {n: x if n in _PLAIN else x[..., order] for n, x in flat.items()}
@@ -109,7 +118,7 @@ def assemble(
             "posterior": posterior,
             "loadings": _loadings(spec, data, flat, coords, sampler),
             "factors": _factors(posterior, match[:, order]),
-            "invariants": _invariants(posterior, shares, data),
+            "invariants": _invariants(spec, posterior, shares, data),
             "log_likelihood": _log_likelihood(data, posterior),
             "sample_stats": _plain_stats(raw["sample_stats"].to_dataset()),
             "observed_data": _observed(data, coords),
@@ -124,9 +133,10 @@ _DIMS = {
     "arm_mean": (ARM, FACTOR),
     "block_scale": (BLOCK, FACTOR),
     "noise": (BLOCK,),
+    "noise_df": (),
     **SYMPTOM_DIMS,
 }
-_PLAIN = ("noise", *SYMPTOM_PLAIN)
+_PLAIN = ("noise", "noise_df", *SYMPTOM_PLAIN)
 _SIGNED = ("scores", *SYMPTOM_SIGNED)
 
 
@@ -205,16 +215,21 @@ def _loadings(
     wanted = int(np.clip(SUMMARY_NUMBERS // p, *SUMMARY_DRAWS))
     rows = np.linspace(0, n - 1, min(n, max(wanted, sampler.loading_draws or 0)))
     rows = rows.round().astype(int)
+    draws = (flat["scores"][rows], flat["block_scale"][rows], flat["noise"][rows])
+    noise_df = flat["noise_df"][rows] if "noise_df" in flat else None
     summary, kept = summarise_loadings(
         data,
-        flat["scores"][rows],
-        flat["block_scale"][rows],
-        flat["noise"][rows],
+        *draws,
         sparse=spec.edge_prior == "spike_slab",
         ci_prob=sampler.ci_prob,
         keep=sampler.loading_draws,
         rng=np.random.default_rng([sampler.seed, LOADINGS_STREAM]),
+        noise_df=noise_df,
     )
+    own_noise: dict[str, Any] = {}
+    if noise_df is not None:
+        said = {"long_name": "noise of each feature: expected precision to the power -1/2"}
+        own_noise["noise"] = ((FEATURE,), typical_noise(data, *draws, noise_df), said)
     described = {
         str(name): c.variable
         for name, c in data.features.coords.items()
@@ -224,6 +239,7 @@ def _loadings(
         {
             **{name: ((FACTOR, FEATURE), x) for name, x in summary.items()},
             "draws": ((LOADING_DRAW, FACTOR, FEATURE), kept),
+            **own_noise,
         },
         coords={**described, FACTOR: coords[FACTOR]},
         attrs={
@@ -262,12 +278,16 @@ def _factors(posterior: xr.Dataset, match: Array) -> xr.Dataset:
     )
 
 
-def _invariants(posterior: xr.Dataset, shares: Explained, data: ModelData) -> xr.Dataset:
+def _invariants(
+    spec: SharedSpecificSpec, posterior: xr.Dataset, shares: Explained, data: ModelData
+) -> xr.Dataset:
     """Quantities that no order, sign or rotation of factors changes."""
     shape = (posterior.sizes[CHAIN], posterior.sizes[DRAW])
+    learned = spec.feature_noise == "student" and spec.noise_df is None
     return xr.Dataset(
         {
             "noise": posterior["noise"],
+            **({"noise_df": posterior["noise_df"]} if learned else {}),
             "communality": ((CHAIN, DRAW, ARM), _by_arm(shares, data).reshape(*shape, -1)),
             "similarity": ((CHAIN, DRAW, "pair"), shares.similarity.reshape(*shape, -1)),
             **symptom_invariants(posterior, data),
@@ -287,14 +307,19 @@ def _log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
     scores = posterior["scores"].values @ np.eye(posterior.sizes[FACTOR])
     value = np.empty((*scores.shape[:2], len(stats.blocks)))
     traces = stats.traces
+    rows = sort_features(data) if "noise_df" in posterior else None
     for c, d in np.ndindex(*scores.shape[:2]):
-        value[c, d] = collapsed_value_and_grad(
+        here = (
             stats.basis.T @ scores[c, d],
             np.ascontiguousarray(posterior["block_scale"].values[c, d]),
             np.ascontiguousarray(posterior["noise"].values[c, d]),
-            stats.cross_products,
-            traces,
-            stats.block_size,
+        )
+        if rows is not None:
+            df = float(posterior["noise_df"].values[c, d])
+            value[c, d] = student_value_and_grad(*here, df, rows.y, rows.start)[0]
+            continue
+        value[c, d] = collapsed_value_and_grad(
+            *here, stats.cross_products, traces, stats.block_size
         )[0]
     return xr.Dataset(
         {"features": ((CHAIN, DRAW, BLOCK), value)},

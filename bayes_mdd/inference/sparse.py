@@ -51,12 +51,32 @@ class BlockDraws:
         Noise SD.
     y : ndarray, shape (n, feature)
         Features in the same basis.
+    relative : ndarray, shape (draw, feature), optional
+        Noise SD of each feature relative to the block; all 1 when absent.
     """
 
     scores_q: Array
     block_scale: Array
     noise: Array
     y: Array
+    relative: Array | None = None
+
+    def relative_noise(self, d: int) -> Array:
+        """Noise SD of each feature at one draw, relative to the block.
+
+        Parameters
+        ----------
+        d : int
+            The draw.
+
+        Returns
+        -------
+        ndarray, shape (feature, 1)
+            A column, to scale loadings with.
+        """
+        if self.relative is None:
+            return np.ones((self.y.shape[1], 1))
+        return np.asarray(self.relative[d][:, None])
 
     def few(self, draws: NDArray[np.int64], features: int) -> BlockDraws:
         """Keep some draws and at most so many features, evenly spaced.
@@ -75,7 +95,11 @@ class BlockDraws:
         """
         step = max(1, self.y.shape[1] // features)
         return BlockDraws(
-            self.scores_q[draws], self.block_scale[draws], self.noise[draws], self.y[:, ::step]
+            self.scores_q[draws],
+            self.block_scale[draws],
+            self.noise[draws],
+            self.y[:, ::step],
+            None if self.relative is None else self.relative[draws, ::step],
         )
 
 
@@ -140,7 +164,9 @@ def step(
     """
     h, noise, tau2 = block.scores_q[d], float(block.noise[d]), block.block_scale[d] ** 2
     p, k = state.loading.shape
-    projected, gram = np.ascontiguousarray(block.y.T @ h), h.T @ h
+    # In units of its own noise every feature has the noise of the block.
+    own = block.relative_noise(d)
+    projected, gram = np.ascontiguousarray(block.y.T @ h / own), h.T @ h
     worth = tau2 / state.inclusion
     if k <= VISIT_AT_MOST:
         moments, loading = visit_features(
@@ -161,9 +187,12 @@ def step(
             noise,
             rng.standard_normal((SWEEPS, p, k)),
             rng.random((SWEEPS, p, k)),
-            state.loading,
+            state.loading / own,
         )
-    return moments, State(loading, draw_inclusion(loading / noise, tau2, slab, rng))
+    inclusion = draw_inclusion(loading / noise, tau2, slab, rng)
+    moments[1] *= own
+    moments[2] *= own**2
+    return moments, State(loading * own, inclusion)
 
 
 def draw_inclusion(loading: Array, tau2: Array, slab: Array, rng: np.random.Generator) -> Array:

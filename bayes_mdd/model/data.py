@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -79,6 +79,25 @@ class ModelData:
         member = np.arange(len(self.arms))[:, None] == self.arm
         return np.asarray(member / self.arm_size[:, None])
 
+    def moderated(self, n_factors: int) -> ModelData:
+        """Divide the features by a relative noise that is estimated beforehand.
+
+        Parameters
+        ----------
+        n_factors : int
+            Components that are not noise, at most.
+
+        Returns
+        -------
+        ModelData
+            As ``feature_noise="moderated"`` makes it of the same features.
+        """
+        y = self.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+        block = self.features["block"].values.astype(str)
+        relative = feature_noise_scale(self.stats.basis.T @ y, block, n_factors)
+        stats = reduce_features(y / relative, self.design.to_numpy(), block)
+        return replace(self, stats=stats, feature_noise=relative)
+
     @property
     def subjects(self) -> list[str]:
         """Names of the fitted people."""
@@ -128,22 +147,20 @@ def prepare(
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
     block = chosen["block"].values.astype(str)
     plain = reduce_features(y, design.to_numpy(), block)
-    relative = np.ones(block.size)
-    if spec.feature_noise == "moderated":
-        relative = feature_noise_scale(plain.basis.T @ y, block, spec.n_factors)
-    return ModelData(
+    data = ModelData(
         features=chosen,
         arms=arms,
         arm=arm_index,
         design=design,
-        stats=reduce_features(y / relative, design.to_numpy(), block),
-        feature_noise=relative,
+        stats=plain,
+        feature_noise=np.ones(block.size),
         total=plain.cross_products,
         symptoms=dimensions,
         excluded=excluded,
         items=items,
         symptom_design=symptom_design,
     )
+    return data.moderated(spec.n_factors) if spec.feature_noise == "moderated" else data
 
 
 def _people_to_fit(

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.errors import SpecError
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.data import ModelData
 from bayes_mdd.model.density_loops import Inputs, transform, value_and_grad
@@ -59,9 +60,10 @@ def is_written_out(spec: SharedSpecificSpec) -> bool:
     Returns
     -------
     bool
-        False with ordinal items and with links by arm, which only the graph knows.
+        False with ordinal items, links by arm and noise by feature, which only the graph knows.
     """
-    return not spec.ordinal_symptoms and spec.symptom_links == "common"
+    linked = not spec.ordinal_symptoms and spec.symptom_links == "common"
+    return linked and spec.feature_noise != "student"
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +221,16 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
     -------
     Density
         The posterior of `build_generative`, in the coordinates of this module.
+
+    Raises
+    ------
+    SpecError
+        If each feature has a noise of its own.
     """
+    if spec.feature_noise == "student":
+        raise SpecError(
+            "this density knows no noise by feature: set feature_noise to 'moderated' or 'equal'."
+        )
     stats = data.stats
     pattern = fixed_sharing(spec, data.arms)
     return Density(

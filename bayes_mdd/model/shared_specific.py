@@ -29,6 +29,9 @@ posterior. They differ in coordinates only, for four reasons seen in practice:
 Arm means are integrated out as well: the scores of an arm of n people are then normal with
 variance A w + n s^2 along their mean and A w across it (see `Expression`). Means are drawn
 afterwards, given the scores.
+
+With ``feature_noise="student"`` each feature has a noise variance sigma_b^2 v_p of its own,
+v_p ~ inverse-gamma(nu / 2, nu / 2), to which its loadings are relative; v_p is integrated out.
 """
 
 from __future__ import annotations
@@ -40,10 +43,9 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT
-from bayes_mdd.model.collapsed import BlockStatistics
-from bayes_mdd.model.collapsed_op import collapsed_loglik_op
 from bayes_mdd.model.data import ModelData
 from bayes_mdd.model.expression import Expression, relative_variance
+from bayes_mdd.model.observed import observe_features
 from bayes_mdd.model.start import OFF, Start
 from bayes_mdd.model.symptoms import (
     STORED_SYMPTOM,
@@ -55,7 +57,9 @@ from bayes_mdd.model.symptoms import (
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: What is kept of every draw.
-STORED = ("scores", "sharing", "block_scale", "noise", *STORED_SYMPTOM)
+STORED = ("scores", "sharing", "block_scale", "noise", "noise_df", *STORED_SYMPTOM)
+#: Degrees of freedom of the noise variances at which chains start.
+FIRST_DF = 10.0
 
 
 def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
@@ -72,7 +76,8 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
     -------
     pymc.Model
         With the deterministic variables `scores`, `block_scale` and, where asked,
-        `symptom_weight`, next to `sharing` and `noise`.
+        `symptom_weight`, next to `sharing` and `noise`, and `noise_df` where each feature has a
+        noise of its own.
     """
     n = len(data.arm)
     with pm.Model(coords=_coords(spec, data)) as model:
@@ -187,6 +192,8 @@ def starting_point(
         "factor_scale": np.where(start.block_scale.max(axis=0) > OFF, 0.1, spec.factor_scale),
         "noise": start.noise,
     }
+    if spec.feature_noise == "student" and spec.noise_df is None:
+        initial["noise_df"] = FIRST_DF
     initial |= symptom_start(spec, k, start.sharing.shape[1], jitter)
     if spec.sharing is None and start.sharing.shape[1] > 1:
         initial["sharing"] = start.sharing
@@ -209,48 +216,6 @@ def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
 
 def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
     noise = pm.HalfNormal("noise", spec.noise_scale, dims=BLOCK)
-    stats = data.stats
-    pm.CustomDist(
-        "features",
-        pt.dot(stats.basis.T, scores),
-        tau,
-        noise,
-        logp=_logp(stats),
-        random=_random(stats),
-        signature="(n,k),(b,k),(b)->(b,n,n)",
-        observed=stats.cross_products,
-    )
+    observe_features(spec, data, pt.dot(data.stats.basis.T, scores), tau, noise)
     if spec.linked_symptoms:
         link_symptoms(spec, data, scores, tau)
-
-
-def _logp(stats: BlockStatistics) -> Any:
-    def logp(cross_products: Any, scores_q: Any, tau: Any, noise: Any) -> Any:
-        # CustomDist hands parameters over with a batch axis of length one.
-        plain = [
-            x[0] if x.ndim > ndim else x
-            for x, ndim in ((cross_products, 3), (scores_q, 2), (tau, 2), (noise, 1))
-        ]
-        value: Any = collapsed_loglik_op(*plain[1:], plain[0], stats.traces, stats.block_size)
-        return value[0]
-
-    return logp
-
-
-def _random(stats: BlockStatistics) -> Any:
-    sizes = stats.block_size.astype(int)
-
-    def random(
-        scores_q: np.ndarray, tau: np.ndarray, noise: np.ndarray, rng: Any = None, size: Any = None
-    ) -> np.ndarray:
-        scores_q, tau, noise = (
-            np.reshape(x, np.shape(x)[-d:]) for x, d in ((scores_q, 2), (tau, 2), (noise, 1))
-        )
-        cross = []
-        for t, sd, p in zip(tau, noise, sizes, strict=True):
-            loadings = t[:, None] * rng.standard_normal((t.size, p))
-            y = sd * (scores_q @ loadings + rng.standard_normal((scores_q.shape[0], p)))
-            cross.append(y @ y.T)
-        return np.stack(cross)
-
-    return random

@@ -51,6 +51,7 @@ def describe_methods(idata: xr.DataTree, cohort: CohortFacts, table: pd.DataFram
     return [
         _say_data(idata, cohort),
         _say_model(spec),
+        *_say_noise(spec),
         *_say_regressors(idata, spec),
         _say_fast(idata, sampler) if idata.attrs.get("method") == "fast" else _say_sampler(sampler),
         "Factors of all draws and chains were brought into one order and sign by matching [5]; "
@@ -89,6 +90,29 @@ def _say_model(spec: Mapping[str, Any]) -> str:
         "scale for every block and factor under a regularised-horseshoe prior [2] and were "
         "integrated out exactly; their posterior was computed afterwards, draw by draw."
     )
+
+
+def _say_noise(spec: Mapping[str, Any]) -> list[str]:
+    """Say how noise differs between the features of a block; nothing where that is unknown."""
+    df = spec.get("noise_df")
+    said = {
+        "equal": "Features of a block have one noise variance.",
+        "moderated": (
+            "Features of a block have one noise variance times a factor that was estimated "
+            "beforehand from each feature's residuals and shrunk."
+        ),
+        "student": (
+            "Each feature has a noise variance of its own, inverse-gamma around that of its block "
+            + (
+                "with degrees of freedom that were learned (gamma(2, 0.1) prior)"
+                if df is None
+                else f"with {df:g} degrees of freedom"
+            )
+            + ", and integrated out."
+        ),
+    }
+    kind = str(spec.get("feature_noise"))
+    return [said[kind]] if kind in said else []
 
 
 def _say_regressors(idata: xr.DataTree, spec: Mapping[str, Any]) -> list[str]:

@@ -61,9 +61,15 @@ class SharedSpecificSpec(Spec):
         1 is the horseshoe, whose tails let a spare factor chase the noise of one small block.
     slab_scale : float, default 2.0
         Upper bound of a block scale (regularised horseshoe).
-    feature_noise : {"moderated", "equal"}, default "moderated"
+    feature_noise : {"moderated", "equal", "student"}, default "moderated"
         Whether features of a block differ in noise by factors estimated beforehand from their
-        residual variance and shrunk toward each other, or are taken as equally noisy.
+        residual variance and shrunk toward each other, or are taken as equally noisy, or each
+        have a noise variance of their own that is integrated out (inverse-gamma around the
+        block's). The last is for features that differ much in noise; its cost grows with their
+        number, and ``method="fast"`` does not know it.
+    noise_df : float, optional
+        Degrees of freedom of the noise variances with ``feature_noise="student"``: few let
+        features differ much. Default: learned, one for all blocks, with a gamma(2, 0.1) prior.
     edge_prior : {"spike_slab", "gaussian"}, default "spike_slab"
         Loadings of the edges of a block: some may be zero, with a probability that is learned for
         each block and factor (the maps then carry ``inclusion``), or all are drawn from one
@@ -107,7 +113,8 @@ class SharedSpecificSpec(Spec):
     factor_scale: float = 0.01
     local_df: float = 4.0
     slab_scale: float = 2.0
-    feature_noise: Literal["moderated", "equal"] = "moderated"
+    feature_noise: Literal["moderated", "equal", "student"] = "moderated"
+    noise_df: float | None = None
     edge_prior: Literal["spike_slab", "gaussian"] = "spike_slab"
     noise_scale: float = 1.0
     symptom_scale: float = 1.0
@@ -127,7 +134,7 @@ class SharedSpecificSpec(Spec):
             "ordinal_covariate_scale",
         )
         for name, known in {
-            "feature_noise": ("moderated", "equal"),
+            "feature_noise": ("moderated", "equal", "student"),
             "controls": ("reference", "arm"),
             "spare_factors": ("pinned", "sampled"),
             "edge_prior": ("spike_slab", "gaussian"),
@@ -135,6 +142,13 @@ class SharedSpecificSpec(Spec):
         }.items():
             if (value := getattr(self, name)) not in known:
                 raise SpecError(f"{name} must be one of {known}, got {value!r}.")
+        if self.noise_df is not None:
+            check_positive(self, "noise_df")
+            if self.feature_noise != "student":
+                raise SpecError(
+                    "noise_df is read with feature_noise 'student' only, here that is "
+                    f"{self.feature_noise!r}: leave noise_df out, or change feature_noise."
+                )
         check_number(self, "mean_scale")
         if not 0 <= self.mean_scale < float("inf"):
             raise SpecError(f"mean_scale must be a number of at least 0, got {self.mean_scale}.")

@@ -91,6 +91,12 @@ CASES = {
     ),
     "no arm means": ({"n_factors": 1, "mean_scale": 0.0}, 6, ("a", "b")),
     "controls as an arm": ({"n_factors": 1, "mean_scale": 1.5}, 6, ("HC", "b")),
+    "noise by feature": ({"n_factors": 1, "feature_noise": "student"}, 6, ("a", "b")),
+    "known degrees of freedom": (
+        {"n_factors": 2, "feature_noise": "student", "noise_df": 3.0},
+        6,
+        ("a", "b"),
+    ),
     "symptom": ({"n_factors": 2, "symptoms": ("sleep",)}, 8, ("a", "b")),
     "item by arm": (
         {"n_factors": 1, "ordinal_symptoms": ("item",), "symptom_links": "by_arm"},
@@ -280,7 +286,7 @@ def test_prior_predictive_draws_are_cross_products(uneven):
 
 def test_predictive_spread_is_that_of_the_model(uneven):
     """Mean cross-products at fixed parameters: P_b sigma_b^2 (I + H D_b^2 H')."""
-    from bayes_mdd.model.shared_specific import _random
+    from bayes_mdd.model.observed import _random
 
     data = prepare(SharedSpecificSpec(n_factors=2), uneven)
     rng = np.random.default_rng(3)

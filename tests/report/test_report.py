@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import sys
 from html.parser import HTMLParser
@@ -220,6 +221,21 @@ def test_methods_say_what_was_run(fake_idata):
     fixed = make_fake_idata(fixed=True)
     text = " ".join(describe_methods(fixed, cohort, table))
     assert "fixed beforehand (shared: 2, SSRI: 1, SNRI: 1)" in text
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"feature_noise": "equal"}, "have one noise variance."),
+        ({"feature_noise": "moderated"}, "estimated beforehand"),
+        ({"feature_noise": "student"}, "learned (gamma(2, 0.1) prior), and integrated out."),
+        ({"feature_noise": "student", "noise_df": 4.0}, "with 4 degrees of freedom"),
+    ],
+)
+def test_methods_say_how_features_differ_in_noise(fake_idata, spec, said):
+    fake_idata.attrs["spec"] = json.dumps(json.loads(fake_idata.attrs["spec"]) | spec)
+    table = classify_factors(fake_idata)
+    assert said in " ".join(describe_methods(fake_idata, describe_cohort(fake_idata), table))
 
 
 def test_provenance_is_flat_and_names_nobody(fake_idata):
