@@ -16,6 +16,7 @@ from bayes_mdd.model.composition import (
     CompositionData,
     build_composition,
     composition_start,
+    refine_guess,
     sum_blocks,
 )
 from bayes_mdd.polar_lda import posterior_overlap
@@ -58,10 +59,10 @@ def sample_composition(
     subjects = data.features[SUBJECT].values.astype(str)
     tokens = sum_blocks(data.counts, data.blocks, data.arm, subjects)
     composition = model["composition"].values
-    start = composition_start(tokens, composition)
+    guess = refine_guess(tokens, composition)
     raw = sample(
-        build_composition(tokens, spec.n_factors),
-        start,
+        build_composition(tokens, spec.n_factors, guess),
+        composition_start(tokens, guess, guess),
         sampler,
         var_names=list(STORED),
         progressbar=progressbar,
