@@ -175,7 +175,9 @@ def run_cohort(fitter: Fitter, generator: str, seed: int) -> dict[str, object]:
         row[f"covered_{level:.2f}"] = round(float(((low <= truth) & (truth <= high)).mean()), 4)
         row[f"width_{level:.2f}"] = round(float((high - low).mean()), 4)
     row["error"] = round(float(np.abs(theta.mean(axis=0) - truth).mean()), 4)
-    row["bias_of_spread"] = round(float(theta.mean(axis=0).std(axis=0).mean() / truth.std(axis=0).mean()), 3)
+    row["spread_ratio"] = round(
+        float(theta.mean(axis=0).std(axis=0).mean() / truth.std(axis=0).mean()), 3
+    )
     if counts is not None:
         row["nominal_0.95"] = round(nominal_coverage(gamma, truth), 4)
     row["seconds"] = round(time.perf_counter() - began, 1)
@@ -192,7 +194,9 @@ def nominal_coverage(gamma: np.ndarray, truth: np.ndarray) -> float:
     """Share of the truth in the 95 % intervals of the variational Dirichlet."""
     mean = gamma / gamma.sum(axis=1, keepdims=True)
     order = match_factors(truth.T, mean.T)
-    low, high = (beta.ppf(q, gamma, gamma.sum(axis=1, keepdims=True) - gamma) for q in (0.025, 0.975))
+    low, high = (
+        beta.ppf(q, gamma, gamma.sum(axis=1, keepdims=True) - gamma) for q in (0.025, 0.975)
+    )
     low, high = low[:, order], high[:, order]
     return float(((low <= truth) & (truth <= high)).mean())
 
@@ -208,7 +212,7 @@ def summarise(rows: list[dict[str, object]]) -> list[dict[str, object]]:
             if values.size:
                 said[name] = round(float(values.mean()), 3)
                 said[f"{name}_se"] = round(float(values.std(ddof=1) / np.sqrt(values.size)), 3)
-        for name in ("error", "width_0.95", "bias_of_spread", "token_worth", "min_ess", "seconds"):
+        for name in ("error", "width_0.95", "spread_ratio", "token_worth", "min_ess", "seconds"):
             said[f"median_{name}"] = float(np.median([r[name] for r in own]))
         said["worst_rhat"] = max(r["max_rhat"] for r in own)
         said["divergences"] = sum(r["divergences"] for r in own)
@@ -239,9 +243,7 @@ def main() -> None:
 
 
 def write(path: Path, asked: argparse.Namespace, rows: list[dict[str, object]]) -> None:
-    complete = [
-        r for r in rows if sum(o["generator"] == r["generator"] for o in rows) > 1
-    ]
+    complete = [r for r in rows if sum(o["generator"] == r["generator"] for o in rows) > 1]
     said = {
         "what": "coverage of compositions, full-Bayes polar LDA",
         "setting": {

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT
-from bayes_mdd.inference.polar_lda import MATCH_MIN, PolarData, blocks_group, summarise_maps
+from bayes_mdd.inference.polar_data import PolarData
+from bayes_mdd.inference.polar_groups import MATCH_MIN, blocks_group, summarise_maps
 from bayes_mdd.inference.sample import sample
 from bayes_mdd.model.composition import (
     STORED,

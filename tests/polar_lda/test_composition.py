@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.model.composition import build_composition, composition_start, sum_blocks
+from bayes_mdd.model.composition import build_composition, sum_blocks
 from bayes_mdd.polar_lda import fit_counts, make_counts
 
 

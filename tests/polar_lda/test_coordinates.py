@@ -48,9 +48,7 @@ def mapping(at, a):
     """Position -> compositions, and the logarithm of the volume, as NumPy functions."""
     position = pt.dmatrix("position")
     log_theta, log_jacobian = place_compositions(position, pt.constant(a), at)
-    return pm.pytensorf.compile(
-        [position], [pt.exp(log_theta), log_jacobian], mode="FAST_COMPILE"
-    )
+    return pm.pytensorf.compile([position], [pt.exp(log_theta), log_jacobian], mode="FAST_COMPILE")
 
 
 # A Dirichlet parameter far below, at, and above 1: the exponent of the tail changes sign.
