@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
 from dataclasses import replace
 from importlib.metadata import version
@@ -254,7 +253,6 @@ def write(path: Path, asked: argparse.Namespace, rows: list[dict[str, object]]) 
             "draws": asked.draws,
             "chains": asked.chains,
         },
-        "machine": platform.platform(),
         "versions": {n: version(n) for n in ("bayes-mdd", "pymc", "pytensor", "nutpie", "numpy")},
         "summary": summarise(complete),
         "rows": rows,

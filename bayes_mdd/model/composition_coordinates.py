@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from scipy.linalg import helmert
@@ -109,7 +110,7 @@ def place_compositions(position: Any, a: Any, coordinates: Coordinates) -> tuple
     log_g = log_softplus - power * below
     # dg/du = g (sigma / softplus + power (1 - sigma))
     log_slope = log_g + pt.log(pt.exp(-below - log_softplus) + power * pt.exp(-above))
-    log_total = pt.logsumexp(log_g, axis=1, keepdims=True)
+    log_total = pm.math.logsumexp(log_g, axis=1, keepdims=True)
     log_theta = log_g - log_total
     # Normalising projects diag(slope) along theta onto the plane: Sylvester's identity.
     log_jacobian = (

@@ -24,8 +24,14 @@ def read_options(
 
     Parameters
     ----------
-    max_iterations, tolerance, estimate_alpha, e_step
-        As those of `fit_counts`.
+    max_iterations : int or None
+        As that of `fit_counts`.
+    tolerance : float or None
+        As that of `fit_counts`.
+    estimate_alpha : bool
+        Whether alpha is learned.
+    e_step : str or None
+        As that of `fit_counts`.
     repeated : bool
         Whether a start was given, so that the published path is the default.
 

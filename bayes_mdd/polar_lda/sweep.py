@@ -34,8 +34,16 @@ def sweep_until_rest(
 
     Parameters
     ----------
-    word, count, table, alpha, limit, tol
-        As those of `kernels.infer_people`, of one person.
+    word, count : ndarray, shape (word,)
+        The person's document.
+    table : ndarray, shape (vocabulary, factor)
+        Probability of each word in each factor.
+    alpha : float
+        Of the symmetric Dirichlet prior.
+    limit : int
+        Largest number of sweeps.
+    tol : float
+        Relative change of the bound at which sweeps stop.
     gamma : ndarray, shape (factor,)
         Where to begin; becomes the result.
     phi : ndarray, shape (word, factor)
