@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT
-from bayes_mdd.inference.polar_lda import MATCH_MIN, PolarData, blocks_group, summarise_maps
+from bayes_mdd.inference.polar_data import PolarData
+from bayes_mdd.inference.polar_groups import MATCH_MIN, blocks_group, summarise_maps
 from bayes_mdd.inference.sample import sample
 from bayes_mdd.model.composition import (
     STORED,
     CompositionData,
     build_composition,
     composition_start,
+    refine_guess,
     sum_blocks,
 )
 from bayes_mdd.polar_lda import posterior_overlap
@@ -58,10 +60,10 @@ def sample_composition(
     subjects = data.features[SUBJECT].values.astype(str)
     tokens = sum_blocks(data.counts, data.blocks, data.arm, subjects)
     composition = model["composition"].values
-    start = composition_start(tokens, composition)
+    guess = refine_guess(tokens, composition)
     raw = sample(
-        build_composition(tokens, spec.n_factors),
-        start,
+        build_composition(tokens, spec.n_factors, guess),
+        composition_start(tokens, guess, guess),
         sampler,
         var_names=list(STORED),
         progressbar=progressbar,

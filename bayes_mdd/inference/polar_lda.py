@@ -1,34 +1,23 @@
-"""Polar LDA from a FeatureSet: people, counts, fit, and what must be shown beside it."""
+"""Polar LDA from a FeatureSet: fit, and what must be shown beside it."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
-from bayes_mdd.cohort import check_design
-from bayes_mdd.dims import (
-    ARM,
-    BLOCK,
-    CHAIN,
-    CONTROL,
-    DIAGNOSIS,
-    DRAW,
-    FACTOR,
-    FEATURE,
-    MISSING,
-    REGION,
-    SUBJECT,
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
+from bayes_mdd.inference.polar_data import PolarData, prepare_counts
+from bayes_mdd.inference.polar_groups import (
+    MATCH_MIN,
+    blocks_group,
+    judge_restarts,
+    summarise_maps,
 )
-from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.polar_lda import (
     bootstrap_maps,
     fit_counts,
-    make_counts,
     null_run,
     posterior_overlap,
     published_overlap,
@@ -37,137 +26,19 @@ from bayes_mdd.polar_lda import (
 from bayes_mdd.polar_lda.weakness import nominal_sd
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
 
-Array = NDArray[np.float64]
+__all__ = [
+    "KIND",
+    "MATCH_MIN",
+    "PolarData",
+    "blocks_group",
+    "fit_polar_lda",
+    "judge_restarts",
+    "prepare_counts",
+    "summarise_maps",
+]
 
 #: Value of the attribute ``model`` of a result, by which readers know what they hold.
 KIND = "polar_lda"
-#: A factor is reproducible when restarts find its map with at least this mean correlation.
-MATCH_MIN = 0.9
-MAP_UNITS = "signed share of the factor's tokens, in multiples of an even share (1 / edges)"
-
-
-@dataclass(frozen=True, eq=False)
-class PolarData:
-    """The people of a fit and their counts.
-
-    Parameters
-    ----------
-    features : Dataset
-        The part of the FeatureSet that is fitted.
-    counts : ndarray of int, shape (subject, feature)
-        Signed counts.
-    excluded : mapping of str to str
-        People who are not fitted, with the reason.
-    """
-
-    features: xr.Dataset
-    counts: NDArray[np.int32]
-    excluded: dict[str, str]
-
-    @property
-    def arm(self) -> NDArray[np.str_]:
-        """Arm of each person."""
-        return np.asarray(self.features[ARM].values.astype(str))
-
-    @property
-    def blocks(self) -> NDArray[np.str_]:
-        """Block of each feature."""
-        return np.asarray(self.features[BLOCK].values.astype(str))
-
-
-def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
-    """Select the people with a known arm and count their deviations.
-
-    Parameters
-    ----------
-    spec : PolarLDASpec
-        The model.
-    features : Dataset
-        A FeatureSet from `reference_to_controls`.
-
-    Returns
-    -------
-    PolarData
-        What is fitted.
-
-    Raises
-    ------
-    DataContractError
-        If features are not standardised against what the spec asks for, or people or counts
-        cannot serve.
-    SpecError
-        If there are more factors than people.
-    """
-    _check_reference(spec, features)
-    arm = features[ARM].values.astype(str)
-    control = (
-        features[DIAGNOSIS].values.astype(str) == CONTROL
-        if DIAGNOSIS in features.coords
-        else np.zeros(arm.size, dtype=bool)
-    )
-    keep = (arm != MISSING) & ~control
-    names = features[SUBJECT].values.astype(str)
-    if not keep.any():
-        raise DataContractError(
-            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
-        )
-    chosen = features.isel({SUBJECT: np.flatnonzero(keep)})
-    people = pd.DataFrame(
-        {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
-    ).set_index(SUBJECT)
-    check_design(people, [])
-    if spec.n_factors > len(people):
-        raise SpecError(
-            f"model.n_factors is {spec.n_factors}, but only {len(people)} people have an arm: "
-            "ask for fewer factors."
-        )
-    counts = make_counts(chosen["y"].values, scale=spec.scale, rounding=spec.rounding)
-    _check_counts(spec, chosen, counts)
-    excluded = {
-        str(s): "control, used as reference only" if c else "no known arm"
-        for s, c in zip(names[~keep], control[~keep], strict=True)
-    }
-    return PolarData(chosen, counts, excluded)
-
-
-def _check_reference(spec: PolarLDASpec, features: xr.Dataset) -> None:
-    stated = str(features.attrs.get("reference", "not stated"))
-    if stated.startswith("z against"):
-        return
-    if stated.startswith("z within"):
-        if spec.reference == "patients":
-            return
-        problem = (
-            f"there are no controls (the features say: {stated}), and polar LDA counts deviations "
-            "from controls. Add controls (diagnosis HC), or set model.reference to patients: hyper "
-            "and hypo then mean more and less than the average patient."
-        )
-    else:
-        problem = (
-            f"the features are not standardised (their reference: {stated}). Pass them through "
-            "reference_to_controls first; counts are tokens a SD of the controls."
-        )
-    raise DataContractError("reference", [problem])
-
-
-def _check_counts(spec: PolarLDASpec, chosen: xr.Dataset, counts: NDArray[np.int32]) -> None:
-
-    problems = []
-    empty = ~counts.any(axis=1)
-    if empty.any():
-        problems.append(
-            f"no edge of {some(chosen[SUBJECT].values[empty])} is half a token from the controls: "
-            "a person without tokens has no composition. Leave them out, or raise model.scale."
-        )
-    absent = ~counts.any(axis=0)
-    if absent.any() and spec.absent_edges == "raise":
-        problems.append(
-            f"{int(absent.sum())} feature(s) have no token in anybody: "
-            f"{some(chosen[FEATURE].values[absent])}. Leave them out, raise model.scale, or set "
-            "model.absent_edges to keep."
-        )
-    if problems:
-        raise DataContractError("counts", problems)
 
 
 def fit_polar_lda(
@@ -286,96 +157,6 @@ def _bootstrap(
         "factors": judge_restarts(model),
         "blocks": blocks_group(boot["block_map"] * n, rule, joint),
     }
-
-
-def summarise_maps(draws: Array, data: PolarData, sampler: SamplerSpec, *, kind: str) -> xr.Dataset:
-    """Mean, spread and sign of maps over draws, with the metadata of the features.
-
-    Parameters
-    ----------
-    draws : ndarray, shape (draw, factor, feature)
-        Maps in multiples of an even share.
-    data : PolarData
-        For the features.
-    sampler : SamplerSpec
-        For the intervals.
-    kind : str
-        What the intervals are.
-
-    Returns
-    -------
-    Dataset
-        The group ``loadings``.
-    """
-    tail = (1 - sampler.ci_prob) / 2
-    lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
-    values = {
-        "mean": draws.mean(axis=0),
-        "sd": draws.std(axis=0, ddof=1),
-        "lower": lower,
-        "upper": upper,
-        "p_positive": (draws > 0).mean(axis=0) + 0.5 * (draws == 0).mean(axis=0),
-    }
-    described = {
-        str(name): c.variable
-        for name, c in data.features.coords.items()
-        if c.dims in ((FEATURE,), (REGION,))
-    }
-    return xr.Dataset(
-        {name: ((FACTOR, FEATURE), x) for name, x in values.items()},
-        coords={**described, FACTOR: [f"F{k + 1}" for k in range(draws.shape[1])]},
-        attrs={"ci_prob": sampler.ci_prob, "ci_kind": kind, "units": MAP_UNITS},
-    )
-
-
-def judge_restarts(model: xr.Dataset) -> xr.Dataset:
-    """Judge for each factor whether other random starts find it too.
-
-    Parameters
-    ----------
-    model : Dataset
-        From `fit_counts`.
-
-    Returns
-    -------
-    Dataset
-        The group ``factors``: ``match`` and ``reproducible``.
-    """
-    match = model["restart_match"].values
-    others = np.delete(match, int(model.attrs["chosen_restart"]), axis=0).mean(axis=0)
-    return xr.Dataset(
-        {"match": ((FACTOR,), others), "reproducible": ((FACTOR,), others >= MATCH_MIN)},
-        coords={FACTOR: model[FACTOR].values},
-        attrs={"match_min": MATCH_MIN},
-    )
-
-
-def blocks_group(value: xr.DataArray, rule: xr.Dataset | None, joint: xr.Dataset) -> xr.Dataset:
-    """Gather what is known of blocks.
-
-    Parameters
-    ----------
-    value : DataArray
-        Mean map of each block (factor, block), in multiples of an even share.
-    rule : Dataset or None
-        From `published_overlap`; None where there is no bootstrap.
-    joint : Dataset
-        From `posterior_overlap`.
-
-    Returns
-    -------
-    Dataset
-        The group ``blocks``.
-    """
-    found = joint.rename(unique="joint_unique", shared="joint_shared").assign(map=value)
-    if rule is not None:
-        found = found.assign(
-            z=rule["z"],
-            rule_unique=rule["unique"],
-            rule_conjunction=rule["conjunction"],
-            rule_all=rule["all_factors"],
-        )
-    return found.assign_attrs(joint.attrs)
 
 
 def _labelled(model: xr.Dataset, data: PolarData) -> xr.Dataset:

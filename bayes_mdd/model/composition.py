@@ -22,24 +22,47 @@ around x leave on one side. Two things differ from the lineage:
 
 Where there is nothing to find s becomes small and compositions go to their prior, instead of into
 corners. :math:`\pi_a` is the mean composition of the people arm a is drawn from.
+
+What is sampled are coordinates of compositions and patterns in which they do not depend on each
+other much; `composition_coordinates` has them and the reason.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from scipy.linalg import helmert
 
 from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.model.composition_coordinates import (
+    Coordinates,
+    find_position,
+    make_coordinates,
+    place_compositions,
+    place_patterns,
+)
+from bayes_mdd.model.composition_data import CompositionData, sum_blocks
+
+__all__ = [
+    "STORED",
+    "CompositionData",
+    "build_composition",
+    "composition_start",
+    "refine_guess",
+    "sum_blocks",
+]
 
 Array = NDArray[np.float64]
 
 WORD = "word"
+AXIS = "axis"
+COORDINATE = "coordinate"
+RIDGE = "ridge_direction"
 #: What `sample` is asked to keep.
 STORED = (
     "composition",
@@ -51,87 +74,9 @@ STORED = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class CompositionData:
-    """Tokens of people over signed blocks.
-
-    Parameters
-    ----------
-    tokens : ndarray of int, shape (subject, word)
-        Words are blocks, all hypo-connected ones first.
-    arm : ndarray of int, shape (subject,)
-        Position of each person's arm in `arms`.
-    arms, blocks, subjects : tuple of str
-        Names.
-    size : ndarray of float, shape (block,)
-        Number of edges of each block; their sum is about as many observations as a person can
-        hold.
-    """
-
-    tokens: NDArray[np.int64]
-    arm: NDArray[np.int64]
-    arms: tuple[str, ...]
-    blocks: tuple[str, ...]
-    subjects: tuple[str, ...]
-    size: Array
-
-    @property
-    def n_edges(self) -> int:
-        """Edges of all blocks."""
-        return int(self.size.sum())
-
-
-def sum_blocks(
-    counts: NDArray[np.integer[Any]],
-    blocks: NDArray[np.str_],
-    arm: NDArray[np.str_],
-    subjects: NDArray[np.str_],
-) -> CompositionData:
-    """Sum signed counts of edges over network blocks.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (subject, edge)
-        Signed counts (see `bayes_mdd.polar_lda.make_counts`).
-    blocks : ndarray of str, shape (edge,)
-        Block of each edge.
-    arm, subjects : ndarray of str, shape (subject,)
-        Arm and name of each person.
-
-    Returns
-    -------
-    CompositionData
-        What `build_composition` takes.
-
-    Raises
-    ------
-    DataContractError
-        If shapes disagree or somebody has no token.
-    """
-    if counts.shape != (len(arm), len(blocks)) or len(subjects) != len(arm):
-        raise DataContractError(
-            "signed blocks",
-            [f"counts {counts.shape} against {len(arm)} people and {len(blocks)} edges."],
-        )
-    names, first, at = np.unique(blocks, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    member = (at[:, None] == order[None, :]).astype(np.int64)
-    signed = counts.astype(np.int64)
-    tokens = np.hstack([np.maximum(-signed, 0) @ member, np.maximum(signed, 0) @ member])
-    if not tokens.any(axis=1).all():
-        raise DataContractError("signed blocks", ["somebody has no token at all: leave them out."])
-    arms, position = np.unique(arm, return_inverse=True)
-    return CompositionData(
-        tokens,
-        position,
-        tuple(map(str, arms)),
-        tuple(map(str, names[order])),
-        tuple(map(str, subjects)),
-        member.sum(axis=0).astype(np.float64),
-    )
-
-
-def build_composition(data: CompositionData, n_factors: int) -> pm.Model:
+def build_composition(
+    data: CompositionData, n_factors: int, guess: Array | None = None
+) -> pm.Model:
     """Declare the graph.
 
     Parameters
@@ -140,24 +85,39 @@ def build_composition(data: CompositionData, n_factors: int) -> pm.Model:
         Tokens over signed blocks.
     n_factors : int
         Number of factors, at least 2.
+    guess : ndarray, shape (subject, factor), optional
+        Compositions around which the coordinates are laid, from `refine_guess`. The posterior
+        does not depend on it, but sampling is slow where it is far off. Without it people belong
+        to the factors in turn, which serves to evaluate the graph only.
 
     Returns
     -------
     pymc.Model
         Variables of `STORED`; the likelihood is ``tokens``.
     """
+    if guess is None:
+        guess = np.eye(n_factors)[np.arange(len(data.subjects)) % n_factors]
+    fixed = make_coordinates(guess)
     coords = {
         SUBJECT: list(data.subjects),
         FACTOR: [f"F{k + 1}" for k in range(n_factors)],
+        AXIS: range(n_factors - 1),
+        COORDINATE: range(fixed.ridge.shape[0]),
+        RIDGE: range(fixed.ridge.shape[1]),
         ARM: list(data.arms),
         BLOCK: list(data.blocks),
         WORD: [f"{b} {s}" for s in ("hypo", "hyper") for b in data.blocks],
     }
     with pm.Model(coords=coords) as model:
-        # Tokens tell patterns well, so they are drawn as they are, not as multiples of the spread.
-        spread = pm.LogNormal("spread", np.log(0.2), 1.0)
-        pattern = pm.Normal("pattern", 0.0, spread, dims=(FACTOR, BLOCK))
-        theta = _compositions(data, n_factors)
+        # As data, so that one compiled graph serves many cohorts of the same shape.
+        seen = pm.Data("token_counts", data.tokens, dims=(SUBJECT, WORD))
+        at = replace(
+            fixed,
+            projection=pm.Data("projection", fixed.projection, dims=(FACTOR, SUBJECT)),
+            ridge=pm.Data("ridge", fixed.ridge, dims=(COORDINATE, RIDGE)),
+        )
+        theta = _compositions(data, n_factors, at)
+        pattern = _patterns(data, theta, at)
         deviation = pt.dot(theta, pattern)
         weight = pt.concatenate(
             [data.size * _one_sided(-deviation), data.size * _one_sided(deviation)], axis=1
@@ -166,9 +126,9 @@ def build_composition(data: CompositionData, n_factors: int) -> pm.Model:
         worth = pm.LogNormal("token_worth", np.log(data.n_edges), 1.5)
         pm.DirichletMultinomial(
             "tokens",
-            n=data.tokens.sum(axis=1),
+            n=seen.sum(axis=1),
             a=worth * weight / weight.sum(axis=1, keepdims=True),
-            observed=data.tokens,
+            observed=seen,
             dims=(SUBJECT, WORD),
         )
     return model
@@ -179,8 +139,8 @@ def _one_sided(x: Any) -> Any:
     return 0.5 * x * pt.erfc(-x / np.sqrt(2.0)) + pt.exp(-0.5 * x**2) / np.sqrt(2 * np.pi) + 1e-9
 
 
-def _compositions(data: CompositionData, n_factors: int) -> Any:
-    """Declare the hierarchical prior of compositions."""
+def _compositions(data: CompositionData, n_factors: int, at: Coordinates) -> Any:
+    """Declare compositions and their hierarchical prior, in the coordinates they are drawn in."""
     mean = pm.ZeroSumNormal("mean", 1.0, dims=FACTOR)
     if len(data.arms) > 1:
         scale = pm.HalfNormal("arm_scale", 0.5)
@@ -193,13 +153,32 @@ def _compositions(data: CompositionData, n_factors: int) -> Any:
     )
     # Around a flat Dirichlet, from people all alike to people of one factor each.
     concentration = pm.LogNormal("concentration", np.log(n_factors), 1.0)
-    return pm.Dirichlet(
-        "composition", a=concentration * expression[data.arm], dims=(SUBJECT, FACTOR)
+    a = (concentration * expression)[data.arm]
+    position = pm.Flat("position", dims=(SUBJECT, AXIS))
+    log_theta, log_jacobian = place_compositions(position, a, at)
+    density = (
+        pt.gammaln(concentration)
+        - pt.gammaln(a).sum(axis=1)
+        + ((a - 1.0) * log_theta).sum(axis=1)
+        + log_jacobian
     )
+    pm.Potential("composition_prior", density, dims=SUBJECT)
+    return pm.Deterministic("composition", pt.exp(log_theta), dims=(SUBJECT, FACTOR))
 
 
-def composition_start(data: CompositionData, composition: Array) -> dict[str, Any]:
-    """Turn a variational solution into initial values.
+def _patterns(data: CompositionData, theta: Any, at: Coordinates) -> Any:
+    """Declare patterns and their prior, in the coordinates they are drawn in."""
+    spread = pm.LogNormal("spread", np.log(0.2), 1.0)
+    profile = pm.Flat("profile", dims=(FACTOR, BLOCK))
+    value, log_det = place_patterns(profile, theta, at)
+    pattern = pm.Deterministic("pattern", value, dims=(FACTOR, BLOCK))
+    density = -0.5 * (pattern / spread) ** 2 - pt.log(spread) - 0.5 * np.log(2 * np.pi)
+    pm.Potential("pattern_prior", density.sum() - len(data.blocks) * log_det)
+    return pattern
+
+
+def refine_guess(data: CompositionData, composition: Array, *, steps: int = 20) -> Array:
+    """Move a variational solution to what deviations of blocks say, by least squares.
 
     Parameters
     ----------
@@ -207,26 +186,57 @@ def composition_start(data: CompositionData, composition: Array) -> dict[str, An
         Tokens over signed blocks.
     composition : ndarray, shape (subject, factor)
         Rows sum to 1.
+    steps : int, default 20
+        Alternations between patterns and compositions.
+
+    Returns
+    -------
+    ndarray, shape (subject, factor)
+        Compositions inside the simplex.
+    """
+    theta = _inside(composition)
+    net = _net_deviation(data)
+    root = np.sqrt(data.size)
+    for _ in range(steps):
+        pattern = np.linalg.lstsq(theta, net, rcond=None)[0]
+        # Least squares with a weak pull to equal shares, on the plane of sum 1.
+        basis = helmert(len(pattern))
+        design = (basis @ pattern) * root
+        left = (net - pattern.mean(axis=0)) * root
+        gram = design @ design.T
+        gram += 0.01 * np.trace(gram) * np.eye(len(basis))
+        theta = _inside(1.0 / len(pattern) + np.linalg.solve(gram, design @ left.T).T @ basis)
+    return theta
+
+
+def composition_start(
+    data: CompositionData, composition: Array, guess: Array | None = None
+) -> dict[str, Any]:
+    """Turn compositions into initial values.
+
+    Parameters
+    ----------
+    data : CompositionData
+        Tokens over signed blocks.
+    composition : ndarray, shape (subject, factor)
+        Rows sum to 1.
+    guess : ndarray, shape (subject, factor), optional
+        As for `build_composition`; default `composition`, brought inside the simplex.
 
     Returns
     -------
     dict
         By variable.
     """
-    safe = np.clip(composition, 0.02, None)
-    safe /= safe.sum(axis=1, keepdims=True)
+    safe = _inside(composition)
+    at = make_coordinates(safe if guess is None else guess)
     mean = np.log(safe.mean(axis=0))
-    n = len(data.blocks)
-    # With normal edges the net share of one side is near 0.8 times the deviation per token.
-    net = (data.tokens[:, n:] - data.tokens[:, :n]) / data.size
-    level = data.tokens.sum() / (data.size.sum() * len(data.tokens))
-    pattern = np.clip(0.8 * np.linalg.lstsq(safe, net / level, rcond=None)[0], -2, 2)
-    spread = max(float(pattern.std()), 0.05)
+    pattern = np.clip(np.linalg.lstsq(safe, _net_deviation(data), rcond=None)[0], -2, 2)
     start: dict[str, Any] = {
-        "spread": spread,
-        "pattern": pattern,
+        "spread": max(float(pattern.std()), 0.05),
+        "profile": at.projection @ safe @ pattern,
         "mean": mean - mean.mean(),
-        "composition": safe,
+        "position": find_position(safe, at),
         "concentration": float(composition.shape[1]),
         "token_worth": float(data.n_edges),
     }
@@ -234,3 +244,18 @@ def composition_start(data: CompositionData, composition: Array) -> dict[str, An
         start["arm_scale"] = 0.2
         start["arm_shift"] = np.zeros((len(data.arms), composition.shape[1]))
     return start
+
+
+def _inside(composition: Array) -> Array:
+    """Bring compositions a little inside the simplex."""
+    safe = np.clip(composition, 0.02, None)
+    return np.asarray(safe / safe.sum(axis=1, keepdims=True))
+
+
+def _net_deviation(data: CompositionData) -> Array:
+    """Mean deviation of each person's blocks, about, in SD of an edge."""
+    n = len(data.blocks)
+    net = (data.tokens[:, n:] - data.tokens[:, :n]) / data.size
+    level = data.tokens.sum(axis=1) / data.size.sum()
+    # Normal edges leave 0.8 tokens on both sides together for each that a deviation of 1 moves.
+    return np.asarray(0.8 * net / level[:, None])

@@ -14,8 +14,9 @@ from bayes_mdd.dims import BLOCK, FACTOR
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.polar_lda.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.em import EMOptions, LDAParameters, Solution, e_step, run_em
-from bayes_mdd.polar_lda.fitting import EDGE, PERSON, factor_maps
+from bayes_mdd.polar_lda.fitting import EDGE, PERSON
 from bayes_mdd.polar_lda.matching import match_factors
+from bayes_mdd.polar_lda.restarts import factor_maps
 
 Array = NDArray[np.float64]
 RESAMPLE = "resample"

@@ -15,7 +15,6 @@ from scipy.special import polygamma, psi
 from bayes_mdd.errors import SpecError
 from bayes_mdd.polar_lda.corpus import Corpus
 from bayes_mdd.polar_lda.kernels import infer_people
-from bayes_mdd.polar_lda.sweep import sweep_people
 
 Array = NDArray[np.float64]
 
@@ -156,12 +155,12 @@ def e_step(
         gamma = gamma.copy()
     bound = np.empty(corpus.n_people)
     parts = _deal(corpus, n_jobs)
-    kernel = infer_people if options.e_step == "newton" else sweep_people
+    published = options.e_step == "published"
 
     def _work(people: slice) -> Array:
         expected = np.zeros(table.shape if collect else (0, k))
         begin = corpus.start[people.start : people.stop + 1]
-        kernel(
+        infer_people(
             begin,
             corpus.word,
             corpus.count,
@@ -173,6 +172,7 @@ def e_step(
             bound[people],
             expected,
             warm,
+            published,
         )
         return expected
 

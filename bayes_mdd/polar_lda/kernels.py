@@ -20,8 +20,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bayes_mdd.polar_lda.special import digamma, eliminate, trigamma
+from bayes_mdd.polar_lda.sweep import add_expected, sweep_until_rest
+
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
+__all__ = ["digamma", "infer_people", "trigamma"]
 
 #: Plain passes before Newton may begin: it shall finish in the basin plain iteration chose.
 PLAIN_PASSES = 8
@@ -33,67 +37,6 @@ NEWTON_BELOW = 1e-4
 NEWTON_PASSES = 30
 #: A fixed point: no expected count moves by more than this share of the person's tokens.
 FIXED = 1e-9
-
-
-@njit(cache=True, nogil=True)
-def digamma(x: float) -> float:
-    """Logarithmic derivative of the gamma function, for x > 0.
-
-    Parameters
-    ----------
-    x : float
-        Above 0.
-
-    Returns
-    -------
-    float
-        To about 1e-14.
-    """
-    shift = 0.0
-    while x < 10.0:
-        shift -= 1.0 / x
-        x += 1.0
-    inverse = 1.0 / (x * x)
-    series = inverse * (
-        1.0 / 12.0
-        - inverse
-        * (
-            1.0 / 120.0
-            - inverse
-            * (
-                1.0 / 252.0
-                - inverse * (1.0 / 240.0 - inverse * (1.0 / 132.0 - inverse * 691.0 / 32760.0))
-            )
-        )
-    )
-    return shift + math.log(x) - 0.5 / x - series
-
-
-@njit(cache=True, nogil=True)
-def trigamma(x: float) -> float:
-    """Second logarithmic derivative of the gamma function, for x > 0.
-
-    Parameters
-    ----------
-    x : float
-        Above 0.
-
-    Returns
-    -------
-    float
-        To about 1e-13.
-    """
-    shift = 0.0
-    while x < 10.0:
-        shift += 1.0 / (x * x)
-        x += 1.0
-    inverse = 1.0 / (x * x)
-    series = inverse * (
-        1.0 / 6.0
-        - inverse
-        * (1.0 / 30.0 - inverse * (1.0 / 42.0 - inverse * (1.0 / 30.0 - inverse * 5 / 66)))
-    )
-    return shift + 1.0 / x + 0.5 * inverse + series / x
 
 
 @njit(cache=True, nogil=True)
@@ -183,39 +126,13 @@ def _newton_step(gamma: Array, new: Array, jacobian: Array, alpha: float) -> boo
     step = new - gamma
     for k in range(n_factors):
         matrix[k, k] += 1.0
-    if not _eliminate(matrix, step):
+    if not eliminate(matrix, step):
         return False
     for k in range(n_factors):
         if not gamma[k] + step[k] > alpha * (1.0 + 1e-12):
             return False
     for k in range(n_factors):
         new[k] = gamma[k] + step[k]
-    return True
-
-
-@njit(cache=True, nogil=True)
-def _eliminate(matrix: Array, right: Array) -> bool:
-    """Solve a small system in place (Gauss, row pivots); False where it is singular.
-
-    Compiles in a tenth of the time that linking LAPACK takes.
-    """
-    n = len(right)
-    for k in range(n):
-        pivot = k + np.argmax(np.abs(matrix[k:, k]))
-        if abs(matrix[pivot, k]) < 1e-10:
-            return False
-        for m in range(n):
-            matrix[k, m], matrix[pivot, m] = matrix[pivot, m], matrix[k, m]
-        right[k], right[pivot] = right[pivot], right[k]
-        for i in range(k + 1, n):
-            ratio = matrix[i, k] / matrix[k, k]
-            for m in range(k, n):
-                matrix[i, m] -= ratio * matrix[k, m]
-            right[i] -= ratio * right[k]
-    for k in range(n - 1, -1, -1):
-        for m in range(k + 1, n):
-            right[k] -= matrix[k, m] * right[m]
-        right[k] /= matrix[k, k]
     return True
 
 
@@ -305,8 +222,9 @@ def infer_people(
     bound: Array,
     expected: Array,
     warm: bool,
+    published: bool,
 ) -> None:
-    """Do the E-step of several people; all results go into the last three arguments.
+    """Do the E-step of several people; all results go into `gamma`, `bound` and `expected`.
 
     Parameters
     ----------
@@ -317,9 +235,9 @@ def infer_people(
     alpha : float
         Of the symmetric Dirichlet prior.
     limit : int
-        Largest number of plain passes over a person's words.
+        Largest number of plain passes (or sweeps) over a person's words.
     tol : float
-        Relative change of the bound at which plain iteration stops.
+        Relative change of the bound at which plain iteration (or sweeping) stops.
     gamma : ndarray, shape (person, factor)
         Where to begin; becomes the fixed point.
     bound : ndarray, shape (person,)
@@ -328,7 +246,10 @@ def infer_people(
         The expected tokens of each word from each factor are added to it. An empty array: not
         wanted.
     warm : bool
-        Whether `gamma` is an earlier fixed point.
+        Whether `gamma` is an earlier fixed point. Not read by the published path, on which every
+        sweep begins with all factors alike.
+    published : bool
+        Whether to walk the published path (see `sweep`).
     """
     n_factors = table.shape[1]
     weight = np.empty(n_factors)
@@ -337,6 +258,12 @@ def infer_people(
     for i in range(len(start) - 1):
         words = word[start[i] : start[i + 1]]
         counts = count[start[i] : start[i + 1]]
+        if published:
+            shares = np.full((len(words), n_factors), 1.0 / n_factors)
+            bound[i] = sweep_until_rest(words, counts, table, alpha, limit, tol, gamma[i], shares)
+            if len(expected) > 0:
+                add_expected(words, counts, shares, expected)
+            continue
         bound[i] = _solve(words, counts, table, gamma[i], alpha, limit, tol, warm)
         if len(expected) == 0:
             continue

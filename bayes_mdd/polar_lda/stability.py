@@ -13,8 +13,9 @@ from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.polar_lda.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.em import EMOptions, Solution
-from bayes_mdd.polar_lda.fitting import PERSON, choose, factor_maps, random_starts, run_all
+from bayes_mdd.polar_lda.fitting import PERSON
 from bayes_mdd.polar_lda.matching import correlate_rows, match_factors
+from bayes_mdd.polar_lda.restarts import choose, factor_maps, random_starts, run_all
 
 Array = NDArray[np.float64]
 

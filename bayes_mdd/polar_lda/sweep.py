@@ -13,65 +13,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.polar_lda.kernels import digamma
+from bayes_mdd.polar_lda.special import digamma
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
-def sweep_people(
-    start: Ints,
-    word: Ints,
-    count: Array,
-    table: Array,
-    alpha: float,
-    limit: int,
-    tol: float,
-    gamma: Array,
-    bound: Array,
-    expected: Array,
-    warm: bool,
-) -> None:
-    """Do the E-step of several people; arguments as those of `kernels.infer_people`.
-
-    Parameters
-    ----------
-    start, word, count : ndarray
-        The documents (see `Corpus`).
-    table : ndarray, shape (word, factor)
-        Probability of each word in each factor.
-    alpha : float
-        Of the symmetric Dirichlet prior.
-    limit : int
-        Largest number of sweeps over a person's words.
-    tol : float
-        Relative change of the bound at which sweeps stop.
-    gamma : ndarray, shape (person, factor)
-        Where to begin; becomes the result.
-    bound : ndarray, shape (person,)
-        Becomes the evidence lower bound of each person.
-    expected : ndarray, shape (word, factor)
-        The expected tokens of each word from each factor are added to it. An empty array: not
-        wanted.
-    warm : bool
-        Not read: every sweep begins with all factors alike.
-    """
-    n_factors = table.shape[1]
-    for i in range(len(start) - 1):
-        words = word[start[i] : start[i + 1]]
-        counts = count[start[i] : start[i + 1]]
-        phi = np.full((len(words), n_factors), 1.0 / n_factors)
-        bound[i] = _sweep_until_rest(words, counts, table, alpha, limit, tol, gamma[i], phi)
-        if len(expected) == 0:
-            continue
-        for t in range(len(words)):
-            for k in range(n_factors):
-                expected[words[t], k] += counts[t] * phi[t, k]
-
-
-@njit(cache=True, nogil=True)
-def _sweep_until_rest(
+def sweep_until_rest(
     word: Ints,
     count: Array,
     table: Array,
@@ -81,6 +30,30 @@ def _sweep_until_rest(
     gamma: Array,
     phi: Array,
 ) -> float:
+    """Sweep over a person's edges until the bound rests.
+
+    Parameters
+    ----------
+    word, count : ndarray, shape (word,)
+        The person's document.
+    table : ndarray, shape (vocabulary, factor)
+        Probability of each word in each factor.
+    alpha : float
+        Of the symmetric Dirichlet prior.
+    limit : int
+        Largest number of sweeps.
+    tol : float
+        Relative change of the bound at which sweeps stop.
+    gamma : ndarray, shape (factor,)
+        Where to begin; becomes the result.
+    phi : ndarray, shape (word, factor)
+        Share of each factor in each word's tokens, to begin with; becomes the result.
+
+    Returns
+    -------
+    float
+        Evidence lower bound.
+    """
     psi = np.empty_like(gamma)
     for k in range(len(gamma)):
         psi[k] = digamma(gamma[k])
@@ -92,6 +65,24 @@ def _sweep_until_rest(
             return now
         before = now
     return before
+
+
+@njit(cache=True, nogil=True)
+def add_expected(word: Ints, count: Array, phi: Array, expected: Array) -> None:
+    """Add a person's expected tokens of each word from each factor.
+
+    Parameters
+    ----------
+    word, count : ndarray, shape (word,)
+        The person's document.
+    phi : ndarray, shape (word, factor)
+        Share of each factor in each word's tokens.
+    expected : ndarray, shape (vocabulary, factor)
+        What is added to.
+    """
+    for t in range(len(word)):
+        for k in range(phi.shape[1]):
+            expected[word[t], k] += count[t] * phi[t, k]
 
 
 @njit(cache=True, nogil=True)

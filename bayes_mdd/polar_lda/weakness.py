@@ -15,8 +15,8 @@ from bayes_mdd.errors import SpecError
 from bayes_mdd.polar_lda.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.counts import Rounding, make_counts
 from bayes_mdd.polar_lda.em import EMOptions, LDAParameters, Solution, run_em
-from bayes_mdd.polar_lda.fitting import choose, factor_maps, random_starts
 from bayes_mdd.polar_lda.matching import correlate_rows, match_factors
+from bayes_mdd.polar_lda.restarts import choose, factor_maps, random_starts
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.model.composition import build_composition, composition_start, sum_blocks
+from bayes_mdd.model.composition import build_composition, sum_blocks
 from bayes_mdd.polar_lda import fit_counts, make_counts
 
 
@@ -53,15 +53,15 @@ def test_tokens_are_summed_by_block_and_sign(tokens):
 def test_the_likelihood_is_the_one_in_the_card(tokens):
     _, data, _ = tokens
     theta = np.random.default_rng(1).dirichlet([1, 1], size=6)
-    start = composition_start(data, theta)
+    pattern = np.random.default_rng(2).normal(size=(2, len(data.blocks)))
     given = {
-        "pattern": np.asarray(start["pattern"]),
+        "pattern": pattern,
         "composition": theta,
         "token_worth": np.asarray(12.5),
     }
     model = pm.do(build_composition(data, 2), given)
     value = model.compile_logp(vars=[model["tokens"]])(model.initial_point())
-    x = theta @ start["pattern"]
+    x = theta @ pattern
     one_sided = [s * x * norm.cdf(s * x) + norm.pdf(x) for s in (-1, 1)]
     weight = np.hstack([data.size * f for f in one_sided])
     a = 12.5 * weight / weight.sum(axis=1, keepdims=True)

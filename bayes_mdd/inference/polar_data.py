@@ -1,0 +1,139 @@
+"""The people of a polar LDA fit and their counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_mdd.cohort import check_design
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
+from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.polar_lda import make_counts
+from bayes_mdd.specs import PolarLDASpec
+
+
+@dataclass(frozen=True, eq=False)
+class PolarData:
+    """The people of a fit and their counts.
+
+    Parameters
+    ----------
+    features : Dataset
+        The part of the FeatureSet that is fitted.
+    counts : ndarray of int, shape (subject, feature)
+        Signed counts.
+    excluded : mapping of str to str
+        People who are not fitted, with the reason.
+    """
+
+    features: xr.Dataset
+    counts: NDArray[np.int32]
+    excluded: dict[str, str]
+
+    @property
+    def arm(self) -> NDArray[np.str_]:
+        """Arm of each person."""
+        return np.asarray(self.features[ARM].values.astype(str))
+
+    @property
+    def blocks(self) -> NDArray[np.str_]:
+        """Block of each feature."""
+        return np.asarray(self.features[BLOCK].values.astype(str))
+
+
+def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
+    """Select the people with a known arm and count their deviations.
+
+    Parameters
+    ----------
+    spec : PolarLDASpec
+        The model.
+    features : Dataset
+        A FeatureSet from `reference_to_controls`.
+
+    Returns
+    -------
+    PolarData
+        What is fitted.
+
+    Raises
+    ------
+    DataContractError
+        If features are not standardised against what the spec asks for, or people or counts
+        cannot serve.
+    SpecError
+        If there are more factors than people.
+    """
+    _check_reference(spec, features)
+    arm = features[ARM].values.astype(str)
+    control = (
+        features[DIAGNOSIS].values.astype(str) == CONTROL
+        if DIAGNOSIS in features.coords
+        else np.zeros(arm.size, dtype=bool)
+    )
+    keep = (arm != MISSING) & ~control
+    names = features[SUBJECT].values.astype(str)
+    if not keep.any():
+        raise DataContractError(
+            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
+        )
+    chosen = features.isel({SUBJECT: np.flatnonzero(keep)})
+    people = pd.DataFrame(
+        {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
+    ).set_index(SUBJECT)
+    check_design(people, [])
+    if spec.n_factors > len(people):
+        raise SpecError(
+            f"model.n_factors is {spec.n_factors}, but only {len(people)} people have an arm: "
+            "ask for fewer factors."
+        )
+    counts = make_counts(chosen["y"].values, scale=spec.scale, rounding=spec.rounding)
+    _check_counts(spec, chosen, counts)
+    excluded = {
+        str(s): "control, used as reference only" if c else "no known arm"
+        for s, c in zip(names[~keep], control[~keep], strict=True)
+    }
+    return PolarData(chosen, counts, excluded)
+
+
+def _check_reference(spec: PolarLDASpec, features: xr.Dataset) -> None:
+    stated = str(features.attrs.get("reference", "not stated"))
+    if stated.startswith("z against"):
+        return
+    if stated.startswith("z within"):
+        if spec.reference == "patients":
+            return
+        problem = (
+            f"there are no controls (the features say: {stated}), and polar LDA counts deviations "
+            "from controls. Add controls (diagnosis HC), or set model.reference to patients: hyper "
+            "and hypo then mean more and less than the average patient."
+        )
+    else:
+        problem = (
+            f"the features are not standardised (their reference: {stated}). Pass them through "
+            "reference_to_controls first; counts are tokens a SD of the controls."
+        )
+    raise DataContractError("reference", [problem])
+
+
+def _check_counts(spec: PolarLDASpec, chosen: xr.Dataset, counts: NDArray[np.int32]) -> None:
+    problems = []
+    empty = ~counts.any(axis=1)
+    if empty.any():
+        problems.append(
+            f"no edge of {some(chosen[SUBJECT].values[empty])} is half a token from the controls: "
+            "a person without tokens has no composition. Leave them out, or raise model.scale."
+        )
+    absent = ~counts.any(axis=0)
+    if absent.any() and spec.absent_edges == "raise":
+        problems.append(
+            f"{int(absent.sum())} feature(s) have no token in anybody: "
+            f"{some(chosen[FEATURE].values[absent])}. Leave them out, raise model.scale, or set "
+            "model.absent_edges to keep."
+        )
+    if problems:
+        raise DataContractError("counts", problems)
