@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.inference.explore import explore
 from bayes_mdd.inference.fast import CLIMB_STEPS, sample_fast
-from bayes_mdd.inference.no_factor import sample_without_factors
 from bayes_mdd.inference.result import assemble
 from bayes_mdd.inference.run_folder import (
     check_run_folder,
@@ -23,29 +23,18 @@ from bayes_mdd.inference.run_folder import (
     make_provenance,
     write_run,
 )
-from bayes_mdd.inference.sample import sample, sample_density
 from bayes_mdd.model import (
     Climb,
     ModelData,
-    build_shared_specific,
     climb,
     prepare,
     spectral_start,
 )
 from bayes_mdd.model.density import (
-    first_point,
     is_written_out,
-    make_density,
-    variance_left,
-    widths,
 )
 from bayes_mdd.model.expression import fixed_sharing
-from bayes_mdd.model.shared_specific import STORED, starting_point
-from bayes_mdd.model.start import Start
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec, SharedSpecificSpec
-
-#: Stream of random numbers, apart from those of the chains.
-NO_FACTOR_STREAM = 24
 
 
 def fit(
@@ -187,7 +176,7 @@ def _fit_factors(
         drawn = sample_fast(reduced, data, start, sampler)
         raw, added["fast"] = drawn.raw, drawn.settings
     else:
-        raw, added["sampled"] = _sample(reduced, data, start, sampler, progressbar=progressbar)
+        raw, added["sampled"] = explore(reduced, data, start, sampler, progressbar=progressbar)
     sampled = time.perf_counter()
     idata = assemble(spec, data, raw, sampler)
     idata.attrs["method"] = method
@@ -220,33 +209,6 @@ def _find_start(
     elif spec.spare_factors == "pinned":
         start = start.first(max(1, start.n_on))
     return replace(climbed, start=start)
-
-
-def _sample(
-    spec: SharedSpecificSpec,
-    data: ModelData,
-    start: Start,
-    sampler: SamplerSpec,
-    *,
-    progressbar: bool,
-) -> tuple[xr.DataTree, str]:
-    """Sample the density where it is written out, else the graph; both are the same posterior.
-
-    Returns what was drawn and how, in a word for the provenance.
-    """
-    if sampler.backend == "nutpie" and is_written_out(spec):
-        density = make_density(spec, data, variance_left(data, start))
-        if not start.n_on and spec.spare_factors == "pinned" and spec.sharing is None:
-            # Nothing stands out: all factors are spare ones, and those are pinned.
-            rng = np.random.default_rng([sampler.seed, NO_FACTOR_STREAM])
-            shape = (sampler.chains, sampler.draws)
-            return sample_without_factors(spec, data, density, shape, rng), "independent"
-        first, width = first_point(density, start), widths(density, start)
-        return sample_density(density, first, width, sampler, progressbar=progressbar), "density"
-    model = build_shared_specific(spec, data)
-    names = [name for name in STORED if name in model.named_vars]
-    initial = starting_point(spec, data, start)
-    return sample(model, initial, sampler, var_names=names, progressbar=progressbar), "graph"
 
 
 def _sampling_time(raw: xr.DataTree) -> float | None:

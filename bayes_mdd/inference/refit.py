@@ -14,9 +14,8 @@ from bayes_mdd.alignment import align_factors
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.inference.explained import explain
-from bayes_mdd.inference.sample import sample
-from bayes_mdd.model import BlockStatistics, ModelData, build_shared_specific
-from bayes_mdd.model.shared_specific import starting_point
+from bayes_mdd.inference.explore import explore
+from bayes_mdd.model import BlockStatistics, ModelData
 from bayes_mdd.model.start import Start, spread_over_arms
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
@@ -159,18 +158,10 @@ def refit_with_arms(
         symptoms=(),
         symptoms_if_present=(),
         ordinal_symptoms=(),
+        symptom_links="common",
     )
-    names = ["scores", "sharing", "block_scale", "noise"]
-    by_feature = spec.feature_noise == "student"
-    if by_feature:
-        names.append("noise_df")
-    raw = sample(
-        build_shared_specific(spec, data),
-        starting_point(spec, data, start),
-        sampler,
-        var_names=names,
-        progressbar=progressbar,
-    )["posterior"].to_dataset()
+    drawn, _ = explore(spec, data, start, sampler, progressbar=progressbar)
+    raw = drawn["posterior"].to_dataset()
     draws = {
         "scores": raw["scores"].transpose(CHAIN, DRAW, SUBJECT, FACTOR).values,
         "sharing": raw["sharing"].transpose(CHAIN, DRAW, ARM, FACTOR).values,
@@ -188,6 +179,6 @@ def refit_with_arms(
         flat["sharing"],
         flat["block_scale"],
         noise,
-        raw["noise_df"].values.ravel() if by_feature else None,
+        raw["noise_df"].values.ravel() if "noise_df" in raw else None,
     )
     return Refit(sharing=flat["sharing"], explained=shares.overall)
