@@ -66,7 +66,12 @@ if TYPE_CHECKING:
         summarise_projection,
     )
     from bayes_mdd.report import write_report
-    from bayes_mdd.signatures import classify_factors, export_signatures, signatures
+    from bayes_mdd.signatures import (
+        classify_factors,
+        explained_by_arm,
+        export_signatures,
+        signatures,
+    )
     from bayes_mdd.simulate import SimulatedCohort, simulate_cohort, write_cohort
     from bayes_mdd.specs import (
         AnalysisSpec,
@@ -105,6 +110,7 @@ __all__ = [
     "compare_models",
     "connectivity_from_timeseries",
     "diagnose",
+    "explained_by_arm",
     "export_projection",
     "export_signatures",
     "fit",
@@ -184,7 +190,7 @@ _ROOMS = {
     ),
     "inference": ("export_projection", "fit", "project", "read_run", "summarise_projection"),
     "report": ("write_report",),
-    "signatures": ("classify_factors", "export_signatures", "signatures"),
+    "signatures": ("classify_factors", "explained_by_arm", "export_signatures", "signatures"),
     "simulate": ("SimulatedCohort", "simulate_cohort", "write_cohort"),
     "specs": (
         "AnalysisSpec",

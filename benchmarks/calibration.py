@@ -58,6 +58,9 @@ def fit_one(scenario: str, seed: int, sampler: dict[str, int]) -> dict[str, Any]
             float(np.max(table.loc[table["active"], f"p_specific_{a}"].to_numpy(), initial=0.0))
             for a in ARMS
         ],
+        "p_second_varies_more": float(
+            bm.explained_by_arm(idata).set_index("arm").loc[ARMS[1], "p_most"]
+        ),
         "factors": _compare(idata, table, cohort),
     }
 

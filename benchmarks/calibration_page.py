@@ -114,6 +114,9 @@ def nested(fits: list[dict[str, Any]]) -> list[str]:
         f"{share(['SSRI-specific' in f['labels'] for f in fits])}",
         f"- some factor is called specific to the other arm: "
         f"{share(['SNRI-specific' in f['labels'] for f in fits])}",
+        f"- the second arm is said to vary more in what factors explain (P > .9): "
+        f"{share([f['p_second_varies_more'] > 0.9 for f in fits])}; the first: "
+        f"{share([f['p_second_varies_more'] < 0.1 for f in fits])}",
     ]
 
 

@@ -36,12 +36,15 @@ class Outcome:
         As `bayes_mdd.diagnose` returns it.
     factors : pandas.DataFrame
         As `bayes_mdd.classify_factors` returns it.
+    arms : pandas.DataFrame
+        As `bayes_mdd.explained_by_arm` returns it; empty for polar LDA.
     files : mapping of str to Path
         Where things are.
     """
 
     checks: pd.DataFrame
     factors: pd.DataFrame
+    arms: pd.DataFrame
     files: Mapping[str, Path]
 
     @property
@@ -55,13 +58,15 @@ class Outcome:
         Returns
         -------
         dict
-            ``passed``, ``factors``, ``checks`` and ``files``; ``approximate`` for a fast fit.
+            ``passed``, ``factors``, ``arms``, ``checks`` and ``files``; ``approximate`` for a fast
+            fit.
         """
         approximate = {"approximate": True} if self.factors.attrs.get("approximate") else {}
         return {
             **approximate,
             "passed": not self.failed,
             "factors": show.records(self.factors),
+            "arms": show.records(self.arms),
             "checks": show.records(self.checks),
             "files": {name: str(path) for name, path in self.files.items()},
         }
@@ -224,11 +229,17 @@ def complete_run(idata: xr.DataTree, run_dir: Path) -> Outcome:
     Outcome
         Checks, factors, and where things are.
     """
+    # Imported here: `bayes-mdd --help` need not wait for pandas.
+    import pandas as pd
+
+    from bayes_mdd.signatures.polar_lda import is_polar_lda
+
     show.note("Checking, exporting signatures, writing the report")
     export_signatures(idata, run_dir / "signatures")
     return Outcome(
         checks=checking.write_checks(idata, run_dir).table,
         factors=bm.classify_factors(idata),
+        arms=pd.DataFrame() if is_polar_lda(idata) else bm.explained_by_arm(idata),
         files={
             "run": run_dir,
             "checks": run_dir / "checks.json",

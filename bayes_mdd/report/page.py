@@ -31,7 +31,12 @@ from bayes_mdd.report.content import (
 from bayes_mdd.report.methods import REFERENCES, describe_methods, list_provenance
 from bayes_mdd.report.polar_lda import TEMPLATE as POLAR_LDA_TEMPLATE
 from bayes_mdd.report.polar_lda import gather_polar_lda
-from bayes_mdd.signatures import classify_factors, signatures, summarise_symptom_links
+from bayes_mdd.signatures import (
+    classify_factors,
+    explained_by_arm,
+    signatures,
+    summarise_symptom_links,
+)
 from bayes_mdd.signatures.factors import say_probability
 from bayes_mdd.signatures.polar_lda import is_polar_lda
 from bayes_mdd.signatures.reading import read_group, read_note
@@ -158,6 +163,7 @@ def _gather(
         "arms": arms,
         "partial": "p_partial" in table,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
+        "totals": _total_rows(idata, ci_prob),
         "ci": f"{ci_prob:.0%}",
         "means": bool((table["mean_label"] != MISSING).any()),
         "mean_against": f"against the {'controls' if CONTROL in arms else 'average of the arms'}",
@@ -297,6 +303,19 @@ def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
         "reproducible": "yes" if row["reproducible"] else "no",
         "verdict": row["verdict"],
     }
+
+
+def _total_rows(idata: xr.DataTree, ci_prob: float) -> list[dict[str, str]]:
+    totals = explained_by_arm(idata, ci_prob=ci_prob)
+    return [
+        {
+            "arm": str(row["arm"]),
+            "explained": f"{row['explained']:.1%} [{row['explained_lower']:.1%}, "
+            f"{row['explained_upper']:.1%}]",
+            "p_most": _chance(row["p_most"]),
+        }
+        for _, row in totals.iterrows()
+    ]
 
 
 def _mean(row: pd.Series[Any], arm: str) -> str:
