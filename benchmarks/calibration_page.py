@@ -144,7 +144,10 @@ def write_page(stored: dict[str, Any], path: Path) -> Path:
         fits = [f for f in stored["fits"] if f["scenario"] == name]
         if not fits:
             continue
-        lines += [f"## {title}", "", f"{len(fits)} fits.", "", *PARTS[name](fits)]
+        part = PARTS[name](fits)
+        # A list that follows a table needs an empty line, or it becomes a row.
+        gap = [""] if part[-1].startswith("|") else []
+        lines += [f"## {title}", "", f"{len(fits)} fits.", "", *part, *gap]
         lines += [
             f"- divergences: {sum(f['divergences'] for f in fits)} in all; "
             f"R-hat of invariants above 1.05 in {share([f['rhat'] > 1.05 for f in fits])}"
