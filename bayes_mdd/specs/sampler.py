@@ -25,7 +25,7 @@ class SamplerSpec(Spec):
         Independent chains; fewer than 2 cannot be checked against each other.
     cores : int, optional
         Chains run at once; default as many as the machine has cores, at most `chains`.
-    target_accept : float, default 0.85
+    target_accept : float, default 0.9
         Aimed acceptance of the No-U-Turn sampler; raise it when draws diverge.
     backend : {"nutpie", "pymc", "numpyro"}, default "nutpie"
         The sampler. "nutpie" samples a written-out density, which needs no compilation, for all
@@ -48,7 +48,7 @@ class SamplerSpec(Spec):
     tune: int = 1000
     chains: int = 4
     cores: int | None = None
-    target_accept: float = 0.85
+    target_accept: float = 0.9
     backend: Backend = "nutpie"
     ci_prob: float = 0.9
     loading_draws: int | None = None
