@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from calibration_cohorts import ARMS, PEOPLE, Cohort, make_cohort
 from calibration_page import SCENARIOS, write_page
+from compact import compact
 from joblib import Parallel, delayed
 from scipy.optimize import linear_sum_assignment
 
@@ -146,10 +147,10 @@ def main() -> None:
     for count, found in enumerate(fits, start=1):
         stored["fits"].append(found)
         if count % 10 == 0 or count == len(todo):
-            RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
+            RESULTS.write_text(compact(stored))
             print(f"{count} of {len(todo)}", file=sys.stderr)
     stored["fits"].sort(key=lambda f: (f["scenario"], f["seed"]))
-    RESULTS.write_text(json.dumps(stored) + "\n")
+    RESULTS.write_text(compact(stored))
     print(write_page(stored, PAGE).read_text())
 
 

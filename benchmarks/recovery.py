@@ -28,6 +28,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from compact import compact
 from joblib import Parallel, delayed
 from recovery_cohorts import ARMS, KINDS, Cohort, make_cohort
 from recovery_scores import MEASURES, Estimate, judge, judge_by_rules
@@ -242,7 +243,7 @@ def write(path: Path, records: list[dict], settings: dict, found: dict[str, str]
         "cohorts": records,
     }
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    temporary.write_text(compact(value), encoding="utf-8")
     temporary.replace(path)
 
 
