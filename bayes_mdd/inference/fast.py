@@ -18,18 +18,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from bayes_mdd.dims import CHAIN, DRAW
+from bayes_mdd.inference.draws import pack_draws
 from bayes_mdd.inference.hamiltonian import Chain, Metric, sample_chain
 from bayes_mdd.inference.no_factor import sample_without_factors
 from bayes_mdd.model import ModelData
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.curvature import find_mode, hessian
-from bayes_mdd.model.density import (
-    OUTCOME_DIMS,
-    Density,
-    first_point,
-    make_density,
-    variance_left,
-)
+from bayes_mdd.model.density import Density, first_point, make_density, variance_left
 from bayes_mdd.model.start import Start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
@@ -94,14 +89,7 @@ def sample_fast(
     if start.n_on:
         chains = _explore(density, start, sampler)
         kept = density.outcome(np.concatenate([c.points for c in chains]), rng)
-        posterior = xr.Dataset(
-            {
-                n: ((CHAIN, DRAW, *OUTCOME_DIMS[n]), x.reshape(*shape, *x.shape[1:]))
-                for n, x in kept.items()
-            },
-            attrs={"inference_library": "bayes-mdd"},
-        )
-        raw = xr.DataTree.from_dict({"posterior": posterior, "sample_stats": _stats(chains)})
+        raw = pack_draws(kept, shape, _stats(chains), inference_library="bayes-mdd")
     else:
         # Without a pattern there is no mode to start around.
         raw = sample_without_factors(spec, data, density, shape, rng)

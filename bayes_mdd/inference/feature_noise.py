@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 AT_ONCE = 4_000_000
 
 
-def loading_spread(scores_q: Array, block_scale: Array) -> Array:
-    """Conditional covariance of the loadings of one block, in units of the noise variance.
+def unexplained(scores_q: Array, block_scale: Array) -> Array:
+    """Inverse of I + D Hq' Hq D, from which the conditional of a block's loadings follows.
 
     Parameters
     ----------
@@ -38,13 +38,28 @@ def loading_spread(scores_q: Array, block_scale: Array) -> Array:
     Returns
     -------
     ndarray, shape (draw, factor, factor)
-        V_b.
+        V_b = D (I + D G D)^-1 D stays defined when a block scale is zero.
     """
-    # V = D (I + D G D)^-1 D stays defined when a block scale is zero.
     d = block_scale[:, :, None]
     gram = np.swapaxes(scores_q, 1, 2) @ scores_q
-    m = np.eye(block_scale.shape[1]) + d * gram * np.swapaxes(d, 1, 2)
-    return np.asarray(d * np.linalg.inv(m) * np.swapaxes(d, 1, 2))
+    return np.asarray(np.linalg.inv(np.eye(block_scale.shape[1]) + d * gram * np.swapaxes(d, 1, 2)))
+
+
+def loading_spread(scores_q: Array, block_scale: Array) -> Array:
+    """Conditional covariance of the loadings of one block, in units of the noise variance.
+
+    Parameters
+    ----------
+    scores_q, block_scale : ndarray
+        As in `unexplained`.
+
+    Returns
+    -------
+    ndarray, shape (draw, factor, factor)
+        V_b.
+    """
+    d = block_scale[:, :, None]
+    return np.asarray(d * unexplained(scores_q, block_scale) * np.swapaxes(d, 1, 2))
 
 
 def residual_squares(scores_q: Array, block_scale: Array, y: Array) -> Array:

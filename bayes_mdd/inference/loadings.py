@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayes_mdd.dims import FEATURE, SUBJECT
-from bayes_mdd.inference.feature_noise import draw_relative_noise, residual_squares
+from bayes_mdd.inference.feature_noise import draw_relative_noise, residual_squares, unexplained
 from bayes_mdd.inference.sparse import BlockDraws, begin, learn_slab, step
 from bayes_mdd.model import ModelData
 
@@ -66,13 +66,10 @@ def conditional_loadings(scores_q: Array, block_scale: Array, noise: Array) -> C
     Conditional
         Coefficients of the mean, and the root of the covariance.
     """
-    k = scores_q.shape[2]
-    gram = np.swapaxes(scores_q, 1, 2) @ scores_q
-    # V = D (I + D G D)^-1 D stays defined when a block scale is zero.
     d = block_scale[:, :, None]
-    m = np.eye(k) + d * gram * np.swapaxes(d, 1, 2)
-    v = d * np.linalg.inv(m) * np.swapaxes(d, 1, 2)
-    root = d * np.linalg.cholesky(np.linalg.inv(m))
+    left = unexplained(scores_q, block_scale)
+    v = d * left * np.swapaxes(d, 1, 2)
+    root = d * np.linalg.cholesky(left)
     return Conditional(v @ np.swapaxes(scores_q, 1, 2), noise[:, None, None] * root)
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 
 from bayes_mdd.dims import CHAIN, DRAW
+from bayes_mdd.inference.draws import pack_draws
 from bayes_mdd.model import ModelData
 from bayes_mdd.model.collapsed import Array
-from bayes_mdd.model.density import OUTCOME_DIMS, Density
+from bayes_mdd.model.density import Density
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: Points of the grid on which a noise SD is drawn, and its reach in posterior SDs.
@@ -43,13 +44,6 @@ def sample_without_factors(
         Groups ``posterior`` and ``sample_stats``, as a sampler returns them.
     """
     kept = draw_without_factors(spec, data, density, shape[0] * shape[1], rng)
-    posterior = xr.Dataset(
-        {
-            name: ((CHAIN, DRAW, *OUTCOME_DIMS[name]), x.reshape(*shape, *x.shape[1:]))
-            for name, x in kept.items()
-        },
-        attrs={"inference_library": "bayes-mdd"},
-    )
     # Independent draws have no path: what varies in the stead of an energy is their noise.
     nothing = np.zeros(shape)
     stats = {
@@ -60,12 +54,8 @@ def sample_without_factors(
         "logp": nothing,
         "step_size": nothing,
     }
-    return xr.DataTree.from_dict(
-        {
-            "posterior": posterior,
-            "sample_stats": xr.Dataset({n: ((CHAIN, DRAW), x) for n, x in stats.items()}),
-        }
-    )
+    plain = xr.Dataset({name: ((CHAIN, DRAW), x) for name, x in stats.items()})
+    return pack_draws(kept, shape, plain, inference_library="bayes-mdd")
 
 
 def draw_without_factors(

@@ -20,10 +20,10 @@ from joblib import cpu_count
 from nutpie.compiled_pyfunc import from_pyfunc
 from threadpoolctl import threadpool_limits
 
-from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.errors import SpecError
+from bayes_mdd.inference.draws import pack_draws
 from bayes_mdd.model.collapsed import Array
-from bayes_mdd.model.density import OUTCOME_DIMS, Density
+from bayes_mdd.model.density import Density
 from bayes_mdd.specs import SamplerSpec
 
 #: Stream of random numbers for what is drawn given the points of the chains.
@@ -134,19 +134,14 @@ def sample_density(
         points = drawn["posterior"]["point"].values
         rng = np.random.default_rng([sampler.seed, OUTCOME_STREAM])
         kept = density.outcome(points.reshape(-1, density.size), rng)
-    posterior = xr.Dataset(
-        {
-            name: ((CHAIN, DRAW, *OUTCOME_DIMS[name]), x.reshape(*points.shape[:2], *x.shape[1:]))
-            for name, x in kept.items()
-        },
-        attrs={
-            "inference_library": "nutpie",
-            "inference_library_version": nutpie.__version__,
-            "sampling_time": seconds,
-        },
+    return pack_draws(
+        kept,
+        points.shape[:2],
+        drawn["sample_stats"].to_dataset(),
+        inference_library="nutpie",
+        inference_library_version=nutpie.__version__,
+        sampling_time=seconds,
     )
-    stats = drawn["sample_stats"].to_dataset()
-    return xr.DataTree.from_dict({"posterior": posterior, "sample_stats": stats})
 
 
 def _in_units(density: Density, first: Array, width: Array) -> Any:

@@ -225,11 +225,12 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
     Raises
     ------
     SpecError
-        If each feature has a noise of its own.
+        If the density is not that of the spec, see `is_written_out`.
     """
-    if spec.feature_noise == "student":
+    if not is_written_out(spec):
         raise SpecError(
-            "this density knows no noise by feature: set feature_noise to 'moderated' or 'equal'."
+            "this density knows no noise by feature, no ordinal items and no links by arm: build "
+            "the graph, or leave feature_noise, ordinal_symptoms and symptom_links out."
         )
     stats = data.stats
     pattern = fixed_sharing(spec, data.arms)

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
 from bayes_mdd.model.data import ModelData
+from bayes_mdd.model.symptoms import OVERALL
 
 IntArray = NDArray[np.int64]
 
-#: Of the half-Cauchy prior of the overall scale, as in `link_symptoms`.
-GLOBAL_SCALE = 0.2
 #: Degrees of freedom of the half-t prior of local scales; 1 is the half-Cauchy of the horseshoe.
 SYMPTOM_LOCAL_DF = 1.0
 
@@ -177,7 +176,7 @@ def symptom_density(  # type: ignore[no-untyped-def]
     information = tau.T**2 @ block_size
     reliable = information / (1 + information)
     sd = scale / np.sqrt(1 + scale**2) * reliable.reshape(k, 1)
-    relative2, overall2 = (noise / prior[0]) ** 2, (overall / GLOBAL_SCALE) ** 2
+    relative2, overall2 = (noise / prior[0]) ** 2, (overall / OVERALL) ** 2
     value = (
         x.sum()
         - np.log1p(overall2)

@@ -46,7 +46,8 @@ def test_ranks_of_the_truth_are_uniform(factors, rank):
 
 def test_intervals_of_loadings_hold_the_truth(factors):
     held = np.mean([row["loadings_inside"][0] for row in factors if row["correlation"] > 0.6])
-    # 87 % in 600 factors: block scales are averages over edges of unequal size.
+    # The edge prior supposes that some edges take no part; here all do, which costs 2 points
+    # (.873 against .888 with edge_prior="gaussian", standard error .008). So below .9 by design.
     assert 0.82 < held < 0.95
 
 
