@@ -234,6 +234,7 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
         )
     stats = data.stats
     pattern = fixed_sharing(spec, data.arms)
+    rotation = np.ascontiguousarray(stats.rotation)
     return Density(
         Inputs(
             sizes=(
@@ -244,7 +245,8 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
                 len(data.symptoms),
             ),
             arm=data.arm.astype(np.int64),
-            rotation=np.ascontiguousarray(stats.rotation),
+            rotation=rotation,
+            turned=np.ascontiguousarray(rotation.T),
             cross_products=np.ascontiguousarray(stats.cross_products),
             traces=stats.traces,
             block_size=stats.block_size,

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
+from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad, thin_product
 from bayes_mdd.model.symptom_density import Ratings, symptom_density
 
 
@@ -23,6 +23,8 @@ class Inputs(NamedTuple):
         Position of each person's arm.
     rotation : ndarray, shape (subject, subject)
         As in `BlockStatistics`: the first n columns are what the likelihood sees.
+    turned : ndarray, shape (subject, subject)
+        Its transpose, stored row by row.
     cross_products, traces, block_size : ndarray
         As in `BlockStatistics`.
     fixed : ndarray, shape (factor, arm)
@@ -41,6 +43,7 @@ class Inputs(NamedTuple):
     sizes: tuple[int, int, int, int, int]
     arm: NDArray[np.int64]
     rotation: Array
+    turned: Array
     cross_products: Array
     traces: Array
     block_size: Array
@@ -75,16 +78,18 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     scores, tau = state[0], state[1]
     at = (n + blocks + 2) * k
     noise = np.exp(x[at : at + blocks])
-    basis = np.ascontiguousarray(inputs.rotation[:, : inputs.cross_products.shape[1]])
+    visible = inputs.cross_products.shape[1]
     values, to_scores_q, to_tau, to_noise = collapsed_value_and_grad(
-        np.ascontiguousarray(basis.T) @ scores,
+        thin_product(inputs.turned[:visible], scores),
         tau,
         noise,
         inputs.cross_products,
         inputs.traces,
         inputs.block_size,
     )
-    to_scores = basis @ to_scores_q
+    to_rotated = np.zeros((n, k))
+    to_rotated[:visible] = to_scores_q
+    to_scores = thin_product(inputs.rotation, to_rotated)
     relative2 = (noise / inputs.prior[4]) ** 2
     value = values.sum() + np.log(noise).sum() - 0.5 * relative2.sum()
     grad[at : at + blocks] = to_noise * noise + 1.0 - relative2
@@ -125,7 +130,7 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
     """
     n, k, arms, blocks, _ = inputs.sizes
     turned = x[: n * k].copy().reshape(n, k)
-    raw, visible = inputs.rotation @ turned, inputs.cross_products.shape[1]
+    raw, visible = thin_product(inputs.rotation, turned), inputs.cross_products.shape[1]
     strength = x[n * k : (n + blocks) * k].copy().reshape(blocks, k)
     radius = x[(n + blocks) * k : (n + blocks + 1) * k]
     at = (n + blocks + 2) * k + blocks
@@ -133,8 +138,7 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
     scores, seen = np.empty((n, k)), np.empty((n, k))
     tau, damping = np.empty((blocks, k)), np.empty((blocks, k))
     per_factor = np.empty((3, k))
-    basis = np.ascontiguousarray(inputs.rotation[:, :visible])
-    transposed = np.ascontiguousarray(basis.T)
+    design = inputs.turned[visible:]
     for j in range(k):
         if inputs.fixed.size:
             sharing[j] = inputs.fixed[j]
@@ -143,7 +147,7 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
         r = np.ascontiguousarray(raw[:, j])
         h, length2 = _scale(r, sharing[j], j, inputs, variances[j])
         # Strengths refer to what is seen of the scores: not their means, not their site effects.
-        q = basis @ (transposed @ h)
+        q = h - (design @ h) @ design
         shift = 0.5 * np.log((q**2).sum() / n) + radius[j]
         scores[:, j], seen[:, j] = h * np.exp(radius[j]), q * np.exp(radius[j])
         for b in range(blocks):
@@ -215,7 +219,7 @@ def _factors(x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-unty
     for j in range(k):
         total += _factor(j, x, inputs, state, to_scores, to_tau, grad)
     to_raw = grad[: n * k].copy().reshape(n, k)
-    grad[: n * k] = (np.ascontiguousarray(inputs.rotation.T) @ to_raw).ravel()
+    grad[: n * k] = thin_product(inputs.turned, to_raw).ravel()
     for j in range(k):
         total += _length(j, x, inputs, state[5][1, j], grad)
     return total

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.model.collapsed import Array, collapsed_value_and_grad
+from bayes_mdd.model.collapsed import Array, collapsed_block, thin_product
 from bayes_mdd.model.data import ModelData
 from bayes_mdd.model.symptoms import OVERALL
 
@@ -29,6 +29,8 @@ class Ratings(NamedTuple):
     ----------
     basis : ndarray, shape (symptom, n, subject)
         Transposed basis of each symptom; zero for people without a score.
+    turned : ndarray, shape (symptom, subject, n)
+        The basis itself: both are stored row by row.
     value : ndarray, shape (symptom, n)
         Scores in that basis.
     rows : ndarray of int, shape (symptom,)
@@ -36,6 +38,7 @@ class Ratings(NamedTuple):
     """
 
     basis: Array
+    turned: Array
     value: Array
     rows: IntArray
 
@@ -59,7 +62,9 @@ def ratings(data: ModelData) -> Ratings:
     for row, s in enumerate(data.symptoms):
         basis[row][: s.value.size, s.rated] = s.basis.T
         value[row, : s.value.size] = s.value
-    return Ratings(basis, value, np.array([s.value.size for s in data.symptoms], dtype=np.int64))
+    turned = np.ascontiguousarray(np.swapaxes(basis, 1, 2))
+    rows = np.array([s.value.size for s in data.symptoms], dtype=np.int64)
+    return Ratings(basis, turned, value, rows)
 
 
 def reliability(block_scale: Array, block_size: Array) -> Array:
@@ -184,23 +189,21 @@ def symptom_density(  # type: ignore[no-untyped-def]
         - 0.5 * relative2.sum()
     )
     to_log_sd, to_log_noise = np.empty((k, d)), 1.0 - relative2
-    to_scores = np.zeros(scores.shape)
+    to_scores, work = np.zeros(scores.shape), np.zeros((5, k, k))
     for s in range(d):
         # A symptom is a block of one feature, and its weights are the loadings.
-        n = rated.rows[s]
-        basis, v = rated.basis[s, :n].copy(), rated.value[s, :n]
-        added, to_seen, to_scale, to_noise = collapsed_value_and_grad(
-            basis @ scores,
-            (sd[:, s] / noise[s]).reshape(1, k),
-            noise[s : s + 1],
-            np.outer(v, v).reshape(1, n, n),
-            np.array([(v**2).sum()]),
-            np.ones(1),
-        )
-        value += added[0]
-        to_scores += np.ascontiguousarray(basis.T) @ to_seen
-        to_log_sd[:, s] = to_scale[0] * sd[:, s] / noise[s]
-        to_log_noise[s] += to_noise[0] * noise[s] - to_log_sd[:, s].sum()
+        v, seen = rated.value[s], thin_product(rated.basis[s], scores)
+        pull, gram = seen.T @ v, seen.T @ seen
+        from_gram, to_scale = np.zeros((k, k)), np.empty(k)
+        added, to_noise, weight = collapsed_block(
+            np.outer(pull, pull), gram, sd[:, s] / noise[s], noise[s], (v**2).sum(), 1.0,
+            rated.rows[s], to_scale, from_gram, work,
+        )  # fmt: skip
+        value += added
+        to_seen = np.outer(v, pull @ weight) + seen @ from_gram
+        to_scores += thin_product(rated.turned[s], to_seen)
+        to_log_sd[:, s] = to_scale * sd[:, s] / noise[s]
+        to_log_noise[s] += to_noise * noise[s] - to_log_sd[:, s].sum()
     to_log_scale = to_log_sd / (1 + scale**2)
     to_local = to_log_scale + 1.0 - (df + 1) * local**2 / (df + local**2)
     to_overall = to_log_scale.sum() + 1.0 - 2 * overall2 / (1 + overall2)
