@@ -12,6 +12,7 @@ Each is fitted with ``bm.fit(..., method="fast")`` and checked. Beside the p-val
 true scores and noise lie from the posterior mean, in posterior SD: 1 is an honest interval.
 
     python benchmarks/residual_checks.py -o benchmarks/results
+    python benchmarks/residual_checks.py --dependence weighted -o benchmarks/results
 """
 
 from __future__ import annotations
@@ -96,10 +97,15 @@ def draw_cohort(scenario: Scenario, seed: int) -> tuple[xr.Dataset, np.ndarray, 
     return features, scores, dict(zip(names.tolist(), noise.tolist(), strict=True))
 
 
-def one(name: str, seed: int) -> dict[str, Any]:
+def one(name: str, seed: int, dependence: Any) -> dict[str, Any]:
     scenario = SCENARIOS[name]
     features, scores, noise = draw_cohort(scenario, seed)
-    spec = bm.SharedSpecificSpec(n_factors=N_FACTORS, mean_scale=0.0, edge_prior="gaussian")
+    spec = bm.SharedSpecificSpec(
+        n_factors=N_FACTORS,
+        mean_scale=0.0,
+        edge_prior="gaussian",
+        feature_dependence=dependence,
+    )
     sampler = bm.SamplerSpec(seed=seed, cores=1)
     idata = bm.fit(spec, features, method="fast", sampler=sampler, progressbar=False)
     found = bm.predictive_checks(idata, seed=seed)
@@ -113,9 +119,11 @@ def one(name: str, seed: int) -> dict[str, Any]:
         "p_block_kurtosis": found.blocks["p_kurtosis"].iloc[:-1].tolist(),
         "n_features": int(found.blocks["n_features"].iloc[-1]),
         "n_effective": float(found.blocks["n_effective"].iloc[-1]),
+        "weight": float(idata["constant_data"]["feature_weight"]),
+        "active": int(bm.classify_factors(idata)["active"].sum()),
         "people_beyond": int(found.people["beyond"].sum()),
         "strength": found.factors["strength"].tolist(),
-        "largest_left": float(found.factors["largest_left"].iloc[0]),
+        "largest_left": float(found.factors["largest_left"].mean()),
         "scores_too_narrow": found.factors["scores_too_narrow"].tolist(),
         "z2_scores": scores_off(posterior["scores"], scores) if scenario.scale else [],
         "z2_noise": float((((log_noise.mean(0) - true) / log_noise.std(0)) ** 2).mean()),
@@ -148,7 +156,8 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     p = {k: np.array([r["p"][k] for r in rows]) for k in rows[0]["p"]}
     strength = [s for r in rows for s in r["strength"]]
     ratio = np.array([s / r["largest_left"] for r in rows for s in r["strength"]])
-    z2 = [r["z2_scores"] for r in rows if r["z2_scores"]]
+    # A factor that was left out has no interval.
+    z2 = [[v for v in r["z2_scores"] if np.isfinite(v)] for r in rows]
     blocks = np.concatenate([r["p_block_kurtosis"] for r in rows])
     return {
         "cohorts": len(rows),
@@ -158,12 +167,18 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "blocks_p_kurtosis_below_.05": float((blocks < 0.05).mean()),
         "n_features": rows[0]["n_features"],
         "n_effective": float(np.mean([r["n_effective"] for r in rows])),
+        "weight": float(np.mean([r["weight"] for r in rows])),
+        "factors_active": sum(r["active"] for r in rows),
         "people_beyond": float(np.mean([r["people_beyond"] for r in rows])),
         "factors_sampled": len(strength),
-        "strength_over_largest_left": np.quantile(ratio, [0, 0.25, 0.5, 0.75, 1]).tolist(),
+        "strength_over_largest_left": (
+            np.quantile(ratio, [0, 0.25, 0.5, 0.75, 1]).tolist() if ratio.size else []
+        ),
         "factors_standing_out": int((ratio >= 2).sum()),
-        "said_scores_too_narrow": float(np.mean([v for r in rows for v in r["scores_too_narrow"]])),
-        "rms_z_scores": float(np.sqrt(np.mean([v for z in z2 for v in z]))) if z2 else None,
+        "said_scores_too_narrow": (
+            float(np.mean([v for r in rows for v in r["scores_too_narrow"]])) if strength else None
+        ),
+        "rms_z_scores": float(np.sqrt(np.mean([v for z in z2 for v in z]))) if any(z2) else None,
         "rms_z_noise": float(np.sqrt(np.mean([r["z2_noise"] for r in rows]))),
     }
 
@@ -171,14 +186,20 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--dependence", choices=("independent", "weighted"), default="independent")
     parser.add_argument("--only", nargs="*", default=list(SCENARIOS))
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args()
-    tasks = [(name, seed) for name in asked.only for seed in range(SCENARIOS[name].cohorts)]
+    tasks = [
+        (name, seed, asked.dependence)
+        for name in asked.only
+        for seed in range(SCENARIOS[name].cohorts)
+    ]
     rows = Parallel(n_jobs=asked.jobs)(delayed(one)(*task) for task in tasks)
     result = {n: summarise([r for r in rows if r["scenario"] == n]) for n in asked.only}
     asked.output.mkdir(parents=True, exist_ok=True)
-    path = asked.output / "residual_checks.json"
+    suffix = "_weighted" if asked.dependence == "weighted" else ""
+    path = asked.output / f"residual_checks{suffix}.json"
     path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
 

@@ -108,6 +108,7 @@ class Fitter:
         self.traces = pytensor.shared(stats.traces, name="swap_traces")
         shared = SimpleNamespace(
             basis=stats.basis,
+            rotation=stats.rotation,
             blocks=stats.blocks,
             block_size=stats.block_size,
             cross_products=stats.cross_products,

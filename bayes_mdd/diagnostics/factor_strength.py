@@ -10,7 +10,8 @@ scores has two parts, in units of the noise variance:
   :math:`d = \mathrm{tr} R^2 / P`.
 
 With the strength :math:`s = h^\top h\, \lambda^\top\lambda / P` their sum exceeds what the model
-says by :math:`(1 + d / s) / (1 + 1 / s)`. That holds for factors that stand out. Correlated noise
+says by :math:`(1 + d / s) / (1 + 1 / s)`, and by that times w where the fit raised the likelihood
+of the features to the power w. That holds for factors that stand out. Correlated noise
 has patterns of its own; those that the fit took for factors are about as strong as the largest one
 that it left, which is why the two are put side by side.
 """
@@ -73,6 +74,6 @@ def factor_strength(fitted: Fitted, n_effective: float, left: float) -> pd.DataF
             "factor": [fitted.factors[k] for k in on],
             "strength": strength,
             "largest_left": left,
-            "scores_too_narrow": np.sqrt(inflation),
+            "scores_too_narrow": np.sqrt(inflation * fitted.weight),
         }
     )

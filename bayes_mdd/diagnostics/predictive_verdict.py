@@ -22,6 +22,8 @@ from bayes_mdd.diagnostics.symptom_residuals import SYMPTOMS, SYMPTOMS_BY_ARM
 PREFIX: Final = "predictive p: "
 #: A factor stands out when it is this many times as strong as the largest pattern left over.
 STANDS_OUT = 2.0
+#: Dependence counts as taken into account from this share of the effective number of features on.
+COUNTED = 0.8
 #: People named in an advice.
 LISTED = 5
 
@@ -47,6 +49,8 @@ def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[C
     for name, p in zip(found.table["check"].astype(str), found.table["p_value"], strict=True):
         passed: bool | None = bool(p >= alpha)
         what = "" if passed else advice[name]
+        if not passed and name in (REGIONS, FEATURES) and _is_counted(found):
+            passed, what = True, _say_counted(found)
         if (draws + 1) * alpha < 1:
             passed, what = None, f"{draws} draws cannot reach {alpha:g}: ask for more."
         judged.append(Check(f"{PREFIX}{name}", float(p), f">= {alpha:g}", passed, what))
@@ -54,6 +58,21 @@ def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[C
         Check(f"{PREFIX}{name}", np.nan, f">= {alpha:g}", None, f"Not made: {why}.")
         for name, why in found.skipped.items()
     ]
+
+
+def _is_counted(found: PredictiveChecks) -> bool:
+    whole = found.blocks.iloc[-1]
+    counted = found.feature_weight * whole["n_features"]
+    return found.feature_weight < 1 and bool(whole["n_effective"] >= COUNTED * counted)
+
+
+def _say_counted(found: PredictiveChecks) -> str:
+    whole = found.blocks.iloc[-1]
+    return (
+        "Features have correlated residuals, and the fit knows it (feature_dependence: weighted): "
+        f"{whole['n_features']} count as {found.feature_weight * whole['n_features']:.0f} "
+        f"independent ones, and tell about as much as {whole['n_effective']:.0f}."
+    )
 
 
 def _advice(found: PredictiveChecks) -> dict[str, str]:
@@ -75,8 +94,8 @@ def _advice(found: PredictiveChecks) -> dict[str, str]:
     return {
         REGIONS: (
             "Edges that share a region have correlated residuals; the model takes them as "
-            f"independent: {count}. {_say_factors(found)} Believe what shuffled arms "
-            "(--permutations) and held-out people (compare) support."
+            f"independent: {count}. {_say_factors(found)} Fit with feature_dependence: weighted, "
+            "and believe what shuffled arms (--permutations) and held-out people (compare) support."
         ),
         FEATURES: (
             f"Residuals have something in common that factors and covariates leave: {count}. Look "

@@ -152,7 +152,7 @@ def _regularised(scale: Array, slab: float) -> Array:
 def _draw_factors(
     spec: SharedSpecificSpec, data: ModelData, draws: int, rng: np.random.Generator
 ) -> dict[str, Array]:
-    size, n_arms, k = data.stats.block_size, len(data.arms), spec.n_factors
+    size, n_arms, k = data.n_features, len(data.arms), spec.n_factors
     overall = spec.factor_scale * _half_t(rng, 1.0, (draws, 1, k))
     local = _half_t(rng, spec.local_df, (draws, size.size, k))
     tau = _regularised(overall * local, spec.slab_scale)

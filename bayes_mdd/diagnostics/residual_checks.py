@@ -78,6 +78,8 @@ class PredictiveChecks:
         by which the SD of its scores is too small, at least.
     skipped : dict of str to str
         Checks that were not made, with the reason.
+    feature_weight : float, default 1.0
+        Power of the features' likelihood in the fit (``feature_dependence``).
     """
 
     table: pd.DataFrame
@@ -85,6 +87,7 @@ class PredictiveChecks:
     people: pd.DataFrame
     factors: pd.DataFrame
     skipped: dict[str, str] = field(default_factory=dict)
+    feature_weight: float = 1.0
 
 
 def predictive_checks(
@@ -184,6 +187,7 @@ def predictive_checks(
         ),
         people=_people(fitted, observed["by_person"], replicated["by_person"]),
         skipped=skipped,
+        feature_weight=fitted.weight,
     )
 
 

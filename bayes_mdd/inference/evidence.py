@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bayes_mdd.inference.covariates import level_contrasts
 from bayes_mdd.inference.fitted import Fitted
-from bayes_mdd.inference.new_person import Evidence, Integral, integrate_scores
+from bayes_mdd.inference.new_person import Evidence, Integral, integrate_scores, weigh
 
 Array = NDArray[np.float64]
 
@@ -170,8 +170,13 @@ def score_person(
     scores : ndarray, shape (T, factor)
         In the unit of the fit's scores.
     integral : Integral
-        With the density of the features, in units of their relative noise.
+        With the density of the features, in units of their relative noise and, whatever the fit
+        weighed them by, as independent ones: so that models can be compared.
     """
     seen = in_arm(fitted, person, arm)
     found = integrate_scores(fitted.loadings, seen, rng, candidates=candidates)
+    if fitted.weight != 1.0:
+        weighed = weigh(fitted.loadings, seen, fitted.weight)
+        own = integrate_scores(*weighed, rng, candidates=candidates)
+        found = replace(own, log_density=found.log_density)
     return fitted.draws.arm_mean[:, arm] + seen.scale * found.standard, found

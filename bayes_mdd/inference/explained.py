@@ -84,7 +84,7 @@ def explain(
         ],
         axis=1,
     )
-    size = np.broadcast_to(stats.block_size, noise.shape)
+    size = np.broadcast_to(data.n_features, noise.shape)
     if noise_df is not None:
         size = expected_sizes(data, scores_q, block_scale, noise, noise_df)
     people = np.bincount(data.arm, minlength=n_arms)[:, None]
@@ -114,6 +114,6 @@ def explain(
     return Explained(
         overall=overall,
         by_block=by_block,
-        communality=communality / (people * stats.block_size),
-        similarity=similarity[:, upper[0], upper[1]] / stats.block_size.sum(),
+        communality=communality / (people * data.n_features),
+        similarity=similarity[:, upper[0], upper[1]] / data.n_features.sum(),
     )

@@ -74,6 +74,8 @@ class Fitted:
         Covariates of the fitted people as they came.
     draws : Draws
         The posterior.
+    weight : float, default 1.0
+        Power of the features' likelihood in the fit.
     """
 
     spec: SharedSpecificSpec
@@ -89,6 +91,7 @@ class Fitted:
     design: pd.DataFrame
     people: pd.DataFrame
     draws: Draws
+    weight: float = 1.0
 
     @cached_property
     def size(self) -> Array:

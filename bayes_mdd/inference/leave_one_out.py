@@ -62,13 +62,20 @@ def person_log_likelihood(
     DataContractError
         If the features of the fit are not at hand.
     SpecError
-        If each feature has a noise of its own (``feature_noise="student"``).
+        If each feature has a noise of its own (``feature_noise="student"``), or features count
+        as fewer ones (``feature_dependence="weighted"``).
     """
     fitted = read_fitted(idata, training, max_draws=max_draws)
     if fitted.spec.feature_noise == "student":
         raise SpecError(
             "leave-one-out does not integrate over noise by feature, which was estimated with the "
             "person: compare models with compare_models (K-fold), which fits without the person."
+        )
+    if fitted.weight != 1.0:
+        raise SpecError(
+            "leave-one-out weighs draws by the density that they came from, and this fit took its "
+            f"features for {fitted.weight:.2f} as many (feature_dependence 'weighted'): compare "
+            "models with compare_models (K-fold), which fits without the person."
         )
     rng = np.random.default_rng([seed, LOO_STREAM])
     unit = np.log(fitted.feature_noise).sum()

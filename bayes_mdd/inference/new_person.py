@@ -22,7 +22,7 @@ scores would be shrunk by the error of the draw; here they are not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,31 @@ class Integral:
     standard: Array
     log_density: Array
     efficiency: float
+
+
+def weigh(given: Loadings, seen: Evidence, weight: float) -> tuple[Loadings, Evidence]:
+    """Let the features count as fewer ones: their density to a power.
+
+    Parameters
+    ----------
+    given : Loadings
+        What each draw says of the loadings.
+    seen : Evidence
+        The person.
+    weight : float
+        The power.
+
+    Returns
+    -------
+    given : Loadings
+        With the sums over features times `weight`.
+    seen : Evidence
+        The same.
+    """
+    return (
+        replace(given, moment=weight * given.moment, size=weight * given.size),
+        replace(seen, square=weight * seen.square, pull=weight * seen.pull),
+    )
 
 
 def log_joint(standard: Array, given: Loadings, seen: Evidence) -> Array:

@@ -91,6 +91,7 @@ def read_fitted(
             index=list(subjects),
         ),
         draws=draws,
+        weight=float(constant.get("feature_weight", 1.0)),
     )
     _check_same(idata, fitted)
     _check_design(fitted)

@@ -71,6 +71,8 @@ def stored_model_data(idata: xr.DataTree) -> ModelData:
         block_size=constant["block_size"].values.astype(float),
         blocks=tuple(str(b) for b in constant[BLOCK].values),
     )
+    # Runs from before features had a weight do not hold one.
+    weight = float(constant.get("feature_weight", 1.0))
     own = constant[ARM].values.astype(str)
     features = xr.Dataset(coords={SUBJECT: constant[SUBJECT].values})
     if "y" in observed:
@@ -81,13 +83,14 @@ def stored_model_data(idata: xr.DataTree) -> ModelData:
         arms=arms,
         arm=np.array([arms.index(a) for a in own]),
         design=design,
-        stats=stats,
+        stats=stats.weighted(weight),
         feature_noise=constant["feature_noise"].values,
         total=cross,
         symptoms=(),
         excluded={},
         items=(),
         symptom_design=pd.DataFrame(index=design.index),
+        weight=weight,
     )
 
 

@@ -297,7 +297,7 @@ def _invariants(
 
 def _by_arm(shares: Explained, data: ModelData) -> Array:
     """Fitted variance of an arm's people over all features, per feature."""
-    size = data.stats.block_size
+    size = data.n_features
     return np.asarray((shares.communality * size).sum(axis=2) / size.sum())
 
 
@@ -324,7 +324,10 @@ def _log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(
         {"features": ((CHAIN, DRAW, BLOCK), value)},
         coords={BLOCK: posterior[BLOCK].values},
-        attrs={"unit": "block of features, all people; not pointwise per person"},
+        attrs={
+            "unit": "block of features, all people; not pointwise per person",
+            "feature_weight": data.weight,
+        },
     )
 
 
@@ -338,7 +341,7 @@ def _observed(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
         {
             "features": (
                 (BLOCK, "component", "component_2"),
-                data.stats.cross_products,
+                data.stats.cross_products / data.weight,
                 {"long_name": "cross-products of the features after projecting the design out"},
             )
         },
@@ -366,7 +369,8 @@ def _constant(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
         {
             ARM: ((SUBJECT,), np.array([data.arms[a] for a in data.arm], dtype=object)),
             "design": ((SUBJECT, "covariate"), data.design.to_numpy()),
-            "block_size": ((BLOCK,), data.stats.block_size),
+            "block_size": ((BLOCK,), data.n_features),
+            "feature_weight": ((), data.weight),
             "feature_noise": ((FEATURE,), data.feature_noise),
         },
         coords={

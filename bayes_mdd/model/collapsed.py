@@ -15,7 +15,7 @@ so that the cost of an evaluation does not depend on the number of features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -43,7 +43,7 @@ class BlockStatistics:
     cross_products : ndarray, shape (block, n, n)
         Sum over the features of a block of their outer products in that basis.
     block_size : ndarray of float, shape (block,)
-        Number of features of a block.
+        Number of features of a block, or what they are taken for (`weighted`).
     blocks : tuple of str
         Names of the blocks.
     """
@@ -57,6 +57,27 @@ class BlockStatistics:
     def rotation(self) -> Array:
         """Orthogonal matrix: `basis`, then a basis of the design, shape (subject, subject)."""
         return np.column_stack([self.basis, null_space(self.basis.T)])
+
+    def weighted(self, weight: float) -> BlockStatistics:
+        """Let the features count as fewer ones: their likelihood to a power.
+
+        Parameters
+        ----------
+        weight : float
+            The power.
+
+        Returns
+        -------
+        BlockStatistics
+            With cross-products and numbers of features times `weight`, which is the same.
+        """
+        if weight == 1.0:
+            return self
+        return replace(
+            self,
+            cross_products=weight * self.cross_products,
+            block_size=weight * self.block_size,
+        )
 
     @property
     def traces(self) -> Array:

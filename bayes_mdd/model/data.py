@@ -14,6 +14,7 @@ from bayes_mdd.cohort import check_design
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.model.collapsed import Array, BlockStatistics, reduce_features
+from bayes_mdd.model.dependence import feature_weight
 from bayes_mdd.model.noise import feature_noise_scale
 from bayes_mdd.model.ratings import (
     Item,
@@ -41,7 +42,7 @@ class ModelData:
     design : DataFrame, shape (subject, covariate)
         Intercept and covariates.
     stats : BlockStatistics
-        Cross-products of the features, each divided by its `feature_noise`.
+        Cross-products of the features, each divided by its `feature_noise`, times `weight`.
     feature_noise : ndarray, shape (feature,)
         Noise of each feature relative to its block (mean square 1 in a block).
     total : ndarray, shape (block, n, n)
@@ -54,6 +55,8 @@ class ModelData:
         Linked ordinal symptoms.
     symptom_design : DataFrame, shape (subject, column)
         What is removed from symptoms: the design, and arms where links differ by arm.
+    weight : float, default 1.0
+        Power of the features' likelihood: effective over actual number of features.
     """
 
     features: xr.Dataset
@@ -67,6 +70,12 @@ class ModelData:
     excluded: Mapping[str, str]
     items: tuple[Item, ...]
     symptom_design: pd.DataFrame
+    weight: float = 1.0
+
+    @property
+    def n_features(self) -> Array:
+        """Number of features of each block, whatever they are taken for."""
+        return np.asarray(self.stats.block_size / self.weight)
 
     @property
     def arm_size(self) -> Array:
@@ -96,7 +105,26 @@ class ModelData:
         block = self.features["block"].values.astype(str)
         relative = feature_noise_scale(self.stats.basis.T @ y, block, n_factors)
         stats = reduce_features(y / relative, self.design.to_numpy(), block)
-        return replace(self, stats=stats, feature_noise=relative)
+        return replace(self, stats=stats.weighted(self.weight), feature_noise=relative)
+
+    def with_weight(self, n_factors: int) -> ModelData:
+        """Weigh the features by how many independent ones they are worth.
+
+        Parameters
+        ----------
+        n_factors : int
+            Components that are not noise, at most.
+
+        Returns
+        -------
+        ModelData
+            As ``feature_dependence="weighted"`` makes it of the same features.
+        """
+        y = self.features["y"].transpose(SUBJECT, FEATURE).values / self.feature_noise
+        block = self.features["block"].values.astype(str)
+        weight = feature_weight(self.stats.basis.T @ y, block, n_factors)
+        stats = self.stats.weighted(weight / self.weight)
+        return replace(self, stats=stats, weight=weight)
 
     @property
     def subjects(self) -> list[str]:
@@ -160,7 +188,9 @@ def prepare(
         items=items,
         symptom_design=symptom_design,
     )
-    return data.moderated(spec.n_factors) if spec.feature_noise == "moderated" else data
+    if spec.feature_noise == "moderated":
+        data = data.moderated(spec.n_factors)
+    return data.with_weight(spec.n_factors) if spec.feature_dependence == "weighted" else data
 
 
 def _people_to_fit(

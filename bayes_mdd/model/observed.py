@@ -102,7 +102,7 @@ def _logp(stats: BlockStatistics) -> Any:
 
 
 def _random(stats: BlockStatistics) -> Any:
-    sizes = stats.block_size.astype(int)
+    sizes = np.maximum(np.rint(stats.block_size), 1).astype(int)
 
     def random(
         scores_q: np.ndarray, tau: np.ndarray, noise: np.ndarray, rng: Any = None, size: Any = None

@@ -161,15 +161,15 @@ def spectral_start(
     rng = np.random.default_rng(seed)
     y, code = _whitened(data)
     design = data.stats.rotation[:, data.stats.basis.shape[1] :]
-    found = _pooled_patterns(y, design, n_factors, rng, max_features)
+    found = _pooled_patterns(y, design, n_factors, rng, max_features, data.weight)
     while found.shape[1] < n_factors:
         taken = orthonormal(design, found)
         left = complement(y, taken)
         pattern = None
         if len(data.arms) > 1:
-            pattern = arm_pattern(left, data.arm, taken, rng)
+            pattern = arm_pattern(left, data.arm, taken, rng, data.weight)
         if pattern is None:
-            pattern = block_pattern(left, code, rng)
+            pattern = block_pattern(left, code, rng, len(y) - taken.shape[1], data.weight)
         if pattern is None:
             break
         found = np.column_stack([found, pattern * np.sqrt(len(y))])
@@ -229,13 +229,18 @@ def _whitened(data: ModelData) -> tuple[Array, np.ndarray]:
 
 
 def _pooled_patterns(
-    y: Array, design: Array, n_factors: int, rng: np.random.Generator, max_features: int
+    y: Array,
+    design: Array,
+    n_factors: int,
+    rng: np.random.Generator,
+    max_features: int,
+    weight: float,
 ) -> Array:
     """Components that stand out one after the other, in a rotation with few large loadings."""
     taken, left = design, y
     found: list[Array] = []
     while len(found) < n_factors:
-        pattern, _ = top_pattern(left, taken, rng)
+        pattern, _ = top_pattern(left, taken, rng, weight)
         if pattern is None:
             break
         found.append(pattern)

@@ -52,6 +52,7 @@ def describe_methods(idata: xr.DataTree, cohort: CohortFacts, table: pd.DataFram
         _say_data(idata, cohort),
         _say_model(spec),
         *_say_noise(spec),
+        *_say_dependence(idata),
         *_say_regressors(idata, spec),
         _say_fast(idata, sampler) if idata.attrs.get("method") == "fast" else _say_sampler(sampler),
         "Factors of all draws and chains were brought into one order and sign by matching [5]; "
@@ -113,6 +114,20 @@ def _say_noise(spec: Mapping[str, Any]) -> list[str]:
     }
     kind = str(spec.get("feature_noise"))
     return [said[kind]] if kind in said else []
+
+
+def _say_dependence(idata: xr.DataTree) -> list[str]:
+    """Say how many features they were taken for, where that is not their number."""
+    constant = read_group(idata, "constant_data")
+    weight = float(constant.get("feature_weight", 1.0))
+    if weight == 1.0:
+        return []
+    total = float(constant["block_size"].sum())
+    return [
+        f"Because errors of features are correlated, their likelihood was raised to the power "
+        f"{weight:.3g}: {total:.0f} features counted as {weight * total:.0f} independent ones, the "
+        "number whose noise fluctuates as much (from the eigenvalues of the residuals)."
+    ]
 
 
 def _say_regressors(idata: xr.DataTree, spec: Mapping[str, Any]) -> list[str]:

@@ -67,6 +67,13 @@ class SharedSpecificSpec(Spec):
         have a noise variance of their own that is integrated out (inverse-gamma around the
         block's). The last is for features that differ much in noise; its cost grows with their
         number, and ``method="fast"`` does not know it.
+    feature_dependence : {"independent", "weighted"}, default "independent"
+        Errors of features are taken as independent given the factors, or all features together
+        count as the smaller number of independent ones that their residuals fluctuate like: the
+        likelihood to that power. Edges that share a region share its error, so with connectivity
+        intervals of "independent" are too narrow where ``check --predictive`` says so; those of
+        "weighted" are too wide for strong factors, and patterns that correlated noise makes do
+        not start a factor.
     noise_df : float, optional
         Degrees of freedom of the noise variances with ``feature_noise="student"``: few let
         features differ much. Default: learned, one for all blocks, with a gamma(2, 0.1) prior.
@@ -114,6 +121,7 @@ class SharedSpecificSpec(Spec):
     local_df: float = 4.0
     slab_scale: float = 2.0
     feature_noise: Literal["moderated", "equal", "student"] = "moderated"
+    feature_dependence: Literal["independent", "weighted"] = "independent"
     noise_df: float | None = None
     edge_prior: Literal["spike_slab", "gaussian"] = "spike_slab"
     noise_scale: float = 1.0
@@ -135,6 +143,7 @@ class SharedSpecificSpec(Spec):
         )
         for name, known in {
             "feature_noise": ("moderated", "equal", "student"),
+            "feature_dependence": ("independent", "weighted"),
             "controls": ("reference", "arm"),
             "spare_factors": ("pinned", "sampled"),
             "edge_prior": ("spike_slab", "gaussian"),
@@ -149,6 +158,11 @@ class SharedSpecificSpec(Spec):
                     "noise_df is read with feature_noise 'student' only, here that is "
                     f"{self.feature_noise!r}: leave noise_df out, or change feature_noise."
                 )
+        if self.feature_noise == "student" and self.feature_dependence == "weighted":
+            raise SpecError(
+                "feature_dependence 'weighted' needs a noise common to a block: set feature_noise "
+                "to 'moderated', or feature_dependence to 'independent'."
+            )
         check_number(self, "mean_scale")
         if not 0 <= self.mean_scale < float("inf"):
             raise SpecError(f"mean_scale must be a number of at least 0, got {self.mean_scale}.")

@@ -1,5 +1,6 @@
 """Residuals against replicates: quiet where the model holds, loud where it does not."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -141,7 +142,15 @@ def test_edges_that_share_a_region_are_found_and_counted(made):
     failed = verdict[f"predictive p: {REGIONS}"]
     assert failed.passed is False
     assert f"{whole['n_effective']:.0f} independent" in failed.advice
+    assert "feature_dependence: weighted" in failed.advice
     assert verdict[f"predictive p: {TAILS}"].advice == ""
+    counted = replace(found, feature_weight=whole["n_effective"] / 90)
+    told = {c.name: c for c in judge_predictive(counted, alpha=0.02)}[f"predictive p: {REGIONS}"]
+    assert told.passed is True
+    assert "the fit knows it" in told.advice
+    liberal = replace(found, feature_weight=0.9)
+    told = {c.name: c for c in judge_predictive(liberal, alpha=0.02)}[f"predictive p: {REGIONS}"]
+    assert told.passed is False
 
 
 def test_strength_of_a_factor_is_what_it_adds_to_the_similarity_of_people(made):

@@ -103,6 +103,19 @@ def test_untreated_people_are_projected_under_each_arm(made):
     assert not np.isnan(only["scores"].sel(arm="SSRI")).any()
 
 
+def test_features_that_count_as_fewer_say_less_of_scores_and_compare_as_before(made):
+    weighted = made.idata.copy()
+    weighted["constant_data"] = weighted["constant_data"].to_dataset().assign(feature_weight=0.25)
+    options = {"training": made.training, "max_draws": 400}
+    plain = project(made.idata, made.new, **options)
+    less = project(weighted, made.new, **options)
+    spread = [p["scores"].sel(factor="F1").std(CHAINS).mean().item() for p in (plain, less)]
+    # Errors of scores have the variance 1 / weight, where the features say much.
+    assert 1.4 < spread[1] / spread[0] < 2.2
+    density = [p["log_density"].mean(CHAINS).values for p in (plain, less)]
+    np.testing.assert_allclose(*density, atol=0.5)
+
+
 def test_features_are_matched_by_name_and_the_seed_fixes_the_draws(made):
     first = project(made.idata, made.new, training=made.training)
     shuffled = made.new.isel(feature=np.random.default_rng(5).permutation(90))

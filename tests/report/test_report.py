@@ -238,6 +238,15 @@ def test_methods_say_how_features_differ_in_noise(fake_idata, spec, said):
     assert said in " ".join(describe_methods(fake_idata, describe_cohort(fake_idata), table))
 
 
+def test_methods_say_what_correlated_features_counted_as(fake_idata):
+    table, cohort = classify_factors(fake_idata), describe_cohort(fake_idata)
+    assert "to the power" not in " ".join(describe_methods(fake_idata, cohort, table))
+    sizes = {"block_size": ("block", np.full(6, 7.5)), "feature_weight": 0.2}
+    fake_idata["constant_data"] = fake_idata["constant_data"].to_dataset().assign(sizes)
+    text = " ".join(describe_methods(fake_idata, cohort, table))
+    assert "45 features counted as 9 independent ones" in text
+
+
 def test_provenance_is_flat_and_names_nobody(fake_idata):
     rows = dict(list_provenance(fake_idata))
     assert rows["fit.versions.pymc"] == "6.4.0"
