@@ -137,7 +137,7 @@ def feature_weight(projected: Array, block: NDArray[np.str_], n_factors: int) ->
     scale = np.sqrt(np.bincount(code, scale**2) / np.bincount(code))[code]
     projected = projected / np.maximum(scale, 1e-12)
     count = effective_count(projected @ projected.T, projected.shape[1], n_factors)
-    return count / projected.shape[1]
+    return float(count / projected.shape[1])
 
 
 def _equally_noisy(projected: Array, code: NDArray[np.integer]) -> Array:
