@@ -95,16 +95,16 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
     found = np.linalg.eigvalsh(similarity)[::-1][n_leading:]
     aim = _concentration(np.maximum(found, 0.0))
 
-    def excess(log_count: float) -> float:
+    def _excess(log_count: float) -> float:
         return _concentration(noise_spectrum(np.exp(log_count), n)[n_leading:]) - aim
 
     # Below about `n_leading` features nothing would be left.
     low, high = np.log(n_leading + 2.0), np.log(n_features)
-    if low >= high or excess(high) >= 0:
+    if low >= high or _excess(high) >= 0:
         return float(n_features)
-    if excess(low) <= 0:
+    if _excess(low) <= 0:
         return float(np.exp(low))
-    return float(np.exp(brentq(excess, low, high, xtol=1e-3)))
+    return float(np.exp(brentq(_excess, low, high, xtol=1e-3)))
 
 
 def _concentration(values: Array) -> float:
