@@ -24,6 +24,8 @@ PREFIX: Final = "predictive p: "
 STANDS_OUT = 2.0
 #: Dependence counts as taken into account from this share of the effective number of features on.
 COUNTED = 0.8
+#: Intervals are called too narrow or too wide from this factor on.
+NAMED = 1.1
 #: People named in an advice.
 LISTED = 5
 
@@ -41,8 +43,8 @@ def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[C
     Returns
     -------
     list of Check
-        One a statistic; what was skipped is not judged (``passed`` None), nor what so few draws
-        could not have failed.
+        One a statistic. Not judged (``passed`` None) is what was skipped, what so few draws could
+        not have failed, and correlated residuals that a weighted fit takes into account.
     """
     advice, draws = _advice(found), int(found.table.attrs["draws"])
     judged: list[Check] = []
@@ -50,7 +52,7 @@ def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[C
         passed: bool | None = bool(p >= alpha)
         what = "" if passed else advice[name]
         if not passed and name in (REGIONS, FEATURES) and _is_counted(found):
-            passed, what = True, _say_counted(found)
+            passed = None  # replicates of the fit are independent, its likelihood is not
         if (draws + 1) * alpha < 1:
             passed, what = None, f"{draws} draws cannot reach {alpha:g}: ask for more."
         judged.append(Check(f"{PREFIX}{name}", float(p), f">= {alpha:g}", passed, what))
@@ -66,12 +68,21 @@ def _is_counted(found: PredictiveChecks) -> bool:
     return found.feature_weight < 1 and bool(whole["n_effective"] >= COUNTED * counted)
 
 
-def _say_counted(found: PredictiveChecks) -> str:
+def _say_dependence(found: PredictiveChecks) -> str:
+    """Say what correlated residuals mean for this fit, and what to do about them."""
     whole = found.blocks.iloc[-1]
+    worth = f"{whole['n_effective']:.0f} independent ones"
+    if found.feature_weight == 1:
+        return (
+            f"the model takes them as independent: {whole['n_features']} features tell about as "
+            f"much as {worth}. {_say_factors(found)} Fit with feature_dependence: weighted"
+        )
+    counted = f"{found.feature_weight * whole['n_features']:.0f}"
+    known = "as the fit knows" if _is_counted(found) else "more than the fit knows"
     return (
-        "Features have correlated residuals, and the fit knows it (feature_dependence: weighted): "
-        f"{whole['n_features']} count as {found.feature_weight * whole['n_features']:.0f} "
-        f"independent ones, and tell about as much as {whole['n_effective']:.0f}."
+        f"{known} (feature_dependence: weighted): {whole['n_features']} features count as "
+        f"{counted}, and tell about as much as {worth}. {_say_factors(found)} Offer fewer factors "
+        "where these are weak"
     )
 
 
@@ -87,20 +98,16 @@ def _advice(found: PredictiveChecks) -> dict[str, str]:
     people += f" and {more} more" if more else ""
     by_arm = found.people.groupby("arm")["residual_sd"].mean()
     arms = ", ".join(f"{arm} {sd:.2f}" for arm, sd in by_arm.items())
-    count = (
-        f"{whole['n_features']} features tell about as much as {whole['n_effective']:.0f} "
-        "independent ones"
-    )
     return {
         REGIONS: (
-            "Edges that share a region have correlated residuals; the model takes them as "
-            f"independent: {count}. {_say_factors(found)} Fit with feature_dependence: weighted, "
-            "and believe what shuffled arms (--permutations) and held-out people (compare) support."
+            f"Edges that share a region have correlated residuals; {_say_dependence(found)}, and "
+            "believe what shuffled arms (--permutations) and held-out people (compare) support."
         ),
         FEATURES: (
-            f"Residuals have something in common that factors and covariates leave: {count}. Look "
-            "for a covariate that is not in the model (motion, scanner) or offer more factors; "
-            "edges that share a region have it too."
+            "Residuals have something in common that factors and covariates leave: "
+            f"{whole['n_features']} features tell about as much as {whole['n_effective']:.0f} "
+            "independent ones. Look for a covariate that is not in the model (motion, scanner) or "
+            "offer more factors; edges that share a region have it too."
         ),
         TAILS: (
             "Residuals have heavier tails than Gaussian ones: kurtosis is "
@@ -136,7 +143,11 @@ def _say_factors(found: PredictiveChecks) -> str:
             f"noise themselves: {names}."
         )
     if not below.all():
-        worst = found.factors.loc[~below, "scores_too_narrow"].max()
+        off = found.factors.loc[~below, "scores_too_narrow"]
         which = "of the other factors" if below.any() else "of factors"
-        said.append(f"Intervals of scores {which} are too narrow by a factor of about {worst:.1f}.")
+        for much, how in ((off.max(), "narrow"), (1 / off.min(), "wide")):
+            if much >= NAMED:
+                said.append(
+                    f"Intervals of scores {which} are too {how} by a factor of up to {much:.1f}."
+                )
     return " ".join(said)

@@ -20,7 +20,6 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.inference.feature_noise import draw_relative_noise, residual_squares, unexplained
 from bayes_mdd.inference.sparse import BlockDraws, begin, learn_slab, step
 from bayes_mdd.model import ModelData
@@ -283,13 +282,11 @@ def _pieces(
     data: ModelData, scores: Array, block_scale: Array, noise: Array
 ) -> list[tuple[NDArray[np.int64], BlockDraws]]:
     """Cut the features into blocks, and large blocks into parts that fit the memory."""
-    basis = data.stats.basis
-    y = basis.T @ (data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise)
-    scores_q = np.einsum("nm,dnk->dmk", basis, scores, optimize=True)
-    block = data.features["block"].values.astype(str)
+    y, code = data.projected, data.code
+    scores_q = np.einsum("nm,dnk->dmk", data.stats.basis, scores, optimize=True)
     return [
         (at, BlockDraws(scores_q, block_scale[:, b], noise[:, b], np.ascontiguousarray(y[:, at])))
-        for b, name in enumerate(data.stats.blocks)
-        for members in [np.flatnonzero(block == name)]
+        for b in range(len(data.stats.blocks))
+        for members in [np.flatnonzero(code == b)]
         for at in np.array_split(members, -(-members.size // PIECE))
     ]

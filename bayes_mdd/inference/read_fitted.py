@@ -150,7 +150,7 @@ def _feature_noise(
     if spec.feature_noise == "equal":
         return np.ones(y.shape[1])
     basis = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
-    return feature_noise_scale(basis.T @ y, block.astype(str), spec.n_factors)
+    return feature_noise_scale(basis.T @ y, block, spec.n_factors)
 
 
 def _thinned(posterior: xr.Dataset, max_draws: int) -> Draws:

@@ -54,9 +54,14 @@ class BlockStatistics:
     blocks: tuple[str, ...]
 
     @property
+    def design(self) -> Array:
+        """Orthonormal columns that span the design, shape (subject, rank)."""
+        return np.asarray(null_space(self.basis.T))
+
+    @property
     def rotation(self) -> Array:
-        """Orthogonal matrix: `basis`, then a basis of the design, shape (subject, subject)."""
-        return np.column_stack([self.basis, null_space(self.basis.T)])
+        """Orthogonal matrix: `basis`, then `design`, shape (subject, subject)."""
+        return np.column_stack([self.basis, self.design])
 
     def weighted(self, weight: float) -> BlockStatistics:
         """Let the features count as fewer ones: their likelihood to a power.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
-from bayes_mdd.cohort import check_design
-from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SITE, SUBJECT
+from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.model.collapsed import Array, BlockStatistics, reduce_features
-from bayes_mdd.model.dependence import feature_weight
+from bayes_mdd.model.design import checked_design
+from bayes_mdd.model.feature_weight import feature_weight
 from bayes_mdd.model.noise import feature_noise_scale
 from bayes_mdd.model.ratings import (
     Item,
@@ -73,6 +73,18 @@ class ModelData:
     weight: float = 1.0
 
     @property
+    def code(self) -> NDArray[np.int64]:
+        """Position of each feature's block in ``stats.blocks``."""
+        at = {name: b for b, name in enumerate(self.stats.blocks)}
+        return np.array([at[b] for b in self.features["block"].values.astype(str)])
+
+    @property
+    def projected(self) -> Array:
+        """Features over their `feature_noise`, in the basis of `stats`, shape (n, feature)."""
+        y = self.features["y"].transpose(SUBJECT, FEATURE).values / self.feature_noise
+        return np.asarray(self.stats.basis.T @ y)
+
+    @property
     def n_features(self) -> Array:
         """Number of features of each block, whatever they are taken for."""
         return np.asarray(self.stats.block_size / self.weight)
@@ -101,10 +113,9 @@ class ModelData:
         ModelData
             As ``feature_noise="moderated"`` makes it of the same features.
         """
-        y = self.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
-        block = self.features["block"].values.astype(str)
-        relative = feature_noise_scale(self.stats.basis.T @ y, block, n_factors)
-        stats = reduce_features(y / relative, self.design.to_numpy(), block)
+        relative = feature_noise_scale(self.projected * self.feature_noise, self.code, n_factors)
+        y = self.features["y"].transpose(SUBJECT, FEATURE).values / relative
+        stats = reduce_features(y, self.design.to_numpy(), self.features["block"].values)
         return replace(self, stats=stats.weighted(self.weight), feature_noise=relative)
 
     def with_weight(self, n_factors: int) -> ModelData:
@@ -120,11 +131,9 @@ class ModelData:
         ModelData
             As ``feature_dependence="weighted"`` makes it of the same features.
         """
-        y = self.features["y"].transpose(SUBJECT, FEATURE).values / self.feature_noise
-        block = self.features["block"].values.astype(str)
-        weight = feature_weight(self.stats.basis.T @ y, block, n_factors)
-        stats = self.stats.weighted(weight / self.weight)
-        return replace(self, stats=stats, weight=weight)
+        stats, y = self.stats, self.stats.basis @ self.projected
+        weight = feature_weight(y, self.code, self.arm, stats.design, n_factors)
+        return replace(self, stats=stats.weighted(weight / self.weight), weight=weight)
 
     @property
     def subjects(self) -> list[str]:
@@ -165,7 +174,7 @@ def prepare(
     if spec.controls == "arm":  # `check_design` looks at everybody who is not a control
         people = people.drop(columns=DIAGNOSIS)
     linked = linked_columns(spec, symptoms)
-    design = _checked_design(people, spec.covariates)
+    design = checked_design(people, spec.covariates)
     arms = tuple(sorted(set(people[ARM].astype(str))))
     _check_size(spec, design, arms)
     check_links(spec, arms)
@@ -238,65 +247,3 @@ def _check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[s
             f"sharing names {some(unknown)}, which is no arm of these people ({', '.join(arms)}) "
             "and not 'shared'."
         )
-
-
-def _checked_design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    """Build the design; problems of arms and of covariates come in one error."""
-    problems: list[str] = []
-    known = [c for c in (*covariates, SITE) if c in people.columns]
-    design = pd.DataFrame()
-    try:
-        design = _design(people, covariates)
-    except DataContractError as error:
-        problems += error.problems
-    try:
-        check_design(people, known)
-    except DataContractError as error:
-        problems += [p for p in error.problems if "is not known for" not in p or not problems]
-    if problems:
-        raise DataContractError("design of the model", problems)
-    return design
-
-
-def _design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    problems = []
-    columns: dict[str, np.ndarray] = {"intercept": np.ones(len(people))}
-    for name in covariates:
-        if name not in people.columns:
-            near = get_close_matches(name, map(str, people.columns), n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            problems.append(f"covariate '{name}' is not known of these people.{hint}")
-            continue
-        column = people[name]
-        lacking = column.isna() | (column.astype(str) == MISSING)
-        if lacking.any():
-            problems.append(
-                f"covariate '{name}' is missing for {some(people.index[lacking])}: "
-                "fill it in participants.tsv, leave these people out, or drop the covariate."
-            )
-            continue
-        if pd.api.types.is_numeric_dtype(column):
-            sd = float(column.std())
-            if not sd > 0:
-                problems.append(f"covariate '{name}' does not vary: drop it from the spec.")
-                continue
-            columns[name] = ((column - column.mean()) / sd).to_numpy(dtype=float)
-        else:
-            levels = sorted(set(column.astype(str)))
-            if len(levels) < 2:
-                problems.append(f"covariate '{name}' has one level only: drop it from the spec.")
-            for level in levels[1:]:
-                columns[f"{name}={level}"] = (column.astype(str) == level).to_numpy(dtype=float)
-    if problems:
-        raise DataContractError("covariates of the model", problems)
-    design = pd.DataFrame(columns, index=people.index)
-    rank = np.linalg.matrix_rank(design.to_numpy())
-    if rank < design.shape[1]:
-        raise DataContractError(
-            "covariates of the model",
-            [
-                f"the columns {', '.join(design.columns)} are linearly dependent (rank {rank} of "
-                f"{design.shape[1]}): drop the covariate that repeats another."
-            ],
-        )
-    return design

@@ -19,7 +19,6 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from bayes_mdd.model.collapsed import Array
@@ -109,40 +108,6 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
 
 def _concentration(values: Array) -> float:
     return float((values**2).sum() / max(values.sum(), 1e-300) ** 2)
-
-
-def feature_weight(projected: Array, block: NDArray[np.str_], n_factors: int) -> float:
-    """Weight at which the features of a cohort tell no more than they know.
-
-    Parameters
-    ----------
-    projected : ndarray, shape (n, feature)
-        Features in a basis orthogonal to the design, equally noisy within a block.
-    block : ndarray of str, shape (feature,)
-        Block of each feature.
-    n_factors : int
-        Components that are not noise, at most.
-
-    Returns
-    -------
-    float
-        Effective over actual number of features, at most 1.
-    """
-    _, code = np.unique(block, return_inverse=True)
-    equal = _equally_noisy(projected, code)
-    lead = np.linalg.eigh(equal @ equal.T)[1][:, ::-1][:, :n_factors]
-    # Noise of a block is what it has beyond the leading components.
-    left = projected - lead @ (lead.T @ projected)
-    scale = np.sqrt((left**2).mean(axis=0))
-    scale = np.sqrt(np.bincount(code, scale**2) / np.bincount(code))[code]
-    projected = projected / np.maximum(scale, 1e-12)
-    count = effective_count(projected @ projected.T, projected.shape[1], n_factors)
-    return float(count / projected.shape[1])
-
-
-def _equally_noisy(projected: Array, code: NDArray[np.integer]) -> Array:
-    variance = np.bincount(code, (projected**2).mean(axis=0)) / np.bincount(code)
-    return np.asarray(projected / np.sqrt(np.maximum(variance, 1e-24))[code])
 
 
 def draw_top(count: float, n: int, rng: np.random.Generator) -> float:

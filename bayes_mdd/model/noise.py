@@ -48,7 +48,7 @@ def moderated_variance(variance: Array, df: float) -> Array:
     return np.asarray((prior_df * centre + df * variance) / (prior_df + df))
 
 
-def feature_noise_scale(projected: Array, block: NDArray[np.str_], n_factors: int) -> Array:
+def feature_noise_scale(projected: Array, code: NDArray[np.integer], n_factors: int) -> Array:
     """Noise SD of each feature relative to its block.
 
     Features that were standardised against a few dozen controls do not have equal noise in the
@@ -60,7 +60,7 @@ def feature_noise_scale(projected: Array, block: NDArray[np.str_], n_factors: in
     ----------
     projected : ndarray, shape (n, feature)
         Features in the basis orthogonal to the design.
-    block : ndarray of str, shape (feature,)
+    code : ndarray of int, shape (feature,)
         Block of each feature.
     n_factors : int
         Components that are not noise, at most.
@@ -75,6 +75,5 @@ def feature_noise_scale(projected: Array, block: NDArray[np.str_], n_factors: in
     vectors = np.linalg.eigh(projected @ projected.T)[1][:, ::-1][:, n_factors:]
     variance = ((vectors.T @ projected) ** 2).sum(axis=0) / df
     scale2 = moderated_variance(np.maximum(variance, 1e-12), df)
-    _, code = np.unique(block, return_inverse=True)
     mean = np.bincount(code, scale2) / np.bincount(code)
     return np.asarray(np.sqrt(scale2 / mean[code]))

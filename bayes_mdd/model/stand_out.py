@@ -178,28 +178,30 @@ def block_pattern(
         Dimensions that design and patterns leave.
     weight : float, default 1.0
         As in `top_pattern`; what the features of a block are worth is counted block by block.
+        Below 1 a block must stand out of the typical block, too: correlated errors are alike in
+        all of them, and a pattern of most blocks has been found before.
 
     Returns
     -------
     ndarray of shape (subject,) or None
         Unit scores.
     """
-    best, where = 0.0, -1
     # What the pooled patterns leave of themselves in the blocks they carry reaches 1.4.
-    limit = STANDS_OUT
-    for b in np.unique(code):
-        part = left[:, code == b]
+    limit, ratio = STANDS_OUT, []
+    parts = [left[:, code == b] for b in np.unique(code)]
+    for part in parts:
         if weight == 1.0:
             null = np.array([_top(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
         else:
-            null = _uneven(weight) * _dependent_tops(part, free, rng)
+            null = _dependent_tops(part, free, rng)
         limit = max(limit, float(null.max() / null.mean()))
-        if (ratio := _top(part) / null.mean()) > best:
-            best, where = ratio, int(b)
-    if best <= limit:
+        ratio.append(_top(part) / null.mean())
+    best = int(np.argmax(ratio))
+    if weight < 1.0:
+        limit *= max(_uneven(weight), float(np.median(ratio)))
+    if ratio[best] <= limit:
         return None
-    part = left[:, code == where]
-    return np.asarray(np.linalg.eigh(part @ part.T)[1][:, -1])
+    return np.asarray(np.linalg.eigh(parts[best] @ parts[best].T)[1][:, -1])
 
 
 def _dependent_tops(part: Array, free: int, rng: np.random.Generator) -> Array:

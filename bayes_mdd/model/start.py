@@ -5,18 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.data import ModelData
-from bayes_mdd.model.stand_out import (
-    arm_pattern,
-    block_pattern,
-    complement,
-    orthonormal,
-    top_pattern,
-)
+from bayes_mdd.model.search import find_patterns
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,51 +90,13 @@ OFF = 1e-5
 SCALE_RANGE = (0.01, 1.5)
 
 
-def varimax(loadings: Array, *, iterations: int = 200, tolerance: float = 1e-8) -> Array:
-    """Rotate loadings so that each feature has few large ones.
-
-    Parameters
-    ----------
-    loadings : ndarray, shape (feature, factor)
-        Loadings in any rotation.
-    iterations : int, default 200
-        At most so many steps.
-    tolerance : float, default 1e-8
-        Relative growth of the criterion below which to stop.
-
-    Returns
-    -------
-    ndarray, shape (factor, factor)
-        The orthogonal matrix to multiply `loadings` with from the right.
-
-    References
-    ----------
-    .. [1] Kaiser, H. F. (1958). The varimax criterion for analytic rotation in factor analysis.
-       Psychometrika, 23, 187-200.
-    """
-    rotation = np.eye(loadings.shape[1])
-    criterion = 0.0
-    for _ in range(iterations):
-        rotated = loadings @ rotation
-        u, s, vt = np.linalg.svd(
-            loadings.T @ (rotated**3 - rotated * (rotated**2).mean(axis=0, keepdims=True))
-        )
-        rotation = u @ vt
-        if s.sum() <= criterion * (1 + tolerance):
-            break
-        criterion = s.sum()
-    return rotation
-
-
 def spectral_start(
     data: ModelData, n_factors: int, *, seed: int = 0, max_features: int = 5000
 ) -> Start:
     """Split the features into patterns that stand out of noise; leave the other factors off.
 
-    Components of all features together that stand out of noise are rotated by varimax. What is
-    left is searched within each arm and then block by block (see `bayes_mdd.model.stand_out`).
-    Factors beyond these start switched off: started on a noise pattern of a small block, a factor
-    would stay there for the whole of a short run.
+    Factors beyond the patterns that `find_patterns` finds start switched off: started on a noise
+    pattern of a small block, a factor would stay there for the whole of a short run.
 
     Parameters
     ----------
@@ -160,19 +116,16 @@ def spectral_start(
     """
     rng = np.random.default_rng(seed)
     y, code = _whitened(data)
-    design = data.stats.rotation[:, data.stats.basis.shape[1] :]
-    found = _pooled_patterns(y, design, n_factors, rng, max_features, data.weight)
-    while found.shape[1] < n_factors:
-        taken = orthonormal(design, found)
-        left = complement(y, taken)
-        pattern = None
-        if len(data.arms) > 1:
-            pattern = arm_pattern(left, data.arm, taken, rng, data.weight)
-        if pattern is None:
-            pattern = block_pattern(left, code, rng, len(y) - taken.shape[1], data.weight)
-        if pattern is None:
-            break
-        found = np.column_stack([found, pattern * np.sqrt(len(y))])
+    found = find_patterns(
+        y,
+        code,
+        data.arm,
+        data.stats.design,
+        n_factors,
+        rng,
+        weight=data.weight,
+        max_features=max_features,
+    )
     left = y - _fitted(y, found)
     on = found.shape[1]
     n = len(data.arm)
@@ -218,39 +171,11 @@ def spread_over_arms(data: ModelData, scores: Array) -> Array:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
 
 
-def _whitened(data: ModelData) -> tuple[Array, np.ndarray]:
+def _whitened(data: ModelData) -> tuple[Array, NDArray[np.int64]]:
     """Features without covariates, equally noisy, with unit variance in each block."""
-    stats = data.stats
-    y = data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise
-    y = np.asarray(stats.basis @ (stats.basis.T @ y))
-    code = np.array([stats.blocks.index(b) for b in data.features["block"].values.astype(str)])
-    scale = np.sqrt(stats.traces / (stats.block_size * (len(y) - 1)))
-    return np.asarray(y / np.maximum(scale, 1e-12)[code]), code
-
-
-def _pooled_patterns(
-    y: Array,
-    design: Array,
-    n_factors: int,
-    rng: np.random.Generator,
-    max_features: int,
-    weight: float,
-) -> Array:
-    """Components that stand out one after the other, in a rotation with few large loadings."""
-    taken, left = design, y
-    found: list[Array] = []
-    while len(found) < n_factors:
-        pattern, _ = top_pattern(left, taken, rng, weight)
-        if pattern is None:
-            break
-        found.append(pattern)
-        taken = orthonormal(taken, pattern[:, None])
-        left = complement(y, taken)
-    scores = np.asarray(np.reshape(found, (len(found), len(y))).T * np.sqrt(len(y)))
-    if len(found) < 2:
-        return scores
-    loadings = y.T @ scores / len(y)
-    return np.asarray(scores @ varimax(loadings[:: max(1, len(loadings) // max_features)]))
+    stats, code = data.stats, data.code
+    scale = np.sqrt(stats.traces / (stats.block_size * (len(data.arm) - 1)))
+    return stats.basis @ (data.projected / np.maximum(scale, 1e-12)[code]), code
 
 
 def _regress(y: Array, scores: Array) -> Array:

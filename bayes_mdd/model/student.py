@@ -29,7 +29,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.model.collapsed import SMALL_PRODUCT, Array, _inverse_and_logdet
 from bayes_mdd.model.data import ModelData
 
@@ -77,13 +76,11 @@ def sort_features(data: ModelData) -> FeatureRows:
     FeatureRows
         Blocks in the order of ``data.stats.blocks``.
     """
-    y = data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise
-    names = data.features["block"].values.astype(str)
-    code = np.array([data.stats.blocks.index(b) for b in names])
+    code = data.code
     order = np.argsort(code, kind="stable")
     counts = np.bincount(code, minlength=len(data.stats.blocks))
     return FeatureRows(
-        y=np.ascontiguousarray((data.stats.basis.T @ y).T[order]),
+        y=np.ascontiguousarray(data.projected.T[order]),
         start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         order=order.astype(np.int64),
     )

@@ -146,11 +146,17 @@ def test_edges_that_share_a_region_are_found_and_counted(made):
     assert verdict[f"predictive p: {TAILS}"].advice == ""
     counted = replace(found, feature_weight=whole["n_effective"] / 90)
     told = {c.name: c for c in judge_predictive(counted, alpha=0.02)}[f"predictive p: {REGIONS}"]
-    assert told.passed is True
-    assert "the fit knows it" in told.advice
+    assert told.passed is None
+    assert "as the fit knows" in told.advice
     liberal = replace(found, feature_weight=0.9)
     told = {c.name: c for c in judge_predictive(liberal, alpha=0.02)}[f"predictive p: {REGIONS}"]
     assert told.passed is False
+    assert "more than the fit knows" in told.advice
+    assert "independent:" not in told.advice
+    for off, how in ((0.5, "too wide by a factor of up to 2.0"), (1.5, "too narrow")):
+        factors = found.factors.assign(scores_too_narrow=off, strength=1e3)
+        told = {c.name: c for c in judge_predictive(replace(found, factors=factors), alpha=0.02)}
+        assert how in told[f"predictive p: {REGIONS}"].advice
 
 
 def test_strength_of_a_factor_is_what_it_adds_to_the_similarity_of_people(made):

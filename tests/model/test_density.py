@@ -121,14 +121,22 @@ CASES = {
     "one arm": (["x"], {"n_factors": 2}),
     "fixed": (["x", "y"], {"sharing": {"shared": 2}}),
     "symptoms": (["x", "y"], {"n_factors": 2, "symptoms": ("u", "v")}),
+    "weighted": (["x", "y"], {"n_factors": 2, "feature_dependence": "weighted"}),
 }
 
 
+@pytest.fixture
+def fraction(monkeypatch):
+    """A weight that leaves blocks a fraction of a feature, which chance would not."""
+    monkeypatch.setattr("bayes_mdd.model.data.feature_weight", lambda *_: 0.37)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_density_is_that_of_the_graph(case, cohort, at_point):
+def test_density_is_that_of_the_graph(case, cohort, at_point, fraction):
     arms, options = CASES[case]
     spec, features = SharedSpecificSpec(**options), cohort(arms)
     data = prepare(spec, features, symptoms_of(features) if spec.symptoms else None)
+    assert data.weight == (0.37 if case == "weighted" else 1.0)
     density = make_density(spec, data, np.linspace(0.02, 0.6, spec.n_factors))
     model = build_generative(spec, data)
     at_graph = at_point(model, model.logp())

@@ -10,14 +10,18 @@ from bayes_mdd.model.collapsed import collapsed_value_and_grad, reduce_features
 from bayes_mdd.model.dependence import (
     draw_top,
     effective_count,
-    feature_weight,
     noise_spectrum,
 )
+from bayes_mdd.model.feature_weight import feature_weight
+from bayes_mdd.model.stand_out import block_pattern
 from bayes_mdd.specs import SharedSpecificSpec
 
 N, REGIONS = 50, 30
+ARM = np.arange(N) % 2
+INTERCEPT = np.full((N, 1), N**-0.5)
 ENDS = np.stack(np.triu_indices(REGIONS, 1))
 BLOCK = np.array([f"{a}-{b}" for a, b in (ENDS % 4).T])
+CODE = np.unique(BLOCK, return_inverse=True)[1]
 
 
 def noise_of_regions(rho, rng):
@@ -32,13 +36,17 @@ def true_count(rho):
     return p / (1 + 2 * (REGIONS - 2) * rho**2)
 
 
+def weight_of(y, offered):
+    return feature_weight(y - y.mean(axis=0), CODE, ARM, INTERCEPT, offered)
+
+
 def cohort(y):
     return xr.Dataset(
         {"y": (("subject", "feature"), y)},
         coords={
             "subject": [f"s{i}" for i in range(N)],
             "feature": [f"{a}--{b}" for a, b in ENDS.T],
-            "arm": ("subject", np.array(["SNRI", "SSRI"])[np.arange(N) % 2]),
+            "arm": ("subject", np.array(["SNRI", "SSRI"])[ARM]),
             "block": ("feature", BLOCK),
         },
     )
@@ -75,21 +83,22 @@ def test_repeated_features_are_counted_once(leading):
     assert np.mean(found) == pytest.approx(80, rel=0.08)
 
 
+@pytest.mark.parametrize("offered", [2, 8])
 @pytest.mark.parametrize("rho", [0.15, 0.3])
-def test_weight_is_that_of_the_correlation_matrix_with_and_without_factors(rho):
+def test_weight_is_that_of_the_correlation_matrix_with_and_without_factors(rho, offered):
     rng = np.random.default_rng(2)
     for scale in (0.0, 0.6):
         found = []
         for _ in range(6):
             loading = scale * rng.standard_normal((ENDS.shape[1], 2)) * (BLOCK == "0-1")[:, None]
             y = rng.standard_normal((N, 2)) @ loading.T + noise_of_regions(rho, rng)
-            found.append(feature_weight(y, BLOCK, 2) * BLOCK.size)
-        assert np.mean(found) == pytest.approx(true_count(rho), rel=0.15)
+            found.append(weight_of(y, offered) * BLOCK.size)
+        assert np.mean(found) == pytest.approx(true_count(rho), rel=0.1)
 
 
 def test_independent_features_count_as_what_they_are():
     rng = np.random.default_rng(4)
-    weights = [feature_weight(noise_of_regions(0.0, rng), BLOCK, 4) for _ in range(6)]
+    weights = [weight_of(noise_of_regions(0.0, rng), 4) for _ in range(6)]
     assert np.mean(weights) > 0.96
     assert max(weights) <= 1.0
 
@@ -138,6 +147,22 @@ def test_no_factor_starts_on_correlated_noise_and_a_strong_one_still_does():
     start = spectral_start(prepare(weighted, cohort(noise[0] + np.outer(score, loading))), 4)
     assert start.n_on >= 1
     assert abs(np.corrcoef(start.scores[:, 0], score)[0, 1]) > 0.95
+
+
+def test_a_block_must_stand_out_of_the_typical_one():
+    """All blocks hold a pattern of their own, so none of them is a finding."""
+    rng = np.random.default_rng(8)
+    code, free = np.repeat(np.arange(7), 40), N - 1
+    y = rng.standard_normal((N, code.size))
+    for b in range(7):
+        y[:, code == b] += rng.standard_normal((N, 1)) @ rng.standard_normal((1, 40))
+    y -= y.mean(axis=0)
+    assert block_pattern(y, code, np.random.default_rng(0), free) is not None
+    assert block_pattern(y, code, np.random.default_rng(0), free, weight=0.6) is None
+    score = rng.standard_normal(N)
+    y[:, code == 3] += 2 * np.outer(score, rng.standard_normal(40))
+    found = block_pattern(y, code, np.random.default_rng(0), free, weight=0.6)
+    assert abs(np.corrcoef(found, score)[0, 1]) > 0.9
 
 
 def test_weights_need_a_noise_that_is_common_to_a_block():

@@ -25,7 +25,7 @@ def test_noisy_features_are_told_apart_from_features_with_a_factor():
     sd = np.where(np.arange(p) < 30, 2.0, 1.0)
     loading = np.where((np.arange(p) >= 100) & (np.arange(p) < 150), 3.0, 0.0)
     y = rng.normal(size=(n, p)) * sd + np.outer(rng.normal(size=n), loading)
-    scale = feature_noise_scale(y, np.repeat(["one"], p), 1)
+    scale = feature_noise_scale(y, np.zeros(p, dtype=int), 1)
     np.testing.assert_allclose((scale**2).mean(), 1.0)
     np.testing.assert_allclose(scale[:30].mean() / scale[150:].mean(), 2.0, rtol=0.1)
     np.testing.assert_allclose(scale[100:150].mean() / scale[150:].mean(), 1.0, rtol=0.1)

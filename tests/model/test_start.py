@@ -6,8 +6,8 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.model import build_shared_specific, prepare, spectral_start
+from bayes_mdd.model.search import varimax
 from bayes_mdd.model.shared_specific import starting_point
-from bayes_mdd.model.start import varimax
 from bayes_mdd.specs import SharedSpecificSpec
 
 SPEC = SharedSpecificSpec(n_factors=3)
