@@ -5,9 +5,13 @@ prior, 2 Gaussian dimensions and 2 items of 4 levels, one covariate and a few mi
 graph of the package is compiled once; data and starting point are swapped between fits.
 
     python benchmarks/symptom_coverage.py --fits 120 --weights spread
+    python benchmarks/symptom_coverage.py --fits 120 --weights spread --links by_arm
 
 ``--weights spread``: a third of the weights is 0, the others are N(0, 0.4^2) residual SD.
 ``--weights prior``: weights as the model expects them.
+``--links by_arm``: links differ by arm in the model, and half of the true weights are higher in one
+arm and lower in the other by N(0, 0.3^2). Judged are the weights of arms and, as another kind of
+row, the differences between arms, for factors that vary in both arms (a share of a tenth or more).
 Residual SD: 1 for a dimension, pi / sqrt(3) log-odds for an item. Standard errors treat fits, not
 weights, as independent.
 """
@@ -17,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,21 +43,32 @@ PER_ARM, N_FEATURES, N_BLOCKS, N_FACTORS, N_LEVELS = 25, 300, 10, 2, 4
 N = 2 * PER_ARM
 NAMES = ("dim1", "dim2", "item1", "item2")
 UNIT = np.array([1.0, 1.0, LOGISTIC_SD, LOGISTIC_SD])
-SPEC = bm.SharedSpecificSpec(
+COMMON = bm.SharedSpecificSpec(
     n_factors=N_FACTORS,
     covariates=("age",),
     symptoms=NAMES[:2],
     ordinal_symptoms=NAMES[2:],
     spare_factors="sampled",
 )
+SPECS = {links: replace(COMMON, symptom_links=links) for links in ("common", "by_arm")}
+#: Smallest share of an arm in the variance of scores for the link in that arm to be judged.
+VARIES = 0.1
 #: The same people lack a rating in every cohort, so that shapes stay.
 UNRATED = {"dim1": [0, 30], "item1": [1, 31]}
 AGE = np.random.default_rng(0).normal(size=N)
 RESULTS = Path(__file__).parent / "results"
 
 
-def draw_weights(rng: np.random.Generator, kind: str) -> np.ndarray:
-    """Weights of each factor in each symptom, in residual SD."""
+def draw_weights(rng: np.random.Generator, kind: str, links: str) -> np.ndarray:
+    """Weights by arm, factor and symptom, in residual SD."""
+    common = draw_common(rng, kind)
+    if links == "common":
+        return np.stack([common, common])
+    apart = np.where(rng.random(common.shape) < 0.5, 0.0, rng.normal(0.0, 0.3, common.shape))
+    return np.stack([common + apart, common - apart])
+
+
+def draw_common(rng: np.random.Generator, kind: str) -> np.ndarray:
     shape = (N_FACTORS, len(NAMES))
     if kind == "spread":
         return np.where(rng.random(shape) < 1 / 3, 0.0, rng.normal(0.0, 0.4, shape))
@@ -61,11 +76,20 @@ def draw_weights(rng: np.random.Generator, kind: str) -> np.ndarray:
     return rng.normal(size=shape) * scale / np.sqrt(1 + scale**2)
 
 
-def simulate(seed: int, kind: str) -> tuple[xr.Dataset, pd.DataFrame, np.ndarray, np.ndarray]:
-    """Features, ratings, true scores and true weights (in units of the scale)."""
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Scores, shares of arms (factor, arm) and weights (arm, factor, symptom) of a cohort."""
+
+    scores: np.ndarray
+    sharing: np.ndarray
+    weights: np.ndarray
+
+
+def simulate(seed: int, kind: str, links: str) -> tuple[xr.Dataset, pd.DataFrame, Truth]:
+    """Features, ratings and truth (weights in units of the scale)."""
     rng = np.random.default_rng(seed)
     arm, block = np.repeat([0, 1], PER_ARM), np.repeat(np.arange(N_BLOCKS), N_FEATURES // N_BLOCKS)
-    sharing = rng.dirichlet([SPEC.sharing_concentration] * 2, size=N_FACTORS)
+    sharing = rng.dirichlet([COMMON.sharing_concentration] * 2, size=N_FACTORS)
     scores = rng.normal(size=(N, N_FACTORS)) * np.sqrt(2 * sharing.T)[arm]
     scale = np.zeros((N_BLOCKS, N_FACTORS))
     for k in range(N_FACTORS):
@@ -73,12 +97,13 @@ def simulate(seed: int, kind: str) -> tuple[xr.Dataset, pd.DataFrame, np.ndarray
     loadings = scale[block].T * rng.normal(size=(N_FACTORS, N_FEATURES))
     y = scores @ loadings + np.outer(AGE, rng.normal(0, 0.2, N_FEATURES))
     y = y + rng.normal(size=y.shape)
-    weights = draw_weights(rng, kind) * UNIT
-    signal = scores @ weights + np.outer(AGE, rng.normal(0, 0.3, len(NAMES)) * UNIT)
+    weights = draw_weights(rng, kind, links) * UNIT
+    signal = np.einsum("nk,nkd->nd", scores, weights[arm])
+    signal = signal + np.outer(AGE, rng.normal(0, 0.3, len(NAMES)) * UNIT)
     ratings = pd.DataFrame(index=[f"s{i}" for i in range(N)])
     for d, name in enumerate(NAMES):
         while True:
-            if name in SPEC.symptoms:
+            if name in COMMON.symptoms:
                 values = signal[:, d] + rng.normal(size=N)
                 break
             values = np.digitize(signal[:, d] + rng.logistic(size=N), [-1.5, 0.0, 1.5]) * 1.0
@@ -97,13 +122,13 @@ def simulate(seed: int, kind: str) -> tuple[xr.Dataset, pd.DataFrame, np.ndarray
             "age": ("subject", AGE),
         },
     )
-    return features, ratings, scores, weights
+    return features, ratings, Truth(scores, sharing, weights)
 
 
 class Fitter:
     """The package's graph, compiled once; data and start are shared variables."""
 
-    def __init__(self, data: ModelData) -> None:
+    def __init__(self, spec: bm.SharedSpecificSpec, data: ModelData) -> None:
         stats = data.stats
         self.traces = pytensor.shared(stats.traces, name="swap_traces")
         shared = SimpleNamespace(
@@ -114,7 +139,7 @@ class Fitter:
             cross_products=stats.cross_products,
             traces=self.traces,
         )
-        model = build_shared_specific(SPEC, replace(data, stats=shared))  # type: ignore[arg-type]
+        model = build_shared_specific(spec, replace(data, stats=shared))  # type: ignore[arg-type]
         for rv in model.observed_RVs:
             value = pytensor.shared(observed(data)[rv.name], name=f"swap_{rv.name}")
             del model.values_to_rvs[model.rvs_to_values[rv]]
@@ -130,11 +155,16 @@ class Fitter:
             "factor_scale": np.full(N_FACTORS, 0.1),
             "symptom_raw": pm.Normal.dist(0.0, 0.1, shape=(N_FACTORS, len(NAMES))),
         }
+        kept = ["scores", "block_scale", "symptom_weight", "symptom_global"]
+        if spec.symptom_links == "by_arm":
+            shape = (1, N_FACTORS, len(NAMES))
+            initial["symptom_arm_raw"] = pm.Normal.dist(0.0, 0.1, shape=shape)
+            kept.append("symptom_weight_by_arm")
         self.compiled = nutpie.compile_pymc_model(
             model,
             initial_points=initial,
             jitter_rvs=set(),
-            var_names=["scores", "block_scale", "symptom_weight", "symptom_global"],
+            var_names=kept,
         )
 
     def draw(self, data: ModelData, seed: int, draws: int) -> xr.Dataset:
@@ -169,40 +199,50 @@ def observed(data: ModelData) -> dict[str, np.ndarray]:
     }
 
 
-def judge(
-    posterior: xr.Dataset, data: ModelData, scores: np.ndarray, weights: np.ndarray, fit: int
-) -> list[dict[str, Any]]:
+def judge(posterior: xr.Dataset, data: ModelData, truth: Truth, fit: int) -> list[dict[str, Any]]:
     """Turn draws to the truth's order and sign and compare weights, one row a weight."""
     dims = ("chain", "draw")
     raw = posterior["scores"].transpose(*dims, "subject", "factor").values
     found = align_factors(raw, posterior["block_scale"].transpose(*dims, "block", "factor").values)
     mean = found.apply(raw, signed=True).mean(axis=(0, 1))
-    drawn = posterior["symptom_weight"].transpose(*dims, "symptom", "factor").values
-    drawn = found.apply(drawn, signed=True).reshape(-1, len(NAMES), N_FACTORS)
-    r = np.corrcoef(mean.T, scores.T)[:N_FACTORS, N_FACTORS:]
+    by_arm = "symptom_weight_by_arm" in posterior
+    name = "symptom_weight_by_arm" if by_arm else "symptom_weight"
+    drawn = posterior[name].expand_dims({} if by_arm else {"arm": 1})
+    drawn = drawn.transpose(*dims, "arm", "symptom", "factor").values
+    drawn = found.apply(drawn, signed=True).reshape(-1, *drawn.shape[2:])
+    r = np.corrcoef(mean.T, truth.scores.T)[:N_FACTORS, N_FACTORS:]
     at, to = linear_sum_assignment(np.abs(r), maximize=True)
+    sd = np.array([s.sd for s in data.symptoms] + [1.0] * len(data.items)) / UNIT
     rows = []
     for mine, true in zip(at, to, strict=True):
-        for d, name in enumerate(NAMES):
-            sd = data.symptoms[d].sd if d < len(data.symptoms) else 1.0
-            x = drawn[:, d, mine] * sd * np.sign(r[mine, true])
-            low, high = np.quantile(x, [0.05, 0.95])
-            truth = weights[true, d]
-            rows.append(
-                {
-                    "fit": fit,
-                    "kind": "gaussian" if name in SPEC.symptoms else "ordinal",
-                    "truth": truth / UNIT[d],
-                    "mean": x.mean() / UNIT[d],
-                    "lower": low / UNIT[d],
-                    "upper": high / UNIT[d],
-                    "covered": bool(low <= truth <= high),
-                    "rank": float((x < truth).mean()),
-                    "score_correlation": abs(r[mine, true]),
-                    "divergences": posterior.attrs["divergences"],
-                }
-            )
+        x = drawn[..., mine] * sd * np.sign(r[mine, true])
+        want, varies = truth.weights[:, true] / UNIT, truth.sharing[true] >= VARIES
+        judged = {f"arm {a}": (x[:, a], want[a]) for a in range(2) if by_arm and varies[a]}
+        if not by_arm:
+            judged = {"": (x[:, 0], want[0])}
+        elif varies.all():
+            judged["difference"] = (x[:, 0] - x[:, 1], want[0] - want[1])
+        for what, (draws, value) in judged.items():
+            for d, symptom in enumerate(NAMES):
+                kind = "gaussian" if symptom in COMMON.symptoms else "ordinal"
+                row = judge_weight(draws[:, d], float(value[d]))
+                row |= {"fit": fit, "kind": f"{kind} {what.split()[0]}" if what else kind}
+                row |= {"score_correlation": abs(r[mine, true])}
+                rows.append(row | {"divergences": posterior.attrs["divergences"]})
     return rows
+
+
+def judge_weight(draws: np.ndarray, truth: float) -> dict[str, Any]:
+    """Interval of a weight and whether it holds the truth, in residual SD."""
+    low, high = np.quantile(draws, [0.05, 0.95])
+    return {
+        "truth": truth,
+        "mean": float(draws.mean()),
+        "lower": float(low),
+        "upper": float(high),
+        "covered": bool(low <= truth <= high),
+        "rank": float((draws < truth).mean()),
+    }
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -214,7 +254,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     )
     table = table.assign(size=size, width=table["upper"] - table["lower"])
     rows = []
-    for kind in ("gaussian", "ordinal"):
+    for kind in sorted(table["kind"].unique()):
         for name in ("all", "0", "below 0.1", "0.1 to 0.4", "0.4 and above"):
             part = table[(table["kind"] == kind) & ((table["size"] == name) | (name == "all"))]
             if part.empty:
@@ -261,20 +301,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--fits", type=int, default=120)
     parser.add_argument("--weights", choices=("spread", "prior"), default="spread")
+    parser.add_argument("--links", choices=tuple(SPECS), default="common")
     parser.add_argument("--draws", type=int, default=400, help="kept, after as many of warm-up")
     parser.add_argument("--minutes", type=float, default=20.0, help="stop after so much CPU time")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    fitter, rows = None, []
+    fitter, rows, spec = None, [], SPECS[options.links]
     began = time.process_time()
     for fit in range(options.fits):
         seed = 10_000 * options.seed + fit
-        features, ratings, scores, weights = simulate(seed, options.weights)
-        data = prepare(SPEC, features, ratings)
+        features, ratings, truth = simulate(seed, options.weights, options.links)
+        data = prepare(spec, features, ratings)
         if fitter is None:
-            fitter = Fitter(data)
+            fitter = Fitter(spec, data)
             print(f"compiled: {time.process_time() - began:.0f} s of CPU time", flush=True)
-        rows += judge(fitter.draw(data, seed, options.draws), data, scores, weights, fit)
+        rows += judge(fitter.draw(data, seed, options.draws), data, truth, fit)
         if (fit + 1) % 20 == 0 or fit + 1 == options.fits:
             spent = time.process_time() - began
             report(pd.DataFrame(rows), options, spent)
@@ -302,7 +343,8 @@ def report(table: pd.DataFrame, options: argparse.Namespace, spent: float) -> No
         "summary": summary.to_dict("records"),
         "weights": table.round(4).to_dict("list"),
     }
-    path = RESULTS / f"symptom_coverage_{options.weights}.json"
+    suffix = "" if options.links == "common" else f"_{options.links}"
+    path = RESULTS / f"symptom_coverage_{options.weights}{suffix}.json"
     path.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 

@@ -155,7 +155,7 @@ def test_a_block_must_stand_out_of_the_typical_one():
     code, free = np.repeat(np.arange(7), 40), N - 1
     y = rng.standard_normal((N, code.size))
     for b in range(7):
-        y[:, code == b] += rng.standard_normal((N, 1)) @ rng.standard_normal((1, 40))
+        y[:, code == b] += 0.5 * rng.standard_normal((N, 1)) @ rng.standard_normal((1, 40))
     y -= y.mean(axis=0)
     assert block_pattern(y, code, np.random.default_rng(0), free) is not None
     assert block_pattern(y, code, np.random.default_rng(0), free, weight=0.6) is None
