@@ -98,7 +98,7 @@ def simulate(seed: int, kind: str, links: str) -> tuple[xr.Dataset, pd.DataFrame
     y = scores @ loadings + np.outer(AGE, rng.normal(0, 0.2, N_FEATURES))
     y = y + rng.normal(size=y.shape)
     weights = draw_weights(rng, kind, links) * UNIT
-    signal = np.einsum("nk,nkd->nd", scores, weights[arm])
+    signal = np.einsum("ik,ikd->id", scores, weights[arm])
     signal = signal + np.outer(AGE, rng.normal(0, 0.3, len(NAMES)) * UNIT)
     ratings = pd.DataFrame(index=[f"s{i}" for i in range(N)])
     for d, name in enumerate(NAMES):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bayes_mdd.inference.feature_noise import draw_relative_noise, residual_squares, unexplained
-from bayes_mdd.inference.sparse import BlockDraws, begin, learn_slab, step
+from bayes_mdd.inference.sparse import BlockDraws, begin, learn_slab, walk_block
 from bayes_mdd.model import ModelData
 
 Array = NDArray[np.float64]
@@ -164,16 +164,8 @@ def sparse_loadings(block: BlockDraws, slab: Array, rng: np.random.Generator) ->
     Summary
         ``p_positive`` counts one half of the probability of zero, so that 0.5 is no evidence.
     """
-    n_draws, k = block.block_scale.shape
-    p = block.y.shape[1]
-    draws = np.empty((n_draws, k, p), dtype=np.float32)
-    total = np.zeros((4, p, k))
-    state = begin(block, slab)
-    for d in range(n_draws):
-        moments, state = step(block, d, slab, state, rng)
-        total += moments
-        draws[d] = state.loading.T
-    inclusion, mean, square, positive = np.swapaxes(total / n_draws, 1, 2)
+    total, draws, _ = walk_block(block, slab, begin(block, slab), rng)
+    inclusion, mean, square, positive = np.swapaxes(total / block.noise.size, 1, 2)
     return Summary(
         {
             "mean": mean,

@@ -22,19 +22,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.inference.patterns import sweep_features, visit_features
+from bayes_mdd.inference.sparse_loops import GRID, walk
 
 Array = NDArray[np.float64]
 
-#: Patterns are visited one and all up to this many factors; beyond, by Gibbs sweeps.
-VISIT_AT_MOST = 6
-SWEEPS = 3
-#: SD of the log of v between the blocks of a factor.
-SLAB_SPREAD = 0.7
 #: Draws and features a block that settle the factors' own slab.
 PILOT_DRAWS, PILOT_FEATURES = 20, 200
-#: Values that an inclusion probability can take, evenly spaced on the logit scale.
-GRID = 1.0 / (1.0 + np.exp(-np.linspace(-8.0, 7.0, 76)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,22 +54,20 @@ class BlockDraws:
     y: Array
     relative: Array | None = None
 
-    def relative_noise(self, d: int) -> Array:
-        """Noise SD of each feature at one draw, relative to the block.
+    def at(self, d: int) -> BlockDraws:
+        """Keep one draw.
 
         Parameters
         ----------
         d : int
-            The draw.
+            Which.
 
         Returns
         -------
-        ndarray, shape (feature, 1)
-            A column, to scale loadings with.
+        BlockDraws
+            With one draw.
         """
-        if self.relative is None:
-            return np.ones((self.y.shape[1], 1))
-        return np.asarray(self.relative[d][:, None])
+        return self.few(np.array([d]), self.y.shape[1])
 
     def few(self, draws: NDArray[np.int64], features: int) -> BlockDraws:
         """Keep some draws and at most so many features, evenly spaced.
@@ -131,105 +122,52 @@ def begin(block: BlockDraws, slab: Array) -> State:
     Returns
     -------
     State
-        To hand to `step`.
+        To hand to `walk_block`.
     """
     inclusion = np.clip(block.block_scale[0] ** 2 / slab, GRID[0], 0.5)
     return State(np.zeros((block.y.shape[1], slab.size)), inclusion)
 
 
-def step(
-    block: BlockDraws, d: int, slab: Array, state: State, rng: np.random.Generator
-) -> tuple[Array, State]:
-    """Visit the features at draw `d`, then draw the inclusion probabilities.
+def walk_block(
+    block: BlockDraws, slab: Array, state: State, rng: np.random.Generator
+) -> tuple[Array, NDArray[np.float32], State]:
+    """Visit the features at one draw after the other, and draw inclusion probabilities at each.
 
     Parameters
     ----------
     block : BlockDraws
         The block.
-    d : int
-        The draw.
     slab : ndarray, shape (factor,)
         The factors' own variance of a loading that is not zero, over the noise variance.
     state : State
-        After the draw before.
+        From `begin`, or where an earlier walk ended.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
     moments : ndarray, shape (4, feature, factor)
-        As in `visit_features`.
+        As in `bayes_mdd.inference.patterns.visit_features`, summed over draws.
+    draws : ndarray of float32, shape (draw, factor, feature)
+        Loadings.
     state : State
-        After this draw.
+        After the last draw.
     """
-    h, noise, tau2 = block.scores_q[d], float(block.noise[d]), block.block_scale[d] ** 2
     p, k = state.loading.shape
-    # In units of its own noise every feature has the noise of the block.
-    own = block.relative_noise(d)
-    projected, gram = np.ascontiguousarray(block.y.T @ h / own), h.T @ h
-    worth = tau2 / state.inclusion
-    if k <= VISIT_AT_MOST:
-        moments, loading = visit_features(
-            projected,
-            gram,
-            worth,
-            state.inclusion,
-            noise,
-            rng.standard_normal((p, k)),
-            rng.random((p,)),
-        )
-    else:
-        moments, loading = sweep_features(
-            projected,
-            gram,
-            worth,
-            state.inclusion,
-            noise,
-            rng.standard_normal((SWEEPS, p, k)),
-            rng.random((SWEEPS, p, k)),
-            state.loading / own,
-        )
-    inclusion = draw_inclusion(loading / noise, tau2, slab, rng)
-    moments[1] *= own
-    moments[2] *= own**2
-    return moments, State(loading * own, inclusion)
-
-
-def draw_inclusion(loading: Array, tau2: Array, slab: Array, rng: np.random.Generator) -> Array:
-    """Draw inclusion probabilities given the loadings of a block, on a grid.
-
-    Parameters
-    ----------
-    loading : ndarray, shape (feature, factor)
-        Loadings in units of the noise.
-    tau2 : ndarray, shape (factor,)
-        Squared block scales.
-    slab : ndarray, shape (factor,)
-        Prior centre of tau^2 / inclusion.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray, shape (factor,)
-        Values of `GRID`.
-    """
-    p, k = loading.shape
-    taking_part = (loading != 0).sum(axis=0)[:, None]
-    squares = (loading**2).sum(axis=0)[:, None]
-    log_slab = np.log(tau2)[:, None] - np.log(GRID)
-    value = (
-        # The prior is that of v = tau^2 / pi; the grid is even in logit(pi), so the Jacobian
-        # d log(v) / d logit(pi) = 1 - pi enters.
-        taking_part * np.log(GRID)
-        + (p - taking_part + 1.0) * np.log1p(-GRID)
-        - 0.5 * taking_part * log_slab
-        - 0.5 * squares / np.exp(log_slab)
-        - 0.5 * ((log_slab - np.log(slab)[:, None]) / SLAB_SPREAD) ** 2
+    kept = np.empty((block.noise.size, k, p), dtype=np.float32)
+    moments, *after = walk(
+        np.ascontiguousarray(block.scores_q),
+        np.ascontiguousarray(block.block_scale),
+        np.ascontiguousarray(block.noise),
+        np.ascontiguousarray(block.y.T),
+        np.ones((1, p)) if block.relative is None else np.ascontiguousarray(block.relative),
+        slab,
+        state.loading,
+        state.inclusion,
+        rng,
+        kept,
     )
-    reach = np.cumsum(np.exp(value - value.max(axis=1, keepdims=True)), axis=1)
-    at = (reach < rng.random((k, 1)) * reach[:, -1:]).sum(axis=1)
-    return np.asarray(GRID[np.minimum(at, GRID.size - 1)])
+    return moments, kept, State(*after)
 
 
 def learn_slab(blocks: Sequence[BlockDraws], rng: np.random.Generator) -> Array:
@@ -258,7 +196,7 @@ def learn_slab(blocks: Sequence[BlockDraws], rng: np.random.Generator) -> Array:
         worth, held = np.zeros_like(slab), np.zeros_like(slab)
         for i, block in enumerate(small):
             before = states[i].inclusion
-            _, states[i] = step(block, d, slab, states[i], rng)
+            _, _, states[i] = walk_block(block.at(d), slab, states[i], rng)
             part = (states[i].loading != 0).sum(axis=0)
             worth += part * np.log(block.block_scale[d] ** 2 / before)
             held += part

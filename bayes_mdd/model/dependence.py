@@ -79,7 +79,8 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
     Returns
     -------
     float
-        Between 1 and `n_features`; `n_features` where fewer than 5 eigenvalues are left.
+        Between 1 and `n_features`; `n_features` where fewer than 5 eigenvalues, or none above
+        zero, are left.
 
     Examples
     --------
@@ -91,8 +92,11 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
     n = len(similarity)
     if n - n_leading < LEAST_LEFT:
         return float(n_features)
-    found = np.linalg.eigvalsh(similarity)[::-1][n_leading:]
-    aim = _concentration(np.maximum(found, 0.0))
+    values = np.maximum(np.linalg.eigvalsh(similarity)[::-1], 0.0)
+    found = values[n_leading:]
+    if found.sum() <= 1e-10 * values.sum():  # no more features than leading values
+        return float(n_features)
+    aim = _concentration(found)
 
     def _excess(log_count: float) -> float:
         return _concentration(noise_spectrum(np.exp(log_count), n)[n_leading:]) - aim
@@ -107,7 +111,7 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
 
 
 def _concentration(values: Array) -> float:
-    return float((values**2).sum() / max(values.sum(), 1e-300) ** 2)
+    return float((values**2).sum() / values.sum() ** 2)
 
 
 def draw_top(count: float, n: int, rng: np.random.Generator) -> float:

@@ -29,7 +29,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.model.collapsed import SMALL_PRODUCT, Array, _inverse_and_logdet
+from bayes_mdd.model.collapsed import SMALL_PRODUCT, Array, _inverse_and_logdet, thin_product
 from bayes_mdd.model.data import ModelData
 
 #: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
@@ -175,10 +175,7 @@ def student_value_and_grad(
     h = np.ascontiguousarray(scores_q)
     rows = np.ascontiguousarray(y)
     gram = h.T @ h
-    projected = np.empty((n_features, k))
-    panel = max(1, SMALL_PRODUCT // (n * k))
-    for at in range(0, n_features, panel):
-        projected[at : at + panel] = rows[at : at + panel] @ h
+    projected = thin_product(rows, h)
     constant = lgamma(0.5 * (df + n)) - lgamma(0.5 * df) - 0.5 * n * log(df * pi)
     slope = 0.5 * (digamma(0.5 * (df + n)) - digamma(0.5 * df) - n / df)
     value = np.empty(n_blocks)
@@ -217,6 +214,7 @@ def student_value_and_grad(
                 from_gram[i, j] -= size * t[i] * t[j] * w[i, j]
                 grad_scale[b, i] -= size * t[j] * gram[i, j] * w[i, j]
     grad_scores = h @ from_gram
+    panel = max(1, SMALL_PRODUCT // (n * k))
     for at in range(0, n_features, panel):
         grad_scores += (weighted[at : at + panel].T @ rows[at : at + panel]).T
     return value, grad_scores, grad_scale, grad_noise, grad_df

@@ -20,7 +20,7 @@ from bayes_mdd.inference.feature_noise import (
 )
 from bayes_mdd.inference.loadings import summarise_loadings
 from bayes_mdd.inference.read_fitted import read_fitted
-from bayes_mdd.inference.sparse import BlockDraws, begin, step
+from bayes_mdd.inference.sparse import BlockDraws, begin, walk_block
 from bayes_mdd.model import prepare
 from bayes_mdd.model.density import make_density
 
@@ -142,10 +142,9 @@ def test_sparse_loadings_scale_with_the_noise(factors):
     other = replace(base, y=y * scale, relative=np.tile(scale, (4, 1)))
     slab, states = np.full(factors, 0.5), {}
     for name, block in {"base": base, "other": other}.items():
-        states[name], own = begin(block, np.full(factors, 0.5)), np.random.default_rng(9)
-        for d in range(4):
-            moments, states[name] = step(block, d, slab, states[name], own)
-        states[name] = (moments, states[name])
+        start, own = begin(block, np.full(factors, 0.5)), np.random.default_rng(9)
+        moments, _, state = walk_block(block, slab, start, own)
+        states[name] = (moments, state)
     (m, s), (m2, s2) = states.values()
     np.testing.assert_allclose(m2[[0, 3]], m[[0, 3]], rtol=1e-8)
     np.testing.assert_allclose(m2[1], m[1] * scale[:, None], rtol=1e-8, atol=1e-12)

@@ -149,6 +149,11 @@ def test_no_factor_starts_on_correlated_noise_and_a_strong_one_still_does():
     assert abs(np.corrcoef(start.scores[:, 0], score)[0, 1]) > 0.95
 
 
+def test_a_single_feature_counts_as_one():
+    e = np.random.default_rng(9).standard_normal((N, 1))
+    assert effective_count(e @ e.T, 1, 1) == 1.0
+
+
 def test_a_block_must_stand_out_of_the_typical_one():
     """All blocks hold a pattern of their own, so none of them is a finding."""
     rng = np.random.default_rng(8)
