@@ -3,9 +3,9 @@
     python benchmarks/calibration.py --fits 200                 all scenarios
     python benchmarks/calibration.py --scenarios noise --fits 60
 
-Every fit is the public `fit` with its defaults but for the number of draws. Results are kept in
-benchmarks/results/calibration.json by scenario and seed, so that a run can be carried on; the page
-is written from all of them.
+Every fit is the public `fit` with its defaults but for the number of draws; where errors are
+correlated, features are weighted. Results are kept in benchmarks/results/calibration, a file a
+scenario, so that a run can be carried on; the page is written from all of them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from scipy.optimize import linear_sum_assignment
 import bayes_mdd as bm
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results" / "calibration.json"
+RESULTS = HERE / "results" / "calibration"
 PAGE = HERE.parent / "docs" / "validation.md"
 N_FACTORS = 5
 CI = 0.9
+OPTIONS: dict[str, dict[str, Any]] = {"regions": {"feature_dependence": "weighted"}}
 
 
 def fit_one(scenario: str, seed: int, sampler: dict[str, int]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def fit_one(scenario: str, seed: int, sampler: dict[str, int]) -> dict[str, Any]
     cohort = make_cohort(scenario, seed)
     began = time.perf_counter()
     idata = bm.fit(
-        bm.SharedSpecificSpec(n_factors=N_FACTORS),
+        bm.SharedSpecificSpec(n_factors=N_FACTORS, **OPTIONS.get(scenario, {})),
         cohort.features,
         sampler=bm.SamplerSpec(seed=seed, cores=1, ci_prob=CI, **sampler),
         progressbar=False,
@@ -84,7 +85,7 @@ def _compare(idata: Any, table: Any, cohort: Cohort) -> list[dict[str, Any]]:
         gap = (means[..., 1] - means[..., 0]).ravel()
         truth_explained = _explained(cohort, t)
         explained = posterior["explained"].isel(factor=f).sel(arm=list(ARMS)).values.reshape(-1, 2)
-        carried = cohort.scale[:, t].repeat(cohort.loadings.shape[0] // len(cohort.scale)) > 0
+        carried = cohort.carried[:, t]
         low = found["lower"].isel(factor=f).values
         high = found["upper"].isel(factor=f).values
         low, high = (low, high) if sign > 0 else (-high, -low)
@@ -126,32 +127,36 @@ def main() -> None:
     parser.add_argument("--chains", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    sampler = {"draws": options.draws, "tune": options.tune, "chains": options.chains}
-    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"fits": []}
-    if stored.get("sampler", sampler) != sampler:
-        sys.exit(f"{RESULTS} holds fits with {stored['sampler']}: move it away first.")
-    done = {(f["scenario"], f["seed"]) for f in stored["fits"]}
-    todo = [
-        (s, i) for i in range(1, options.fits + 1) for s in options.scenarios if (s, i) not in done
-    ]
-    stored |= {
-        "sampler": sampler,
+    settings = {
+        "sampler": {"draws": options.draws, "tune": options.tune, "chains": options.chains},
         "people": PEOPLE,
         "versions": {n: version(n) for n in ("bayes-mdd", "pymc", "nutpie", "numpy")},
         "python": platform.python_version(),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    fits = Parallel(n_jobs=options.jobs, return_as="generator_unordered")(
-        delayed(fit_one)(s, i, sampler) for s, i in todo
-    )
-    for count, found in enumerate(fits, start=1):
-        stored["fits"].append(found)
-        if count % 10 == 0 or count == len(todo):
-            RESULTS.write_text(compact(stored))
-            print(f"{count} of {len(todo)}", file=sys.stderr)
-    stored["fits"].sort(key=lambda f: (f["scenario"], f["seed"]))
-    RESULTS.write_text(compact(stored))
+    for scenario in options.scenarios:
+        carry_on(scenario, options.fits, settings, options.jobs)
+    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
     print(write_page(stored, PAGE).read_text())
+
+
+def carry_on(scenario: str, count: int, settings: dict[str, Any], jobs: int) -> None:
+    """Fit the cohorts of a scenario that are still lacking, and keep the results."""
+    path = RESULTS / f"{scenario}.json"
+    stored = json.loads(path.read_text()) if path.exists() else settings | {"fits": []}
+    if stored["sampler"] != settings["sampler"]:
+        sys.exit(f"{path} holds fits with {stored['sampler']}: move it away first.")
+    done = {f["seed"] for f in stored["fits"]}
+    todo = [i for i in range(1, count + 1) if i not in done]
+    fits = Parallel(n_jobs=jobs, return_as="generator_unordered")(
+        delayed(fit_one)(scenario, i, settings["sampler"]) for i in todo
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for n, found in enumerate(fits, start=1):
+        stored["fits"].append(found)
+        if n % 10 == 0 or n == len(todo):
+            stored["fits"].sort(key=lambda f: f["seed"])
+            path.write_text(compact(stored))
+            print(f"{scenario}: {n} of {len(todo)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

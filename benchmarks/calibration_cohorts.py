@@ -12,6 +12,15 @@ PEOPLE = 25
 N_BLOCKS, PER_BLOCK, BLOCKS_PER_FACTOR = 10, 43, 3
 #: As in the model: the Dirichlet prior of sharing and the prior SD of arm means.
 CONCENTRATION, MEAN_SCALE = 0.6, 0.5
+#: Of the edges whose errors are correlated.
+REGIONS, NETWORKS, RHO = 30, 4, 0.15
+ENDS = np.stack(np.triu_indices(REGIONS, 1))
+
+
+def network_blocks() -> np.ndarray:
+    """Position of each edge's pair of networks among the ten."""
+    network = np.sort(np.arange(REGIONS) % NETWORKS)[ENDS]
+    return np.unique(network[0] * NETWORKS + network[1], return_inverse=True)[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +28,8 @@ class Cohort:
     """Features and what they were made of.
 
     `sharing` (arm, factor), `mean` (arm, factor), `scores` (subject, factor), `loadings`
-    (feature, factor), `scale` (block, factor); noise is 1 everywhere.
+    (feature, factor), `carried` (feature, factor), whether a feature's block carries the factor;
+    the variance of noise is 1 everywhere.
     """
 
     features: xr.Dataset
@@ -27,7 +37,7 @@ class Cohort:
     mean: np.ndarray
     scores: np.ndarray
     loadings: np.ndarray
-    scale: np.ndarray
+    carried: np.ndarray
 
 
 def make_cohort(scenario: str, seed: int) -> Cohort:
@@ -36,11 +46,13 @@ def make_cohort(scenario: str, seed: int) -> Cohort:
     "prior": sharing and means from the model's prior. "shared": sharing 1/2, no means. "noise": no
     factors. "nested": two shared factors and one of the second arm that is a mixture of both.
     "means": one shared factor each with neither, a mean difference, a spread of one arm, or both.
+    "regions": as "prior", but features are the edges of 30 regions in 4 networks, and edges that
+    share a region have errors that correlate by .15.
     """
     rng = np.random.default_rng([seed, sum(map(ord, scenario))])
     k = {"noise": 0, "means": 4}.get(scenario, 3)
     sharing, mean = np.full((2, k), 0.5), np.zeros((2, k))
-    if scenario == "prior":
+    if scenario in ("prior", "regions"):
         sharing = rng.dirichlet([CONCENTRATION] * 2, size=k).T
         mean = MEAN_SCALE * rng.normal(size=(2, k))
     elif scenario == "nested":
@@ -49,7 +61,8 @@ def make_cohort(scenario: str, seed: int) -> Cohort:
         mean[1, [1, 3]] = 1.2
         sharing[:, 2:] = [[0.0], [1.0]]
         mean[1, 3] = 1.2
-    block = np.repeat(np.arange(N_BLOCKS), PER_BLOCK)
+    regions = scenario == "regions"
+    block = network_blocks() if regions else np.repeat(np.arange(N_BLOCKS), PER_BLOCK)
     scale = np.zeros((N_BLOCKS, k))
     for f in range(k):
         carrying = rng.choice(N_BLOCKS, BLOCKS_PER_FACTOR, replace=False)
@@ -61,7 +74,11 @@ def make_cohort(scenario: str, seed: int) -> Cohort:
     arm = np.repeat([0, 1], PEOPLE)
     spread = np.sqrt(2 * sharing)[arm]
     scores = mean[arm] + spread * rng.normal(size=(arm.size, k))
-    y = scores @ loadings.T + rng.normal(size=(arm.size, block.size))
+    noise = rng.normal(size=(arm.size, block.size))
+    if regions:
+        common = rng.normal(size=(arm.size, REGIONS))[:, ENDS].sum(axis=1)
+        noise = np.sqrt(1 - 2 * RHO) * noise + np.sqrt(RHO) * common
+    y = scores @ loadings.T + noise
     coords = {
         "subject": [f"sub-{s:03d}" for s in range(arm.size)],
         "feature": [f"e{p:04d}" for p in range(block.size)],
@@ -69,4 +86,4 @@ def make_cohort(scenario: str, seed: int) -> Cohort:
         "block": ("feature", np.array([f"B{b:02d}" for b in block])),
     }
     features = xr.Dataset({"y": (("subject", "feature"), y)}, coords, {"units": "z"})
-    return Cohort(features, sharing, mean, scores, loadings, scale)
+    return Cohort(features, sharing, mean, scores, loadings, scale[block] > 0)
