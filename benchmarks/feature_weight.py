@@ -13,12 +13,12 @@ No sampling: counted are factors that `spectral_start` starts.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from compact import compact
 
 import bayes_mdd as bm
 from bayes_mdd.model import prepare, spectral_start
@@ -152,8 +152,7 @@ def main() -> None:
                 )
     if asked.output:
         asked.output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(rows, indent=1) + "\n"
-        (asked.output / "feature_weight.json").write_text(text, encoding="utf-8")
+        (asked.output / "feature_weight.json").write_text(compact(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -115,7 +115,8 @@ class ModelData:
         """
         relative = feature_noise_scale(self.projected * self.feature_noise, self.code, n_factors)
         y = self.features["y"].transpose(SUBJECT, FEATURE).values / relative
-        stats = reduce_features(y, self.design.to_numpy(), self.features["block"].values)
+        block = self.features["block"].values.astype(str)
+        stats = reduce_features(y, self.design.to_numpy(), block)
         return replace(self, stats=stats.weighted(self.weight), feature_noise=relative)
 
     def with_weight(self, n_factors: int) -> ModelData:
