@@ -119,7 +119,7 @@ def is_terminal() -> bool:
 
 
 def checks(table: pd.DataFrame) -> None:
-    """Print the checks of a run, those that failed with what to do.
+    """Print the checks of a run, those that failed or could not be judged with why or what to do.
 
     Parameters
     ----------
@@ -132,7 +132,8 @@ def checks(table: pd.DataFrame) -> None:
         for r in records(table)
     ]
     _print(_table("Checks", ["check", "value", "threshold", ""], rows))
-    result([f"  {r['name']}: {r['advice']}" for r in records(table) if r["passed"] is False])
+    left = [r for r in records(table) if r["passed"] is not True and r["advice"]]
+    result([f"  {r['name']}: {r['advice']}" for r in left])
 
 
 def factors(table: pd.DataFrame) -> None:

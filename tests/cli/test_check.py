@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bayes_mdd as bm
-from bayes_mdd.cli import checking
+from bayes_mdd.cli import checking, show
 from bayes_mdd.report.content import summarise_findings
 
 
@@ -48,6 +48,18 @@ def test_sensitivity_and_json(run, run_cli, monkeypatch):
     result = run_cli("check", run, "--sensitivity")
     assert "prior" in result.out
     assert "prior_sensitivity.tsv" in result.out
+
+
+def test_what_could_not_be_judged_is_said_with_the_reason(capsys):
+    rows = [("kept", True, ""), ("lost", False, "Do this."), ("unknown", None, "Not made: why.")]
+    table = pd.DataFrame(
+        [{"name": n, "value": 1.0, "threshold": "0", "passed": p, "advice": a} for n, p, a in rows]
+    ).astype({"passed": object})
+    show.checks(table)
+    said = capsys.readouterr().out
+    assert "lost: Do this." in said
+    assert "unknown: Not made: why." in said
+    assert "kept:" not in said
 
 
 def test_prior_says_what_it_expects(small_cohort, small_spec, run_cli):
