@@ -148,6 +148,7 @@ PARTS = {
     "nested": nested,
     "means": means,
     "regions": prior,
+    "regions-independent": prior,
 }
 
 
