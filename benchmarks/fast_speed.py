@@ -3,7 +3,7 @@
 mofapy2 lives in an environment of its own (``--mofapy2 PATH/bin/python``). Both run in this order
 on one thread each; the first fast fit, in which Numba may compile, is timed apart.
 
-    python benchmarks/fast_speed.py --mofapy2 /path/to/env/bin/python
+    python benchmarks/fast_speed.py --mofapy2 /path/to/env/bin/python --regions 51 200
 """
 
 from __future__ import annotations
@@ -63,22 +63,31 @@ def time_fast(features: xr.Dataset, repeats: int) -> list[dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mofapy2", type=Path, required=True, help="interpreter that has mofapy2")
+    parser.add_argument("--regions", type=int, nargs="+", default=[51])
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, help="JSON file to write")
     given = parser.parse_args()
-    cohort = simulate_cohort(seed=1)
+    found = {str(regions): compare(regions, given) for regions in given.regions}
+    if given.output:
+        given.output.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def compare(regions: int, given: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
+    cohort = simulate_cohort(seed=1, n_regions=regions)
     features = reference_to_controls(cohort.features, covariates=["age", "sex", "mean_fd"])
     found = {
         "fast": time_fast(features, given.repeats),
         "mofapy2": time_mofapy2(given.mofapy2, features),
     }
+    last = {name: rows[-1] for name, rows in found.items()}
     for kind in ("wall", "cpu"):
-        ratio = found["fast"][-1][kind] / found["mofapy2"][-1][kind]
-        print(f"fast / mofapy2, {kind}: {ratio:.2f}")
-    text = json.dumps(found, indent=1)
-    print(text)
-    if given.output:
-        given.output.write_text(text + "\n")
+        fast, peer = last["fast"][kind], last["mofapy2"][kind]
+        print(
+            f"{features.sizes['feature']} features, {kind}: {fast:.1f} s, mofapy2 {peer:.1f} s, "
+            f"ratio {fast / peer:.2f}",
+            flush=True,
+        )
+    return found
 
 
 if __name__ == "__main__":
