@@ -32,6 +32,8 @@ from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 CHAINS, WIDTHS, TUNE, DRAWS = 4, 80, 40, 150
 #: Steps of the optimiser for each start of `climb`: enough to tell the modes apart.
 CLIMB_STEPS = 150
+#: Draws that loadings are summed up over: what full runs take with the most features.
+FAST_SUMMARY = 100
 #: Curvature below which a direction is taken to be left to its prior, of variance 1.
 FLAT = 0.5
 #: A width may grow by this much over that of the curvature: a few long tails would else slow all.

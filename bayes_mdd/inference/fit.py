@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.inference.explore import explore
-from bayes_mdd.inference.fast import CLIMB_STEPS, sample_fast
-from bayes_mdd.inference.result import assemble
+from bayes_mdd.inference.fast import CLIMB_STEPS, FAST_SUMMARY, sample_fast
+from bayes_mdd.inference.result import MOST_SUMMARY, assemble
 from bayes_mdd.inference.run_folder import (
     check_run_folder,
     describe_run,
@@ -172,13 +172,14 @@ def _fit_factors(
         "n_factors_sampled": n_sampled,
         "starts": {"tried": climbed.height.size, "at_best_mode": climbed.agreeing},
     }
+    most_draws = MOST_SUMMARY
     if method == "fast":
         drawn = sample_fast(reduced, data, start, sampler)
-        raw, added["fast"] = drawn.raw, drawn.settings
+        raw, added["fast"], most_draws = drawn.raw, drawn.settings, FAST_SUMMARY
     else:
         raw, added["sampled"] = explore(reduced, data, start, sampler, progressbar=progressbar)
     sampled = time.perf_counter()
-    idata = assemble(spec, data, raw, sampler)
+    idata = assemble(spec, data, raw, sampler, most_draws=most_draws)
     idata.attrs["method"] = method
     added["seconds"] = {
         "compile_and_sample": round(sampled - began, 2),

@@ -47,7 +47,8 @@ Array = NDArray[np.float64]
 MATCH_MIN = 0.9
 RHAT_MAX = 1.05
 #: Draws that loadings are summed up over: at least and at most, and features times draws between.
-SUMMARY_DRAWS, SUMMARY_NUMBERS = (100, 400), 12_000_000
+#: Means, SDs and probabilities are averages of closed forms; only intervals are made of draws.
+LEAST_SUMMARY, MOST_SUMMARY, SUMMARY_NUMBERS = 100, 400, 12_000_000
 #: Offset that keeps the seed of the loadings apart from the sampler's.
 LOADINGS_STREAM = 7
 PINNED_STREAM = 8
@@ -55,7 +56,12 @@ MEANS_STREAM = 9
 
 
 def assemble(
-    spec: SharedSpecificSpec, data: ModelData, raw: xr.DataTree, sampler: SamplerSpec
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    raw: xr.DataTree,
+    sampler: SamplerSpec,
+    *,
+    most_draws: int = MOST_SUMMARY,
 ) -> xr.DataTree:
     """Align the draws and add what follows from them.
 
@@ -69,6 +75,8 @@ def assemble(
         What the sampler returned.
     sampler : SamplerSpec
         For the seed and the intervals.
+    most_draws : int, default 400
+        Draws that loadings are summed up over, at most.
 
     Returns
     -------
@@ -116,7 +124,7 @@ def assemble(
     return xr.DataTree.from_dict(
         {
             "posterior": posterior,
-            "loadings": _loadings(spec, data, flat, coords, sampler),
+            "loadings": _loadings(spec, data, flat, coords, sampler, most_draws),
             "factors": _factors(posterior, match[:, order]),
             "invariants": _invariants(spec, posterior, shares, data),
             "log_likelihood": _log_likelihood(data, posterior),
@@ -210,9 +218,10 @@ def _loadings(
     flat: dict[str, Array],
     coords: dict[str, Any],
     sampler: SamplerSpec,
+    most_draws: int,
 ) -> xr.Dataset:
     n, p = flat["noise"].shape[0], data.feature_noise.size
-    wanted = int(np.clip(SUMMARY_NUMBERS // p, *SUMMARY_DRAWS))
+    wanted = int(np.clip(SUMMARY_NUMBERS // p, LEAST_SUMMARY, most_draws))
     rows = np.linspace(0, n - 1, min(n, max(wanted, sampler.loading_draws or 0)))
     rows = rows.round().astype(int)
     draws = (flat["scores"][rows], flat["block_scale"][rows], flat["noise"][rows])
