@@ -260,7 +260,8 @@ def _sum_up(
     statistics, draws = (
         gaussian_loadings(block, rng) if slab is None else sparse_loadings(block, slab, rng)
     )
-    low, high = np.quantile(draws, tails, axis=0)
+    # Quantiles that hold one more draw with the probability they name, however few there are.
+    low, high = np.quantile(draws, tails, axis=0, method="weibull")
     return Summary(statistics | {"lower": low, "upper": high}, draws[rows])
 
 
