@@ -166,14 +166,17 @@ def _load(m: int, z: Array, x: Array) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _add_moments(m: int, weight: float, mean: Array, sd: Array, moments: Array, f: int) -> None:
-    """Add a pattern's part of the moments of feature f."""
-    for i in range(mean.size):
+def _add_moments(
+    m: int, weight: float, root: Array, x: Array, sd: Array, moments: Array, f: int
+) -> None:
+    """Add a pattern's part of the moments of feature f, whose means are `root` times `x`."""
+    for i in range(x.size):
         if m >> i & 1:
+            mean = root[i] * x[i]
             moments[0, f, i] += weight
-            moments[1, f, i] += weight * mean[i]
-            moments[2, f, i] += weight * (mean[i] * mean[i] + sd[i] * sd[i])
-            moments[3, f, i] += weight * 0.5 * erfc(-mean[i] / (sd[i] * sqrt(2.0)))
+            moments[1, f, i] += weight * mean
+            moments[2, f, i] += weight * (mean * mean + sd[i] * sd[i])
+            moments[3, f, i] += weight * 0.5 * erfc(-mean / (sd[i] * sqrt(2.0)))
         else:
             moments[3, f, i] += 0.5 * weight
 
@@ -228,7 +231,7 @@ def visit_features(
                 continue
             _load(m, z, x)
             _backward(m, k, row, diagonal, x)
-            _add_moments(m, w[m], root * x, spread[m], moments, f)
+            _add_moments(m, w[m], root, x, spread[m], moments, f)
         m = _choose(w, uniform[f])
         _load(m, z, x)
         x += noise * normal[f]
