@@ -1,9 +1,11 @@
 """How well the weight of correlated features is found, and whether a factor starts on their noise.
 
-Three kinds of noise of 50 people, by NumPy alone: independent; a term a region, so that edges
-sharing a region correlate by rho; and the correlations of time series (150 points, autoregressive,
-networks alike in everybody), whose errors come from the shortness of the series. Each alone, and
-with a strong factor within one network or a weak one of 40 % of the blocks. True weights are
+Noise of 50 people, by NumPy alone: independent; a term a region, so that edges sharing a region
+correlate by rho; and the correlations of time series (150 points, autoregressive), whose errors
+come from the shortness of the series: of regions that are alike within a network, and of regions
+that are the more alike the nearer they are, whose errors have a dominant pattern (of 50 and of 90
+people; added after the rules were settled, to see how far they reach). Each alone, and with a
+strong factor within one network or a weak one of 40 % of the blocks. True weights are
 tr(C)^2 / tr(C^2) / P for the covariance C of the features, for series from 4000 further people.
 No sampling: counted are factors that `spectral_start` starts.
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -23,14 +25,27 @@ from compact import compact
 import bayes_mdd as bm
 from bayes_mdd.model import prepare, spectral_start
 
-N, POINTS, NETWORKS, PEOPLE_FOR_TRUTH = 50, 150, 7, 4000
+POINTS, NETWORKS, PEOPLE_FOR_TRUTH = 150, 7, 4000
+
+
+class Kind(NamedTuple):
+    """What makes noise correlated."""
+
+    regions: int
+    how: str
+    rho: float = 0.0
+    people: int = 50
+
+
 KINDS = {
-    "independent, 30 regions": (30, "regions", 0.0),
-    "regions .15, 30 regions": (30, "regions", 0.15),
-    "regions .3, 30 regions": (30, "regions", 0.3),
-    "regions .3, 51 regions": (51, "regions", 0.3),
-    "series, 30 regions": (30, "series", 0.0),
-    "series, 51 regions": (51, "series", 0.0),
+    "independent, 30 regions": Kind(30, "regions"),
+    "regions .15, 30 regions": Kind(30, "regions", 0.15),
+    "regions .3, 30 regions": Kind(30, "regions", 0.3),
+    "regions .3, 51 regions": Kind(51, "regions", 0.3),
+    "series, 30 regions": Kind(30, "networks"),
+    "series, 51 regions": Kind(51, "networks"),
+    "series, neighbours alike, 40 regions": Kind(40, "neighbours"),
+    "the same, 90 people": Kind(40, "neighbours", people=90),
 }
 FACTORS = ("none", "strong in a network", "weak")
 
@@ -46,13 +61,19 @@ def regional(regions: int, rho: float, n: int, rng: np.random.Generator) -> np.n
     return np.asarray(np.sqrt(1 - 2 * rho) * own + np.sqrt(rho) * common)
 
 
-def of_series(regions: int, n: int, rng: np.random.Generator) -> np.ndarray:
+def covariance(regions: int, how: str) -> np.ndarray:
+    """Covariance of the regions' signals, the same in everybody."""
+    if how == "neighbours":
+        place = np.arange(regions)
+        return np.asarray(0.8 ** np.abs(place[:, None] - place) + 0.1)
     base = np.random.default_rng(regions).standard_normal((regions, regions + 10))
     network = networks(regions)
     alike = network[:, None] == network
-    root = np.linalg.cholesky(
-        0.5 * base @ base.T / (regions + 10) + 0.3 * alike + 0.5 * np.eye(regions)
-    )
+    return np.asarray(0.5 * base @ base.T / (regions + 10) + 0.3 * alike + 0.5 * np.eye(regions))
+
+
+def of_series(regions: int, how: str, n: int, rng: np.random.Generator) -> np.ndarray:
+    root = np.linalg.cholesky(covariance(regions, how))
     ends = np.triu_indices(regions, 1)
     z = np.empty((n, ends[0].size))
     for i in range(n):
@@ -65,12 +86,12 @@ def of_series(regions: int, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_noise(kind: str, n: int, rng: np.random.Generator) -> np.ndarray:
-    regions, how, rho = KINDS[kind]
-    return regional(regions, rho, n, rng) if how == "regions" else of_series(regions, n, rng)
+    regions, how, rho, _ = KINDS[kind]
+    return regional(regions, rho, n, rng) if how == "regions" else of_series(regions, how, n, rng)
 
 
 def true_weight(kind: str) -> float:
-    regions, how, rho = KINDS[kind]
+    regions, how, rho, _ = KINDS[kind]
     p = regions * (regions - 1) // 2
     if how == "regions":
         return 1 / (1 + 2 * (regions - 2) * rho**2)
@@ -83,22 +104,22 @@ def true_weight(kind: str) -> float:
 
 def cohort(kind: str, factor: str, seed: int) -> xr.Dataset:
     rng = np.random.default_rng([41, seed, list(KINDS).index(kind), FACTORS.index(factor)])
-    regions = KINDS[kind][0]
+    regions, n = KINDS[kind].regions, KINDS[kind].people
     ends = np.stack(np.triu_indices(regions, 1))
     block = np.array([f"N{a}-N{b}" for a, b in networks(regions)[ends].T])
-    y = draw_noise(kind, N, rng)
+    y = draw_noise(kind, n, rng)
     if factor != "none":
         names, code = np.unique(block, return_inverse=True)
         weak = factor == "weak"
         scale = 0.3 * (rng.random(names.size) < 0.4) if weak else 1.0 * (names == "N2-N2")
-        y = y + np.outer(rng.standard_normal(N), scale[code] * rng.standard_normal(code.size))
+        y = y + np.outer(rng.standard_normal(n), scale[code] * rng.standard_normal(code.size))
     names_of = [f"R{i:02d}" for i in range(regions)]
     return xr.Dataset(
         {"y": (("subject", "feature"), y)},
         coords={
-            "subject": [f"sub-{i:02d}" for i in range(N)],
+            "subject": [f"sub-{i:02d}" for i in range(n)],
             "feature": [f"{names_of[a]}--{names_of[b]}" for a, b in ends.T],
-            "arm": ("subject", np.array(["A", "B"])[np.arange(N) % 2]),
+            "arm": ("subject", np.array(["A", "B"])[np.arange(n) % 2]),
             "block": ("feature", block),
         },
     )
@@ -128,6 +149,7 @@ def one(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--cohorts", type=int, default=20)
     parser.add_argument("--offered", type=int, nargs="*", default=[2, 8])
     parser.add_argument("-o", "--output", type=Path)
@@ -137,7 +159,7 @@ def main() -> None:
         "| noise | factor | offered | true weight | weight (SD) | started: independent | weighted |"
     )
     print("|---|---|---|---|---|---|---|")
-    for kind in KINDS:
+    for kind in asked.kinds:
         for factor in FACTORS:
             for k in asked.offered:
                 plain, weighted = (

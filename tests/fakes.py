@@ -233,6 +233,50 @@ def _attrs(*, fixed: bool, symptoms: bool, regional: bool) -> dict[str, str]:
     }
 
 
+def _agreement(posterior: xr.Dataset, agrees: np.ndarray) -> xr.Dataset:
+    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
+    return xr.Dataset(
+        {
+            "match": (("chain", "factor"), np.where(agrees, 0.98, 0.4) * np.ones((chains, 1))),
+            "rhat": ("factor", np.where(agrees, 1.002, 1.4)),
+            "ess": ("factor", np.where(agrees, 0.8, 0.02) * chains * draws),
+            "reproducible": ("factor", agrees),
+        },
+        coords={"factor": posterior["factor"], "chain": posterior["chain"]},
+    )
+
+
+def _constant(
+    arm_of: Sequence[str], subjects: Sequence[str], blocks: Sequence[str], counts: np.ndarray
+) -> xr.Dataset:
+    sites = np.array(["A", "B"])[np.arange(len(subjects)) % 2]
+    return xr.Dataset(
+        {
+            "arm": ("subject", np.array(arm_of)),
+            "block_size": ("block", counts),
+            "design": (("subject", "covariate"), np.c_[np.ones(len(sites)), sites == "B"]),
+        },
+        coords={
+            "subject": list(subjects),
+            "block": list(blocks),
+            "covariate": ["intercept", "site[B]"],
+            "site": ("subject", sites),
+        },
+    )
+
+
+def _sample_stats(rng: np.random.Generator, posterior: xr.Dataset) -> xr.Dataset:
+    shape = posterior.sizes["chain"], posterior.sizes["draw"]
+    return xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
+            "energy": (("chain", "draw"), rng.normal(500.0, 10.0, size=shape)),
+            "n_steps": (("chain", "draw"), np.full(shape, 15)),
+        },
+        coords={"chain": posterior["chain"], "draw": posterior["draw"]},
+    )
+
+
 def make_fake_idata(
     *,
     seed: int = 1,
@@ -300,44 +344,13 @@ def make_fake_idata(
     if links == "by_arm":
         posterior = _with_links_by_arm(posterior, arms)
     agrees = np.array([f not in disagreeing for f in posterior["factor"].values])
-    factors = xr.Dataset(
-        {
-            "match": (("chain", "factor"), np.where(agrees, 0.98, 0.4) * np.ones((chains, 1))),
-            "rhat": ("factor", np.where(agrees, 1.002, 1.4)),
-            "ess": ("factor", np.where(agrees, 0.8, 0.02) * chains * draws),
-            "reproducible": ("factor", agrees),
-        },
-        coords={"factor": posterior["factor"], "chain": posterior["chain"]},
-    )
-    sites = np.array(["A", "B"])[np.arange(len(subjects)) % 2]
-    constant = xr.Dataset(
-        {
-            "arm": ("subject", np.array(arm_of)),
-            "block_size": ("block", counts),
-            "design": (("subject", "covariate"), np.c_[np.ones(len(sites)), sites == "B"]),
-        },
-        coords={
-            "subject": subjects,
-            "block": blocks,
-            "covariate": ["intercept", "site[B]"],
-            "site": ("subject", sites),
-        },
-    )
-    stats = xr.Dataset(
-        {
-            "diverging": (("chain", "draw"), np.zeros((chains, draws), dtype=bool)),
-            "energy": (("chain", "draw"), rng.normal(500.0, 10.0, size=(chains, draws))),
-            "n_steps": (("chain", "draw"), np.full((chains, draws), 15)),
-        },
-        coords={"chain": posterior["chain"], "draw": posterior["draw"]},
-    )
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,
             "loadings": loadings,
-            "factors": factors,
-            "constant_data": constant,
-            "sample_stats": stats,
+            "factors": _agreement(posterior, agrees),
+            "constant_data": _constant(arm_of, subjects, blocks, counts),
+            "sample_stats": _sample_stats(rng, posterior),
         }
     )
     tree.attrs.update(_attrs(fixed=fixed, symptoms=symptoms, regional=regional))

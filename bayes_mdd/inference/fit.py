@@ -172,13 +172,13 @@ def _fit_factors(
         "n_factors_sampled": n_sampled,
         "starts": {"tried": climbed.height.size, "at_best_mode": climbed.agreeing},
     }
-    most_draws = MOST_SUMMARY
     if method == "fast":
         drawn = sample_fast(reduced, data, start, sampler)
-        raw, added["fast"], most_draws = drawn.raw, drawn.settings, FAST_SUMMARY
+        raw, added["fast"] = drawn.raw, drawn.settings
     else:
         raw, added["sampled"] = explore(reduced, data, start, sampler, progressbar=progressbar)
     sampled = time.perf_counter()
+    most_draws = FAST_SUMMARY if method == "fast" else MOST_SUMMARY
     idata = assemble(spec, data, raw, sampler, most_draws=most_draws)
     idata.attrs["method"] = method
     added["seconds"] = {

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.model.collapsed import Array
 from bayes_mdd.model.data import ModelData
-from bayes_mdd.model.search import find_patterns
+from bayes_mdd.model.search import MAX_FEATURES, find_patterns
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,7 @@ SCALE_RANGE = (0.01, 1.5)
 
 
 def spectral_start(
-    data: ModelData, n_factors: int, *, seed: int = 0, max_features: int = 5000
+    data: ModelData, n_factors: int, *, seed: int = 0, max_features: int = MAX_FEATURES
 ) -> Start:
     """Split the features into patterns that stand out of noise; leave the other factors off.
 

@@ -33,7 +33,7 @@ from bayes_mdd.model.collapsed import SMALL_PRODUCT, Array, _inverse_and_logdet,
 from bayes_mdd.model.data import ModelData
 
 #: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
-KERNEL_VERSION = 5
+KERNEL_VERSION = 6
 #: Shape and rate of the gamma prior of nu: weak, away from 0, and with mass beyond 50, where
 #: features hardly differ.
 DF_PRIOR = (2.0, 0.1)

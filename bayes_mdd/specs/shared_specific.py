@@ -72,8 +72,8 @@ class SharedSpecificSpec(Spec):
         count as the smaller number of independent ones that their residuals fluctuate like: the
         likelihood to that power. Edges that share a region share its error, so with connectivity
         intervals of "independent" are too narrow where ``check --predictive`` says so; those of
-        "weighted" are too wide for strong factors, and patterns that correlated noise makes
-        hardly ever start a factor.
+        "weighted" are too wide for strong factors. Correlated noise then hardly ever starts a
+        factor, unless one pattern dominates it.
     noise_df : float, optional
         Degrees of freedom of the noise variances with ``feature_noise="student"``: few let
         features differ much. Default: learned, one for all blocks, with a gamma(2, 0.1) prior.
