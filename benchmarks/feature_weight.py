@@ -23,7 +23,8 @@ import xarray as xr
 from compact import compact
 
 import bayes_mdd as bm
-from bayes_mdd.model import prepare, spectral_start
+from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.start.spectral import spectral_start
 
 POINTS, NETWORKS, PEOPLE_FOR_TRUTH = 150, 7, 4000
 

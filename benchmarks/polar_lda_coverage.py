@@ -30,14 +30,14 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import beta, norm
 from threadpoolctl import threadpool_limits
 
-from bayes_mdd.model.composition import (
+from bayes_mdd.polar_lda import fit_counts, make_counts
+from bayes_mdd.polar_lda.bayes.composition import (
     CompositionData,
     build_composition,
     composition_start,
     refine_guess,
     sum_blocks,
 )
-from bayes_mdd.polar_lda import fit_counts, make_counts
 
 N_PEOPLE, N_NETWORKS, PER_NETWORK = 40, 5, 5
 LEVELS = (0.9, 0.95)

@@ -76,7 +76,8 @@ def explicit(regions: int, people: int, draws: int) -> dict[str, object]:
     import pytensor.tensor as pt
 
     import bayes_mdd as bm
-    from bayes_mdd.model import prepare, spectral_start
+    from bayes_mdd.shared_specific.data.model_data import prepare
+    from bayes_mdd.shared_specific.start.spectral import spectral_start
 
     features, _ = simulated(regions, people)
     spec = bm.SharedSpecificSpec(n_factors=5, mean_scale=0.0)

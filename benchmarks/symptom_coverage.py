@@ -35,9 +35,12 @@ import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
 import bayes_mdd as bm
-from bayes_mdd.alignment import align_factors
-from bayes_mdd.model import ModelData, build_shared_specific, climb, prepare, spectral_start
-from bayes_mdd.model.symptoms import LOGISTIC_SD, OVERALL
+from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.graph.model import build_shared_specific
+from bayes_mdd.shared_specific.graph.symptoms import LOGISTIC_SD, OVERALL
+from bayes_mdd.shared_specific.posterior.alignment import align_factors
+from bayes_mdd.shared_specific.start.mode import climb
+from bayes_mdd.shared_specific.start.spectral import spectral_start
 
 PER_ARM, N_FEATURES, N_BLOCKS, N_FACTORS, N_LEVELS = 25, 300, 10, 2, 4
 N = 2 * PER_ARM

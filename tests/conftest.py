@@ -8,10 +8,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import xarray as xr
+
+if TYPE_CHECKING:
+    from made_fit import Made
 
 # Before anything imports Matplotlib: no window, whatever the machine is set to.
 os.environ["MPLBACKEND"] = "Agg"
@@ -146,3 +150,27 @@ def _feature_set(
 def feature_set() -> Callable[..., xr.Dataset]:
     """Build a FeatureSet: ``feature_set(y, arm, block, age=...)``."""
     return _feature_set
+
+
+@pytest.fixture(scope="session")
+def fit_of() -> Callable[..., Made]:
+    """``fit_of(n=40, n_new=20, p=90, seed=0, ...)``: a fit whose posterior is the truth."""
+    from made_fit import make_fit
+
+    return make_fit
+
+
+@pytest.fixture(scope="session")
+def made() -> Made:
+    """One such fit for all tests that do not change it."""
+    from made_fit import make_fit
+
+    return make_fit()
+
+
+@pytest.fixture
+def fake_idata() -> xr.DataTree:
+    """A fitted result without a fit."""
+    from fakes import make_fake_idata
+
+    return make_fake_idata()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from bayes_mdd.inference.symptoms import UNITS
+from bayes_mdd.shared_specific.posterior.symptoms import UNITS
 
 NETWORKS = {"DMN": 4, "CCN": 3, "Reward": 3}
 #: Share of each arm's variance that each factor explains when it belongs wholly to that arm.
@@ -321,7 +321,7 @@ def make_fake_idata(
     Returns
     -------
     xarray.DataTree
-        In the layout of `bayes_mdd.inference.fit`.
+        In the layout of `bayes_mdd.workflow.fit`.
     """
     rng = np.random.default_rng(seed)
     arm_of = [a for i, a in enumerate(arms) for _ in range(per_arm - i)]

@@ -232,7 +232,7 @@ def complete_run(idata: xr.DataTree, run_dir: Path) -> Outcome:
     # Imported here: `bayes-mdd --help` need not wait for pandas.
     import pandas as pd
 
-    from bayes_mdd.signatures.polar_lda import is_polar_lda
+    from bayes_mdd.polar_lda.table import is_polar_lda
 
     show.note("Checking, exporting signatures, writing the report")
     export_signatures(idata, run_dir / "signatures")

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from bayes_mdd.features.atlases import read_atlas, read_circuits
-from bayes_mdd.features.change import change_features
-from bayes_mdd.features.connectivity import connectivity_from_timeseries
+from bayes_mdd.features.adjust.change import change_features
+from bayes_mdd.features.adjust.harmonize import harmonize_sites
+from bayes_mdd.features.adjust.quality import Quality, check_quality, record_quality
+from bayes_mdd.features.adjust.reference import reference_to_controls
+from bayes_mdd.features.adjust.reference_training import reference_to_training
+from bayes_mdd.features.adjust.sites import site_effects
+from bayes_mdd.features.atlas.atlases import read_atlas, read_circuits
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.derivatives import read_arrays, read_derivatives
-from bayes_mdd.features.graph import graph_features
-from bayes_mdd.features.harmonize import harmonize_sites
-from bayes_mdd.features.quality import Quality, check_quality, record_quality
-from bayes_mdd.features.reading import connectivity_features, read_features
-from bayes_mdd.features.reference import reference_to_controls
-from bayes_mdd.features.reference_others import reference_to_training
-from bayes_mdd.features.regional import regional_features
+from bayes_mdd.features.folder.reading import connectivity_features, read_features
+from bayes_mdd.features.folder.writing import write_features
+from bayes_mdd.features.measures.connectivity import connectivity_from_timeseries
+from bayes_mdd.features.measures.graph import graph_features
+from bayes_mdd.features.measures.regional import regional_features
+from bayes_mdd.features.measures.structural import structural_features
 from bayes_mdd.features.regions import check_regions, read_regions
-from bayes_mdd.features.sites import site_effects
-from bayes_mdd.features.structural import structural_features
 from bayes_mdd.features.views import combine_views, select_view
-from bayes_mdd.features.writing import write_features
 
 __all__ = [
     "Quality",

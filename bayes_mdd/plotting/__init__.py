@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bayes_mdd.plotting.blocks import plot_block_map
-from bayes_mdd.plotting.connectome import plot_connectome
-from bayes_mdd.plotting.factors import plot_explained, plot_sharing
-from bayes_mdd.plotting.polar_lda import plot_compositions, plot_null
 from bayes_mdd.plotting.quality import plot_quality
 from bayes_mdd.plotting.sites import plot_site_effects
-from bayes_mdd.plotting.symptoms import plot_symptom_links
+from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
+from bayes_mdd.results.figures.blocks import plot_block_map
+from bayes_mdd.results.figures.connectome import plot_connectome
+from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_sharing
+from bayes_mdd.shared_specific.figures.symptoms import plot_symptom_links
 
 __all__ = [
     "plot_block_map",

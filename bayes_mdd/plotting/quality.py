@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features import Quality
-from bayes_mdd.plotting.style import FADED, INK, PALETTE, SMALL, name_rows, new_figure, tidy
+from bayes_mdd.results.figures.style import FADED, INK, PALETTE, SMALL, name_rows, new_figure, tidy
 
 
 def plot_quality(

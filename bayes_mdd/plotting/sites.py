@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from bayes_mdd.features.sites import site_of, site_variance
-from bayes_mdd.plotting.style import FADED, PALETTE, SMALL, name_rows, new_figure, tidy
+from bayes_mdd.features.adjust.sites import site_of, site_variance
+from bayes_mdd.results.figures.style import FADED, PALETTE, SMALL, name_rows, new_figure, tidy
 
 
 def plot_site_effects(

@@ -1,11 +1,15 @@
 """Polar LDA: latent Dirichlet allocation over hyper- and hypo-connected edges."""
 
-from bayes_mdd.polar_lda.bootstrap import bootstrap_maps, posterior_overlap, published_overlap
-from bayes_mdd.polar_lda.counts import PublishedReference, make_counts, published_z
-from bayes_mdd.polar_lda.fitting import fit_counts, infer_counts
-from bayes_mdd.polar_lda.published import read_documents, read_published_model
-from bayes_mdd.polar_lda.stability import nestedness, split_half
-from bayes_mdd.polar_lda.weakness import null_run, token_sensitivity
+from bayes_mdd.polar_lda.em.counts import PublishedReference, make_counts, published_z
+from bayes_mdd.polar_lda.em.fitting import fit_counts, infer_counts
+from bayes_mdd.polar_lda.em.published import read_documents, read_published_model
+from bayes_mdd.polar_lda.robustness.bootstrap import (
+    bootstrap_maps,
+    posterior_overlap,
+    published_overlap,
+)
+from bayes_mdd.polar_lda.robustness.controls import null_run, token_sensitivity
+from bayes_mdd.polar_lda.robustness.stability import nestedness, split_half
 
 __all__ = [
     "PublishedReference",

@@ -9,7 +9,7 @@ import pytest
 
 import bayes_mdd as bm
 from bayes_mdd.cli import checking, show
-from bayes_mdd.report.content import summarise_findings
+from bayes_mdd.shared_specific.report.content import summarise_findings
 
 
 @pytest.fixture

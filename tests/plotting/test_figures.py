@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 
 from bayes_mdd import plotting
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.plotting.connectome import _select
-from bayes_mdd.signatures import classify_factors, signatures
+from bayes_mdd.results.figures.connectome import _select
+from bayes_mdd.results.maps import signatures
+from bayes_mdd.shared_specific.tables.factors import classify_factors
 
 
 def texts(figure: Figure) -> list[str]:

@@ -11,8 +11,8 @@ from scipy.stats import norm
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.model.composition import build_composition, sum_blocks
 from bayes_mdd.polar_lda import fit_counts, make_counts
+from bayes_mdd.polar_lda.bayes.composition import build_composition, sum_blocks
 
 
 def simulate(seed, *, n_people=40, n_networks=5, per_network=5, strength=1.0, n_factors=2):

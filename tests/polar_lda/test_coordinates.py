@@ -9,13 +9,13 @@ import pytest
 from scipy.linalg import helmert
 from scipy.stats import dirichlet, norm
 
-from bayes_mdd.model.composition import (
+from bayes_mdd.polar_lda.bayes.composition import (
     CompositionData,
     build_composition,
     composition_start,
     refine_guess,
 )
-from bayes_mdd.model.composition_coordinates import (
+from bayes_mdd.polar_lda.bayes.coordinates import (
     STRETCH,
     find_position,
     make_coordinates,

@@ -12,9 +12,15 @@ from scipy.special import gammaln, polygamma, psi
 from sklearn.decomposition import LatentDirichletAllocation
 
 from bayes_mdd.polar_lda import fit_counts, infer_counts
-from bayes_mdd.polar_lda.corpus import read_corpus
-from bayes_mdd.polar_lda.em import EMOptions, LDAParameters, e_step, estimate_alpha, m_step
-from bayes_mdd.polar_lda.kernels import digamma, trigamma
+from bayes_mdd.polar_lda.em.algorithm import (
+    EMOptions,
+    LDAParameters,
+    e_step,
+    estimate_alpha,
+    m_step,
+)
+from bayes_mdd.polar_lda.em.corpus import read_corpus
+from bayes_mdd.polar_lda.em.kernels import digamma, trigamma
 
 PATHS = ("newton", "published")
 

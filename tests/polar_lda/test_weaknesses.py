@@ -19,8 +19,8 @@ from bayes_mdd.polar_lda import (
     split_half,
     token_sensitivity,
 )
-from bayes_mdd.polar_lda.corpus import read_corpus
-from bayes_mdd.polar_lda.weakness import permute_edges
+from bayes_mdd.polar_lda.em.corpus import read_corpus
+from bayes_mdd.polar_lda.robustness.controls import permute_edges
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_name_resolves_to_what_its_room_defines(name):
 def test_a_room_does_not_hide_the_function_of_its_name():
     # In a process of its own: here the room may have been loaded before.
     code = (
-        "import bayes_mdd.signatures.export, bayes_mdd, sys\n"
+        "import bayes_mdd.results.export, bayes_mdd, sys\n"
         "room = sys.modules['bayes_mdd.signatures']\n"
         "assert bayes_mdd.signatures is room.signatures, bayes_mdd.signatures\n"
         "from bayes_mdd.signatures import export_signatures\n"

@@ -14,10 +14,9 @@ from bayes_mdd.dims import FEATURE
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.assemble import FUNCTIONAL, edge_features, regional_features
 from bayes_mdd.features.blocks import edge_index
-from bayes_mdd.features.connectivity import check_method, edges_from_series, units_of
 from bayes_mdd.features.contract import check_features, constant_features
 from bayes_mdd.features.derivatives.join import Joined, join_regions
-from bayes_mdd.features.derivatives.people import match_people
+from bayes_mdd.features.derivatives.subjects import match_people
 from bayes_mdd.features.derivatives.values import Reading
 from bayes_mdd.features.loading import Floats, Grouped
 from bayes_mdd.features.matrices import (
@@ -27,6 +26,7 @@ from bayes_mdd.features.matrices import (
     one_problems,
     symmetry_problem,
 )
+from bayes_mdd.features.measures.connectivity import check_method, edges_from_series, units_of
 from bayes_mdd.features.provenance import extend_provenance, inputs_digest, provenance_text
 from bayes_mdd.specs.derivatives import DerivativesSpec
 

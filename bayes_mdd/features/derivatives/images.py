@@ -10,9 +10,9 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.features.atlases import Atlas
+from bayes_mdd.features.atlas.atlases import Atlas
+from bayes_mdd.features.derivatives.locations import coverage_facts
 from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.places import coverage_facts
 from bayes_mdd.features.derivatives.spheres import Mask
 from bayes_mdd.features.derivatives.values import Measured
 from bayes_mdd.features.loading import Floats, Grouped, UnreadableFileError

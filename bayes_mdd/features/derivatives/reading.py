@@ -12,9 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.features.derivatives.build import build_features
-from bayes_mdd.features.derivatives.finding import Question, find_source
 from bayes_mdd.features.derivatives.join import join_regions
-from bayes_mdd.features.derivatives.people import find_participants, makers, match_people
+from bayes_mdd.features.derivatives.matching import Question, find_source
+from bayes_mdd.features.derivatives.subjects import find_participants, makers, match_people
 from bayes_mdd.features.derivatives.values import Shape
 from bayes_mdd.specs.derivatives import DerivativesSpec
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.derivatives import (
+from bayes_mdd.features.derivatives.formats import (
     bold,
     cifti,
     freesurfer,

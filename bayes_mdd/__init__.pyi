@@ -1,0 +1,66 @@
+# The public names, listed once: `bayes_mdd/__init__.py` loads them from here at first use.
+
+from . import plotting as plotting
+from . import polar_lda as polar_lda
+from .cohort import Cohort as Cohort
+from .cohort import read_cohort as read_cohort
+from .errors import BayesMDDError as BayesMDDError
+from .errors import DataContractError as DataContractError
+from .errors import RunFolderError as RunFolderError
+from .errors import SpecError as SpecError
+from .features import change_features as change_features
+from .features import check_features as check_features
+from .features import check_quality as check_quality
+from .features import combine_views as combine_views
+from .features import connectivity_from_timeseries as connectivity_from_timeseries
+from .features import graph_features as graph_features
+from .features import harmonize_sites as harmonize_sites
+from .features import Quality as Quality
+from .features import read_atlas as read_atlas
+from .features import read_derivatives as read_derivatives
+from .features import read_features as read_features
+from .features import record_quality as record_quality
+from .features import reference_to_controls as reference_to_controls
+from .features import reference_to_training as reference_to_training
+from .features import regional_features as regional_features
+from .features import select_view as select_view
+from .features import site_effects as site_effects
+from .features import structural_features as structural_features
+from .features import write_features as write_features
+from .results.export import export_signatures as export_signatures
+from .results.maps import signatures as signatures
+from .sampling.run_folder import read_run as read_run
+from .shared_specific.checks.convergence import diagnose as diagnose
+from .shared_specific.checks.feature_noise import judge_feature_noise as judge_feature_noise
+from .shared_specific.checks.leave_one_out import leave_one_out as leave_one_out
+from .shared_specific.checks.predictive import predictive_checks as predictive_checks
+from .shared_specific.checks.predictive import PredictiveChecks as PredictiveChecks
+from .shared_specific.checks.prior_predictive import prior_predictive as prior_predictive
+from .shared_specific.checks.prior_predictive import summarise_prior as summarise_prior
+from .shared_specific.checks.sensitivity import prior_sensitivity as prior_sensitivity
+from .shared_specific.new_subjects.export import export_projection as export_projection
+from .shared_specific.new_subjects.export import summarise_projection as summarise_projection
+from .shared_specific.new_subjects.projection import project as project
+from .shared_specific.tables.arms import explained_by_arm as explained_by_arm
+from .shared_specific.tables.factors import classify_factors as classify_factors
+from .simulate import simulate_cohort as simulate_cohort
+from .simulate import SimulatedCohort as SimulatedCohort
+from .simulate import write_cohort as write_cohort
+from .specs import AnalysisSpec as AnalysisSpec
+from .specs import DerivativesSpec as DerivativesSpec
+from .specs import PolarLDASpec as PolarLDASpec
+from .specs import QualitySpec as QualitySpec
+from .specs import read_spec as read_spec
+from .specs import ReferenceSpec as ReferenceSpec
+from .specs import SamplerSpec as SamplerSpec
+from .specs import SharedSpecificSpec as SharedSpecificSpec
+from .specs import write_spec as write_spec
+from .studies.compare import compare_models as compare_models
+from .studies.compare import Comparison as Comparison
+from .studies.compare import vary_factors as vary_factors
+from .studies.permutation import permute_arms as permute_arms
+from .workflow.fit import fit as fit
+from .workflow.report import write_report as write_report
+
+__version__: str
+__all__: list[str]

@@ -1,0 +1,1 @@
+"""Features relative to a reference; harmonisation, quality and change."""

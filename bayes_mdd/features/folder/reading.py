@@ -1,0 +1,191 @@
+"""A cohort folder to a feature set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.cohort.participants import read_participants
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.features.assemble import FUNCTIONAL, edge_features, regional_features
+from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.folder.layout import TIMESERIES, Layout, find_layout
+from bayes_mdd.features.folder.sources import ReadValues, read_values
+from bayes_mdd.features.matrices import FISHER_Z
+from bayes_mdd.features.provenance import inputs_digest, provenance_text
+from bayes_mdd.features.regions import check_regions, read_regions
+
+
+class HasFolder(Protocol):
+    """What is needed of a cohort: where it lies and who takes part."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The cohort folder."""
+
+    @property
+    def participants(self) -> pd.DataFrame:
+        """The people, indexed by ``participant_id``."""
+
+
+def read_features(
+    folder: str | Path,
+    *,
+    kind: str | None = None,
+    estimator: str | None = None,
+    session: str | None = None,
+) -> xr.Dataset:
+    """Read the features of a cohort folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A cohort folder: ``participants.tsv`` and ``features/`` with ``features.json``,
+        ``regions.tsv`` and either one file for everybody (``features.tsv``, ``.csv``, ``.npz``),
+        a matrix a person (``sub-XX_relmat.tsv``, ``.csv``, ``.npy``, ``.npz``) or a time series
+        a person (``sub-XX_timeseries.tsv``, ``.npy``).
+    kind : {"correlation", "partial correlation", "tangent"}, optional
+        Measure to compute from time series; default what ``features.json`` says under
+        ``measure``, else correlation. Matrices and tables are taken as they are.
+    estimator : {"empirical", "ledoit-wolf"}, optional
+        Covariance estimator for time series; default what ``features.json`` says, else
+        empirical.
+    session : str, optional
+        Session to read, with or without ``ses-``; default what ``features.json`` says.
+
+    Returns
+    -------
+    xarray.Dataset
+        A feature set that meets the contract (`check_features`). People in the order of
+        ``participants.tsv``; those of no arm who are no controls may lack features and are then
+        named in the attribute ``provenance``. Correlations (units ``r``) come back as Fisher z.
+
+    Raises
+    ------
+    SpecError
+        If `kind` or `estimator` is unknown, or is asked for where nothing is computed.
+    DataContractError
+        If files are missing, unreadable, doubtful or do not match the participants.
+    """
+    folder = Path(folder)
+    return _read(folder, read_participants(folder), kind, estimator, session)
+
+
+def connectivity_features(
+    cohort: HasFolder | str | Path,
+    *,
+    atlas: pd.DataFrame | str | Path | None = None,
+    kind: str | None = None,
+    estimator: str | None = None,
+    session: str | None = None,
+) -> xr.Dataset:
+    """Compute connectivity from the time series of a cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort, str or Path
+        A cohort that was read from a folder, or the folder. Its ``features/`` holds
+        ``sub-XX_timeseries.tsv`` or ``.npy``; matrices beside them are left alone.
+    atlas : pandas.DataFrame, str or Path, optional
+        Region table, or its file; default ``features/regions.tsv``.
+    kind, estimator, session : str, optional
+        As in `read_features`.
+
+    Returns
+    -------
+    xarray.Dataset
+        A feature set of edges.
+
+    Raises
+    ------
+    SpecError
+        If `kind` or `estimator` is unknown.
+    DataContractError
+        As in `read_features`, or if the cohort has no folder.
+    """
+    if isinstance(cohort, (str, os.PathLike)):
+        folder = Path(cohort)
+        participants = read_participants(folder)
+    else:
+        if cohort.folder is None:
+            raise DataContractError(
+                "cohort",
+                [
+                    "has no folder to read time series from: use connectivity_from_timeseries "
+                    "with the arrays."
+                ],
+            )
+        folder, participants = cohort.folder, cohort.participants
+    return _read(folder, participants, kind, estimator, session, source=TIMESERIES, atlas=atlas)
+
+
+def _read(
+    folder: Path,
+    participants: pd.DataFrame,
+    kind: str | None,
+    estimator: str | None,
+    session: str | None,
+    *,
+    source: str | None = None,
+    atlas: pd.DataFrame | str | Path | None = None,
+) -> xr.Dataset:
+    layout = find_layout(folder, source=source, session=session)
+    regions = _regions(layout, atlas)
+    # A folder that we wrote states who has no features, so that they need not be taken out.
+    stated = {str(who) for who in layout.facts.get("without_features", ())}
+    expected = participants.loc[[str(who) not in stated for who in participants.index]]
+    values = read_values(layout, regions, expected, kind, estimator)
+    inputs = [*layout.files, layout.description, folder / "participants.tsv"]
+    inputs += [layout.regions] if atlas is None else []
+    features = _build(layout, values, regions, participants, inputs, folder)
+    check_features(features)
+    return features
+
+
+def _build(
+    layout: Layout,
+    read: ReadValues,
+    regions: pd.DataFrame,
+    participants: pd.DataFrame,
+    inputs: Sequence[Path],
+    folder: Path,
+) -> xr.Dataset:
+    have = set(read.subjects)
+    without = [str(p) for p in participants.index if str(p) not in have]
+    common: dict[str, Any] = {
+        "participants": participants,
+        "units": read.units,
+        "provenance": provenance_text(
+            source=layout.source,
+            fisher_z=read.units == FISHER_Z,
+            session=layout.session,
+            sha256=inputs_digest([p for p in inputs if p.exists()], folder),
+            n_files=len(layout.files),
+            without_features=without or None,
+            description=layout.facts.get("description"),
+            made_from=layout.facts.get("provenance"),
+            **read.facts,
+        ),
+    }
+    if read.rows is not None:
+        kind = layout.facts.get("kind", "regional")
+        return regional_features(
+            read.values, read.subjects, regions, read.rows, kind=kind, **common
+        )
+    kind = layout.facts.get("kind", FUNCTIONAL)
+    return edge_features(read.values, read.subjects, regions, kind=kind, edges=read.edges, **common)
+
+
+def _regions(layout: Layout, atlas: pd.DataFrame | str | Path | None) -> pd.DataFrame:
+    if atlas is None:
+        return read_regions(layout.regions)
+    return (
+        check_regions(atlas, what="atlas")
+        if isinstance(atlas, pd.DataFrame)
+        else read_regions(atlas)
+    )

@@ -1,0 +1,185 @@
+"""From the files of a cohort folder, whichever kind they are, to a table of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayes_mdd.dims import EDGE_SEPARATOR
+from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.blocks import Index
+from bayes_mdd.features.folder.layout import MATRICES, TIMESERIES, Layout, match_files
+from bayes_mdd.features.folder.tables import read_feature_table
+from bayes_mdd.features.loading import (
+    Floats,
+    UnreadableFileError,
+    read_npy,
+    read_text_table,
+)
+from bayes_mdd.features.matrices import FISHER_Z, R, read_matrix_edges
+from bayes_mdd.features.measures.connectivity import check_method, edges_from_series, units_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadValues:
+    """Values as read, with what is known about them."""
+
+    subjects: Sequence[str]
+    values: Floats
+    units: str
+    facts: Mapping[str, Any]
+    edges: tuple[Index, Index] | None = None
+    rows: Index | None = None
+
+
+def read_values(
+    layout: Layout,
+    regions: pd.DataFrame,
+    participants: pd.DataFrame,
+    kind: str | None,
+    estimator: str | None,
+) -> ReadValues:
+    """Read or compute the values of everybody.
+
+    Parameters
+    ----------
+    layout : Layout
+        The files.
+    regions : pandas.DataFrame
+        Checked region table.
+    participants : pandas.DataFrame
+        Indexed by ``participant_id``.
+    kind, estimator : str or None
+        See `bayes_mdd.features.read_features`.
+
+    Returns
+    -------
+    ReadValues
+        Correlations as Fisher z, everything else as it is.
+
+    Raises
+    ------
+    SpecError
+        If a measure or estimator is unknown, or asked for where nothing is computed.
+    DataContractError
+        If files are unreadable, doubtful or do not match the tables.
+    """
+    if layout.source == TIMESERIES:
+        return _from_series(layout, regions, participants, kind, estimator)
+    _refuse_recomputing(layout, kind, estimator)
+    reader = _from_matrices if layout.source == MATRICES else _from_table
+    return reader(layout, regions, participants)
+
+
+def _refuse_recomputing(layout: Layout, kind: str | None, estimator: str | None) -> None:
+    for name, asked, stated in (
+        ("kind", kind, layout.facts.get("measure")),
+        ("estimator", estimator, layout.facts.get("estimator")),
+    ):
+        if asked is not None and asked != stated:
+            raise SpecError(
+                f"{name}={asked!r} cannot be had from {layout.source} of {stated or 'unstated'} "
+                f"{name}: only time series can be measured anew. Leave {name} out."
+            )
+
+
+def _stated_units(layout: Layout) -> str:
+    units = layout.facts.get("units")
+    if not units:
+        raise DataContractError(
+            str(layout.description),
+            ['says no units: expected "units": "r", "fisher_z" or the unit of another measure.'],
+        )
+    return str(units)
+
+
+def _from_matrices(layout: Layout, regions: pd.DataFrame, participants: pd.DataFrame) -> ReadValues:
+    units = _stated_units(layout)
+    files = match_files(layout.files, participants)
+    edges = read_matrix_edges(files, regions, units=units, order_stated=layout.order_stated)
+    if units == R:
+        edges, units = np.arctanh(edges), FISHER_Z
+    return ReadValues(subjects=list(files), values=edges, units=units, facts=_measured(layout))
+
+
+def _from_table(layout: Layout, regions: pd.DataFrame, participants: pd.DataFrame) -> ReadValues:
+    units = _stated_units(layout)
+    table = read_feature_table(layout.files[0], regions, participants)
+    facts = _measured(layout)
+    if table.second is None:
+        return ReadValues(
+            subjects=table.subjects, values=table.values, units=units, facts=facts, rows=table.first
+        )
+    values = table.values
+    if units == R:
+        names = regions["region"].to_numpy()
+        _refuse_ones(values, table.subjects, names[table.first], names[table.second], layout)
+        values, units = np.arctanh(values), FISHER_Z
+    edges = (table.first, table.second)
+    return ReadValues(subjects=table.subjects, values=values, units=units, facts=facts, edges=edges)
+
+
+def _measured(layout: Layout) -> dict[str, Any]:
+    return {key: layout.facts.get(key) for key in ("measure", "estimator")}
+
+
+def _refuse_ones(
+    values: Floats, subjects: Sequence[str], first: Any, second: Any, layout: Layout
+) -> None:
+    beyond = np.abs(values) >= 1
+    if not beyond.any():
+        return
+    who = some(np.asarray(subjects)[beyond.any(axis=1)])
+    edges = np.flatnonzero(beyond.any(axis=0))
+    where = some(f"{first[i]}{EDGE_SEPARATOR}{second[i]}" for i in edges)
+    raise DataContractError(
+        layout.files[0].name,
+        [
+            f"|r| of 1 or more in {int(beyond.sum())} value(s): people {who}; features {where}. "
+            "Fisher z needs |r| < 1: leave out one of two regions with the same signal, or correct "
+            '"units" in features.json if these are Fisher z.'
+        ],
+    )
+
+
+def _from_series(
+    layout: Layout,
+    regions: pd.DataFrame,
+    participants: pd.DataFrame,
+    kind: str | None,
+    estimator: str | None,
+) -> ReadValues:
+    kind = kind or layout.facts.get("measure") or "correlation"
+    estimator = estimator or layout.facts.get("estimator") or "empirical"
+    check_method(kind, estimator)
+    files = match_files(layout.files, participants)
+    # Read when the turn of a person comes, so that memory does not hold all series.
+    series = {s: partial(_load_series, path, layout.order_stated) for s, path in files.items()}
+    edges = edges_from_series(series, regions, kind=kind, estimator=estimator, fisher_z=True)
+    return ReadValues(
+        subjects=list(series),
+        values=edges,
+        units=units_of(kind, True),
+        facts={"measure": kind, "estimator": estimator},
+    )
+
+
+def _load_series(path: Path, order_stated: bool) -> Floats | pd.DataFrame:
+    if path.suffix == ".npy":
+        if not order_stated:
+            raise UnreadableFileError(
+                ".npy time series carry no names of regions: if they follow regions.tsv, say so in "
+                'features.json with "order": "regions.tsv"; otherwise give .tsv files.'
+            )
+        array = read_npy(path)
+        if array.dtype.kind != "f":
+            raise UnreadableFileError(f"{path.name} holds text: expected numbers.")
+        return array
+    table = read_text_table(path, named_rows=False)
+    return pd.DataFrame(table.values, columns=list(table.columns))

@@ -1,0 +1,1 @@
+"""Measures computed from time series and matrices."""

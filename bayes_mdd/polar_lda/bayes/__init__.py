@@ -1,0 +1,1 @@
+"""Polar LDA over signed network blocks, with a full posterior."""

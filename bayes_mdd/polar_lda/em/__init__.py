@@ -1,0 +1,1 @@
+"""Variational EM of polar LDA, and the published program's files."""

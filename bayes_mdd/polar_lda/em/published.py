@@ -1,0 +1,92 @@
+"""Files of the published program: documents in, fitted models out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_mdd.dims import FACTOR
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.polar_lda.em.fitting import EDGE, PERSON
+
+
+def read_documents(path: str | Path, n_edges: int) -> NDArray[np.int64]:
+    """Read documents in the format ``M edge:count edge:count ...``, one line a person.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; edges count from 0, the sign of a count is its polarity.
+    n_edges : int
+        Number of edges V.
+
+    Returns
+    -------
+    ndarray of int, shape (person, edge)
+        Signed counts.
+
+    Raises
+    ------
+    DataContractError
+        Naming every line that does not fit.
+    """
+    rows, problems = [], []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        row = np.zeros(n_edges, dtype=np.int64)
+        size, *words = line.split() or ["0"]
+        try:
+            pairs = [(int(edge), int(count)) for edge, count in (w.split(":") for w in words)]
+        except ValueError:
+            problems.append(f"line {number}: expected 'M edge:count ...' in whole numbers.")
+            continue
+        edges = [edge for edge, _ in pairs]
+        if size != str(len(pairs)) or len(set(edges)) < len(edges):
+            problems.append(f"line {number}: announces {size} different edges, has {len(pairs)}.")
+        elif any(not 0 <= edge < n_edges for edge in edges):
+            problems.append(f"line {number}: an edge lies outside 0 to {n_edges - 1}.")
+        else:
+            row[edges] = [count for _, count in pairs]
+            rows.append(row)
+    if problems:
+        raise DataContractError(str(path), problems)
+    return np.array(rows).reshape(len(rows), n_edges)
+
+
+def read_published_model(folder: str | Path, step: str = "final") -> xr.Dataset:
+    """Read a fitted model of the published program.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds ``<step>.beta``, ``<step>.rho`` (logarithms), ``<step>.other`` and, where inference
+        was run, ``<step>.gamma``.
+    step : str, default "final"
+        Or the number of an iteration, as in ``"005"``; ``"000"`` is the start.
+
+    Returns
+    -------
+    Dataset
+        ``beta``, ``rho`` (factor, edge), attribute ``alpha`` and, where stored, ``gamma`` and
+        ``composition`` (person, factor): a model for `infer_counts`, a start for `fit_counts`.
+    """
+    path = Path(folder)
+    beta, rho = (
+        np.exp(np.loadtxt(path / f"{step}.{name}", ndmin=2, dtype=np.float64))
+        for name in ("beta", "rho")
+    )
+    other = dict(
+        line.split() for line in (path / f"{step}.other").read_text().splitlines() if line.strip()
+    )
+    found = xr.Dataset(
+        {"beta": ((FACTOR, EDGE), beta), "rho": ((FACTOR, EDGE), rho)},
+        coords={FACTOR: [f"F{k + 1}" for k in range(len(beta))]},
+        attrs={"alpha": float(other["alpha"])},
+    )
+    if (path / f"{step}.gamma").exists():
+        gamma = np.loadtxt(path / f"{step}.gamma", ndmin=2, dtype=np.float64)
+        found["gamma"] = ((PERSON, FACTOR), gamma)
+        found["composition"] = ((PERSON, FACTOR), gamma / gamma.sum(axis=1, keepdims=True))
+    return found

@@ -1,0 +1,178 @@
+"""Polar LDA from a FeatureSet: fit, and what must be shown beside it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import xarray as xr
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
+from bayes_mdd.polar_lda import (
+    bootstrap_maps,
+    fit_counts,
+    null_run,
+    posterior_overlap,
+    published_overlap,
+    token_sensitivity,
+)
+from bayes_mdd.polar_lda.data import PolarData, prepare_counts
+from bayes_mdd.polar_lda.groups import MATCH_MIN, blocks_group, judge_restarts, summarise_maps
+from bayes_mdd.polar_lda.robustness.controls import nominal_sd
+from bayes_mdd.specs import PolarLDASpec, SamplerSpec
+
+__all__ = [
+    "KIND",
+    "MATCH_MIN",
+    "PolarData",
+    "blocks_group",
+    "fit_polar_lda",
+    "judge_restarts",
+    "prepare_counts",
+    "summarise_maps",
+]
+
+#: Value of the attribute ``model`` of a result, by which readers know what they hold.
+KIND = "polar_lda"
+
+
+def fit_polar_lda(
+    spec: PolarLDASpec, data: PolarData, sampler: SamplerSpec, *, progressbar: bool
+) -> tuple[xr.DataTree, dict[str, float]]:
+    """Fit, and gather everything that must be seen beside the fit.
+
+    Parameters
+    ----------
+    spec : PolarLDASpec
+        The model.
+    data : PolarData
+        From `prepare_counts`.
+    sampler : SamplerSpec
+        Seed and intervals; with ``method="full_bayes"`` also draws and chains.
+    progressbar : bool
+        Whether the sampler shows one.
+
+    Returns
+    -------
+    idata : DataTree
+        Groups ``posterior``, ``loadings``, ``factors``, ``blocks``, ``model``, ``restarts``,
+        ``null``, ``sensitivity``, ``constant_data``.
+    seconds : dict of str to float
+        How long each part took.
+    """
+    clock = _Clock()
+    model = fit_counts(
+        data.counts,
+        spec.n_factors,
+        spec.n_restarts,
+        sampler.seed,
+        choose_by=spec.choose_by,
+        tolerance=1e-8,
+        absent_edges=spec.absent_edges,
+    )
+    clock.lap("variational_em")
+    null = null_run(data.counts, spec.n_factors, n_null=spec.n_null, seed=sampler.seed)
+    clock.lap("null")
+    sensitivity = token_sensitivity(data.features["y"].values, model, rounding=spec.rounding)
+    clock.lap("sensitivity")
+    if spec.method == "full_bayes":
+        from bayes_mdd.polar_lda.bayes.sampling import sample_composition
+
+        groups = sample_composition(spec, data, model, sampler, progressbar=progressbar)
+        clock.lap("compile_and_sample")
+    else:
+        groups = _bootstrap(spec, data, model, sampler)
+        clock.lap("bootstrap")
+    idata = xr.DataTree.from_dict(
+        {
+            **groups,
+            "model": _labelled(model, data),
+            "restarts": model[["restart_elbo", "restart_agreement", "restart_match"]],
+            "null": null,
+            "sensitivity": sensitivity.set_index("scale").to_xarray(),
+            "constant_data": _constant(data),
+        }
+    )
+    idata.attrs.update(model=KIND, method=spec.method)
+    return idata, clock.seconds
+
+
+class _Clock:
+    """Seconds since the lap before."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._at = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = round(now - self._at, 2)
+        self._at = now
+
+
+def _bootstrap(
+    spec: PolarLDASpec, data: PolarData, model: xr.Dataset, sampler: SamplerSpec
+) -> dict[str, xr.Dataset]:
+    """Uncertainty of the fitted solution from resampled people, within arms."""
+    boot = bootstrap_maps(
+        data.counts,
+        model,
+        blocks=data.blocks.tolist(),
+        strata=data.arm.tolist(),
+        n_resamples=spec.n_resamples,
+        seed=sampler.seed,
+    )
+    theta = boot["composition_draws"].values[None].astype(np.float64)
+    posterior = xr.Dataset(
+        {
+            "composition": ((CHAIN, DRAW, SUBJECT, FACTOR), theta),
+            "scores": ((CHAIN, DRAW, SUBJECT, FACTOR), theta),
+            "arm_expression": ((CHAIN, DRAW, ARM, FACTOR), boot["arm_draws"].values[None]),
+        },
+        coords={
+            CHAIN: [0],
+            DRAW: np.arange(spec.n_resamples),
+            SUBJECT: data.features[SUBJECT].values.astype(object),
+            ARM: boot[ARM].values,
+            FACTOR: boot[FACTOR].values,
+        },
+        attrs={
+            "draws_are": "bootstrap resamples of people, each refitted; not posterior draws",
+            "nominal_sd": float(np.sqrt((nominal_sd(model["gamma"].values) ** 2).mean())),
+        },
+    )
+    n = data.counts.shape[1]
+    draws = boot["map_draws"].values.astype(np.float64) * n
+    loadings = summarise_maps(draws, data, sampler, kind="bootstrap percentile")
+    loadings["mean"] = ((FACTOR, FEATURE), boot["map"].values * n)
+    rule, joint = published_overlap(boot), posterior_overlap(boot["block_draws"])
+    return {
+        "posterior": posterior,
+        "loadings": loadings,
+        "factors": judge_restarts(model),
+        "blocks": blocks_group(boot["block_map"] * n, rule, joint),
+    }
+
+
+def _labelled(model: xr.Dataset, data: PolarData) -> xr.Dataset:
+    kept = model[["beta", "rho", "map", "composition", "gamma", "history"]]
+    named = kept.rename(person=SUBJECT, edge=FEATURE)
+    return named.assign_coords(
+        {
+            SUBJECT: data.features[SUBJECT].values.astype(object),
+            FEATURE: data.features[FEATURE].values.astype(object),
+        }
+    )
+
+
+def _constant(data: PolarData) -> xr.Dataset:
+    people = {
+        str(name): c.variable
+        for name, c in data.features.coords.items()
+        if c.dims == (SUBJECT,) and name not in (SUBJECT, ARM)
+    }
+    tokens = np.abs(data.counts.astype(np.int64)).sum(axis=1)
+    return xr.Dataset(
+        {ARM: ((SUBJECT,), data.arm.astype(object)), "tokens": ((SUBJECT,), tokens)},
+        coords={SUBJECT: data.features[SUBJECT].values.astype(object), **people},
+    )

@@ -1,0 +1,1 @@
+"""How far a solution of polar LDA can be trusted."""

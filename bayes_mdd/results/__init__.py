@@ -1,0 +1,1 @@
+"""What results of all models have in common: reading, checks, maps, export."""

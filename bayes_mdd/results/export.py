@@ -1,0 +1,294 @@
+"""Signatures as files that other programs read, each with a sidecar that says what it shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd import __version__
+from bayes_mdd.dims import FACTOR, FEATURE, MISSING
+from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, some
+from bayes_mdd.results.images import (
+    XYZ,
+    Canvas,
+    build_label_canvas,
+    build_sphere_canvas,
+    place_regions,
+)
+from bayes_mdd.results.maps import STATISTICS, RegionStatistic, region_strength
+from bayes_mdd.results.reading import edge_matrix, is_edges, region_table
+
+FORMATS = ("tsv", "netcdf", "matrix", "nifti", "brainnet")
+NUMBERS = "%.6g"
+EDGE_COLUMNS = ("view", "region_a", "region_b", "network_a", "network_b", "block")
+REGION_COLUMNS = ("view", "region_name", "network", "x", "y", "z", "block")
+REGION_STATISTIC = {
+    "mean": "mean over the region's edges of the posterior mean loading, signed",
+    "mean_abs": "mean over the region's edges of the absolute posterior mean loading",
+}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to be written, and what its sidecar says."""
+
+    name: str
+    write: Callable[[Path], None]
+    note: dict[str, Any]
+
+    @property
+    def sidecar(self) -> str:
+        stem = self.name.removesuffix(".gz")
+        return stem.rsplit(".", 1)[0] + ".json"
+
+
+def export_signatures(
+    sig: xr.Dataset,
+    folder: str | Path,
+    *,
+    atlas_img: Any = None,
+    formats: Sequence[str] | None = None,
+    radius: float = 5.0,
+    region_statistic: RegionStatistic = "mean",
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write signatures to files, each with a JSON sidecar of the same stem.
+
+    Parameters
+    ----------
+    sig : xarray.Dataset
+        What `signatures` returned.
+    folder : str or Path
+        Made when it does not exist.
+    atlas_img : path or nibabel image, optional
+        Label image of the regions; without it, images show spheres at MNI coordinates.
+    formats : sequence of {"tsv", "netcdf", "matrix", "nifti", "brainnet"}, optional
+        By default all but "brainnet" that the features allow. "tsv": one long table;
+        "netcdf": the Dataset itself; "matrix": a square table per factor (edges only);
+        "nifti": an image per factor; "brainnet": ``.node`` and ``.edge`` for BrainNet Viewer.
+    radius : float, default 5.0
+        Of the spheres, in mm.
+    region_statistic : {"mean", "mean_abs"}, default "mean"
+        How the edges of a region make the one number of an image; see `region_strength`.
+    overwrite : bool, default False
+        Whether files of the same names may be replaced.
+
+    Returns
+    -------
+    list of Path
+        Every file written, sidecars included.
+
+    Raises
+    ------
+    SpecError
+        If a format is unknown.
+    DataContractError
+        If the features do not allow a format, or the atlas does not fit.
+    RunFolderError
+        If a file exists and `overwrite` is False. Nothing is written then.
+    """
+    chosen = _check_formats(sig, formats, atlas_img)
+    files: list[_File] = []
+    if "tsv" in chosen:
+        files.append(_File("signatures.tsv", lambda p: _write_table(sig, p), _columns_note()))
+    if "netcdf" in chosen:
+        files.append(_File("signatures.nc", lambda p: _write_netcdf(sig, p), _columns_note()))
+    if "matrix" in chosen:
+        files += _matrix_files(sig)
+    if "brainnet" in chosen:
+        files += _brainnet_files(sig, region_statistic)
+    if "nifti" in chosen:
+        regions = region_table(sig)
+        canvas = (
+            build_sphere_canvas(regions, radius=radius)
+            if atlas_img is None
+            else build_label_canvas(regions, atlas_img)
+        )
+        files += _image_files(sig, canvas, region_statistic)
+    return _write_all(sig, files, Path(folder), overwrite=overwrite)
+
+
+def _check_formats(sig: xr.Dataset, formats: Sequence[str] | None, atlas_img: Any) -> set[str]:
+    """Choose the formats to write; those asked for by name must be possible."""
+    missing = [v for v in STATISTICS if v not in sig or {FACTOR, FEATURE} - set(sig[v].dims)]
+    if missing:
+        problem = f"{some(missing)} (factor, feature) missing; pass what signatures() returned."
+        raise DataContractError("signature", [problem])
+    edges = is_edges(sig)
+    regional = edges or "region_name" in sig.coords
+    placed = regional and bool(place_regions(region_table(sig)).any())
+    problems = {}
+    if not edges:
+        problems["matrix"] = "features are not edges (no coordinates region_a, region_b)."
+    if not (regional and (placed or atlas_img is not None)):
+        problems["nifti"] = "regions have no MNI coordinates; give them, or pass atlas_img."
+    if not (edges and placed):
+        problems["brainnet"] = "it needs edges between regions with MNI coordinates."
+    if "view" in sig.coords and len(np.unique(sig["view"].values.astype(str))) > 1:
+        why = "one cell or voxel would hold several views; write each with select_view(sig, view)."
+        problems |= dict.fromkeys(("matrix", "nifti", "brainnet"), why)
+    if formats is None:
+        return {"tsv", "netcdf", "matrix", "nifti"} - set(problems)
+    unknown = [f for f in formats if f not in FORMATS]
+    if isinstance(formats, str) or unknown:
+        raise SpecError(f"formats wants a list out of {FORMATS}, got {formats!r}.")
+    refused = [f"format '{f}': {why}" for f, why in problems.items() if f in formats]
+    if refused:
+        raise DataContractError("signature", refused)
+    return set(formats)
+
+
+def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: bool) -> list[Path]:
+    names = list(dict.fromkeys(n for f in files for n in (f.name, f.sidecar)))
+    existing = [n for n in names if (folder / n).exists()]
+    if existing and not overwrite:
+        raise RunFolderError(
+            f"{folder} holds {some(existing)} already; pass overwrite=True to replace, "
+            "or choose another folder."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    common = _common_note(sig)
+    for file in files:
+        # A half-written file never carries the final name.
+        temporary = folder / f".part-{file.name}"
+        file.write(temporary)
+        temporary.replace(folder / file.name)
+        note = json.dumps({**common, **file.note}, indent=2, ensure_ascii=False)
+        (folder / file.sidecar).write_text(note + "\n", encoding="utf-8")
+    return [folder / n for n in names]
+
+
+def _common_note(sig: xr.Dataset) -> dict[str, Any]:
+    return {
+        "Estimand": sig.attrs.get("estimand", "expression"),
+        "Quantity": "factor loading",
+        "Units": sig.attrs.get("units", "unknown"),
+        "FeatureUnits": sig.attrs.get("feature_units", "unknown"),
+        "Interval": {
+            "ci_prob": sig.attrs.get("ci_prob"),
+            "ci_kind": sig.attrs.get("ci_kind", "unknown"),
+        },
+        "Reference": sig.attrs.get("reference", "unknown"),
+        "MissingValue": MISSING,
+        "GeneratedBy": [{"Name": "bayes-mdd", "Version": __version__}],
+    }
+
+
+def _columns_note() -> dict[str, Any]:
+    return {
+        "Statistic": "posterior mean, SD, interval and sign probability",
+        "Columns": {
+            "label": "how the arms divide the factor; see classify_factors",
+            "mean": "posterior mean of the loading",
+            "sd": "posterior standard deviation of the loading",
+            "lower": "lower end of the interval",
+            "upper": "upper end of the interval",
+            "p_positive": "posterior probability that the loading is above 0",
+            "inclusion": "posterior probability that the feature takes part, where fitted",
+        },
+    }
+
+
+def _factor_notes(sig: xr.Dataset) -> Iterator[tuple[str, xr.Dataset, dict[str, Any]]]:
+    """Each factor with the part of the sidecar that is about it."""
+    for name in sig[FACTOR].values:
+        one = sig.sel({FACTOR: name})
+        note = {"Factor": str(name), "Statistic": "posterior mean"}
+        note |= {
+            key.capitalize(): str(one[key].values)
+            for key in ("label", "networks")
+            if key in one.coords
+        }
+        yield str(name), one, note
+
+
+def _write_table(sig: xr.Dataset, path: Path) -> None:
+    wanted = EDGE_COLUMNS if is_edges(sig) else REGION_COLUMNS
+    keys = [c for c in wanted if c in sig.coords]
+    base = pd.DataFrame({FEATURE: sig[FEATURE].values} | {c: sig[c].values for c in keys})
+    values = [str(v) for v in sig.data_vars if set(sig[v].dims) == {FACTOR, FEATURE}]
+    for i, (name, one, _) in enumerate(_factor_notes(sig)):
+        table = base.assign(**{v: one[v].values for v in values})
+        table.insert(0, FACTOR, name)
+        if "label" in one.coords:
+            table.insert(1, "label", str(one["label"].values))
+        table.to_csv(
+            path,
+            sep="\t",
+            index=False,
+            na_rep=MISSING,
+            float_format=NUMBERS,
+            mode="a" if i else "w",
+            header=i == 0,
+        )
+
+
+def _write_netcdf(sig: xr.Dataset, path: Path) -> None:
+    attrs = {k: v for k, v in sig.attrs.items() if v is not None}
+    sig.assign_attrs(attrs).to_netcdf(path, engine="h5netcdf")
+
+
+def _matrix_files(sig: xr.Dataset) -> Iterator[_File]:
+    for name, one, note in _factor_notes(sig):
+        table = edge_matrix(sig, one["mean"].values)
+
+        def write(path: Path, table: pd.DataFrame = table) -> None:
+            table.to_csv(path, sep="\t", na_rep=MISSING, float_format=NUMBERS)
+
+        shape = {"Layout": "square, symmetric, rows and columns named; diagonal not analysed"}
+        yield _File(f"factor-{name}_stat-mean_relmat.tsv", write, note | shape)
+
+
+def _image_files(sig: xr.Dataset, canvas: Canvas, statistic: RegionStatistic) -> Iterator[_File]:
+    edges = is_edges(sig)
+    values = region_strength(sig, statistic if edges else "mean")
+    stat = {"mean": "regionmean", "mean_abs": "regionmeanabs"}[statistic] if edges else "mean"
+    for name, _, note in _factor_notes(sig):
+        numbers = values.sel({FACTOR: name}).values
+
+        def write(path: Path, numbers: Any = numbers) -> None:
+            # nibabel picks compression by name, which the temporary one keeps.
+            nib.save(canvas.paint(numbers), path)
+
+        what = {"Statistic": REGION_STATISTIC[statistic]} if edges else {}
+        outside = {"MissingValue": "NaN (outside the regions, or not analysed)"}
+        yield _File(
+            f"factor-{name}_stat-{stat}_statmap.nii.gz", write, note | what | canvas.how | outside
+        )
+
+
+def _brainnet_files(sig: xr.Dataset, statistic: RegionStatistic) -> Iterator[_File]:
+    """BrainNet Viewer knows no missing value, so regions without coordinates are left out."""
+    regions = region_table(sig)
+    placed = place_regions(regions)
+    kept = regions[placed]
+    size = region_strength(sig, "mean_abs")
+    colour = pd.factorize(kept["network"])[0] + 1 if "network" in kept else 1
+    names = [n.replace(" ", "_") for n in kept.index]
+    for name, one, note in _factor_notes(sig):
+        nodes = kept[XYZ].assign(colour=colour, size=size.sel({FACTOR: name}).values[placed])
+        nodes = nodes.assign(name=names)
+        edges = edge_matrix(sig, one["mean"].values).to_numpy()[np.ix_(placed, placed)]
+
+        def write_nodes(path: Path, nodes: pd.DataFrame = nodes) -> None:
+            nodes.to_csv(path, sep="\t", index=False, header=False, float_format=NUMBERS)
+
+        def write_edges(path: Path, edges: Any = edges) -> None:
+            np.savetxt(path, np.nan_to_num(edges), fmt=NUMBERS, delimiter="\t")
+
+        note = note | {
+            "NodeSize": REGION_STATISTIC["mean_abs"],
+            "NodeColour": "number of the network in order of appearance",
+            "RegionsNotWritten": [str(r) for r in regions.index[~placed]],
+            "MissingValue": "0 (BrainNet Viewer has no other mark; also the diagonal)",
+        }
+        yield _File(f"factor-{name}_brainnet.node", write_nodes, note)
+        yield _File(f"factor-{name}_brainnet.edge", write_edges, note)

@@ -1,0 +1,212 @@
+"""Painting one number per region into a brain image; what is outside stays not-a-number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from nibabel.filebasedimages import ImageFileError
+from scipy.spatial import cKDTree
+
+from bayes_mdd.errors import DataContractError, some
+
+XYZ = ["x", "y", "z"]
+Floats = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canvas:
+    """Which voxel belongs to which region.
+
+    Parameters
+    ----------
+    region : ndarray of int, shape (x, y, z)
+        Position of the region in the table, -1 outside all of them.
+    affine : ndarray, shape (4, 4)
+        Voxel to world coordinates.
+    how : dict
+        What a reader must know about the painting, for the sidecar.
+    """
+
+    region: npt.NDArray[np.intp]
+    affine: Floats
+    how: dict[str, Any]
+
+    def paint(self, values: npt.ArrayLike) -> nib.Nifti1Image:
+        """Put one number per region into an image.
+
+        Parameters
+        ----------
+        values : array_like, shape (region,)
+            In the order of the table of regions.
+
+        Returns
+        -------
+        nibabel.Nifti1Image
+            float32, NaN outside the regions.
+        """
+        padded = np.append(np.asarray(values, dtype=np.float32), np.float32(np.nan))
+        # Position -1, outside all regions, reads the NaN at the end.
+        image = nib.Nifti1Image(padded[self.region], self.affine)
+        image.header["descrip"] = b"bayes_mdd"
+        return image
+
+
+def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
+    """Use the voxels of a label image.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame
+        See `bayes_mdd.results.reading.region_table`; needs the column ``label``.
+    atlas_img : path or nibabel image
+        Whole numbers, matched to regions through ``label``.
+
+    Returns
+    -------
+    Canvas
+        On the grid of the atlas.
+
+    Raises
+    ------
+    DataContractError
+        If regions have no label, the image cannot be read or is not a label image, or labels do
+        not occur in it.
+    """
+    labels, affine, name = _read_atlas(atlas_img)
+    if "label" not in regions or regions["label"].isna().any():
+        raise DataContractError(
+            "atlas image",
+            ["regions have no atlas labels; give regions.tsv a whole-number column 'label'."],
+        )
+    wanted = regions["label"].astype(int)
+    present = np.unique(labels)
+    absent = wanted[~wanted.isin(present)]
+    problems = []
+    if len(absent):
+        listed = some([f"{r} (label {v})" for r, v in absent.items()])
+        problems.append(
+            f"{name} has no voxel for {len(absent)} of {len(wanted)} regions: {listed}; "
+            "give the atlas the features were made with."
+        )
+    if wanted.duplicated().any():
+        problems.append(f"regions share a label: {some(wanted.index[wanted.duplicated()])}.")
+    if (wanted == 0).any():
+        problems.append(f"label 0 is background; given to {some(wanted.index[wanted == 0])}.")
+    if problems:
+        raise DataContractError("atlas image", problems)
+    order = np.argsort(wanted.to_numpy())
+    ranked = wanted.to_numpy()[order]
+    at = np.clip(np.searchsorted(ranked, labels), 0, len(ranked) - 1)
+    region = np.where(ranked[at] == labels, order[at], -1)
+    unused = int((~np.isin(present, [0, *wanted])).sum())
+    how = {
+        "Painting": "voxels of the atlas label of each region",
+        "Atlas": name,
+        "AtlasLabelsWithoutRegion": unused,
+    }
+    return Canvas(region=region, affine=affine, how=how)
+
+
+def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str]:
+    """Voxels, affine and name of a label image."""
+    name = Path(atlas_img).name if isinstance(atlas_img, (str, Path)) else "atlas image"
+    try:
+        image: Any = nib.load(atlas_img) if isinstance(atlas_img, (str, Path)) else atlas_img
+        data = np.asanyarray(image.dataobj)
+    except (OSError, EOFError, ValueError, AttributeError, ImageFileError) as error:
+        raise DataContractError(
+            "atlas image", [f"{name} cannot be read as an image: {error}"]
+        ) from error
+    if data.ndim == 4 and data.shape[3] == 1:
+        data = data[..., 0]
+    if data.ndim != 3:
+        raise DataContractError(
+            "atlas image", [f"{name} has shape {data.shape}; expected one volume of labels."]
+        )
+    rounded = np.rint(np.nan_to_num(data)).astype(np.int64)
+    if not np.allclose(np.nan_to_num(data), rounded, atol=1e-3):
+        raise DataContractError(
+            "atlas image",
+            [f"{name} holds numbers that are not whole; expected labels, not a map of values."],
+        )
+    return rounded, np.asarray(image.affine, dtype=float), name
+
+
+def build_sphere_canvas(regions: pd.DataFrame, *, radius: float = 5.0) -> Canvas:
+    """Use spheres around MNI coordinates, on nilearn's 2 mm MNI152 grid.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame
+        See `bayes_mdd.results.reading.region_table`; needs the columns ``x``, ``y``, ``z``.
+    radius : float, default 5.0
+        In mm; a voxel in reach of several centres belongs to the nearest.
+
+    Returns
+    -------
+    Canvas
+        Regions without coordinates are listed in ``how["RegionsNotPainted"]``.
+
+    Raises
+    ------
+    DataContractError
+        If no region has coordinates, or a sphere holds no voxel of the grid.
+    """
+    from nilearn.datasets import load_mni152_template
+
+    if not radius > 0:
+        raise DataContractError("spheres", [f"radius must be above 0 mm, got {radius}."])
+    placed = place_regions(regions)
+    if not placed.any():
+        raise DataContractError(
+            "spheres",
+            ["no region has MNI coordinates; give regions.tsv x, y, z, or pass atlas_img."],
+        )
+    template = load_mni152_template(resolution=2)
+    shape, affine = template.shape[:3], np.asarray(template.affine, dtype=float)
+    grid = np.indices(shape).reshape(3, -1).T
+    world = nib.affines.apply_affine(affine, grid)
+    centres = regions.loc[placed, XYZ].to_numpy(dtype=float)
+    _, nearest = cKDTree(centres).query(world, distance_upper_bound=radius * (1 + 1e-9))
+    # A voxel out of reach gets the number of centres, which reads the -1 at the end.
+    owner = np.append(np.flatnonzero(placed), -1)[nearest]
+    empty = regions.index[placed & ~np.isin(np.arange(len(regions)), owner)]
+    if len(empty):
+        raise DataContractError(
+            "spheres",
+            [
+                f"no 2 mm voxel of the MNI152 grid falls into the {radius} mm sphere of "
+                f"{some(empty)}; check that x, y, z are MNI mm, or take a larger radius."
+            ],
+        )
+    how: dict[str, Any] = {
+        "Painting": f"spheres of {radius:g} mm around MNI coordinates, nearest centre wins",
+        "SphereRadius": {"Value": radius, "Units": "mm"},
+        "Grid": "MNI152 template of nilearn, 2 mm",
+        "RegionsNotPainted": [str(r) for r in regions.index[~placed]],
+    }
+    return Canvas(region=owner.reshape(shape), affine=affine, how=how)
+
+
+def place_regions(regions: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which regions have MNI coordinates.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame
+        See `bayes_mdd.results.reading.region_table`.
+
+    Returns
+    -------
+    ndarray of bool, shape (region,)
+        False throughout when the table has no coordinates.
+    """
+    if not set(XYZ) <= set(regions.columns):
+        return np.zeros(len(regions), dtype=bool)
+    return np.asarray(np.isfinite(regions[XYZ].to_numpy(dtype=float)).all(axis=1))

@@ -1,0 +1,110 @@
+"""Signatures: the map of every factor over the features, with its uncertainty."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import FACTOR, FEATURE, REGION
+from bayes_mdd.errors import SpecError
+from bayes_mdd.results.reading import is_edges, read_group, region_positions, region_table
+from bayes_mdd.shared_specific.tables.factors import classify_factors
+
+RegionStatistic = Literal["mean", "mean_abs"]
+#: What a loading is measured in.
+LOADING_UNITS: Final = "SD of the standardised feature per SD of the factor's score"
+STATISTICS = ("mean", "sd", "lower", "upper", "p_positive")
+
+
+def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr.Dataset:
+    """Gather the map of every factor and its uncertainty.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        What `fit` returned.
+    factors : pandas.DataFrame, optional
+        What `classify_factors` returned; made with its defaults when absent.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims ``(factor, feature)``: ``mean``, ``sd``, ``lower``, ``upper`` of the loadings,
+        ``p_positive`` = posterior probability of a positive loading (and ``inclusion`` where the
+        fit has it). All metadata of the features and regions come along; ``factor`` carries
+        ``label`` and ``networks``. The attributes name estimand, units, interval and reference.
+
+    Raises
+    ------
+    DataContractError
+        If `idata` lacks a group or variable.
+    """
+    loadings = read_group(idata, "loadings", STATISTICS)
+    table = classify_factors(idata) if factors is None else factors
+    table = table.set_index("factor").reindex([str(f) for f in loadings[FACTOR].values])
+    chosen = [*STATISTICS, *(["inclusion"] if "inclusion" in loadings else [])]
+    sig = loadings[chosen].transpose(FACTOR, FEATURE)
+    if REGION in loadings.coords:
+        own = [n for n, c in loadings.coords.items() if c.dims == (REGION,)]
+        sig = sig.assign_coords({n: loadings.coords[n] for n in own})
+    sig = sig.assign_coords(
+        label=(FACTOR, table["label"].to_numpy(dtype=str)),
+        networks=(FACTOR, table["networks"].to_numpy(dtype=str)),
+    )
+    sig.attrs = {
+        "estimand": str(idata.attrs.get("estimand", "expression")),
+        "units": str(loadings.attrs.get("units", LOADING_UNITS)),
+        "feature_units": str(idata.attrs.get("units", "unknown")),
+        "ci_prob": float(loadings.attrs.get("ci_prob", np.nan)),
+        "ci_kind": str(loadings.attrs.get("ci_kind", "unknown")),
+        "reference": str(idata.attrs.get("reference", "unknown")),
+        "provenance": str(idata.attrs.get("provenance", "{}")),
+    }
+    return sig
+
+
+def region_strength(sig: xr.Dataset, statistic: RegionStatistic = "mean") -> xr.DataArray:
+    """One number per factor and region: the mean over the region's features.
+
+    Parameters
+    ----------
+    sig : xarray.Dataset
+        What `signatures` returned.
+    statistic : {"mean", "mean_abs"}, default "mean"
+        "mean" averages the posterior mean loadings of all edges that touch the region, which is
+        the posterior mean of the average loading (positive and negative edges cancel).
+        "mean_abs" averages their absolute values: how much the region takes part, without sign
+        (not the posterior mean of that quantity, which would be larger).
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``(factor, region)``; NaN for a region that no feature touches. For regional
+        features this is the loading itself (or its absolute value).
+
+    Raises
+    ------
+    SpecError
+        If `statistic` is unknown.
+    DataContractError
+        If the features name no regions.
+    """
+    if statistic not in ("mean", "mean_abs"):
+        raise SpecError(f"statistic must be 'mean' or 'mean_abs', got {statistic!r}.")
+    names = region_table(sig).index
+    value = sig["mean"].transpose(FACTOR, FEATURE).values
+    value = np.abs(value) if statistic == "mean_abs" else value
+    total = np.zeros((value.shape[0], len(names)))
+    count = np.zeros(len(names))
+    for side in ("region_a", "region_b") if is_edges(sig) else ("region_name",):
+        at = region_positions(sig, names, side)
+        for row, loading in zip(total, value, strict=True):
+            np.add.at(row, at, loading)
+        np.add.at(count, at, 1)
+    with np.errstate(invalid="ignore"):
+        average = np.where(count > 0, total / count, np.nan)
+    coords = {FACTOR: sig[FACTOR].values, REGION: names.to_numpy(dtype=str)}
+    return xr.DataArray(average, dims=(FACTOR, REGION), coords=coords, name=statistic)

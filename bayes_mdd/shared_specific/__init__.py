@@ -1,0 +1,1 @@
+"""The factor model of shared and arm-specific patterns."""

@@ -1,0 +1,273 @@
+"""How far results rest on the priors: power-scaling of each prior and of the likelihood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.shared_specific.checks.convergence import Check
+from bayes_mdd.shared_specific.checks.log_prior import log_priors
+from bayes_mdd.shared_specific.checks.symptom_residuals import stored_symptoms, thinned_weights
+from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
+from bayes_mdd.shared_specific.new_subjects.leave_one_out import person_log_likelihood
+from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS, read_fitted
+from bayes_mdd.shared_specific.refit import stored_spec
+
+Array = NDArray[np.float64]
+
+SENSITIVITY_STREAM = 22
+#: What Kallioinen et al. call sensitive.
+THRESHOLD = 0.05
+#: Comparisons with draws turned against the log density, for what chance gives.
+TURNS = 10
+CONFLICT = "prior and data disagree"
+STRONG = "strong prior or weak data"
+UNCLEAR = "too few draws to tell the part of the data"
+NOTHING = ""
+#: Reported quantities with their dims beyond the draws.
+QUANTITIES = ("sharing", "explained", "arm_mean", "symptom_weight")
+SETTING = {
+    "sharing": "sharing_concentration",
+    "arm_mean": "mean_scale",
+    "factor_scale": "factor_scale",
+    "noise": "noise_scale",
+    "symptom_scale": "overall scale of symptom weights",
+    "symptom_noise": "symptom_scale",
+}
+
+
+def prior_sensitivity(
+    idata: xr.DataTree,
+    *,
+    max_draws: int = MAX_DRAWS,
+    seed: int = 1,
+    training: xr.Dataset | None = None,
+) -> pd.DataFrame:
+    """Measure how reported quantities move when a prior or the likelihood is raised to a power.
+
+    Nothing is fitted again: draws are reweighted. Each group of priors is scaled by itself, so
+    that the table says which setting a result rests on.
+
+    Parameters
+    ----------
+    idata : DataTree
+        From `fit`.
+    max_draws : int, default 1000
+        Draws of the posterior to use at most.
+    seed : int, default 1
+        Of what is drawn again (factors' overall scales) and of the integration over scores.
+    training : Dataset, optional
+        FeatureSet of the fit; needed where the run does not hold it.
+
+    Returns
+    -------
+    DataFrame
+        One row a quantity of a factor that was sampled: ``quantity`` (``sharing``, ``explained``,
+        ``arm_mean``, ``symptom_weight``), ``factor``, ``arm``, ``symptom``, ``mean``, ``sd``;
+        for each group of priors ``prior_<group>``, its sensitivity, and ``shift_<group>``, the
+        change of the mean in posterior SD when that prior counts twice, to first order;
+        ``likelihood``, the sensitivity to the data; ``rests_on``, groups above 0.05 and above
+        chance; ``diagnosis``. ``attrs["chance"]``: sensitivity that this many draws give to what
+        nothing depends on, by group. Groups, as far as the model has them: ``sharing``,
+        ``arm_mean``, ``factor_scale``, ``noise``, ``symptom_scale``, ``symptom_noise``.
+
+    Raises
+    ------
+    DataContractError
+        If the run has no factor, or does not hold its features.
+    SpecError
+        If there are fewer than 4 draws a chain.
+
+    Notes
+    -----
+    Of a hierarchy the topmost prior is scaled, as the reference advises: ``factor_scale`` is
+    the half-Cauchy above the block scales, ``symptom_scale`` that above the symptom weights.
+    ``local_df`` and ``slab_scale`` are not examined, nor are deviations of arms from common
+    symptom weights.
+
+    The likelihood is that of people given all others with their own scores integrated out, and
+    of Gaussian symptom dimensions given scores. (That of features given scores would say of
+    sharing that the data are weak, although people, not features, limit what is known of it.)
+    Ordinal items take no part in it. It varies much between draws, so that its sensitivity is
+    measured less sharply than those of priors; more draws help.
+
+    References
+    ----------
+    .. [1] Kallioinen, N., Paananen, T., Bürkner, P.-C. & Vehtari, A. (2024). Detecting and
+       diagnosing prior and likelihood sensitivity with power-scaling. Statistics and Computing,
+       34, 57.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> found = bm.prior_sensitivity(bm.read_run("runs/demo"))  # doctest: +SKIP
+    >>> found[["quantity", "factor", "arm", "prior_sharing", "likelihood"]]  # doctest: +SKIP
+    """
+    stored_spec(idata)
+    fitted = read_fitted(idata, training, max_draws=max_draws)
+    chosen = (
+        idata["posterior"].to_dataset().sel({CHAIN: fitted.draws.chain, DRAW: fitted.draws.draw})
+    )
+    on = np.flatnonzero(fitted.draws.block_scale.any(axis=(0, 1)))
+    if not on.size:
+        raise DataContractError("run", ["no factor was found in it: no result to examine."])
+    rng = np.random.default_rng([seed, SENSITIVITY_STREAM])
+    priors = log_priors(fitted, chosen, on, rng)
+    people = person_log_likelihood(idata, training=training, max_draws=max_draws, seed=seed)
+    likelihood = people.sum("subject").values + _symptom_likelihood(idata, fitted, chosen)
+    names = [n for n in QUANTITIES if n in chosen and (n != "sharing" or "sharing" in priors)]
+    reported = chosen[names].isel({FACTOR: on})
+    shape = (CHAIN, DRAW)
+    log_prior = xr.Dataset(
+        {name: (shape, x.reshape(likelihood.shape)) for name, x in priors.items()}
+    )
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": reported,
+            "log_prior": log_prior,
+            "log_likelihood": xr.Dataset({"people": (shape, likelihood)}),
+        }
+    )
+    table = _describe(reported)
+    chance = {}
+    for name in priors:
+        table[f"prior_{name}"], chance[name] = _sensitivity(tree, "prior", name, rng)
+        table[f"shift_{name}"] = _flat(_doubled(reported, log_prior[name]))
+    table["likelihood"], chance["likelihood"] = _sensitivity(tree, "likelihood", "people", rng)
+    return _diagnosed(table, chance)
+
+
+def _symptom_likelihood(idata: xr.DataTree, fitted: Fitted, chosen: xr.Dataset) -> Array:
+    """Log density of Gaussian symptom dimensions given scores, (chain, draw)."""
+    shape = (chosen.sizes[CHAIN], chosen.sizes[DRAW])
+    symptoms = stored_symptoms(idata, fitted) if "symptom_weight" in chosen else ()
+    total = np.zeros(shape[0] * shape[1])
+    if not symptoms:
+        return total.reshape(shape)
+    weights = thinned_weights(idata, fitted)
+    noise = chosen["symptom_noise"].transpose(CHAIN, DRAW, SYMPTOM).values
+    noise = noise.reshape(total.size, -1)
+    for s, symptom in enumerate(symptoms):
+        own = weights[..., s][:, fitted.arm[symptom.rated]]
+        predicted = np.einsum("tnk,tnk->tn", fitted.draws.scores[:, symptom.rated], own)
+        left = symptom.value - predicted @ symptom.basis
+        total += (-0.5 * (left / noise[:, s, None]) ** 2 - np.log(noise[:, s, None])).sum(axis=1)
+    return total.reshape(shape)
+
+
+def _doubled(reported: xr.Dataset, log_prior: xr.DataArray) -> xr.Dataset:
+    """Shift of each mean in SD when a prior counts twice: d E[q] / d ln(power) = Cov(q, log p)."""
+    centred = log_prior - log_prior.mean()
+    covariance = (reported * centred).mean((CHAIN, DRAW))
+    sd = reported.std((CHAIN, DRAW))
+    shift: xr.Dataset = np.log(2) * covariance / sd.where(sd > 0)
+    return shift
+
+
+def _describe(reported: xr.Dataset) -> pd.DataFrame:
+    rows: list[dict[str, Any]] = []
+    for name in map(str, reported.data_vars):
+        x = reported[name]
+        mean, sd = x.mean((CHAIN, DRAW)), x.std((CHAIN, DRAW))
+        dims = [str(d) for d in mean.dims]
+        for at in np.ndindex(*mean.shape):
+            where = {d: str(mean[d].values[i]) for d, i in zip(dims, at, strict=True)}
+            rows.append(
+                {
+                    "quantity": name,
+                    FACTOR: where[FACTOR],
+                    ARM: where.get(ARM, ""),
+                    SYMPTOM: where.get(SYMPTOM, ""),
+                    "mean": float(mean.values[at]),
+                    "sd": float(sd.values[at]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _flat(values: xr.Dataset) -> Array:
+    """In the order of `_describe`."""
+    return np.concatenate([values[n].values.ravel() for n in QUANTITIES if n in values])
+
+
+def _sensitivity(
+    tree: xr.DataTree, group: str, name: str, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Sensitivity of every quantity, and what chance alone gives with this many draws."""
+    values = tree[f"log_{group}"].to_dataset()[[name]]
+
+    def measure(log_density: xr.Dataset) -> Array:
+        part = xr.DataTree.from_dict(
+            {"posterior": tree["posterior"].to_dataset(), f"log_{group}": log_density}
+        )
+        return _flat(az.psense(part, group=group, group_var_names=[name]))
+
+    # Turned against the draws, a log density keeps its autocorrelation and loses its meaning.
+    n = values.sizes[CHAIN] * values.sizes[DRAW]
+    turned = []
+    for by in rng.integers(n // 10, n - n // 10, size=TURNS):
+        moved = values.map(
+            lambda x, by=by: x.copy(data=np.roll(x.values.ravel(), by).reshape(x.shape))
+        )
+        turned.append(measure(moved))
+    return measure(values), np.quantile(turned, 0.95, axis=0)
+
+
+def _diagnosed(table: pd.DataFrame, chance: dict[str, Array]) -> pd.DataFrame:
+    groups = [g for g in chance if g != "likelihood"]
+    sensitive = np.stack(
+        [table[f"prior_{g}"].to_numpy() >= np.maximum(THRESHOLD, chance[g]) for g in groups], axis=1
+    )
+    table["rests_on"] = [
+        ", ".join(g for g, hit in zip(groups, row, strict=True) if hit) for row in sensitive
+    ]
+    by_data = table["likelihood"].to_numpy() >= np.maximum(THRESHOLD, chance["likelihood"])
+    can_tell = chance["likelihood"] < THRESHOLD
+    table["diagnosis"] = np.select(
+        [~sensitive.any(axis=1), by_data, can_tell], [NOTHING, CONFLICT, STRONG], UNCLEAR
+    )
+    table.attrs["chance"] = {g: float(x.mean()) for g, x in chance.items()}
+    return table
+
+
+def judge_sensitivity(table: pd.DataFrame) -> Check:
+    """Say in one line which results rest on which priors.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `prior_sensitivity`.
+
+    Returns
+    -------
+    Check
+        Not judged (``passed`` None) where something is sensitive: a prior may be meant to
+        matter, and whether it should is not for a program to say.
+    """
+    rows = table[table["diagnosis"] != NOTHING]
+    groups = sorted({g for cell in rows["rests_on"] for g in cell.split(", ")})
+    named = [
+        " ".join(filter(None, map(str, row)))
+        for row in rows[["quantity", FACTOR, ARM, SYMPTOM]].itertuples(index=False)
+    ]
+    why = rows["rests_on"] + ": " + rows["diagnosis"]
+    listed = [f"{name} ({text})" for name, text in zip(named[:4], why[:4], strict=True)]
+    more = f" and {len(rows) - 4} more" if len(rows) > 4 else ""
+    advice = (
+        f"{'; '.join(listed)}{more}. Fit again with another "
+        f"{', '.join(SETTING[g] for g in groups)} and report both."
+    )
+    return Check(
+        "results that rest on a prior (power-scaling)",
+        float(len(rows)),
+        "0",
+        None if len(rows) else True,
+        advice if len(rows) else "",
+    )

@@ -1,0 +1,1 @@
+"""From features and symptoms to the arrays of the model."""

@@ -1,0 +1,282 @@
+"""From a table of symptoms to the arrays that the symptom link needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import helmert, null_space
+
+from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.specs import SharedSpecificSpec
+
+#: Ratings that a symptom needs beyond the columns of its design.
+SPARE_RATINGS = 5
+#: More levels than this are a dimension, not an item.
+MOST_LEVELS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Symptom:
+    """One symptom dimension with its covariates projected out.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dimension.
+    basis : ndarray, shape (rated, n)
+        Orthonormal basis of what the design leaves of the rated people.
+    rated : ndarray of int, shape (rated,)
+        Positions of the people with a score; the others are integrated out.
+    value : ndarray, shape (n,)
+        Standardised scores in that basis.
+    score : ndarray, shape (rated,)
+        Scores as they came.
+    mean, sd : float
+        What the scores were standardised with.
+    """
+
+    name: str
+    basis: Array
+    rated: np.ndarray
+    value: Array
+    score: Array
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One ordinal symptom.
+
+    Parameters
+    ----------
+    name : str
+        Its column.
+    rated : ndarray of int, shape (rated,)
+        Positions of the people with a score; the others are integrated out.
+    level : ndarray of int, shape (rated,)
+        Rank of each score among `values`, from 0.
+    values : tuple of int
+        The scores that were given, ascending. Scores that nobody has are not told apart from
+        their neighbours: nothing speaks of their cutpoints.
+    """
+
+    name: str
+    rated: np.ndarray
+    level: np.ndarray
+    values: tuple[int, ...]
+
+
+def arm_contrasts(n_arms: int) -> Array:
+    """Zero-sum contrasts under which arms are exchangeable.
+
+    Parameters
+    ----------
+    n_arms : int
+        Number of arms.
+
+    Returns
+    -------
+    ndarray, shape (arm, arm - 1)
+        Independent standard normals times its transpose have SD 1 in each arm and sum to 0.
+
+    Examples
+    --------
+    >>> arm_contrasts(2).round(3).tolist()
+    [[1.0], [-1.0]]
+    """
+    if n_arms < 2:
+        return np.zeros((n_arms, 0))
+    return np.asarray(helmert(n_arms).T * np.sqrt(n_arms / (n_arms - 1)))
+
+
+def link_design(
+    spec: SharedSpecificSpec, design: pd.DataFrame, arm: np.ndarray, n_arms: int
+) -> pd.DataFrame:
+    """Columns that are removed from symptoms: the design, and arms where links differ by arm.
+
+    An interaction of factor and arm is read beside the main effect of the arm; without that a
+    mean difference between arms would pass for a link.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model; `symptom_links` is read.
+    design : DataFrame, shape (subject, covariate)
+        Intercept and covariates.
+    arm : ndarray of int, shape (subject,)
+        Position of each person's arm.
+    n_arms : int
+        Number of arms.
+
+    Returns
+    -------
+    DataFrame, shape (subject, column)
+        The design, and the contrasts of arms where asked.
+    """
+    if spec.symptom_links == "common":
+        return design
+    contrasts = pd.DataFrame(arm_contrasts(n_arms)[arm], index=design.index)
+    contrasts.columns = [f"arm_contrast{i + 1}" for i in range(n_arms - 1)]
+    return design.join(contrasts)
+
+
+def check_links(spec: SharedSpecificSpec, arms: Sequence[str]) -> None:
+    """Refuse links by arm where there is one arm.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    arms : sequence of str
+        Arms of the people to fit.
+
+    Raises
+    ------
+    SpecError
+        If so.
+    """
+    if spec.symptom_links == "by_arm" and spec.linked_symptoms and len(arms) < 2:
+        raise SpecError(
+            f"symptom_links is 'by_arm', but all people are of arm {some(arms)}: "
+            "use 'common' or add people of another arm."
+        )
+
+
+def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> pd.DataFrame:
+    """Pick the columns that the spec links.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    symptoms : DataFrame, optional
+        One column a dimension or item, indexed by participant.
+
+    Returns
+    -------
+    DataFrame
+        Floats, one column a linked symptom.
+
+    Raises
+    ------
+    DataContractError
+        If columns are missing or people repeated; every problem is listed.
+    """
+    wanted = spec.linked_symptoms
+    if not wanted:
+        return pd.DataFrame()
+    if symptoms is None:
+        raise DataContractError(
+            "symptoms",
+            [f"the spec links {some(wanted)}, but no table of symptoms was given."],
+        )
+    problems = []
+    known = list(map(str, symptoms.columns))
+    for name in wanted:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else f" Known: {some(known, 12)}."
+            if name in spec.ordinal_symptoms:
+                hint += " Item scores of a cohort: cohort.symptoms.join(cohort.item_scores)."
+            problems.append(f"symptom '{name}' is not a column of the table.{hint}")
+    twice = symptoms.index[symptoms.index.duplicated()]
+    if len(twice):
+        problems.append(f"participant(s) {some(twice)} stand more than once: one row each.")
+    if problems:
+        raise DataContractError("symptoms", problems)
+    return symptoms.loc[:, list(wanted)].astype(float)
+
+
+def read_ratings(
+    spec: SharedSpecificSpec, linked: pd.DataFrame, design: pd.DataFrame
+) -> tuple[tuple[Symptom, ...], tuple[Item, ...]]:
+    """Turn linked columns into what the graph observes.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    linked : DataFrame
+        From `linked_columns`.
+    design : DataFrame, shape (subject, column)
+        From `link_design`; its index says who is fitted.
+
+    Returns
+    -------
+    symptoms : tuple of Symptom
+        Gaussian dimensions.
+    items : tuple of Item
+        Ordinal symptoms.
+
+    Raises
+    ------
+    DataContractError
+        If a symptom has too few ratings, does not vary, or is no item score; all are listed.
+    """
+    columns = {s: linked[s].reindex(design.index) for s in spec.linked_symptoms}
+    problems = [
+        problem
+        for name, column in columns.items()
+        for problem in _rating_problems(column, design, ordinal=name in spec.ordinal_symptoms)
+    ]
+    if problems:
+        raise DataContractError("symptoms", problems)
+    return (
+        tuple(_symptom(columns[s], design) for s in spec.symptoms),
+        tuple(_item(columns[s]) for s in spec.ordinal_symptoms),
+    )
+
+
+def _rating_problems(scores: pd.Series, design: pd.DataFrame, *, ordinal: bool) -> list[str]:
+    values = scores[np.isfinite(scores.to_numpy())]
+    sd = float(values.std()) if values.size > 1 else 0.0
+    least = design.shape[1] + SPARE_RATINGS
+    problems = []
+    if values.size < least or not sd > 0:
+        problems.append(
+            f"symptom '{scores.name}': {values.size} of {len(design)} fitted people have a score "
+            f"and its SD is {sd:.3g}; at least {least} scores that vary are needed: "
+            "drop the symptom or add scores."
+        )
+    if not ordinal:
+        return problems
+    broken = values.index[values != np.floor(values)]
+    if len(broken):
+        problems.append(
+            f"ordinal symptom '{scores.name}' is not a whole number for {some(broken)}: correct "
+            "it, or list the symptom under `symptoms`."
+        )
+    elif values.nunique() > MOST_LEVELS:
+        problems.append(
+            f"ordinal symptom '{scores.name}' has {values.nunique()} different scores, more than "
+            f"{MOST_LEVELS}: list it under `symptoms`."
+        )
+    return problems
+
+
+def _symptom(scores: pd.Series, design: pd.DataFrame) -> Symptom:
+    rated = np.flatnonzero(np.isfinite(scores.to_numpy()))
+    values = scores.to_numpy()[rated]
+    mean, sd = float(values.mean()), float(values.std(ddof=1))
+    basis = null_space(design.to_numpy()[rated].T)
+    return Symptom(
+        name=str(scores.name),
+        basis=basis,
+        rated=rated,
+        value=basis.T @ ((values - mean) / sd),
+        score=values,
+        mean=mean,
+        sd=sd,
+    )
+
+
+def _item(scores: pd.Series) -> Item:
+    rated = np.flatnonzero(np.isfinite(scores.to_numpy()))
+    values, level = np.unique(scores.to_numpy()[rated], return_inverse=True)
+    return Item(str(scores.name), rated, level, tuple(int(v) for v in values))

@@ -1,0 +1,1 @@
+"""The log density of the model in closed form, compiled once."""

@@ -1,0 +1,366 @@
+r"""The log density of the sampling graph in NumPy, with its gradient written out.
+
+Compiling the PyMC graph takes longer than sampling it. Here the same density, in the same
+unconstrained coordinates as `build_shared_specific` (its docstring says why these), is a few
+hand-written loops that Numba compiles once on a machine and keeps on disk. Two things differ: the
+variance that the data leave a score is a constant, and symptom weights are integrated out. The
+tests hold value and gradient against the graph.
+
+Reverse accumulation, factor by factor, with :math:`s` the log strengths, :math:`c` the log length
+of the scores and :math:`\rho = \log \mathrm{rms}(u) + c` the shift between strength and block
+scale: what the likelihood says of :math:`(h, \tau)` is carried to :math:`(r, c, s, \log w)` through
+
+.. math::
+    u_i = r_i \sqrt{A w_{a(i)} / (v_i\, \overline{r^2/v})}, \quad h = e^c u, \quad
+    \log \tau_b = s_b - \rho - \tfrac12 \log(1 + e^{2(s_b - \rho)} / \text{slab}^2)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
+from bayes_mdd.errors import SpecError
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.density.kernels import Inputs, transform, value_and_grad
+from bayes_mdd.shared_specific.density.symptoms import (
+    SYMPTOM_LOCAL_DF,
+    draw_weights,
+    ratings,
+    reliability,
+)
+from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
+from bayes_mdd.shared_specific.start.spectral import OFF, Start
+from bayes_mdd.specs import SharedSpecificSpec
+
+#: Coordinates are logs or scores: none of this size has any mass.
+BEYOND = 40.0
+#: Dimensions of what is kept of a draw.
+OUTCOME_DIMS = {
+    "scores": (SUBJECT, FACTOR),
+    "sharing": (FACTOR, ARM),
+    "block_scale": (BLOCK, FACTOR),
+    "noise": (BLOCK,),
+    "symptom_weight": (FACTOR, SYMPTOM),
+    "symptom_noise": (SYMPTOM,),
+}
+
+
+def is_written_out(spec: SharedSpecificSpec) -> bool:
+    """Whether this density is that of a spec.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+
+    Returns
+    -------
+    bool
+        False with ordinal items, links by arm and noise by feature, which only the graph knows.
+    """
+    linked = not spec.ordinal_symptoms and spec.symptom_links == "common"
+    return linked and spec.feature_noise != "student"
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """The log posterior density in unconstrained coordinates, up to a constant.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        What it is of.
+    """
+
+    inputs: Inputs
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Parts of a point in order, by the name that the graph gives them."""
+        _, k, arms, blocks, symptoms = self.inputs.sizes
+        n = self.inputs.arm.size
+        parts: dict[str, tuple[int, ...]] = {
+            "raw_scores": (n, k),
+            "log_strength": (blocks, k),
+            "log_radius": (k,),
+            "factor_scale_log__": (k,),
+            "noise_log__": (blocks,),
+        }
+        if not self.inputs.fixed.size:
+            parts["sharing_simplex__"] = (k, arms - 1)
+        if symptoms:
+            parts |= {
+                "symptom_local_log__": (k, symptoms),
+                "symptom_global_log__": (),
+                "symptom_noise_log__": (symptoms,),
+            }
+        return parts
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return int(sum(np.prod(s, dtype=int) for s in self.shapes.values()))
+
+    def join(self, parts: dict[str, Array]) -> Array:
+        """Put the parts of a point one after the other.
+
+        Parameters
+        ----------
+        parts : dict of ndarray
+            By the names of `shapes`.
+
+        Returns
+        -------
+        ndarray, shape (size,)
+            The point.
+        """
+        return np.concatenate([np.ravel(parts[name]) for name in self.shapes])
+
+    def split(self, points: Array) -> dict[str, Array]:
+        """Take points apart.
+
+        Parameters
+        ----------
+        points : ndarray, shape (..., size)
+            Points.
+
+        Returns
+        -------
+        dict of ndarray
+            By the names of `shapes`, each with the leading axes of `points`.
+        """
+        found, at = {}, 0
+        for name, shape in self.shapes.items():
+            width = int(np.prod(shape, dtype=int))
+            found[name] = points[..., at : at + width].reshape((*points.shape[:-1], *shape))
+            at += width
+        return found
+
+    def __call__(self, point: Array) -> tuple[float, Array]:
+        """Evaluate the density at one point.
+
+        Parameters
+        ----------
+        point : ndarray, shape (size,)
+            Where.
+
+        Returns
+        -------
+        value : float
+            Log density, up to a constant.
+        gradient : ndarray, shape (size,)
+            Its gradient.
+        """
+        point = np.ascontiguousarray(point)
+        # A long step may lead where exponentials overflow; there is no mass there.
+        if not np.abs(point).max() < BEYOND:
+            return -np.inf, np.zeros(point.size)
+        value, gradient = value_and_grad(point, self.inputs)
+        return float(value), gradient
+
+    def outcome(self, points: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """Turn points into what is kept of a draw.
+
+        Parameters
+        ----------
+        points : ndarray, shape (draw, size)
+            Points.
+        rng : numpy.random.Generator
+            For the symptom weights, which are drawn given the rest.
+
+        Returns
+        -------
+        dict of ndarray
+            ``scores`` (draw, subject, factor), ``sharing`` (draw, factor, arm), ``block_scale``
+            (draw, block, factor), ``noise`` (draw, block) and, where linked, ``symptom_weight``
+            (draw, factor, symptom) and ``symptom_noise`` (draw, symptom).
+        """
+        n, k, arms, blocks, symptoms = self.inputs.sizes
+        parts = self.split(points)
+        found = {
+            "scores": np.empty((len(points), n, k)),
+            "sharing": np.empty((len(points), k, arms)),
+            "block_scale": np.empty((len(points), blocks, k)),
+            "noise": np.exp(parts["noise_log__"]),
+        }
+        for row, point in enumerate(points):
+            state = transform(np.ascontiguousarray(point), self.inputs)
+            found["scores"][row], found["block_scale"][row], found["sharing"][row] = state[:3]
+        if symptoms:
+            overall = np.exp(parts["symptom_global_log__"])[:, None, None]
+            found["symptom_noise"] = np.exp(parts["symptom_noise_log__"])
+            found["symptom_weight"] = draw_weights(
+                found["scores"],
+                reliability(found["block_scale"], self.inputs.block_size),
+                np.exp(parts["symptom_local_log__"]) * overall,
+                found["symptom_noise"],
+                self.inputs.ratings,
+                rng,
+            )
+        return found
+
+
+def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float = 0.05) -> Density:
+    """Write down the density of a model.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+    left : float or ndarray of shape (factor,), default 0.05
+        Variance that the data leave a score, about; see `variance_left`. Any value gives the same
+        posterior.
+
+    Returns
+    -------
+    Density
+        The posterior of `build_generative`, in the coordinates of this module.
+
+    Raises
+    ------
+    SpecError
+        If the density is not that of the spec, see `is_written_out`.
+    """
+    if not is_written_out(spec):
+        raise SpecError(
+            "this density knows no noise by feature, no ordinal items and no links by arm: build "
+            "the graph, or leave feature_noise, ordinal_symptoms and symptom_links out."
+        )
+    stats = data.stats
+    pattern = fixed_sharing(spec, data.arms)
+    rotation = np.ascontiguousarray(stats.rotation)
+    return Density(
+        Inputs(
+            sizes=(
+                len(data.arm),
+                spec.n_factors,
+                len(data.arms),
+                len(stats.blocks),
+                len(data.symptoms),
+            ),
+            arm=data.arm.astype(np.int64),
+            rotation=rotation,
+            turned=np.ascontiguousarray(rotation.T),
+            cross_products=np.ascontiguousarray(stats.cross_products),
+            traces=stats.traces,
+            block_size=stats.block_size,
+            fixed=np.empty((0, len(data.arms))) if pattern is None else pattern.astype(float),
+            prior=np.array(
+                [
+                    spec.sharing_concentration,
+                    spec.factor_scale,
+                    spec.local_df,
+                    spec.slab_scale,
+                    spec.noise_scale,
+                    spec.symptom_scale,
+                    SYMPTOM_LOCAL_DF,
+                ]
+            ),
+            left=np.broadcast_to(left, spec.n_factors).astype(float),
+            mean_variance=mean_variance(spec, data.arms),
+            ratings=ratings(data),
+        )
+    )
+
+
+def variance_left(data: ModelData, start: Start) -> Array:
+    """Guess the variance that the data leave a score, from the block scales of a start.
+
+    Parameters
+    ----------
+    data : ModelData
+        For the sizes of the blocks.
+    start : Start
+        From `climb`.
+
+    Returns
+    -------
+    ndarray, shape (factor,)
+        At most 1.
+    """
+    information = (start.block_scale**2 * data.stats.block_size[:, None]).sum(axis=0)
+    return np.asarray(1.0 / np.maximum(information, 1.0))
+
+
+def first_point(density: Density, start: Start) -> Array:
+    """Place a start in the coordinates of the density.
+
+    Parameters
+    ----------
+    density : Density
+        The density.
+    start : Start
+        From `climb`.
+
+    Returns
+    -------
+    ndarray, shape (size,)
+        A point.
+    """
+    _, k, _, _, symptoms = density.inputs.sizes
+    on = start.block_scale.max(axis=0) > OFF
+    parts: dict[str, Array] = {
+        "raw_scores": density.inputs.rotation.T @ start.scores,
+        "log_strength": np.log(start.block_scale),
+        "log_radius": np.zeros(k),
+        "factor_scale_log__": np.log(np.where(on, 0.1, density.inputs.prior[1])),
+        "noise_log__": np.log(start.noise),
+    }
+    if not density.inputs.fixed.size:
+        logs = np.log(start.sharing)
+        parts["sharing_simplex__"] = (logs - logs.mean(axis=1, keepdims=True))[:, :-1]
+    if symptoms:
+        parts |= {
+            "symptom_local_log__": np.zeros((k, symptoms)),
+            "symptom_global_log__": np.array(np.log(0.2)),
+            "symptom_noise_log__": np.zeros(symptoms),
+        }
+    return density.join(parts)
+
+
+def widths(density: Density, start: Start) -> Array:
+    """Guess how far each coordinate moves in the posterior.
+
+    Coordinates in these units need no wide search for a metric, and a displacement by one unit
+    stays where the mass is, however many features there are.
+
+    Parameters
+    ----------
+    density : Density
+        The density.
+    start : Start
+        From `climb`.
+
+    Returns
+    -------
+    ndarray, shape (size,)
+        About one posterior SD each, from the counts of people and features alone.
+    """
+    inputs = density.inputs
+    n, k, arms, _, symptoms = inputs.sizes
+    raw = np.ones((n, k))
+    raw[: inputs.cross_products.shape[1]] = np.sqrt(inputs.left / (1 + inputs.left))
+    size = inputs.block_size[:, None]
+    blurred = (1 + 1 / (n * start.block_scale**2)) / np.sqrt(2 * size)
+    parts: dict[str, Array] = {
+        "raw_scores": raw,
+        "log_strength": np.minimum(blurred, 1.0),
+        "log_radius": np.full(k, 1 / np.sqrt(2 * n)),
+        "factor_scale_log__": np.full(k, 0.5),
+        "noise_log__": 1 / np.sqrt(2 * n * size[:, 0]),
+    }
+    if not inputs.fixed.size:
+        parts["sharing_simplex__"] = np.full((k, arms - 1), 0.3)
+    if symptoms:
+        parts |= {
+            "symptom_local_log__": np.ones((k, symptoms)),
+            "symptom_global_log__": np.ones(()),
+            "symptom_noise_log__": 1 / np.sqrt(2.0 * inputs.ratings.rows),
+        }
+    return density.join(parts)

@@ -1,0 +1,1 @@
+"""Figures of factors and symptom links."""

@@ -1,0 +1,221 @@
+r"""Factors that all arms share or that one arm has alone, as PyMC graphs.
+
+The model (see the model card ``models/shared_specific.md``)::
+
+    y_p  = X beta_p + H lambda_p + e_p        e_ip ~ N(0, sigma_b^2),  beta flat
+    h_ik = m_{a(i),k} + sqrt(A w_{a(i),k}) f_ik      f_ik ~ N(0, 1)
+    w_k  ~ Dirichlet(alpha, ..., alpha)                                    sharing
+    m_ak ~ N(0, s^2)                                                       arm mean
+    lambda_pk ~ N(0, sigma_b^2 tau_bk^2)      tau_bk: regularised horseshoe, block scale
+    s_id = alpha_d + gamma_d' x_i + sum_k beta_kd h_ik + eps_id            symptom link
+
+has one graph that reads like these lines (`build_generative`: prior predictive draws, and the
+yardstick of the other) and one that samples well (`build_shared_specific`). Both define the same
+posterior. They differ in coordinates only, for four reasons seen in practice:
+
+* Scores and loadings trade scale, a ridge that is the longer and thinner the more features there
+  are. The sampling graph keeps the *direction* of a factor's scores (`raw_scores`, whose length
+  is auxiliary), its length (`log_radius`) and the product of length and block scale
+  (`log_strength`), which is what the data know.
+* The likelihood does not see what intercept and covariates predict of the scores. Raw scores are
+  kept in a basis that sets these few wide directions apart from the many narrow ones, so that a
+  diagonal metric fits both; else the number of steps grows with the number of features.
+* Block scales are free on the log scale: a half-t is there a location family, so that a
+  factor's overall scale moves the blocks that carry it without a funnel.
+* Where the arm's share of a factor is small against what the data say of a score, the score is
+  kept relative to its prior SD, else as it is. The mixture between both,
+  V = (A w + d^2) / (1 + d^2) with d^2 the variance that the data leave, is exact for every d.
+
+Arm means are integrated out as well: the scores of an arm of n people are then normal with
+variance A w + n s^2 along their mean and A w across it (see `Expression`). Means are drawn
+afterwards, given the scores.
+
+With ``feature_noise="student"`` each feature has a noise variance sigma_b^2 v_p of its own,
+v_p ~ inverse-gamma(nu / 2, nu / 2), to which its loadings are relative; v_p is integrated out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.graph.observed import observe_features
+from bayes_mdd.shared_specific.graph.symptoms import (
+    STORED_SYMPTOM,
+    link_symptoms,
+    regularised,
+    symptom_coords,
+    symptom_start,
+)
+from bayes_mdd.shared_specific.prior.expression import Expression, relative_variance
+from bayes_mdd.shared_specific.start.spectral import OFF, Start
+from bayes_mdd.specs import SharedSpecificSpec
+
+#: What is kept of every draw.
+STORED = ("scores", "sharing", "block_scale", "noise", "noise_df", *STORED_SYMPTOM)
+#: Degrees of freedom of the noise variances at which chains start.
+FIRST_DF = 10.0
+
+
+def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
+    """Build the graph that is sampled.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model; `n_factors`, `sharing` and the scales of the priors are read.
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    pymc.Model
+        With the deterministic variables `scores`, `block_scale` and, where asked,
+        `symptom_weight`, next to `sharing` and `noise`, and `noise_df` where each feature has a
+        noise of its own.
+    """
+    n = len(data.arm)
+    with pm.Model(coords=_coords(spec, data)) as model:
+        ratio = relative_variance(spec, data)
+        scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
+        log_radius = pm.Flat("log_radius", dims=FACTOR)
+        log_strength = pm.Flat("log_strength", dims=(BLOCK, FACTOR))
+        turned = pm.Flat("raw_scores", shape=(n, spec.n_factors))
+        raw = pt.dot(data.stats.rotation, turned)
+
+        left = 1.0 / (pt.exp(2 * log_strength) * data.stats.block_size[:, None]).sum(axis=0)
+        prior = Expression.prior(spec, data, ratio)
+        v = prior.map(lambda variance: (variance + left) / (1 + left))
+        standard = v.scale(data, raw, -0.5)
+        length2 = (standard**2).mean(axis=0)
+        unit = prior.scale(data, standard, 0.5) / pt.sqrt(length2)
+        # Strengths refer to what the likelihood sees of the scores: not to their mean over all
+        # people, nor to what covariates predict of them.
+        seen = data.stats.basis.shape[1]
+        rms = pt.sqrt((pt.dot(data.stats.basis.T, unit) ** 2).sum(axis=0) / n)
+        shift = pt.log(rms) + log_radius
+        z = log_strength - shift - pt.log(scale)
+
+        # Half-t of tau / scale, on the log scale.
+        df = spec.local_df
+        pm.Potential(
+            "log_strength_prior",
+            (z - 0.5 * (df + 1) * pt.softplus(2 * z - np.log(df))).sum(),
+        )
+        # radius^2 n ~ chi^2_n, on the log scale of the radius.
+        pm.Potential("log_radius_prior", (n * log_radius - 0.5 * n * pt.exp(2 * log_radius)).sum())
+        # Directions uniform after division by sqrt(V) (angular central Gaussian), and a length
+        # that nothing depends on, about as wide as the data let a score move. It is that of the
+        # part the likelihood sees, so that the rest moves freely.
+        width2 = left / (1 + left) / n
+        log_length = 0.5 * pt.log((turned[:seen] ** 2).sum(axis=0) / n)
+        pm.Potential(
+            "raw_scores_prior",
+            -0.5
+            * (
+                v.log_det(data)
+                + (n * pt.log(length2) + log_length**2 / width2 + pt.log(width2)).sum()
+            ),
+        )
+        scores = pm.Deterministic("scores", unit * pt.exp(log_radius), dims=(SUBJECT, FACTOR))
+        tau = pm.Deterministic(
+            "block_scale",
+            regularised(pt.exp(log_strength - shift), spec.slab_scale),
+            dims=(BLOCK, FACTOR),
+        )
+        _observe(spec, data, scores, tau)
+    return model
+
+
+def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
+    """Build the graph that reads like the model.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    pymc.Model
+        The same posterior as `build_shared_specific`, with every variable a distribution, for
+        prior predictive draws and as a yardstick.
+    """
+    with pm.Model(coords=_coords(spec, data)) as model:
+        ratio = relative_variance(spec, data)
+        scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
+        local = pm.HalfStudentT("local_scale", spec.local_df, 1.0, dims=(BLOCK, FACTOR))
+        f = pm.Normal("standard_scores", 0.0, 1.0, dims=(SUBJECT, FACTOR))
+        prior = Expression.prior(spec, data, ratio)
+        scores = pm.Deterministic("scores", prior.scale(data, f, 0.5), dims=(SUBJECT, FACTOR))
+        tau = pm.Deterministic(
+            "block_scale", regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
+        )
+        _observe(spec, data, scores, tau)
+    return model
+
+
+def starting_point(
+    spec: SharedSpecificSpec, data: ModelData, start: Start, *, jitter: float = 0.1
+) -> dict[str, Any]:
+    """Make initial values of the sampling graph, others for each chain.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+    start : Start
+        From `climb`.
+    jitter : float, default 0.1
+        SD of what is added to scores and log scales.
+
+    Returns
+    -------
+    dict
+        Initial values by variable; some are random variables, drawn anew by each chain.
+    """
+    k = start.scores.shape[1]
+    # A gradient that is exactly zero (weights at 0) makes nutpie refuse the point: jitter all.
+    initial: dict[str, Any] = {
+        "raw_scores": _around(data.stats.rotation.T @ start.scores, jitter),
+        "log_strength": _around(np.log(start.block_scale), jitter),
+        "log_radius": pm.Normal.dist(0.0, 0.05, shape=k),
+        "factor_scale": np.where(start.block_scale.max(axis=0) > OFF, 0.1, spec.factor_scale),
+        "noise": start.noise,
+    }
+    if spec.feature_noise == "student" and spec.noise_df is None:
+        initial["noise_df"] = FIRST_DF
+    initial |= symptom_start(spec, k, start.sharing.shape[1], jitter)
+    if spec.sharing is None and start.sharing.shape[1] > 1:
+        initial["sharing"] = start.sharing
+    return initial
+
+
+def _around(value: np.ndarray, sd: float) -> Any:
+    return pm.Normal.dist(value, sd, shape=value.shape)
+
+
+def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
+    return {
+        SUBJECT: data.subjects,
+        FACTOR: [f"F{i + 1}" for i in range(spec.n_factors)],
+        ARM: list(data.arms),
+        BLOCK: list(data.stats.blocks),
+        **symptom_coords(data),
+    }
+
+
+def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
+    noise = pm.HalfNormal("noise", spec.noise_scale, dims=BLOCK)
+    observe_features(spec, data, pt.dot(data.stats.basis.T, scores), tau, noise)
+    if spec.linked_symptoms:
+        link_symptoms(spec, data, scores, tau)

@@ -1,0 +1,1 @@
+"""The likelihood of the features, with loadings and covariates integrated out."""

@@ -1,0 +1,140 @@
+r"""How many independent features the features of a cohort are worth.
+
+Edges that share a region share its error. Seen from people, P features with correlated noise add
+a matrix :math:`E E^\top` that fluctuates like that of fewer, independent ones. How many can be
+read off its eigenvalues: for c independent features and n people they follow the law of
+Marchenko and Pastur with :math:`\gamma = n / c`, whatever P is. Compared is
+
+.. math:: \Big(\sum_{i > k} \lambda_i^2\Big) \Big/ \Big(\sum_{i > k} \lambda_i\Big)^2
+
+beyond the k largest, which may be factors, in the data and under the law; leaving out the largest
+on one side only would make noise look less dependent than it is.
+
+References
+----------
+.. [1] Marchenko, V. A. & Pastur, L. A. (1967). Distribution of eigenvalues for some sets of random
+   matrices. Mathematics of the USSR-Sbornik, 1, 457-483.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+
+from bayes_mdd.shared_specific.likelihood.collapsed import Array
+
+#: Points at which the law is integrated.
+GRID = 4001
+#: Fewest eigenvalues beyond the leading ones from which anything is read.
+LEAST_LEFT = 5
+
+
+def noise_spectrum(count: float, n: int) -> Array:
+    """Expect eigenvalues of the similarity of people under independent features.
+
+    Parameters
+    ----------
+    count : float
+        Number of independent features.
+    n : int
+        Number of eigenvalues.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        In falling order, with mean about 1: quantiles of the law of Marchenko and Pastur.
+
+    Examples
+    --------
+    >>> bool(abs(noise_spectrum(200, 50).mean() - 1) < 0.01)
+    True
+    >>> int((noise_spectrum(20, 50) > 0).sum())
+    20
+    """
+    ratio = n / count
+    low, high = (1 - np.sqrt(ratio)) ** 2, (1 + np.sqrt(ratio)) ** 2
+    angle = np.linspace(0.0, np.pi, GRID)
+    x = np.maximum((low + high) / 2 - (high - low) / 2 * np.cos(angle), 1e-12)
+    mass = np.cumsum(np.sin(angle) ** 2 / x)
+    # With fewer features than people the other eigenvalues are zero.
+    zero = max(0.0, 1.0 - 1.0 / ratio)
+    at = (np.arange(n, 0, -1) - 0.5) / n
+    inside = np.interp((at - zero) / (1.0 - zero), mass / mass[-1], x)
+    return np.where(at > zero, inside, 0.0)
+
+
+def effective_count(similarity: Array, n_features: int, n_leading: int) -> float:
+    """Count how many independent features would fluctuate as much.
+
+    Parameters
+    ----------
+    similarity : ndarray, shape (n, n)
+        Sum over equally noisy features of their outer products, over people in a basis that is
+        orthogonal to the design.
+    n_features : int
+        Number of features.
+    n_leading : int
+        Eigenvalues that may belong to factors.
+
+    Returns
+    -------
+    float
+        Between 1 and `n_features`; `n_features` where fewer than 5 eigenvalues, or none above
+        zero, are left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> e = np.repeat(np.random.default_rng(1).normal(size=(60, 100)), 5, axis=1)
+    >>> bool(85 < effective_count(e @ e.T, 500, 2) < 115)
+    True
+    """
+    n = len(similarity)
+    if n - n_leading < LEAST_LEFT:
+        return float(n_features)
+    values = np.maximum(np.linalg.eigvalsh(similarity)[::-1], 0.0)
+    found = values[n_leading:]
+    if found.sum() <= 1e-10 * values.sum():  # no more features than leading values
+        return float(n_features)
+    aim = _concentration(found)
+
+    def _excess(log_count: float) -> float:
+        return _concentration(noise_spectrum(np.exp(log_count), n)[n_leading:]) - aim
+
+    # Below about `n_leading` features nothing would be left.
+    low, high = np.log(n_leading + 2.0), np.log(n_features)
+    if low >= high or _excess(high) >= 0:
+        return float(n_features)
+    if _excess(low) <= 0:
+        return float(np.exp(low))
+    return float(np.exp(brentq(_excess, low, high, xtol=1e-3)))
+
+
+def _concentration(values: Array) -> float:
+    return float((values**2).sum() / values.sum() ** 2)
+
+
+def draw_top(count: float, n: int, rng: np.random.Generator) -> float:
+    """Draw the largest eigenvalue of noise over the mean one.
+
+    Parameters
+    ----------
+    count : float
+        Number of independent features that the noise is worth.
+    n : int
+        Number of people, less what design and patterns take.
+    rng : numpy.random.Generator
+        For the draw.
+
+    Returns
+    -------
+    float
+        Of a Wishart matrix with `count` degrees of freedom.
+    """
+    if count < n:
+        root = rng.standard_normal((n, max(1, round(count))))
+    else:  # Bartlett's decomposition
+        root = np.tril(rng.standard_normal((n, n)), -1)
+        root[np.diag_indices(n)] = np.sqrt(rng.chisquare(count - np.arange(n)))
+    values = np.linalg.svd(root, compute_uv=False) ** 2
+    return float(values[0] * n / values.sum())

@@ -1,0 +1,1 @@
+"""Subjects who were not in the fit: scores and predicted symptoms."""

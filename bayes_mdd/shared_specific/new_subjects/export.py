@@ -1,0 +1,172 @@
+"""Projected scores as tables and files that other programs read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
+from bayes_mdd.errors import RunFolderError, SpecError
+from bayes_mdd.shared_specific.new_subjects.projection import KNOWN_ARM
+
+NUMBERS = "%.6g"
+COLUMNS = {
+    "participant_id": "the person",
+    "known_arm": f"arm the person is in; {MISSING}: not treated yet, one row for each possible arm",
+    "arm": "arm under which the row holds",
+    "mean": "mean over draws",
+    "sd": "standard deviation over draws",
+    "lower": "lower end of the equal-tailed interval",
+    "upper": "upper end of the equal-tailed interval",
+}
+
+
+def summarise_projection(
+    projection: xr.Dataset, *, quantity: str = "scores", ci_prob: float = 0.9
+) -> pd.DataFrame:
+    """Turn draws of projected scores into a table.
+
+    Parameters
+    ----------
+    projection : Dataset
+        From `project`.
+    quantity : {"scores", "predicted_symptom"}, default "scores"
+        What to sum up.
+    ci_prob : float, default 0.9
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    DataFrame
+        One row a person, arm and factor (or symptom): ``participant_id``, ``known_arm``, ``arm``,
+        ``factor`` or ``symptom``, ``mean``, ``sd``, ``lower``, ``upper``. Arms that a person is
+        known not to be in have no row.
+
+    Raises
+    ------
+    SpecError
+        If `ci_prob` is out of range or the projection lacks the quantity.
+    """
+    if not 0 < ci_prob < 1:
+        raise SpecError(f"ci_prob must lie between 0 and 1, got {ci_prob}.")
+    if quantity not in ("scores", "predicted_symptom") or quantity not in projection:
+        raise SpecError(f"the projection has no '{quantity}'.")
+    last = FACTOR if quantity == "scores" else SYMPTOM
+    draws = projection[quantity].transpose(CHAIN, DRAW, SUBJECT, ARM, last)
+    tail = (1 - ci_prob) / 2
+    bounds = draws.quantile([tail, 1 - tail], (CHAIN, DRAW), skipna=False).values
+    mean = draws.mean((CHAIN, DRAW), skipna=False)
+    sd = draws.std((CHAIN, DRAW), skipna=False)
+    index = pd.MultiIndex.from_product(
+        [mean[d].values.astype(str) for d in mean.dims], names=["participant_id", ARM, last]
+    )
+    table = pd.DataFrame(
+        {
+            "mean": mean.values.ravel(),
+            "sd": sd.values.ravel(),
+            "lower": bounds[0].ravel(),
+            "upper": bounds[1].ravel(),
+        },
+        index=index,
+    ).reset_index()
+    known = pd.Series(projection[KNOWN_ARM].values.astype(str), projection[SUBJECT].values)
+    table.insert(1, KNOWN_ARM, known.reindex(table["participant_id"]).to_numpy())
+    applies = table[KNOWN_ARM].isin([MISSING]) | (table[KNOWN_ARM] == table[ARM])
+    return table[applies & table["mean"].notna()].reset_index(drop=True)
+
+
+def export_projection(
+    projection: xr.Dataset, path: str | Path, *, ci_prob: float = 0.9, overwrite: bool = False
+) -> list[Path]:
+    """Write a projection: a table, its sidecar, and all draws.
+
+    Parameters
+    ----------
+    projection : Dataset
+        From `project`.
+    path : str or Path
+        The table of scores, ending in ``.tsv``. Beside it come ``.json`` (what the numbers are),
+        ``.nc`` (the draws) and, where symptoms are predicted, ``_symptoms.tsv``.
+    ci_prob : float, default 0.9
+        Probability of the equal-tailed interval.
+    overwrite : bool, default False
+        Whether files of the same names may be replaced.
+
+    Returns
+    -------
+    list of Path
+        Every file written, the table first.
+
+    Raises
+    ------
+    SpecError
+        If `path` does not end in ``.tsv``.
+    RunFolderError
+        If a file exists and `overwrite` is False. Nothing is written then.
+    """
+    path = Path(path)
+    if path.suffix != ".tsv":
+        raise SpecError(f"a projection is written as a table: expected a name in .tsv, got {path}.")
+    tables = {path: summarise_projection(projection, ci_prob=ci_prob)}
+    if "predicted_symptom" in projection:
+        tables[path.with_name(f"{path.stem}_symptoms.tsv")] = summarise_projection(
+            projection, quantity="predicted_symptom", ci_prob=ci_prob
+        )
+    sidecar, draws = path.with_suffix(".json"), path.with_suffix(".nc")
+    files = [*tables, sidecar, draws]
+    there = [p.name for p in files if p.exists()]
+    if there and not overwrite:
+        raise RunFolderError(
+            f"{path.parent} holds {', '.join(there)} already: choose another name, or replace "
+            "them with --force (overwrite=True)."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        with _replacing(name) as temporary:
+            table.to_csv(temporary, sep="\t", index=False, na_rep=MISSING, float_format=NUMBERS)
+    note = json.dumps(_sidecar(projection, ci_prob), indent=2) + "\n"
+    with _replacing(sidecar) as temporary:
+        temporary.write_text(note, encoding="utf-8")
+    with _replacing(draws) as temporary:
+        projection.to_netcdf(temporary, engine="h5netcdf")
+    return files
+
+
+class _replacing:
+    """A temporary name that becomes the real one when all went well."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.temporary = path.with_name(f".{path.name}.tmp")
+
+    def __enter__(self) -> Path:
+        return self.temporary
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        if kind is None:
+            self.temporary.replace(self.path)
+        else:
+            self.temporary.unlink(missing_ok=True)
+
+
+def _sidecar(projection: xr.Dataset, ci_prob: float) -> dict[str, Any]:
+    said = dict(projection.attrs)
+    return {
+        "estimand": said["estimand"],
+        "units": said["units"],
+        "symptom_units": "as rated; a new rating of the person, residual included",
+        "interval": {"ci_prob": ci_prob, "ci_kind": "equal-tailed"},
+        "columns": COLUMNS,
+        "draws": projection.sizes[CHAIN] * projection.sizes[DRAW],
+        "reference": said["reference"],
+        "reference_of_fit": said["reference_of_fit"],
+        "new_levels": said["new_levels"],
+        "people_of_new_levels": json.loads(said["people_of_new_levels"]),
+        "excluded": json.loads(said["excluded"]),
+        "fingerprint_of_fit": said["fingerprint"],
+        "seed": int(said["seed"]),
+    }

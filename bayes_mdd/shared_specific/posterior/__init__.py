@@ -1,0 +1,1 @@
+"""From draws to the result: alignment, loadings, variance explained."""

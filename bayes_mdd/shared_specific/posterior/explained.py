@@ -1,0 +1,119 @@
+"""What factors explain, and quantities that no order, sign or rotation of factors can change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.posterior.feature_noise import expected_sizes
+from bayes_mdd.shared_specific.posterior.loadings import second_moment
+
+Array = NDArray[np.float64]
+
+#: People whose fitted similarity is followed through the chains.
+WATCHED = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """Shares of variance and invariants, per draw.
+
+    Parameters
+    ----------
+    overall : ndarray, shape (draw, arm, factor)
+        Share of an arm's variance over all features.
+    by_block : ndarray, shape (draw, arm, block, factor)
+        Share of an arm's variance within a block.
+    communality : ndarray, shape (draw, arm, block)
+        Fitted variance of the people of an arm in a block, per feature.
+    similarity : ndarray, shape (draw, pair)
+        Fitted inner products, per feature, between `WATCHED` people.
+    """
+
+    overall: Array
+    by_block: Array
+    communality: Array
+    similarity: Array
+
+
+def explain(
+    data: ModelData,
+    scores: Array,
+    sharing: Array,
+    block_scale: Array,
+    noise: Array,
+    noise_df: Array | None = None,
+) -> Explained:
+    """Variance explained, with the loadings integrated out given each draw.
+
+    The share of factor k in arm a is ``A w_ak sum_p lambda_pk^2`` over the same sum for all
+    factors plus the noise, so that the shares of all factors add up to less than 1.
+
+    Parameters
+    ----------
+    data : ModelData
+        The fitted data.
+    scores : ndarray, shape (draw, subject, factor)
+        Draws.
+    sharing : ndarray, shape (draw, arm, factor)
+        Draws.
+    block_scale : ndarray, shape (draw, block, factor)
+        Draws.
+    noise : ndarray, shape (draw, block)
+        Draws.
+    noise_df : ndarray, shape (draw,), optional
+        Draws, where each feature has a noise of its own; its expected variance given the draw
+        enters the sums.
+
+    Returns
+    -------
+    Explained
+        Shares and invariants.
+    """
+    stats = data.stats
+    n_arms, n_blocks = len(data.arms), len(stats.blocks)
+    scores_q = np.einsum("nm,dnk->dmk", stats.basis, scores, optimize=True)
+    fitted = np.einsum("nm,dmk->dnk", stats.basis, scores_q, optimize=True)
+    arm_gram = np.stack(
+        [
+            np.swapaxes(fitted[:, data.arm == a], 1, 2) @ fitted[:, data.arm == a]
+            for a in range(n_arms)
+        ],
+        axis=1,
+    )
+    size = np.broadcast_to(data.n_features, noise.shape)
+    if noise_df is not None:
+        size = expected_sizes(data, scores_q, block_scale, noise, noise_df)
+    people = np.bincount(data.arm, minlength=n_arms)[:, None]
+    moments = np.stack(
+        [
+            second_moment(
+                scores_q,
+                block_scale[:, b],
+                noise[:, b],
+                data.total[b],
+                size[:, b],
+            )
+            for b in range(n_blocks)
+        ],
+        axis=1,
+    )
+    squares = np.diagonal(moments, axis1=2, axis2=3)
+    parts = n_arms * sharing[:, :, None, :] * squares[:, None]
+    left = (size * noise**2)[:, None, :]
+    by_block = parts / (parts.sum(axis=3) + left)[..., None]
+    overall = parts.sum(axis=2) / (parts.sum(axis=(2, 3)) + left.sum(axis=2))[..., None]
+    communality = np.einsum("dakl,dbkl->dab", arm_gram, moments, optimize=True)
+    watched = np.linspace(0, len(data.arm) - 1, min(WATCHED, len(data.arm))).round().astype(int)
+    few = fitted[:, watched]
+    similarity = few @ moments.sum(axis=1) @ np.swapaxes(few, 1, 2)
+    upper = np.triu_indices(watched.size)
+    return Explained(
+        overall=overall,
+        by_block=by_block,
+        communality=communality / (people * data.n_features),
+        similarity=similarity[:, upper[0], upper[1]] / data.n_features.sum(),
+    )

@@ -1,0 +1,1 @@
+"""The search for components that exceed those of noise."""

@@ -1,0 +1,188 @@
+"""Where chains start: a spectral split of the features, rotated to few blocks a factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_patterns
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A point near a mode.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (subject, factor)
+        Root mean square 1 for each factor.
+    block_scale : ndarray, shape (block, factor)
+        Root mean square of the loadings in a block, in units of the noise.
+    sharing : ndarray, shape (factor, arm)
+        Share of an arm in the variance of the scores.
+    noise : ndarray, shape (block,)
+        Residual SD.
+    n_on : int
+        Factors that start on a pattern; the others start switched off.
+    """
+
+    scores: Array
+    block_scale: Array
+    sharing: Array
+    noise: Array
+    n_on: int
+
+    def first(self, n_factors: int) -> Start:
+        """Keep the first factors only.
+
+        Parameters
+        ----------
+        n_factors : int
+            How many.
+
+        Returns
+        -------
+        Start
+            A smaller start.
+        """
+        return replace(
+            self,
+            scores=self.scores[:, :n_factors],
+            block_scale=self.block_scale[:, :n_factors],
+            sharing=self.sharing[:n_factors],
+            n_on=min(self.n_on, n_factors),
+        )
+
+    def arranged(self, pattern: Array) -> Start:
+        """Order the factors so that each starts where a fixed sharing pattern wants it.
+
+        Parameters
+        ----------
+        pattern : ndarray, shape (factor, arm)
+            Sharing of each factor of the model.
+
+        Returns
+        -------
+        Start
+            The same factors; the one whose spread over the arms is nearest to a row of `pattern`
+            stands there.
+        """
+        distance = np.abs(pattern[:, None, :] - self.sharing[None, :, :]).sum(axis=2)
+        # Factors that start switched off go where nothing better is left.
+        distance[:, self.n_on :] += 1.0
+        order = linear_sum_assignment(distance)[1]
+        return replace(
+            self,
+            scores=self.scores[:, order],
+            block_scale=self.block_scale[:, order],
+            sharing=self.sharing[order],
+        )
+
+
+#: Block scale of a factor that starts switched off.
+OFF = 1e-5
+#: Block scales at which other factors may start.
+SCALE_RANGE = (0.01, 1.5)
+
+
+def spectral_start(
+    data: ModelData, n_factors: int, *, seed: int = 0, max_features: int = MAX_FEATURES
+) -> Start:
+    """Split the features into patterns that stand out of noise; leave the other factors off.
+
+    Factors beyond the patterns that `find_patterns` finds start switched off: started on a noise
+    pattern of a small block, a factor would stay there for the whole of a short run.
+
+    Parameters
+    ----------
+    data : ModelData
+        What the model sees.
+    n_factors : int
+        Number of factors.
+    seed : int, default 0
+        Of the null and of the scores of factors that start switched off.
+    max_features : int, default 5000
+        The rotation is found on at most so many features, evenly spaced.
+
+    Returns
+    -------
+    Start
+        Values that `starting_point` turns into initial values.
+    """
+    rng = np.random.default_rng(seed)
+    y, code = _whitened(data)
+    found = find_patterns(
+        y,
+        code,
+        data.arm,
+        data.stats.design,
+        n_factors,
+        rng,
+        weight=data.weight,
+        max_features=max_features,
+    )
+    left = y - _fitted(y, found)
+    on = found.shape[1]
+    n = len(data.arm)
+    loadings = _regress(y, found)
+    noise = np.sqrt(np.bincount(code, (left**2).sum(axis=0)) / (np.bincount(code) * (n - on)))
+    size = np.stack([np.sqrt((loadings[:, code == b] ** 2).mean(axis=1)) for b in np.unique(code)])
+    scores = np.column_stack([found, rng.standard_normal((n, n_factors - on))])
+    sharing = spread_over_arms(data, scores)
+    sharing[on:] = 1.0 / sharing.shape[1]
+    return Start(
+        scores=scores / np.sqrt((scores**2).mean(axis=0)),
+        block_scale=np.column_stack(
+            [
+                np.clip(size / noise[:, None], *SCALE_RANGE),
+                np.full((noise.size, n_factors - on), OFF),
+            ]
+        ),
+        sharing=sharing,
+        noise=noise * np.sqrt(data.stats.traces / (data.stats.block_size * (n - 1))),
+        n_on=on,
+    )
+
+
+def spread_over_arms(data: ModelData, scores: Array) -> Array:
+    """Divide the variance of scores among the arms.
+
+    Parameters
+    ----------
+    data : ModelData
+        For the arm of each person.
+    scores : ndarray, shape (subject, factor)
+        Any scores.
+
+    Returns
+    -------
+    ndarray, shape (factor, arm)
+        Shares; none below 0.05 before they are made to add up to 1.
+    """
+    spread = np.stack(
+        [(scores[data.arm == a] ** 2).mean(axis=0) for a in range(len(data.arms))], axis=1
+    )
+    shares = np.clip(spread / spread.sum(axis=1, keepdims=True), 0.05, None)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _whitened(data: ModelData) -> tuple[Array, NDArray[np.int64]]:
+    """Features without covariates, equally noisy, with unit variance in each block."""
+    stats, code = data.stats, data.code
+    scale = np.sqrt(stats.traces / (stats.block_size * (len(data.arm) - 1)))
+    return stats.basis @ (data.projected / np.maximum(scale, 1e-12)[code]), code
+
+
+def _regress(y: Array, scores: Array) -> Array:
+    if not scores.shape[1]:
+        return np.zeros((0, y.shape[1]))
+    return np.asarray(np.linalg.lstsq(scores, y, rcond=None)[0])
+
+
+def _fitted(y: Array, scores: Array) -> Array:
+    return np.asarray(scores @ _regress(y, scores))

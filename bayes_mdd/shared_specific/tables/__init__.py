@@ -1,0 +1,1 @@
+"""Tables of factors, arms and symptom links."""

@@ -1,0 +1,125 @@
+"""Symptom links: how much of a symptom goes with a factor."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Literal
+
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
+from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.results.reading import read_group
+
+#: Unit of runs that were written before ordinal symptoms came.
+_UNIT = "SD of the symptom per SD of the factor's score"
+
+
+def read_link_units(idata: xr.DataTree) -> dict[str, tuple[str, str]]:
+    """Read what kind each linked symptom is and what its weights are measured in.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        What `fit` returned, with symptoms.
+
+    Returns
+    -------
+    dict of str to (str, str)
+        By symptom: kind (``gaussian`` or ``ordinal``) and unit.
+
+    Raises
+    ------
+    DataContractError
+        If the fit had no symptoms.
+    """
+    weight = read_group(idata, "posterior", ["symptom_weight"])["symptom_weight"]
+    names = [str(s) for s in weight[SYMPTOM].values]
+    if "symptom_kind" not in weight.coords:
+        return dict.fromkeys(names, ("gaussian", _UNIT))
+    kinds, units = weight["symptom_kind"].values, weight["symptom_unit"].values
+    return {n: (str(k), str(u)) for n, k, u in zip(names, kinds, units, strict=True)}
+
+
+def summarise_symptom_links(
+    idata: xr.DataTree,
+    *,
+    ci_prob: float = 0.9,
+    by: Literal["all", "arm", "difference"] = "all",
+) -> pd.DataFrame:
+    """Summarise the weight of every factor in every symptom.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        What `fit` returned, with symptoms.
+    ci_prob : float, default 0.9
+        Probability of the equal-tailed intervals.
+    by : {"all", "arm", "difference"}, default "all"
+        One weight for all arms (their average where links differ by arm), the weights within each
+        arm, or their differences for each pair of arms. The last two need a fit with
+        ``symptom_links="by_arm"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a factor and symptom (and arm, or pair of arms, in ``arm``): ``factor``,
+        ``symptom``, ``mean``, ``sd``, ``lower``, ``upper``, ``p_positive``, the posterior
+        probability of a positive value, and ``kind`` (``gaussian``, ``ordinal``) and ``unit``: SD
+        of the symptom, or log-odds of a higher rating, per SD of the factor's score. An
+        association, not an effect.
+
+    Raises
+    ------
+    DataContractError
+        If the fit had no symptoms, or no links by arm where they are asked for.
+    SpecError
+        If `by` is none of the three.
+    """
+    units = read_link_units(idata)
+    weight = _chosen(idata, by)
+    sample, tail = (CHAIN, DRAW), (1 - ci_prob) / 2
+    low, high = weight.quantile([tail, 1 - tail], dim=sample).transpose("quantile", ...)
+    summary = xr.Dataset(
+        {
+            "mean": weight.mean(sample),
+            "sd": weight.std(sample, ddof=1),
+            "lower": low.drop_vars("quantile"),
+            "upper": high.drop_vars("quantile"),
+            "p_positive": (weight > 0).mean(sample),
+        }
+    )
+    order = [FACTOR, SYMPTOM, *([ARM] if ARM in weight.dims else [])]
+    table = summary.to_dataframe(dim_order=order).reset_index()
+    table = table.drop(columns=["symptom_kind", "symptom_unit"], errors="ignore")
+    table["kind"] = [units[str(s)][0] for s in table[SYMPTOM]]
+    table["unit"] = [units[str(s)][1] for s in table[SYMPTOM]]
+    return table
+
+
+def _chosen(idata: xr.DataTree, by: str) -> xr.DataArray:
+    if by not in ("all", "arm", "difference"):
+        raise SpecError(f"by must be one of all, arm, difference, got {by!r}.")
+    posterior = read_group(idata, "posterior", ["symptom_weight"])
+    if by == "all":
+        return posterior["symptom_weight"]
+    if "symptom_weight_by_arm" not in posterior:
+        raise DataContractError(
+            "symptom links",
+            [
+                "this fit has one weight for all arms: fit with symptom_links='by_arm' "
+                "(--set model.symptom_links=by_arm) to see weights within arms."
+            ],
+        )
+    weight = posterior["symptom_weight_by_arm"]
+    if by == "arm":
+        return weight
+    arms = [str(a) for a in weight[ARM].values]
+    pairs = [
+        (weight.sel({ARM: a}, drop=True) - weight.sel({ARM: b}, drop=True)).assign_coords(
+            {ARM: f"{a} - {b}"}
+        )
+        for a, b in combinations(arms, 2)
+    ]
+    return xr.concat(pairs, dim=ARM)

@@ -1,0 +1,1 @@
+"""Studies that refit a model: comparison, cross-validation, permutation."""

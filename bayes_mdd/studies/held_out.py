@@ -1,0 +1,147 @@
+"""One fold of a cross-validation: fit the others, score those held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, SUBJECT
+from bayes_mdd.shared_specific.new_subjects.projection import KNOWN_ARM, project
+from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
+from bayes_mdd.shared_specific.new_subjects.symptoms import (
+    log_density_without_link,
+    read_symptom_link,
+)
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.workflow import fit
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Densities of the people of one fold under one model.
+
+    Parameters
+    ----------
+    people : tuple of str
+        Who was held out.
+    elpd : ndarray, shape (person,)
+        Log density of their features.
+    mcse : ndarray, shape (person,)
+        Its simulation error.
+    symptoms : ndarray, shape (person, symptom)
+        Log density of their ratings given their features; NaN where not rated.
+    rhat : float
+        Largest R-hat of the invariants of the fit.
+    divergences : int
+        Of the fit.
+    """
+
+    people: tuple[str, ...]
+    elpd: Array
+    mcse: Array
+    symptoms: Array
+    rhat: float
+    divergences: int
+
+
+def score_fold(
+    spec: SharedSpecificSpec,
+    training: xr.Dataset,
+    test: xr.Dataset,
+    symptoms: pd.DataFrame | None,
+    linked: tuple[str, ...],
+    sampler: SamplerSpec,
+    max_draws: int,
+) -> Scored:
+    """Fit one part of the people and score the others.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    training, test : Dataset
+        FeatureSets of those who are fitted and those who are held out.
+    symptoms : DataFrame or None
+        Ratings of both.
+    linked : tuple of str
+        Symptoms that some model of the comparison links.
+    sampler : SamplerSpec
+        How the posterior is sampled.
+    max_draws : int
+        Draws to average over.
+
+    Returns
+    -------
+    Scored
+        One value a person.
+    """
+    idata = fit(spec, training, symptoms=symptoms, sampler=sampler, progressbar=False)
+    found = project(idata, test, training=training, max_draws=max_draws)
+    own = found.sel({ARM: found[KNOWN_ARM]}).stack(sample=(CHAIN, DRAW))
+    log_density = own["log_density"].transpose(SUBJECT, "sample").values
+    n = log_density.shape[1]
+    weight = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    return Scored(
+        people=tuple(str(s) for s in found[SUBJECT].values),
+        elpd=logsumexp(log_density, axis=1) - np.log(n),
+        # Of the log of a mean of n weights.
+        mcse=weight.std(axis=1) / weight.mean(axis=1) / np.sqrt(n),
+        symptoms=_score_symptoms(idata, training, found, symptoms, linked, max_draws),
+        rhat=_worst_rhat(idata),
+        divergences=int(idata["sample_stats"]["diverging"].sum()),
+    )
+
+
+def _score_symptoms(
+    idata: xr.DataTree,
+    training: xr.Dataset,
+    found: xr.Dataset,
+    symptoms: pd.DataFrame | None,
+    linked: tuple[str, ...],
+    max_draws: int,
+) -> Array:
+    """Log density of each person's ratings, shape (person, symptom); NaN where not rated."""
+    people = found[SUBJECT].values.astype(str)
+    out = np.full((len(people), len(linked)), np.nan)
+    if symptoms is None or not linked:
+        return out
+    fitted = read_fitted(idata, training, max_draws=max_draws)
+    link = read_symptom_link(idata, fitted, symptoms) if fitted.spec.symptoms else None
+    rating = symptoms.reindex(people)
+    design = found["design"].values
+    arms = [fitted.arms.index(str(a)) for a in found[KNOWN_ARM].values]
+    scores = found["scores"].stack(sample=(CHAIN, DRAW))
+    for d, name in enumerate(linked):
+        ratings = rating[name].to_numpy(dtype=float)
+        if link is not None and name in link.names:
+            at = link.names.index(name)
+            for i, arm in enumerate(arms):
+                own = scores.isel({SUBJECT: i, ARM: arm}).transpose("sample", ...).values
+                every = np.full(len(link.names), ratings[i])
+                out[i, d] = link.log_density(design[i], own, arm, every)[at]
+        else:
+            known = symptoms[name].reindex(list(fitted.subjects)).to_numpy(dtype=float)
+            for i in range(len(people)):
+                out[i, d] = log_density_without_link(
+                    ratings[i],
+                    design[i],
+                    known,
+                    fitted.design.to_numpy(),
+                    noise_scale=fitted.spec.symptom_scale,
+                )
+    return out
+
+
+def _worst_rhat(idata: xr.DataTree) -> float:
+    invariants = idata["invariants"].to_dataset()
+    if invariants.sizes[CHAIN] < 2 or invariants.sizes[DRAW] < 4:
+        return float("nan")
+    return max(float(v.max()) for v in az.rhat(invariants).data_vars.values())

@@ -1,0 +1,1 @@
+"""The main job: fit, check, classify, report."""

@@ -1,0 +1,192 @@
+"""Site effects are measured; ComBat is learned from some and applied to all."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from scipy.stats import f_oneway
+
+from bayes_mdd import plotting
+from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.features import harmonize_sites, reference_to_controls, site_effects
+from bayes_mdd.features.adjust.sites import site_variance
+
+
+@pytest.fixture
+def plain(make_features):
+    """Sites do nothing."""
+    return make_features(n_controls=60, n_patients=60, n_features=40, seed=11)
+
+
+@pytest.fixture
+def shifted(plain):
+    """Site B is higher in the first 20 features, site C twice as variable."""
+    y, site = plain["y"].values.copy(), plain["site"].values
+    y[site == "B", :20] += 0.3
+    y[site == "C"] = 0.3 + 2 * (y[site == "C"] - 0.3)
+    block = ["DMN-CCN"] * 20 + ["SM-SM"] * 20
+    moved = plain.assign(y=(("subject", "feature"), y))
+    return moved.assign_coords(block=("feature", block))
+
+
+def test_without_covariates_it_is_the_f_test_of_sites(shifted):
+    share, p, chance = site_variance(shifted)
+    site = shifted["site"].values
+    for i in (0, 25):
+        groups = [shifted["y"].values[site == s, i] for s in "ABC"]
+        assert p[i] == pytest.approx(f_oneway(*groups).pvalue)
+        y = shifted["y"].values[:, i]
+        between = sum(len(g) * (g.mean() - y.mean()) ** 2 for g in groups)
+        assert share[i] == pytest.approx(between / ((y - y.mean()) ** 2).sum())
+    assert chance == pytest.approx(2 / 119)
+
+
+def test_chance_is_what_sites_explain_by_chance(plain):
+    many = [site_variance(plain.assign(y=plain["y"].copy(data=y)))[0].mean() for y in _noise(plain)]
+    assert np.mean(many) == pytest.approx(2 / 119, rel=0.1)
+
+
+def _noise(features):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(20, *features["y"].shape))
+
+
+def test_covariates_are_allowed_for(plain):
+    age = plain["age"].values + np.where(plain["site"].values == "A", 25.0, 0.0)
+    y = plain["y"].values + 0.05 * age[:, None]
+    tied = plain.assign(y=(("subject", "feature"), y)).assign_coords(age=("subject", age))
+    table = site_effects(tied).set_index("block")
+    allowed = site_effects(tied, ["age", "diagnosis"]).set_index("block")
+    assert table.loc["all", "before"] > 5 * allowed.loc["all", "before"]
+    assert allowed.loc["all", "significant_before"] == 0
+
+
+def test_the_table_is_by_block(shifted, plain):
+    quiet = plain.assign_coords(block=shifted["block"])
+    table = site_effects(shifted, after=quiet).set_index("block")
+    assert table.index.tolist() == ["all", "DMN-CCN", "SM-SM"]
+    assert table["features"].tolist() == [40, 20, 20]
+    assert table.loc["DMN-CCN", "significant_before"] > 0.9
+    assert table.loc["DMN-CCN", "before"] > 5 * table.loc["SM-SM", "before"]
+    assert table.loc["DMN-CCN", "significant_after"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.drop_vars("site"), "no column 'site'"),
+        (lambda d: d.assign_coords(site=("subject", ["A"] * 120)), "nothing to compare"),
+        (lambda d: d.assign_coords(site=("subject", ["n/a", *"AB" * 59, "A"])), "for sub-000"),
+    ],
+)
+def test_sites_must_be_known_and_several(shifted, change, words):
+    with pytest.raises(DataContractError, match=words):
+        site_effects(change(shifted))
+
+
+def test_covariates_must_be_known_and_no_copy_of_site(shifted):
+    with pytest.raises(DataContractError, match="'bmi' is not a column"):
+        site_effects(shifted, ["bmi"])
+    copy = shifted.assign_coords(scanner=shifted["site"])
+    with pytest.raises(DataContractError, match="site follows from scanner"):
+        site_effects(copy, ["scanner"])
+
+
+def test_the_picture_shows_both_stages(shifted, plain):
+    figure = plotting.plot_site_effects(shifted, plain, covariates=["age"])
+    figure.draw_without_rendering()
+    left, right = figure.axes
+    assert [t.get_text() for t in right.get_yticklabels()] == ["A", "B", "C"]
+    before, after = (c.get_offsets()[:, 0] for c in right.collections)
+    assert before.max() > after.max()
+    words = [t.get_text() for t in left.get_legend().get_texts()]
+    assert words[0].startswith("before (median 0.")
+    assert len(plotting.plot_site_effects(shifted).axes) == 2
+
+
+def test_what_to_install_is_said(shifted, monkeypatch):
+    monkeypatch.setitem(sys.modules, "neuroHarmonize", None)
+    with pytest.raises(SpecError, match=r"pip install 'bayes-mdd\[harmonize\]'"):
+        harmonize_sites(shifted)
+
+
+@pytest.fixture
+def combat():
+    """ComBat itself; the refusals below do without."""
+    return pytest.importorskip("neuroHarmonize", reason="the extra 'harmonize' is not installed")
+
+
+def test_combat_takes_out_means_and_spreads(combat, shifted):
+    got = harmonize_sites(shifted, ["age", "diagnosis"])
+    table = site_effects(shifted, ["age", "diagnosis"], after=got).set_index("block")
+    assert table.loc["DMN-CCN", "before"] > 10 * table.loc["DMN-CCN", "after"]
+    site = shifted["site"].values
+    spread = {s: got["y"].values[site == s].std(axis=0).mean() for s in "ABC"}
+    raw = {s: shifted["y"].values[site == s].std(axis=0).mean() for s in "ABC"}
+    assert raw["C"] / raw["A"] > 1.8
+    assert 0.9 < spread["C"] / spread["A"] < 1.1
+    facts = json.loads(got.attrs["provenance"])["harmonized"]
+    assert (facts["learned_from"], facts["sites"]) == (120, 3)
+    assert got.attrs["units"] == shifted.attrs["units"]
+
+
+def test_combat_learns_from_training_people_only(combat, shifted):
+    train = shifted["subject"].values[:90].tolist()
+    got = harmonize_sites(shifted, ["age"], train=train)
+    alone = harmonize_sites(shifted.isel(subject=slice(90)), ["age"])
+    np.testing.assert_allclose(got["y"][:90], alone["y"], rtol=1e-8)
+    y = shifted["y"].values.copy()
+    y[100] += 50
+    moved = shifted.assign(y=(("subject", "feature"), y))
+    again = harmonize_sites(moved, ["age"], train=train)
+    others = np.arange(120) != 100
+    np.testing.assert_allclose(again["y"][others], got["y"][others], rtol=1e-10)
+    assert abs(got["y"][95:] - shifted["y"][95:]).max() > 0.05
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Let refusals be tested where the package is absent."""
+
+    class Package:
+        harmonizationLearn = staticmethod(lambda y, table, **options: ({}, y))
+        harmonizationApply = staticmethod(lambda y, table, model: y)
+
+    monkeypatch.setitem(sys.modules, "neuroHarmonize", Package)
+
+
+def refused(*args, **options) -> str:
+    with pytest.raises(DataContractError) as caught:
+        harmonize_sites(*args, **options)
+    return str(caught.value)
+
+
+def test_sites_with_too_few_people_to_learn_from_are_refused(pretend, shifted):
+    site = shifted["site"].values.copy()
+    site[[5, 9]] = "D"
+    few = shifted.assign_coords(site=("subject", site))
+    assert "site 'D' has 2 people to learn from (sub-005, sub-009)" in refused(few)
+    train = shifted["subject"].values[shifted["site"].values != "C"].tolist()
+    text = refused(shifted, train=[*train, "sub-999"])
+    assert "train names sub-999" in text
+    assert "site 'C' has 0 people to learn from" in text
+    assert "are standardised" in refused(reference_to_controls(shifted))
+    copy = shifted.assign_coords(scanner=shifted["site"])
+    assert "follow from each other or from site" in refused(copy, ["scanner"])
+
+
+def test_arms_tied_to_sites_are_refused_or_warned_of(pretend, shifted):
+    arm = shifted["arm"].values
+    tied = np.where(arm == "SSRI", "A", np.where(arm == "SNRI", "B", shifted["site"].values))
+    text = refused(shifted.assign_coords(site=("subject", tied)))
+    assert "arm is confounded with site" in text
+    half = np.where(np.arange(120) < 100, tied, shifted["site"].values)
+    leaning = shifted.assign_coords(site=("subject", half))
+    with pytest.warns(UserWarning, match=r"Cramer's V 0\.\d+\) and arm is not among"):
+        harmonize_sites(leaning)
+    with pytest.warns(UserWarning, match="arm is kept"):
+        harmonize_sites(leaning, ["arm"])
+    harmonize_sites(shifted)  # evenly spread: no warning

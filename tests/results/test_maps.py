@@ -1,0 +1,89 @@
+"""Maps carry their numbers, their names and what they mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from fakes import make_fake_idata
+
+from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.results.maps import region_strength, signatures
+from bayes_mdd.results.reading import block_networks, edge_matrix, region_table
+
+
+def test_signature_copies_the_loadings(fake_idata):
+    sig = signatures(fake_idata)
+    loadings = fake_idata["loadings"].to_dataset()
+    for name in ("mean", "sd", "lower", "upper", "p_positive"):
+        assert sig[name].dims == ("factor", "feature")
+        xr.testing.assert_equal(sig[name].drop_vars(["label", "networks"]), loadings[name])
+    assert "draws" not in sig and "loading_draw" not in sig.dims
+    assert sig["label"].values.tolist()[1] == "SSRI-specific"
+    assert sig["networks"].values.tolist()[3] == "n/a"
+    assert sig.attrs["estimand"] == "expression"
+    assert sig.attrs["ci_prob"] == 0.9 and sig.attrs["ci_kind"] == "eti"
+    assert sig.attrs["reference"].startswith("z against 2 controls")
+    assert sig.attrs["units"].startswith("SD of the standardised feature")
+    assert sig["region_label"].values[0] == 31
+
+
+def test_strength_is_the_mean_over_a_regions_edges(fake_idata):
+    sig = signatures(fake_idata)
+    strength = region_strength(sig)
+    touches = (sig["region_a"] == "CCN_2") | (sig["region_b"] == "CCN_2")
+    edges = sig["mean"].sel(factor="F2").values[touches.values]
+    assert len(edges) == 9
+    assert float(strength.sel(factor="F2", region="CCN_2")) == pytest.approx(edges.mean())
+    absolute = region_strength(sig, "mean_abs")
+    assert float(absolute.sel(factor="F2", region="CCN_2")) == pytest.approx(np.abs(edges).mean())
+    with pytest.raises(SpecError, match="'median'"):
+        region_strength(sig, "median")
+
+
+def test_strength_follows_names_not_positions(fake_idata):
+    sig = signatures(fake_idata)
+    shuffled = sig.isel(
+        feature=np.random.default_rng(0).permutation(45), region=np.arange(10)[::-1]
+    )
+    xr.testing.assert_allclose(
+        region_strength(shuffled).sel(region=region_strength(sig)["region"]), region_strength(sig)
+    )
+
+
+def test_a_region_without_edges_is_nan_and_an_unknown_one_an_error(fake_idata):
+    sig = signatures(fake_idata)
+    lonely = ((sig["region_a"] != "DMN_1") & (sig["region_b"] != "DMN_1")).values
+    strength = region_strength(sig.isel(feature=lonely))
+    assert np.isnan(strength.sel(region="DMN_1")).all()
+    assert np.isfinite(strength.sel(region="DMN_2")).all()
+    with pytest.raises(DataContractError, match="DMN_1"):
+        region_strength(sig.isel(region=slice(1, None)))
+
+
+def test_regional_features_are_their_own_regions():
+    sig = signatures(make_fake_idata(regional=True))
+    np.testing.assert_array_equal(region_strength(sig).values, sig["mean"].values)
+    assert region_table(sig).loc["Reward_1", "label"] == 2
+    bare = sig.drop_dims("region")
+    assert region_table(bare).columns.tolist() == ["network", "x", "y", "z"]
+    with pytest.raises(DataContractError, match="name no regions"):
+        region_table(bare.drop_vars("region_name"))
+
+
+def test_matrix_is_symmetric_and_named(fake_idata):
+    sig = signatures(fake_idata)
+    table = edge_matrix(sig, sig["mean"].sel(factor="F1").values)
+    assert table.shape == (10, 10)
+    assert np.isnan(np.diag(table)).all()
+    np.testing.assert_array_equal(table, table.T)
+    edge = float(sig["mean"].sel(factor="F1", feature="DMN_2--Reward_3"))
+    assert table.loc["Reward_3", "DMN_2"] == edge
+    without = sig.drop_dims("region")
+    assert edge_matrix(without, sig["mean"].sel(factor="F1").values).equals(table)
+
+
+def test_blocks_know_their_networks(fake_idata):
+    blocks = block_networks(signatures(fake_idata))
+    assert blocks.loc["DMN-CCN"].tolist() == ["DMN", "CCN", 12]
+    assert blocks["size"].sum() == 45

@@ -1,0 +1,79 @@
+"""Sampling a written-out density: the right target, and the path that a spec takes."""
+
+import json
+
+import numpy as np
+import pytest
+
+import bayes_mdd as bm
+from bayes_mdd.sampling.sample import sample_density
+
+MEAN, COVARIANCE = np.array([1.0, -2.0, 30.0]), np.diag([1.0, 4.0, 1e-4])
+COVARIANCE[0, 1] = COVARIANCE[1, 0] = 1.2
+
+
+class Gaussian:
+    """A density that is known; a draw is kept as it is."""
+
+    size = 3
+    precision = np.linalg.inv(COVARIANCE)
+
+    def __call__(self, x):
+        pull = self.precision @ (x - MEAN)
+        return -0.5 * float((x - MEAN) @ pull), -pull
+
+    def outcome(self, points, rng):
+        return {"noise": points}
+
+
+def test_draws_come_from_the_density_whatever_the_units():
+    sampler = bm.SamplerSpec(draws=2000, tune=300, chains=2, seed=3, cores=1)
+    drawn = sample_density(
+        Gaussian(), np.array([0.0, 0.0, 30.0]), np.array([1.0, 0.5, 0.02]), sampler,
+        progressbar=False,
+    )  # fmt: skip
+    points = drawn["posterior"]["noise"].values.reshape(-1, 3)
+    sd = np.sqrt(np.diag(COVARIANCE))
+    np.testing.assert_allclose((points.mean(axis=0) - MEAN) / sd, 0.0, atol=0.12)
+    np.testing.assert_allclose(
+        np.cov(points.T) / np.outer(sd, sd), COVARIANCE / np.outer(sd, sd), atol=0.12
+    )
+    assert drawn["sample_stats"]["diverging"].shape == (2, 2000)
+    assert drawn["posterior"].attrs["inference_library"] == "nutpie"
+
+
+@pytest.fixture
+def features(feature_set):
+    def make(y):
+        n = len(y)
+        return feature_set(y, np.resize(["x", "y"], n), np.repeat(["a", "b"], y.shape[1] // 2))
+
+    return make
+
+
+def fitted(spec, features, tmp_path, symptoms=None):
+    sampler = bm.SamplerSpec(draws=40, tune=60, chains=2, cores=1)
+    idata = bm.fit(
+        spec, features, symptoms=symptoms, sampler=sampler, run_dir=tmp_path / "run",
+        progressbar=False,
+    )  # fmt: skip
+    return idata, json.loads((tmp_path / "run" / "provenance.json").read_text())
+
+
+def test_a_pattern_is_sampled_without_a_graph(features, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.outer(rng.normal(size=24), rng.normal(size=60)) + rng.normal(size=(24, 60))
+    idata, said = fitted(bm.SharedSpecificSpec(n_factors=2), features(y), tmp_path)
+    assert said["sampled"] == "density" and said["n_factors_sampled"] == 1
+    assert idata["posterior"]["scores"].shape == (2, 40, 24, 2)
+
+
+def test_without_a_pattern_draws_are_independent(features, tmp_path):
+    y = np.random.default_rng(1).normal(size=(24, 60))
+    idata, said = fitted(bm.SharedSpecificSpec(n_factors=2), features(y), tmp_path)
+    assert said["sampled"] == "independent"
+    assert not bm.classify_factors(idata)["active"].any()
+    np.testing.assert_allclose(idata["posterior"]["noise"].mean(), 1.0, atol=0.05)
+    # What is pinned has nothing to converge; the noise has.
+    rhat = bm.diagnose(idata).set_index("name").loc["max R-hat of invariants"]
+    assert 0.9 < rhat["value"] < 1.1

@@ -1,0 +1,149 @@
+"""The fast path: its sampler, what it finds, and that it says what it is."""
+
+import json
+
+import numpy as np
+import pytest
+
+import bayes_mdd as bm
+from bayes_mdd.sampling.hamiltonian import sample_chain
+from bayes_mdd.shared_specific.posterior.fast import fit_metric, widen
+from bayes_mdd.shared_specific.posterior.no_factor import draw_sd
+from bayes_mdd.shared_specific.report.content import describe_cohort, summarise_findings
+from bayes_mdd.shared_specific.report.methods import describe_methods
+
+SPEC = bm.SharedSpecificSpec(n_factors=3, covariates=("site",), symptoms=("retardation",))
+
+
+class Gaussian:
+    """A target that is known."""
+
+    def __init__(self, mean, covariance):
+        self.mean, self.precision = mean, np.linalg.inv(covariance)
+
+    def __call__(self, x):
+        pull = self.precision @ (x - self.mean)
+        return -0.5 * float((x - self.mean) @ pull), -pull
+
+
+def test_chain_draws_from_its_target():
+    mean, covariance = np.array([1.0, -2.0, 0.0]), np.diag([1.0, 4.0, 0.25])
+    covariance[0, 1] = covariance[1, 0] = 1.2
+    target = Gaussian(mean, covariance)
+    # A metric that is wrong costs time, not correctness.
+    metric = fit_metric(np.diag([1.0, 0.5, 3.0]))
+    chain = sample_chain(target, metric, np.zeros(3), tune=200, draws=6000, seed=1)
+    np.testing.assert_allclose(chain.points.mean(axis=0), mean, atol=0.12)
+    np.testing.assert_allclose(np.cov(chain.points.T), covariance, atol=0.25)
+    assert not chain.diverging.any()
+    assert 0.6 < chain.accepted.mean() < 0.99
+    # Energy = kinetic (3 / 2 on average) - log density (3 / 2 more).
+    assert chain.energy.mean() == pytest.approx(3.0, abs=0.2)
+
+
+def test_metric_leaves_flat_directions_to_their_prior():
+    metric = fit_metric(np.diag([4.0, -2.0, 0.01]))
+    np.testing.assert_allclose(metric.covariance, np.diag([0.25, 1.0, 1.0]))
+    wider = widen(metric, np.array([0.6, 0.1, 50.0]))
+    np.testing.assert_allclose(np.sqrt(np.diag(wider.covariance)), [0.6, 1.0, 1.6])
+    np.testing.assert_allclose(
+        wider.momentum @ wider.momentum.T, np.linalg.inv(wider.covariance), atol=1e-12
+    )
+    np.testing.assert_allclose(wider.root @ wider.root.T, wider.covariance, atol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return bm.simulate_cohort(
+        4,
+        n_regions=28,
+        loading_scale=0.8,
+        n_controls=0,
+        n_subjects={"SSRI": 20, "SNRI": 20},
+        n_shared=1,
+        site_shift=0.0,
+        covariate_effect=0.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(cohort, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fast") / "run"
+    features = bm.reference_to_controls(cohort.features, covariates=[])
+    idata = bm.fit(
+        SPEC, features, symptoms=cohort.symptoms, method="fast", run_dir=folder, progressbar=False
+    )
+    return idata, features, folder
+
+
+def test_fast_fit_finds_what_is_there(run, cohort):
+    idata = run[0]
+    table = bm.classify_factors(idata)
+    assert sorted(table["label"]) == ["SNRI-specific", "SSRI-specific", "shared"]
+    scores = idata["posterior"]["scores"].mean(("chain", "draw")).values
+    truth = cohort.truth["scores"].sel(subject=idata["posterior"]["subject"]).values
+    r = np.abs(np.corrcoef(scores.T, truth.T)[:3, 3:])
+    assert (r.max(axis=0) > 0.9).all()
+
+
+def test_fast_fit_says_that_it_is_approximate(run):
+    idata, _, folder = run
+    assert idata.attrs["method"] == "fast"
+    table, checks = bm.classify_factors(idata), bm.diagnose(idata).set_index("name")
+    assert table.attrs["approximate"]
+    assert table["verdict"].str.contains("Approximate (fast path)", regex=False).all()
+    assert checks.loc["approximate (fast path)", "passed"] is None
+    assert checks.loc["max R-hat of invariants", "threshold"] == "< 1.05"
+    assert checks["advice"].str.contains("mcmc").all()
+    said = " ".join(summarise_findings(table, bm.diagnose(idata), None, 0.9))
+    assert "This is a fast fit" in said
+    methods = " ".join(describe_methods(idata, describe_cohort(idata), table))
+    assert "explored approximately (fast path)" in methods and "4 chains of 150" in methods
+    assert "was sampled with the No-U-Turn sampler" not in methods
+    assert json.loads((folder / "provenance.json").read_text())["method"] == "fast"
+    assert bm.read_run(folder).attrs["method"] == "fast"
+
+
+def test_exact_and_fast_runs_do_not_take_each_other_for_finished(run, cohort):
+    idata, features, folder = run
+    again = bm.fit(SPEC, features, symptoms=cohort.symptoms, method="fast", run_dir=folder)
+    assert again.attrs["provenance"] == idata.attrs["provenance"]
+    with pytest.raises(bm.RunFolderError, match="method fast there, mcmc asked for"):
+        bm.fit(SPEC, features, symptoms=cohort.symptoms, run_dir=folder)
+
+
+def test_same_seed_same_numbers_on_one_core_or_two(run, cohort):
+    idata, features, _ = run
+    again = bm.fit(
+        SPEC, features, symptoms=cohort.symptoms, method="fast", sampler=bm.SamplerSpec(cores=1)
+    )
+    for name in ("scores", "sharing", "symptom_weight"):
+        np.testing.assert_array_equal(again["posterior"][name], idata["posterior"][name])
+
+
+# In the first of these, some pattern exceeds the null of the start; in the second none does.
+@pytest.mark.parametrize(("seed", "labels"), [(7, {"n/a", "unused"}), (8, {"unused"})])
+def test_noise_has_no_active_factor(cohort, seed, labels):
+    rng = np.random.default_rng(seed)
+    features = bm.reference_to_controls(cohort.features, covariates=[])
+    noise = features.assign(y=(("subject", "feature"), rng.normal(size=features["y"].shape)))
+    idata = bm.fit(bm.SharedSpecificSpec(n_factors=2), noise, method="fast")
+    table = bm.classify_factors(idata)
+    assert not table["active"].any()
+    assert set(table["label"]) <= labels
+
+
+def test_noise_is_drawn_from_its_posterior():
+    # 12 values with mean square 2 under a half-normal(1) prior, against a fine grid.
+    drawn = draw_sd(24.0, 12.0, 1.0, 100_000, np.random.default_rng(1))
+    sd = np.linspace(0.3, 6, 20_000)
+    density = sd**-12.0 * np.exp(-12 / sd**2 - 0.5 * sd**2)
+    mean = (sd * density).sum() / density.sum()
+    spread = np.sqrt((sd**2 * density).sum() / density.sum() - mean**2)
+    assert drawn.mean() == pytest.approx(mean, abs=5 * spread / np.sqrt(drawn.size))
+    assert drawn.std() == pytest.approx(spread, rel=0.02)
+
+
+def test_unknown_method_is_refused(run):
+    with pytest.raises(bm.SpecError, match="'mcmc' or 'fast', got 'quick'"):
+        bm.fit(SPEC, run[1], method="quick")

@@ -1,0 +1,67 @@
+"""A fit whose features count as fewer ones, from the public function on."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bayes_mdd.errors import SpecError
+from bayes_mdd.shared_specific.new_subjects.leave_one_out import person_log_likelihood
+from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
+from bayes_mdd.shared_specific.refit import stored_model_data
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.workflow import fit
+
+N, REGIONS = 30, 16
+
+
+@pytest.fixture(scope="module")
+def features():
+    """One strong factor in two blocks; errors of regions everywhere."""
+    rng = np.random.default_rng(3)
+    ends = np.stack(np.triu_indices(REGIONS, 1))
+    block = np.array([f"{a}-{b}" for a, b in (ends // 8).T])
+    loading = np.where(block == "0-1", 0.8, 0.0) * rng.choice([-1.0, 1.0], block.size)
+    common = rng.standard_normal((N, REGIONS))[:, ends].sum(axis=1)
+    noise = np.sqrt(0.4) * rng.standard_normal((N, block.size)) + np.sqrt(0.3) * common
+    return xr.Dataset(
+        {"y": (("subject", "feature"), rng.standard_normal((N, 1)) * loading + noise)},
+        coords={
+            "subject": [f"sub-{i:02d}" for i in range(N)],
+            "feature": [f"R{a:02d}--R{b:02d}" for a, b in ends.T],
+            "arm": ("subject", np.array(["SNRI", "SSRI"])[np.arange(N) % 2]),
+            "block": ("feature", block),
+        },
+    )
+
+
+def fitted(features, dependence):
+    spec = SharedSpecificSpec(n_factors=1, feature_dependence=dependence, spare_factors="sampled")
+    sampler = SamplerSpec(seed=1, cores=1, draws=100, tune=100)
+    return fit(spec, features, method="fast", sampler=sampler, progressbar=False)
+
+
+def test_scores_are_less_sure_and_the_run_knows_why(features):
+    plain, less = fitted(features, "independent"), fitted(features, "weighted")
+    weight = float(less["constant_data"]["feature_weight"])
+    assert 0.1 < weight < 0.7
+    assert float(plain["constant_data"]["feature_weight"]) == 1.0
+    spread = [
+        float((x := i["posterior"]["scores"]).std(("chain", "draw")).mean() / abs(x).mean())
+        for i in (plain, less)
+    ]
+    assert spread[1] > 1.2 * spread[0]
+    # Numbers of features and sums of squares stay what they are.
+    for name in ("block_size", "feature_noise"):
+        np.testing.assert_allclose(less["constant_data"][name], plain["constant_data"][name])
+    np.testing.assert_allclose(
+        less["observed_data"]["features"], plain["observed_data"]["features"]
+    )
+    again = stored_model_data(less)
+    assert again.weight == weight == read_fitted(less).weight
+    np.testing.assert_allclose(again.n_features, plain["constant_data"]["block_size"])
+    np.testing.assert_allclose(again.stats.traces, weight * np.trace(again.total, axis1=1, axis2=2))
+
+
+def test_leave_one_out_refuses_and_names_the_other_way(features):
+    with pytest.raises(SpecError, match="compare_models"):
+        person_log_likelihood(fitted(features, "weighted"))

@@ -1,0 +1,292 @@
+"""The page is complete, in order, self-contained and safe."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from fakes import make_fake_idata
+
+from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
+from bayes_mdd.features import check_quality, record_quality
+from bayes_mdd.shared_specific.report.content import (
+    describe_cohort,
+    list_limits,
+    summarise_findings,
+)
+from bayes_mdd.shared_specific.report.methods import describe_methods, list_provenance
+from bayes_mdd.shared_specific.tables.factors import classify_factors
+from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
+from bayes_mdd.workflow.report import gather_quality, write_report
+
+SECTIONS = [
+    "cohort",
+    "checks",
+    "summary",
+    "factors",
+    "blocks",
+    "maps",
+    "symptoms",
+    "methods",
+    "limits",
+    "provenance",
+]
+VOID = {"meta", "img", "br", "hr", "link"}
+
+
+def make_checks(passed=(True, True, None)) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "name": ["divergences", "largest R-hat", "effective draws"],
+            "value": [0, 1.0034567, float("nan")],
+            "threshold": [0, 1.01, 400],
+            "passed": pd.Series(list(passed), dtype=object),
+            "advice": ["", "sample longer", None],
+        }
+    )
+
+
+class Page(HTMLParser):
+    """Collects sections, pictures and addresses, and checks that tags are balanced."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.sections: list[str] = []
+        self.sources: list[str] = []
+        self.words: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        if tag == "section":
+            self.sections.append(values["id"])
+        self.sources += [values[k] for k in ("src", "href") if k in values]
+        if tag == "img":
+            assert values["alt"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(w for w in self.words if w)
+
+
+def test_page_is_complete_ordered_and_self_contained(fake_idata, tmp_path):
+    path = write_report(fake_idata, tmp_path / "report.html", checks=make_checks())
+    assert path == tmp_path / "report.html"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    page = Page(path)
+    assert page.sections == SECTIONS
+    # Sharing, explained, blocks, three maps (F4 is unused), symptoms.
+    assert len(page.sources) == 7
+    for source in page.sources:
+        assert source.startswith("data:image/png;base64,")
+        assert base64.b64decode(source.split(",", 1)[1])[:8] == b"\x89PNG\r\n\x1a\n"
+    raw = re.sub(r"base64,[^\"]+", "", path.read_text())
+    assert not re.search(r"https?://|url\(|@import|<script", raw)
+    text = page.text
+    assert "F2 to SSRI (P > 0.99), F3 to SNRI (P > 0.99)" in text
+    assert "healthy control (2): sub-hc01, sub-hc02" in text
+    assert "No check failed: 2 of 3 passed, 1 could not be judged." in text
+    assert "1.003" in text and "not an effect of a drug" in text
+    assert "0.60 [0.4" in text
+    assert "12 SSRI, 11 SNRI" in text
+
+
+def test_names_are_escaped(tmp_path):
+    evil = "<script>alert(1)</script>"
+    idata = make_fake_idata(arms=[evil, "B&C"], coordinates=False, symptoms=False)
+    path = write_report(idata, tmp_path / "r.html", checks=make_checks(), title=evil)
+    assert "<script" not in path.read_text()
+    page = Page(path)
+    assert f"{evil}-specific" in page.text and "B&C-specific" in page.text
+    assert "No symptoms were in the model." in page.text
+
+
+def test_one_arm_and_no_agreement(tmp_path):
+    idata = make_fake_idata(arms=["drug"], disagreeing=("F1", "F2", "F3"), coordinates=False)
+    page = Page(write_report(idata, tmp_path / "r.html", checks=make_checks()))
+    assert page.sections == SECTIONS
+    assert "There is one arm, so nothing is said of sharing." in page.text
+    assert "no map is shown" in page.text
+    assert "because the chains disagree or evidence is short: F1, F2, F3" in page.text
+
+
+def test_diagnose_is_asked_when_no_checks_are_given(tmp_path, monkeypatch):
+    idata = make_fake_idata(coordinates=False, idle=(0, 1, 2))
+    asked = []
+    room = ModuleType("bayes_mdd.diagnostics")
+    room.diagnose = lambda given: asked.append(given) or make_checks((True, False, True))
+    monkeypatch.setitem(sys.modules, "bayes_mdd.diagnostics", room)
+    page = Page(write_report(idata, tmp_path / "r.html"))
+    assert asked == [idata]
+    assert "1 of 3 checks failed (largest R-hat)" in page.text
+    assert "None of 4 factors offered are active." in page.text
+
+
+def test_refusals(fake_idata, tmp_path):
+    with pytest.raises(SpecError, match="no folder"):
+        write_report(fake_idata, tmp_path / "absent" / "r.html", checks=make_checks())
+    (tmp_path / "r.html").write_text("old")
+    with pytest.raises(RunFolderError, match="exists"):
+        write_report(fake_idata, tmp_path / "r.html", checks=make_checks(), overwrite=False)
+    with pytest.raises(DataContractError, match="'passed'"):
+        write_report(fake_idata, tmp_path / "r.html", checks=make_checks().drop(columns="passed"))
+    assert (tmp_path / "r.html").read_text() == "old"
+
+
+def findings(idata: xr.DataTree, checks: pd.DataFrame, **rules: float) -> str:
+    table = classify_factors(idata, **rules)
+    return " ".join(summarise_findings(table, checks, summarise_symptom_links(idata), 0.9))
+
+
+def test_no_claim_is_said_with_the_largest_probability(fake_idata):
+    posterior = fake_idata["posterior"].to_dataset().copy(deep=True)
+    posterior["sharing"].values[:] = 0.5
+    posterior["sharing"].values[0, :18, 0, 1] = 0.95
+    posterior["sharing"].values[0, :18, 1, 1] = 0.05
+    fake_idata["posterior"] = xr.DataTree(posterior)
+    text = findings(fake_idata, make_checks())
+    assert "No factor is claimed as specific to an arm." in text
+    assert "any active factor is P = 0.06 (F2 to SSRI)." in text
+
+
+def test_failed_checks_come_first(fake_idata):
+    text = findings(fake_idata, make_checks((False, True, True)))
+    assert text.startswith("1 of 3 checks failed (divergences): do not rely")
+
+
+def test_fixed_pattern_is_not_reported_as_found():
+    text = findings(make_fake_idata(fixed=True), make_checks())
+    assert "F2 to SSRI (fixed by the spec)" in text
+    assert "P >" not in text
+
+
+def test_unclear_symptom_links_are_not_listed(fake_idata):
+    text = findings(fake_idata, make_checks())
+    assert "F1 with retardation 0.60 [" in text and "F2 with cognitive -0.40 [" in text
+    assert "F3 with" not in text and "F4 with" not in text
+
+
+def test_links_of_both_kinds_and_by_arm_are_reported(tmp_path):
+    idata = make_fake_idata(links="by_arm", coordinates=False)
+    page = Page(write_report(idata, tmp_path / "r.html", checks=make_checks()))
+    assert "F2 with cognitive -0.40 [" in page.text and "] log-odds" in page.text
+    assert "Differences of weights between arms" in page.text
+    assert re.search(r"F1 retardation SSRI - SNRI SD 0\.80 \[0\.80, 0\.80\]", page.text)
+    assert "Ordinal items (cognitive) were linked by a cumulative logit" in page.text
+    assert "Weights could differ between arms" in page.text
+    # One figure of links more than without arms.
+    plain = make_fake_idata(coordinates=False)
+    other = Page(write_report(plain, tmp_path / "p.html", checks=make_checks()))
+    assert len(page.sources) == len(other.sources) + 1
+    assert "Differences of weights" not in other.text and "cumulative logit" not in other.text
+
+
+def test_cohort_counts_by_arm_and_site(fake_idata):
+    cohort = describe_cohort(fake_idata)
+    assert cohort.by_arm == {"SSRI": 12, "SNRI": 11}
+    assert cohort.sites == ["A", "B"]
+    assert cohort.counts.loc["all"].tolist() == [12, 11, 23]
+    assert cohort.n_left_out == 3
+    assert dict(cohort.left_out)["no arm"] == ["sub-x01"]
+    with pytest.raises(DataContractError, match="'constant_data' has no 'arm'"):
+        constant = fake_idata["constant_data"].to_dataset().drop_vars("arm")
+        fake_idata["constant_data"] = xr.DataTree(constant)
+        describe_cohort(fake_idata)
+
+
+def test_methods_say_what_was_run(fake_idata):
+    cohort = describe_cohort(fake_idata)
+    table = classify_factors(fake_idata, specific_below=0.2, probability=0.95)
+    text = " ".join(describe_methods(fake_idata, cohort, table))
+    assert "23 people (12 SSRI, 11 SNRI) with 45 edges between regions in 6 blocks" in text
+    assert "at least 20% of the factor's variance" in text and "above 0.95" in text
+    assert "2 chains of 150 draws after 200 of warm-up" in text
+    assert "The intercept and site[B] were integrated out" in text
+    assert "retardation, cognitive" in text
+    fixed = make_fake_idata(fixed=True)
+    text = " ".join(describe_methods(fixed, cohort, table))
+    assert "fixed beforehand (shared: 2, SSRI: 1, SNRI: 1)" in text
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"feature_noise": "equal"}, "have one noise variance."),
+        ({"feature_noise": "moderated"}, "estimated beforehand"),
+        ({"feature_noise": "student"}, "learned (gamma(2, 0.1) prior), and integrated out."),
+        ({"feature_noise": "student", "noise_df": 4.0}, "with 4 degrees of freedom"),
+    ],
+)
+def test_methods_say_how_features_differ_in_noise(fake_idata, spec, said):
+    fake_idata.attrs["spec"] = json.dumps(json.loads(fake_idata.attrs["spec"]) | spec)
+    table = classify_factors(fake_idata)
+    assert said in " ".join(describe_methods(fake_idata, describe_cohort(fake_idata), table))
+
+
+def test_methods_say_what_correlated_features_counted_as(fake_idata):
+    table, cohort = classify_factors(fake_idata), describe_cohort(fake_idata)
+    assert "to the power" not in " ".join(describe_methods(fake_idata, cohort, table))
+    sizes = {"block_size": ("block", np.full(6, 7.5)), "feature_weight": 0.2}
+    fake_idata["constant_data"] = fake_idata["constant_data"].to_dataset().assign(sizes)
+    text = " ".join(describe_methods(fake_idata, cohort, table))
+    assert "45 features counted as 9 independent ones" in text
+
+
+def test_provenance_is_flat_and_names_nobody(fake_idata):
+    rows = dict(list_provenance(fake_idata))
+    assert rows["fit.versions.pymc"] == "6.4.0"
+    assert rows["sampler.seed"] == "1"
+    assert rows["features.estimator"] == "empirical"
+    assert not any("sub-hc01" in value for value in rows.values())
+
+
+def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp_path):
+    rng = np.random.default_rng(0)
+    on = {
+        "subject": [f"s{i}" for i in range(24)],
+        "feature": ["a--b", "a--c"],
+        "block": ("feature", ["N-N", "N-M"]),
+        "arm": ("subject", ["SSRI", "SNRI"] * 12),
+        "mean_fd": ("subject", [*rng.uniform(0.05, 0.2, 23), 0.91]),
+    }
+    features = xr.Dataset({"y": (("subject", "feature"), rng.normal(size=(24, 2)))}, on)
+    quality = check_quality(features)
+    checks = make_checks()
+    given = gather_quality(fake_idata, quality)
+    assert "s23" in given["checks"][0]["advice"]
+    assert gather_quality(fake_idata, None) is None
+    travelled = fake_idata.copy()
+    travelled.attrs["features_provenance"] = record_quality(features, quality).attrs["provenance"]
+    page = Page(write_report(travelled, tmp_path / "r.html", checks=checks))
+    assert page.sections == ["cohort", "quality", *SECTIONS[1:]]
+    assert "mean_fd above 0.5 mm: s23" in page.text
+    assert "features.quality" not in page.text
+    travelled.attrs["features_provenance"] = '{"quality": 3}'
+    assert gather_quality(travelled, None) is None
+
+
+def test_a_change_is_not_called_a_pattern_at_one_time_point(fake_idata):
+    idata = fake_idata.copy()
+    idata.attrs["estimand"] = "change"
+    first = list_limits(idata, describe_cohort(idata), symptoms=False)[0]
+    assert first.startswith("The estimand is change: patterns of follow-up minus baseline")
+    assert "at one time point" not in first
