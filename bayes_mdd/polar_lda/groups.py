@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.polar_lda.data import PolarData
 from bayes_mdd.specs import SamplerSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: A factor is reproducible when restarts find its map with at least this mean correlation.
 MATCH_MIN = 0.9

@@ -8,7 +8,7 @@ import xarray as xr
 
 from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.shared_specific.density.density import OUTCOME_DIMS
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.types import Array
 
 
 def pack_draws(

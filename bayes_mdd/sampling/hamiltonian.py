@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.density.density import Density
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.types import Array
 
 #: Length of a path in SDs of the metric: a quarter of a period moves a draw as far as it can.
 PATH = 1.5

@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 from bayes_mdd.errors import SpecError
 from bayes_mdd.sampling.draws import pack_draws
 from bayes_mdd.shared_specific.density.density import Density
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.specs import SamplerSpec
+from bayes_mdd.types import Array
 
 #: Stream of random numbers for what is drawn given the points of the chains.
 OUTCOME_STREAM = 23

@@ -19,8 +19,7 @@ from bayes_mdd.shared_specific.posterior.explained import explain
 from bayes_mdd.shared_specific.posterior.sampling import explore
 from bayes_mdd.shared_specific.start.spectral import Start, spread_over_arms
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Block scales below this are where a chain cannot start.
 LEAST_SCALE = 0.01

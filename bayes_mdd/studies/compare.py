@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from joblib import Parallel, delayed, effective_n_jobs
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
@@ -17,8 +16,7 @@ from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 from bayes_mdd.studies.folds import assign_folds, check_folds, held_out
 from bayes_mdd.studies.held_out import Scored, score_fold
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: R-hat of an invariant above which a fold's fit is named in the table.
 RHAT_MAX = 1.05

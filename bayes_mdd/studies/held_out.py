@@ -8,7 +8,6 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, SUBJECT
@@ -19,9 +18,8 @@ from bayes_mdd.shared_specific.new_subjects.symptoms import (
     read_symptom_link,
 )
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.types import Array
 from bayes_mdd.workflow import fit
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,6 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from scipy.linalg import helmert
 
 from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT
@@ -47,6 +46,7 @@ from bayes_mdd.polar_lda.bayes.coordinates import (
     place_patterns,
 )
 from bayes_mdd.polar_lda.bayes.data import CompositionData, sum_blocks
+from bayes_mdd.types import Array
 
 __all__ = [
     "STORED",
@@ -57,7 +57,6 @@ __all__ = [
     "sum_blocks",
 ]
 
-Array = NDArray[np.float64]
 
 WORD = "word"
 AXIS = "axis"

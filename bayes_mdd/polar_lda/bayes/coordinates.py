@@ -26,10 +26,9 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from numpy.typing import NDArray
 from scipy.linalg import helmert
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Width of the edge of the simplex: about what a person's edges tell of a composition.
 EDGE_WIDTH = 0.1

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_mdd.errors import DataContractError
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,7 @@ from bayes_mdd.polar_lda.data import PolarData
 from bayes_mdd.polar_lda.groups import MATCH_MIN, blocks_group, summarise_maps
 from bayes_mdd.sampling.sample import sample
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Largest R-hat of a factor's expression and compositions at which chains agree on it.
 RHAT_MAX = 1.05

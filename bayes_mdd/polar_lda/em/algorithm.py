@@ -8,15 +8,13 @@ from typing import Literal
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import polygamma, psi
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.polar_lda.em.corpus import Corpus
 from bayes_mdd.polar_lda.em.kernels import infer_people
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: What the published program writes for a probability it found to be zero.
 LOG_ZERO = -100.0

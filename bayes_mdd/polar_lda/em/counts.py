@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.polar_lda.em.corpus import COUNT_MAX
+from bayes_mdd.types import Array
 
-Array = NDArray[np.float64]
 Rounding = Literal["symmetric", "floor"]
 
 #: Ridge of the published nuisance regression.

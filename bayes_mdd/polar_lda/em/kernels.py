@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from bayes_mdd.polar_lda.em.special import digamma, eliminate, trigamma
 from bayes_mdd.polar_lda.em.sweep import add_expected, sweep_until_rest
+from bayes_mdd.types import Array, IntArray
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+
 __all__ = ["digamma", "infer_people", "trigamma"]
 
 #: Plain passes before Newton may begin: it shall finish in the basin plain iteration chose.
@@ -41,7 +41,7 @@ FIXED = 1e-9
 
 @njit(cache=True, nogil=True)
 def _pass(
-    word: Ints,
+    word: IntArray,
     count: Array,
     table: Array,
     gamma: Array,
@@ -138,7 +138,7 @@ def _newton_step(gamma: Array, new: Array, jacobian: Array, alpha: float) -> boo
 
 @njit(cache=True, nogil=True)
 def _iterate(
-    word: Ints,
+    word: IntArray,
     count: Array,
     table: Array,
     gamma: Array,
@@ -165,7 +165,7 @@ def _iterate(
 
 @njit(cache=True, nogil=True)
 def _solve(
-    word: Ints,
+    word: IntArray,
     count: Array,
     table: Array,
     gamma: Array,
@@ -211,8 +211,8 @@ def _solve(
 
 @njit(cache=True, nogil=True)
 def infer_people(
-    start: Ints,
-    word: Ints,
+    start: IntArray,
+    word: IntArray,
     count: Array,
     table: Array,
     alpha: float,

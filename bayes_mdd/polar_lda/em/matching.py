@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 def correlate_rows(a: Array, b: Array) -> Array:

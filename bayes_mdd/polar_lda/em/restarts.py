@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from joblib import Parallel, cpu_count, delayed
-from numpy.typing import NDArray
 
 from bayes_mdd.polar_lda.em.algorithm import (
     EMOptions,
@@ -17,8 +16,8 @@ from bayes_mdd.polar_lda.em.algorithm import (
 )
 from bayes_mdd.polar_lda.em.corpus import Corpus
 from bayes_mdd.polar_lda.em.matching import agreement, match_factors
+from bayes_mdd.types import Array
 
-Array = NDArray[np.float64]
 #: So many restarts, those with the highest bounds, are run until they rest ...
 POLISHED = 3
 #: ... the others until the bound changes by this much more an iteration.

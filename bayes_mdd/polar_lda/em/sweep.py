@@ -14,14 +14,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayes_mdd.polar_lda.em.special import digamma
+from bayes_mdd.types import Array, IntArray
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
+
 
 
 @njit(cache=True, nogil=True)
 def sweep_until_rest(
-    word: Ints,
+    word: IntArray,
     count: Array,
     table: Array,
     alpha: float,
@@ -68,7 +68,7 @@ def sweep_until_rest(
 
 
 @njit(cache=True, nogil=True)
-def add_expected(word: Ints, count: Array, phi: Array, expected: Array) -> None:
+def add_expected(word: IntArray, count: Array, phi: Array, expected: Array) -> None:
     """Add a person's expected tokens of each word from each factor.
 
     Parameters
@@ -86,7 +86,7 @@ def add_expected(word: Ints, count: Array, phi: Array, expected: Array) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _sweep(word: Ints, count: Array, table: Array, gamma: Array, psi: Array, phi: Array) -> None:
+def _sweep(word: IntArray, count: Array, table: Array, gamma: Array, psi: Array, phi: Array) -> None:
     """Once over the edges, with gamma and its digamma refreshed after each."""
     n_factors = len(gamma)
     new = np.empty(n_factors)
@@ -106,7 +106,7 @@ def _sweep(word: Ints, count: Array, table: Array, gamma: Array, psi: Array, phi
 
 @njit(cache=True, nogil=True)
 def _bound(
-    word: Ints, count: Array, table: Array, alpha: float, gamma: Array, psi: Array, phi: Array
+    word: IntArray, count: Array, table: Array, alpha: float, gamma: Array, psi: Array, phi: Array
 ) -> float:
     n_factors = len(gamma)
     total = gamma.sum()

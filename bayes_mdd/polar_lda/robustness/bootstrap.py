@@ -23,8 +23,8 @@ from bayes_mdd.polar_lda.em.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.em.fitting import EDGE, PERSON
 from bayes_mdd.polar_lda.em.matching import match_factors
 from bayes_mdd.polar_lda.em.restarts import factor_maps
+from bayes_mdd.types import Array
 
-Array = NDArray[np.float64]
 RESAMPLE = "resample"
 
 #: Resamples start at the fitted model, so a few dozen iterations bring them to rest.

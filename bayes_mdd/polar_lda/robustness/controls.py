@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from joblib import Parallel, cpu_count, delayed
-from numpy.typing import NDArray
 from scipy import sparse
 
 from bayes_mdd.errors import SpecError
@@ -17,8 +16,7 @@ from bayes_mdd.polar_lda.em.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.em.counts import Rounding, make_counts
 from bayes_mdd.polar_lda.em.matching import correlate_rows, match_factors
 from bayes_mdd.polar_lda.em.restarts import choose, factor_maps, random_starts
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: EM of the null and of what is compared with it; both stop alike, so that neither has an edge.
 NULL_EM = EMOptions(max_iterations=60, tolerance=1e-5)

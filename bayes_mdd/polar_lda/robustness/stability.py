@@ -7,7 +7,6 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import DataContractError, SpecError
@@ -16,8 +15,7 @@ from bayes_mdd.polar_lda.em.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.em.fitting import PERSON
 from bayes_mdd.polar_lda.em.matching import correlate_rows, match_factors
 from bayes_mdd.polar_lda.em.restarts import choose, factor_maps, random_starts, run_all
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 def split_half(

@@ -20,11 +20,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 def largest_pattern(residual: Array) -> float:

@@ -19,8 +19,7 @@ from scipy.stats import gamma
 
 from bayes_mdd.dims import BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.shared_specific.checks.convergence import Check
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Chance of a false alarm.
 ALPHA = 0.01

@@ -16,8 +16,7 @@ from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.shared_specific.graph.symptoms import LOGISTIC_SD, OVERALL
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Points of one-dimensional grids over the log of a scale.
 POINTS = 160

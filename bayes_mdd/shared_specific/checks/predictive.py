@@ -28,8 +28,7 @@ from bayes_mdd.shared_specific.checks.symptom_residuals import (
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
 from bayes_mdd.shared_specific.refit import stored_spec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 CHECKS_STREAM = 21
 #: Posterior predictive p-value below which data and model disagree.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import SpecError
@@ -15,8 +14,7 @@ from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
 from bayes_mdd.shared_specific.graph.symptoms import LOGISTIC_SD, OVERALL, OVERALL_DEVIATION
 from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 PRIOR_STREAM = 23
 #: A factor is in use where it explains this much of some arm, and an arm takes part in a factor

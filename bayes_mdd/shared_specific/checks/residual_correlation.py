@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
+
 Groups = tuple[NDArray[np.int64], ...]
 
 

@@ -16,12 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Fewer residual degrees of freedom than this say nothing of correlations or tails.
 LEAST_FREE = 5

@@ -8,7 +8,6 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError
@@ -19,8 +18,7 @@ from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.leave_one_out import person_log_likelihood
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS, read_fitted
 from bayes_mdd.shared_specific.refit import stored_spec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 SENSITIVITY_STREAM = 22
 #: What Kallioinen et al. call sensitive.

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from bayes_mdd.dims import ARM, CHAIN, DIMENSION, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.shared_specific.data.ratings import Symptom, link_design, read_ratings
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 SYMPTOMS = "symptom residuals with scores"
 SYMPTOMS_BY_ARM = "symptom residuals with scores, within arms"

@@ -21,10 +21,11 @@ from bayes_mdd.shared_specific.data.ratings import (
     linked_columns,
     read_ratings,
 )
-from bayes_mdd.shared_specific.likelihood.collapsed import Array, BlockStatistics, reduce_features
+from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, reduce_features
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.search.feature_weight import feature_weight
 from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.types import Array
 
 
 @dataclass(frozen=True, eq=False)

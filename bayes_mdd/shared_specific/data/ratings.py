@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.linalg import helmert, null_space
 
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.types import Array
 
 #: Ratings that a symptom needs beyond the columns of its design.
 SPARE_RATINGS = 5

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bayes_mdd.shared_specific.density.density import Density
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.types import Array
 
 #: Half the step of the central differences.
 DIFFERENCE = 1e-4

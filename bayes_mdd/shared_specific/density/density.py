@@ -31,10 +31,10 @@ from bayes_mdd.shared_specific.density.symptoms import (
     ratings,
     reliability,
 )
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
 from bayes_mdd.shared_specific.start.spectral import OFF, Start
 from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.types import Array
 
 #: Coordinates are logs or scores: none of this size has any mass.
 BEYOND = 40.0

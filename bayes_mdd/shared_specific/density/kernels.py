@@ -9,11 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.density.symptoms import Ratings, symptom_density
-from bayes_mdd.shared_specific.likelihood.collapsed import (
-    Array,
-    collapsed_value_and_grad,
-    thin_product,
-)
+from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad, thin_product
+from bayes_mdd.types import Array
 
 
 class Inputs(NamedTuple):

@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.graph.symptoms import OVERALL
-from bayes_mdd.shared_specific.likelihood.collapsed import Array, collapsed_block, thin_product
-
-IntArray = NDArray[np.int64]
+from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_block, thin_product
+from bayes_mdd.types import Array, IntArray
 
 #: Degrees of freedom of the half-t prior of local scales; 1 is the half-Cauchy of the horseshoe.
 SYMPTOM_LOCAL_DF = 1.0

@@ -22,7 +22,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import null_space
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
 KERNEL_VERSION = 5

@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
+from bayes_mdd.types import Array
 
 #: Points at which the law is integrated.
 GRID = 4001

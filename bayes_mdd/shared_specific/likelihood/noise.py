@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import polygamma
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 def moderated_variance(variance: Array, df: float) -> Array:

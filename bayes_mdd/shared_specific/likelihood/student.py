@@ -33,10 +33,10 @@ from numpy.typing import NDArray
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.likelihood.collapsed import (
     SMALL_PRODUCT,
-    Array,
     _inverse_and_logdet,
     thin_product,
 )
+from bayes_mdd.types import Array
 
 #: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
 KERNEL_VERSION = 6

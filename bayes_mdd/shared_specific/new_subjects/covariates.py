@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import some
+from bayes_mdd.types import Array
 
-Array = NDArray[np.float64]
 NewLevels = Literal["refuse", "average"]
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.new_subjects.predictive_density import Loadings
 from bayes_mdd.specs import SharedSpecificSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Draws handled at once, so that memory stays small.
 CHUNK = 64

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import CHAIN, DRAW, SUBJECT
 from bayes_mdd.errors import SpecError
@@ -23,8 +22,6 @@ from bayes_mdd.shared_specific.new_subjects.fitted import Fitted, given_loadings
 from bayes_mdd.shared_specific.new_subjects.predictive_density import Loadings, integrate_scores
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS, read_fitted
 from bayes_mdd.shared_specific.new_subjects.subject_statistics import Person, in_arm
-
-Array = NDArray[np.float64]
 
 LOO_STREAM = 20
 

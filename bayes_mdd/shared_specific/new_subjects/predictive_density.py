@@ -25,10 +25,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Degrees of freedom of the proposal: tails heavier than those of a density of many features.
 PROPOSAL_DF = 8.0

@@ -27,8 +27,6 @@ from bayes_mdd.shared_specific.new_subjects.subject_statistics import (
 )
 from bayes_mdd.shared_specific.new_subjects.symptoms import SymptomLink, read_symptom_link
 
-Array = NDArray[np.float64]
-
 #: Offset that keeps the seed of the projection apart from others of the same number.
 PROJECTION_STREAM = 19
 #: Name of the coordinate that holds the arm a person is known to be in.

@@ -18,8 +18,7 @@ from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.new_subjects.covariates import code_covariates
 from bayes_mdd.shared_specific.new_subjects.fitted import Draws, Fitted
 from bayes_mdd.specs import SharedSpecificSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Draws of the posterior that are used, evenly thinned, unless asked otherwise.
 MAX_DRAWS = 1000

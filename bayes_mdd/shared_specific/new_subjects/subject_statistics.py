@@ -16,8 +16,7 @@ from bayes_mdd.shared_specific.new_subjects.predictive_density import (
     integrate_scores,
     weigh,
 )
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 @dataclass(frozen=True, eq=False)

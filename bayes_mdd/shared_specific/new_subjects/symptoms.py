@@ -14,14 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from bayes_mdd.dims import ARM, CHAIN, DIMENSION, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Points of the grid over which the noise of a symptom without link is integrated.
 GRID = 400

@@ -7,7 +7,6 @@ from typing import Any
 import arviz as az
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import (
     ARM,
@@ -40,8 +39,7 @@ from bayes_mdd.shared_specific.posterior.symptoms import (
 )
 from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: A factor is the same in all chains when the mean scores of each chain correlate with the
 #: consensus by at least this much, and its explained variance has at most this R-hat.

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.posterior.feature_noise import expected_sizes
 from bayes_mdd.shared_specific.posterior.loadings import second_moment
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: People whose fitted similarity is followed through the chains.
 WATCHED = 12

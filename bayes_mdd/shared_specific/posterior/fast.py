@@ -28,10 +28,10 @@ from bayes_mdd.shared_specific.density.density import (
     make_density,
     variance_left,
 )
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.shared_specific.posterior.no_factor import sample_without_factors
 from bayes_mdd.shared_specific.start.spectral import Start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.types import Array
 
 #: Chains; draws that find the widths of the metric, that find the step size, and that are kept.
 CHAINS, WIDTHS, TUNE, DRAWS = 4, 80, 40, 150

@@ -14,12 +14,10 @@ covariance scaled by :math:`v_p`; their means do not depend on it.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.likelihood.student import sort_features
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Features times draws times factors that are handled at once.
 AT_ONCE = 4_000_000

@@ -19,9 +19,8 @@ from math import erfc, exp, log, sqrt
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Weights of patterns below this do not count in moments.
 NEGLIGIBLE = 1e-6

@@ -27,8 +27,7 @@ from bayes_mdd.shared_specific.posterior.feature_noise import (
     unexplained,
 )
 from bayes_mdd.shared_specific.posterior.sparse import BlockDraws, begin, learn_slab, walk_block
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Memory that stored draws of whole maps may take, in numbers of 4 bytes.
 STORED_NUMBERS = 16_000_000

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import CONTROL
 from bayes_mdd.shared_specific.data.model_data import ModelData
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 
 def draw_arm_means(

@@ -9,8 +9,8 @@ from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.sampling.draws import pack_draws
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.density.density import Density
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.types import Array
 
 #: Points of the grid on which a noise SD is drawn, and its reach in posterior SDs.
 GRID, REACH = 401, 7.0

@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.posterior.sparse_kernels import GRID, walk
-
-Array = NDArray[np.float64]
+from bayes_mdd.types import Array
 
 #: Draws and features a block that settle the factors' own slab.
 PILOT_DRAWS, PILOT_FEATURES = 20, 200

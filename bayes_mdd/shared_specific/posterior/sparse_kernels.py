@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from bayes_mdd.shared_specific.posterior.inclusion import Array, sweep_features, visit_features
+from bayes_mdd.shared_specific.posterior.inclusion import sweep_features, visit_features
+from bayes_mdd.types import Array
 
 #: Patterns are visited one and all up to this many factors; beyond, by Gibbs sweeps.
 VISIT_AT_MOST = 6

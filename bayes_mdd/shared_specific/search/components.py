@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.shared_specific.search.parallel_analysis import (
     arm_pattern,
     block_pattern,
@@ -13,6 +12,7 @@ from bayes_mdd.shared_specific.search.parallel_analysis import (
     orthonormal,
     top_pattern,
 )
+from bayes_mdd.types import Array
 
 #: The rotation is found on at most so many features, evenly spaced.
 MAX_FEATURES = 5000

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.shared_specific.likelihood.effective_features import effective_count
 from bayes_mdd.shared_specific.search.components import find_patterns
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
+from bayes_mdd.types import Array
 
 
 def feature_weight(

@@ -19,8 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.shared_specific.likelihood.effective_features import draw_top, effective_count
+from bayes_mdd.types import Array
 
 #: A pattern must exceed so many sign-flipped copies of what is left,
 FLIPS = 40

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.likelihood.collapsed import Array, collapsed_value_and_grad
+from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
 from bayes_mdd.shared_specific.start.spectral import SCALE_RANGE, Start, spread_over_arms
+from bayes_mdd.types import Array
 
 #: Starts beside the given one: displaced, and drawn at random.
 DISPLACED, RANDOM = 3, 2

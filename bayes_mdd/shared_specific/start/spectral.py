@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.likelihood.collapsed import Array
 from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_patterns
+from bayes_mdd.types import Array
 
 
 @dataclass(frozen=True, eq=False)

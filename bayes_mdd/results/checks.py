@@ -1,0 +1,167 @@
+"""Checks of a run, and the one verdict over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from bayes_mdd.errors import DataContractError
+
+#: Columns of a table of checks, in order.
+CHECK_COLUMNS = ("name", "value", "threshold", "passed", "advice")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the table of checks.
+
+    Parameters
+    ----------
+    name : str
+        What was checked.
+    value : float
+        What was found.
+    threshold : str
+        What is expected.
+    passed : bool or None
+        None where it could not be judged.
+    advice : str
+        What to do if it failed.
+    """
+
+    name: str
+    value: float
+    threshold: str
+    passed: bool | None
+    advice: str
+
+
+def tabulate_checks(checks: Iterable[Check]) -> pd.DataFrame:
+    """Put checks into a table.
+
+    Parameters
+    ----------
+    checks : iterable of Check
+        In the order in which they are shown.
+
+    Returns
+    -------
+    DataFrame
+        One row per check; ``passed`` holds True, False or None.
+    """
+    table = pd.DataFrame([asdict(c) for c in checks], columns=list(CHECK_COLUMNS))
+    return table.astype({"passed": object})
+
+
+def append_check(table: pd.DataFrame, check: Check) -> pd.DataFrame:
+    """Add one check to a table of checks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `diagnose`.
+    check : Check
+        A further one.
+
+    Returns
+    -------
+    DataFrame
+        A new table.
+    """
+    return pd.concat([table, tabulate_checks([check])], ignore_index=True)
+
+
+def require_checks(table: pd.DataFrame) -> None:
+    """Refuse a table that is no table of checks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What a caller passed as checks.
+
+    Raises
+    ------
+    DataContractError
+        Naming every column that is missing.
+    """
+    missing = [c for c in CHECK_COLUMNS if c not in table]
+    if missing:
+        raise DataContractError(
+            "checks", [f"no column '{c}'; pass what diagnose returned." for c in missing]
+        )
+
+
+def judge_check(passed: Any) -> str:
+    """Name the outcome of a check.
+
+    Parameters
+    ----------
+    passed : bool or None
+        As in the column ``passed`` of `diagnose`.
+
+    Returns
+    -------
+    str
+        "passed", "failed" or "not judged".
+
+    Examples
+    --------
+    >>> judge_check(None)
+    'not judged'
+    """
+    if passed is None or pd.isna(passed):
+        return "not judged"
+    return "passed" if passed else "failed"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What all checks of a run say together.
+
+    Parameters
+    ----------
+    failed : tuple of str
+        Names of the checks that failed.
+    open : tuple of str
+        Names of those that could not be judged.
+    n_checks : int
+        Number of checks.
+    """
+
+    failed: tuple[str, ...]
+    open: tuple[str, ...]
+    n_checks: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return not self.failed
+
+
+def judge(table: pd.DataFrame) -> Verdict:
+    """Draw one verdict from a table of checks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `diagnose`, with whatever was appended.
+
+    Returns
+    -------
+    Verdict
+        The exit status, ``checks.json`` and the report all use it.
+
+    Examples
+    --------
+    >>> rows = [Check("R-hat", 1.2, "< 1.01", False, "Draw more."), Check("x", 0, "", None, "")]
+    >>> judge(tabulate_checks(rows)).failed
+    ('R-hat',)
+    """
+    states = [judge_check(p) for p in table["passed"]]
+    names = [str(n) for n in table["name"]]
+    of = {state: tuple(n for n, s in zip(names, states, strict=True) if s == state)
+          for state in ("failed", "not judged")}
+    return Verdict(failed=of["failed"], open=of["not judged"], n_checks=len(names))

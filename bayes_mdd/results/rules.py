@@ -1,0 +1,102 @@
+"""Thresholds by which results are judged, each in one place.
+
+`Rules` decides how a factor is labelled, `Limits` whether chains can be trusted. Defaults of
+public functions, figures, reports and model cards are read from here; ``tests/results`` compares
+them with the model card.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayes_mdd.errors import SpecError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """How a factor is labelled.
+
+    Parameters
+    ----------
+    specific_below : float, default 0.10
+        An arm takes no part in a factor in those draws in which it holds less than this share of
+        the factor's variance.
+    probability : float, default 0.9
+        A label is given when its posterior probability exceeds this.
+    min_explained : float, default 0.01
+        A factor is active when it explains more than this share of the variance of some arm.
+    min_draws : int, default 100
+        Draws, and effective draws of a factor, below which no label is given.
+    ci_prob : float, default 0.9
+        Probability of equal-tailed intervals.
+    mean_rope : float, default 0.2
+        Differences between arm means up to this size count as none, in SD of the scores.
+    """
+
+    specific_below: float = 0.10
+    probability: float = 0.9
+    min_explained: float = 0.01
+    min_draws: int = 100
+    ci_prob: float = 0.9
+    mean_rope: float = 0.2
+
+    def check(self, n_arms: int) -> None:
+        """Refuse thresholds that make no sense for a number of arms.
+
+        Parameters
+        ----------
+        n_arms : int
+            Number of arms of the fit.
+
+        Raises
+        ------
+        SpecError
+            Naming every threshold that is out of its range.
+        """
+        equal = max(n_arms, 2)
+        problems = []
+        if not 0 < self.specific_below < 1 / equal:
+            problems.append(
+                f"specific_below must lie between 0 and 1/{equal} (the share of each of "
+                f"{n_arms} arms when all share alike), got {self.specific_below}."
+            )
+        if not 0.5 <= self.probability < 1:
+            problems.append(f"probability must lie in [0.5, 1), got {self.probability}.")
+        if not 0 <= self.min_explained < 1:
+            problems.append(f"min_explained must lie in [0, 1), got {self.min_explained}.")
+        if not 0 < self.ci_prob < 1:
+            problems.append(f"ci_prob must lie between 0 and 1, got {self.ci_prob}.")
+        if not 0 <= self.mean_rope < float("inf"):
+            problems.append(f"mean_rope must be at least 0, got {self.mean_rope}.")
+        if problems:
+            raise SpecError("classify_factors: " + " ".join(problems))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """When chains count as converged.
+
+    Parameters
+    ----------
+    rhat_max : float, default 1.01
+        Largest R-hat of quantities that order, sign and rotation of factors cannot change.
+    ess_min : float, default 400
+        Smallest bulk and tail effective sample size of these.
+    bfmi_min : float, default 0.3
+        Smallest Bayesian fraction of missing information.
+    """
+
+    rhat_max: float = 1.01
+    ess_min: float = 400.0
+    bfmi_min: float = 0.3
+
+
+#: The defaults of every public function.
+RULES = Rules()
+LIMITS = Limits()
+#: A fast fit has short chains: wider limits, and a row that says it is approximate.
+FAST_LIMITS = Limits(rhat_max=1.05, ess_min=100.0)
+#: A factor is the same in all chains when the mean scores of each chain correlate with the
+#: consensus by at least this much, and its explained variance has at most this R-hat.
+MATCH_MIN = 0.9
+FACTOR_RHAT_MAX = 1.05
