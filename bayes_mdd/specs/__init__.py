@@ -1,6 +1,6 @@
 """What to fit and how, as immutable values that read from and write to YAML."""
 
-from bayes_mdd.specs.analysis import AnalysisSpec, kind_of, read_spec, write_spec
+from bayes_mdd.specs.analysis import MODELS, AnalysisSpec, kind_of, read_spec, write_spec
 from bayes_mdd.specs.base import Spec
 from bayes_mdd.specs.derivatives import DerivativesSpec
 from bayes_mdd.specs.polar_lda import PolarLDASpec
@@ -10,6 +10,7 @@ from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
 
 __all__ = [
+    "MODELS",
     "AnalysisSpec",
     "DerivativesSpec",
     "PolarLDASpec",
