@@ -1,8 +1,9 @@
-"""What to fit and how, as immutable values that read from and write to YAML."""
+"""Immutable specifications of models, data handling and sampling, stored as YAML."""
 
-from bayes_mdd.specs.analysis import MODELS, AnalysisSpec, kind_of, read_spec, write_spec
+from bayes_mdd.specs.analysis import AnalysisSpec, read_spec, write_spec
 from bayes_mdd.specs.base import Spec
 from bayes_mdd.specs.derivatives import DerivativesSpec
+from bayes_mdd.specs.models import MODELS, kind_of
 from bayes_mdd.specs.polar_lda import PolarLDASpec
 from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec

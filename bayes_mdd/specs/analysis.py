@@ -1,4 +1,4 @@
-"""One file of ``models/``: model, reference and sampler together."""
+"""The spec of a whole analysis: model, reference, quality thresholds and sampler."""
 
 from __future__ import annotations
 
@@ -11,35 +11,29 @@ import yaml
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import Spec
-from bayes_mdd.specs.polar_lda import PolarLDASpec
+from bayes_mdd.specs.models import DEFAULT_MODEL, MODELS, kind_of
 from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
-from bayes_mdd.specs.shared_specific import SharedSpecificSpec
-
-#: The spec of each kind of model.
-MODELS: Mapping[str, type[Spec]] = {
-    "shared_specific": SharedSpecificSpec,
-    "polar_lda": PolarLDASpec,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSpec(Spec):
-    """One file of ``models/``: what the command line runs.
+    """All settings of an analysis, as in the files of ``models/``.
 
     Parameters
     ----------
-    model : SharedSpecificSpec or PolarLDASpec
-        The model; a spec object also settles `kind`.
+    model : Spec or mapping, optional
+        The model: an instance of one of the classes in `MODELS`, which also determines `kind`, or
+        the values of its fields. Default: the default spec of `kind`.
     reference : ReferenceSpec
-        What features are standardised against.
+        How features are standardised.
     quality : QualitySpec
-        From where on data are called doubtful.
+        Thresholds of the data checks.
     sampler : SamplerSpec
         How the posterior is sampled.
     kind : str, default "shared_specific"
-        Which model the file is about: a key of `MODELS`.
+        Kind of model, a key of `MODELS`.
 
     Examples
     --------
@@ -48,8 +42,7 @@ class AnalysisSpec(Spec):
     3
     """
 
-    kind: str = "shared_specific"
-    # None becomes the default spec of the kind.
+    kind: str = DEFAULT_MODEL
     model: Any = None
     reference: ReferenceSpec = field(default_factory=ReferenceSpec)
     quality: QualitySpec = field(default_factory=QualitySpec)
@@ -72,7 +65,7 @@ class AnalysisSpec(Spec):
                 object.__setattr__(self, name, part.from_mapping(value or {}))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
-        """Replace single values by dotted name.
+        """Replace single values, named with dots.
 
         Parameters
         ----------
@@ -82,7 +75,7 @@ class AnalysisSpec(Spec):
         Returns
         -------
         AnalysisSpec
-            A new spec; this one is unchanged.
+            A new spec; this one does not change.
 
         Raises
         ------
@@ -90,19 +83,21 @@ class AnalysisSpec(Spec):
             If a name is unknown or a value is out of range.
         """
         raw = self.to_mapping()
+        changes: dict[str, dict[str, Any]] = {}
         for dotted, value in overrides.items():
             part, _, key = dotted.partition(".")
             if key and isinstance(raw.get(part), dict):
-                raw[part][key] = value
+                changes.setdefault(part, {})[key] = value
             elif not key and part == "kind":
                 raw[part] = value
             else:
                 raise SpecError(
-                    f"Cannot set '{dotted}': name a value as model.KEY, reference.KEY, "
-                    "quality.KEY or sampler.KEY."
+                    f"Cannot set '{dotted}': write model.KEY, reference.KEY, quality.KEY or "
+                    "sampler.KEY."
                 )
-        if "model.sharing" in overrides and "model.n_factors" not in overrides:
-            raw["model"].pop("n_factors")
+        for part, values in changes.items():
+            spec_class = MODELS.get(str(raw["kind"]), Spec) if part == "model" else Spec
+            raw[part] = spec_class.override(raw[part], values)
         return type(self).from_mapping(raw)
 
     def resolve(
@@ -112,28 +107,28 @@ class AnalysisSpec(Spec):
         *,
         available_reference: Iterable[str] | None = None,
     ) -> tuple[Self, list[str]]:
-        """Settle every ``*_if_present`` list against what one cohort has.
+        """Replace every ``*_if_present`` list by the names that a cohort has.
 
         Parameters
         ----------
         available_covariates : iterable of str
-            Subject columns that are known and vary among the people to be fitted.
+            Subject columns that are known and vary among the subjects to be fitted.
         available_symptoms : iterable of str
-            Symptom dimensions that are known and vary among them.
+            Symptom dimensions that are known and vary among these subjects.
         available_reference : iterable of str, optional
-            Subject columns that are known and vary among the reference people; default the
-            same as `available_covariates`.
+            Subject columns that are known and vary among the reference subjects. Default:
+            `available_covariates`.
 
         Returns
         -------
         spec : AnalysisSpec
-            The spec with empty ``*_if_present`` lists; this one is unchanged.
+            The spec with empty ``*_if_present`` lists; this one does not change.
         notes : list of str
-            One sentence for every name that was left out.
+            One sentence for each name that was left out.
 
         Examples
         --------
-        >>> spec = AnalysisSpec(model=SharedSpecificSpec(covariates_if_present=("site",)))
+        >>> spec = AnalysisSpec(model={"covariates_if_present": ["site"]})
         >>> spec.resolve(["site", "age"], [])[0].model.covariates
         ('site',)
         >>> spec.resolve(["age"], [])[1]
@@ -141,56 +136,27 @@ class AnalysisSpec(Spec):
         """
         covariates, symptoms = tuple(available_covariates), tuple(available_symptoms)
         reference = covariates if available_reference is None else tuple(available_reference)
-        model, notes_covariates = _settle(self.model, "model.covariates", covariates)
-        model, notes_symptoms = _settle(model, "model.symptoms", symptoms)
-        refer, notes_reference = _settle(self.reference, "reference.covariates", reference)
-        settled = replace(self, model=model, reference=refer)
-        return settled, [*notes_covariates, *notes_symptoms, *notes_reference]
+        model, notes_covariates = _resolve_list(self.model, "model.covariates", covariates)
+        model, notes_symptoms = _resolve_list(model, "model.symptoms", symptoms)
+        refer, notes_reference = _resolve_list(self.reference, "reference.covariates", reference)
+        resolved = replace(self, model=model, reference=refer)
+        return resolved, [*notes_covariates, *notes_symptoms, *notes_reference]
 
 
-def kind_of(spec: Spec) -> str:
-    """Name the kind of model a spec is of.
-
-    Parameters
-    ----------
-    spec : Spec
-        A spec of one of `MODELS`.
-
-    Returns
-    -------
-    str
-        A key of `MODELS`.
-
-    Raises
-    ------
-    SpecError
-        If it is of none of them.
-
-    Examples
-    --------
-    >>> kind_of(PolarLDASpec())
-    'polar_lda'
-    """
-    for kind, known in MODELS.items():
-        if type(spec) is known:
-            return kind
-    raise SpecError(f"{type(spec).__name__} is no spec of a model ({', '.join(MODELS)}).")
-
-
-def _settle[S: Spec](spec: S, dotted: str, available: tuple[str, ...]) -> tuple[S, list[str]]:
-    """Move the names that are available from ``<list>_if_present`` to ``<list>``."""
+def _resolve_list[S: Spec](spec: S, dotted: str, available: tuple[str, ...]) -> tuple[S, list[str]]:
+    """Move available names from ``<list>_if_present`` to ``<list>``."""
     key = dotted.partition(".")[2]
     if not hasattr(spec, f"{key}_if_present"):
         return spec, []
-    fixed: tuple[str, ...] = getattr(spec, key)
-    wished: list[str] = [n for n in getattr(spec, f"{key}_if_present") if n not in fixed]
+    required: tuple[str, ...] = getattr(spec, key)
+    optional: list[str] = [n for n in getattr(spec, f"{key}_if_present") if n not in required]
     changes: dict[str, Any] = {
-        key: (*fixed, *(n for n in wished if n in available)),
+        key: (*required, *(n for n in optional if n in available)),
         f"{key}_if_present": (),
     }
     notes = [
         f"{dotted} leaves out '{n}': this cohort lacks it or it does not vary."
-        for n in wished
+        for n in optional
         if n not in available
     ]
     return replace(spec, **changes), notes  # type: ignore[type-var]
@@ -207,18 +173,18 @@ def read_spec(path: str | Path) -> AnalysisSpec:
     Returns
     -------
     AnalysisSpec
-        The checked spec.
+        The validated spec.
 
     Raises
     ------
     SpecError
-        If the file is missing, is not YAML, or holds an unknown key or a bad value.
+        If the file is missing or not YAML, or has an unknown key or a value out of range.
     """
     path = Path(path)
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"Cannot read the spec {path}: {error}.") from error
+        raise SpecError(f"Cannot read the spec file {path}: {error}.") from error
     except yaml.YAMLError as error:
         raise SpecError(f"{path} is not valid YAML: {error}") from error
     try:

@@ -1,28 +1,33 @@
-"""What every spec can do, and the checks of its values."""
+"""Base class of all specs, and the checks of their values."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from difflib import get_close_matches
-from typing import Any, Self
+from functools import wraps
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from bayes_mdd.errors import SpecError, some
 
 
 class Spec:
-    """Reading, writing and identity that every spec shares."""
+    """Conversion from and to mappings, and the fingerprint, for all specs."""
+
+    #: Current name of each renamed field by its former one; see `renamed_fields`.
+    former_names: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> Self:
-        """Build a spec from parsed YAML; an unknown key is an error, not a default.
+        """Build a spec from parsed YAML; unknown keys are refused.
 
         Parameters
         ----------
         raw : mapping
-            Keys are the fields of the spec.
+            Values by field name.
 
         Returns
         -------
@@ -32,16 +37,18 @@ class Spec:
         Raises
         ------
         SpecError
-            If a key is unknown (the nearest known one is named) or a value is out of range.
+            If a key is unknown (the message suggests the closest known key) or a value is out of
+            range.
         """
         if not isinstance(raw, Mapping):
             raise SpecError(
-                f"{cls.__name__} wants keys and values, got {type(raw).__name__}: {raw!r}."
+                f"{cls.__name__} must be given as keys and values, got {type(raw).__name__}: "
+                f"{raw!r}."
             )
         known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
         problems = []
         for key in raw:
-            if key not in known:
+            if key not in known and key not in cls.former_names:
                 hint = get_close_matches(str(key), known, n=1)
                 tail = f"Did you mean '{hint[0]}'?" if hint else f"Known keys: {', '.join(known)}."
                 problems.append(f"Unknown key '{key}' in {cls.__name__}. {tail}")
@@ -52,66 +59,156 @@ class Spec:
         except TypeError as error:
             raise SpecError(f"{cls.__name__}: {error}") from error
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Plain values that YAML and JSON can hold.
+    @classmethod
+    def override(cls, raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace values in the mapping of a spec.
+
+        A class whose fields depend on each other also removes the values that no longer apply.
+
+        Parameters
+        ----------
+        raw : mapping
+            From `to_mapping`.
+        changes : mapping
+            New values by field name; not checked.
 
         Returns
         -------
         dict
-            One entry a field; nested specs become dicts, tuples become lists.
+            A mapping for `from_mapping`.
+        """
+        return {**raw, **changes}
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Convert the spec to values that YAML and JSON can store.
+
+        Returns
+        -------
+        dict
+            One entry per field; nested specs become dicts, tuples become lists.
         """
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # type: ignore[call-overload]
         return plain
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that change whenever the spec does."""
+        """Twelve hexadecimal digits that identify the values of the spec."""
         text = json.dumps(self.to_mapping(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def renamed_fields[S: Spec](**former_names: str) -> Callable[[type[S]], type[S]]:
+    """Accept former names of fields, with a `DeprecationWarning`.
+
+    Decorates a spec dataclass. The former name is accepted as keyword argument, as key of
+    `Spec.from_mapping` and as attribute.
+
+    Parameters
+    ----------
+    **former_names : str
+        Current name of a field by its former name.
+
+    Returns
+    -------
+    callable
+        The class decorator.
+    """
+
+    def decorate(cls: type[S]) -> type[S]:
+        init: Callable[..., None] = cls.__init__
+
+        @wraps(init)
+        def with_former_names(self: S, **values: Any) -> None:
+            for old, new in former_names.items():
+                if old in values and new in values:
+                    raise SpecError(f"{old} is the former name of {new}: give {new} only.")
+                if old in values:
+                    values[new] = values.pop(old)
+                    _warn_of_rename(old, new)
+            init(self, **values)
+
+        cls.__init__ = with_former_names  # type: ignore[method-assign, assignment]
+        cls.former_names = former_names
+        for old, new in former_names.items():
+            setattr(cls, old, _former_attribute(old, new))
+        return cls
+
+    return decorate
+
+
+def _warn_of_rename(old: str, new: str) -> None:
+    message = f"{old} is now called {new}; the former name will be removed in the next version."
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
+
+
+def _former_attribute(old: str, new: str) -> property:
+    def read(spec: Spec) -> Any:
+        _warn_of_rename(old, new)
+        return getattr(spec, new)
+
+    return property(read, doc=f"Former name of `{new}`.")
+
+
+def check_choices(spec: Spec) -> None:
+    """Check every field annotated as a `Literal`.
+
+    Parameters
+    ----------
+    spec : Spec
+        The spec.
+
+    Raises
+    ------
+    SpecError
+        If a value is not among those of the annotation.
+    """
+    for name, hint in get_type_hints(type(spec)).items():
+        if get_origin(hint) is Literal and getattr(spec, name) not in get_args(hint):
+            raise SpecError(f"{name} must be one of {get_args(hint)}, got {getattr(spec, name)!r}.")
+
+
 def check_names(spec: Spec, *fields_: str) -> None:
-    """Turn lists of names into tuples; refuse a bare string and repeated names.
+    """Check lists of names and convert them to tuples.
 
     Parameters
     ----------
     spec : Spec
         The spec.
     *fields_ : str
-        Names of its fields.
+        Names of the fields to check.
 
     Raises
     ------
     SpecError
-        If a value is not of that kind.
+        If a value is not a list (a bare string, for example) or repeats a name.
     """
     for name in fields_:
         value = getattr(spec, name)
         if isinstance(value, str) or not isinstance(value, Iterable):
-            raise SpecError(f"{name} wants a list of names, got {value!r}.")
+            raise SpecError(f"{name} must be a list of names, got {value!r}.")
         value = tuple(str(v) for v in value)
-        twice = sorted({v for v in value if value.count(v) > 1})
-        if twice:
-            raise SpecError(f"{name} names {some(twice)} more than once.")
+        repeated = sorted({v for v in value if value.count(v) > 1})
+        if repeated:
+            raise SpecError(f"{name} lists {some(repeated)} more than once.")
         object.__setattr__(spec, name, value)
 
 
 def check_whole(spec: Spec, minimum: int, *fields_: str) -> None:
-    """Refuse what is not a whole number of at least `minimum`.
+    """Check that values are whole numbers of at least `minimum`.
 
     Parameters
     ----------
     spec : Spec
         The spec.
     minimum : int
-        Smallest value allowed.
+        Smallest allowed value.
     *fields_ : str
-        Names of its fields.
+        Names of the fields to check.
 
     Raises
     ------
     SpecError
-        If a value is not of that kind.
+        If a value is not such a number.
     """
     for name in fields_:
         value = getattr(spec, name)
@@ -120,19 +217,19 @@ def check_whole(spec: Spec, minimum: int, *fields_: str) -> None:
 
 
 def check_number(spec: Spec, *fields_: str) -> None:
-    """Refuse what is not a number.
+    """Check that values are numbers.
 
     Parameters
     ----------
     spec : Spec
         The spec.
     *fields_ : str
-        Names of its fields.
+        Names of the fields to check.
 
     Raises
     ------
     SpecError
-        If a value is not of that kind.
+        If a value is not a number.
     """
     for name in fields_:
         value = getattr(spec, name)
@@ -141,19 +238,19 @@ def check_number(spec: Spec, *fields_: str) -> None:
 
 
 def check_positive(spec: Spec, *fields_: str) -> None:
-    """Refuse what is not a finite number above 0.
+    """Check that values are finite and greater than 0.
 
     Parameters
     ----------
     spec : Spec
         The spec.
     *fields_ : str
-        Names of its fields.
+        Names of the fields to check.
 
     Raises
     ------
     SpecError
-        If a value is not of that kind.
+        If a value is not such a number.
     """
     check_number(spec, *fields_)
     for name in fields_:

@@ -1,16 +1,24 @@
-"""How the outputs of other tools are turned into features."""
+"""Settings for reading the outputs of other tools as features."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.specs.base import Spec, check_names, check_number, check_positive, check_whole
+from bayes_mdd.specs.base import (
+    Spec,
+    check_choices,
+    check_names,
+    check_number,
+    check_positive,
+    check_whole,
+    renamed_fields,
+)
 
 Policy = Literal["refuse", "drop"]
 
-#: What nilearn's ``load_confounds`` knows.
+#: Strategies of nilearn's ``load_confounds``.
 CONFOUNDS = (
     "motion",
     "high_pass",
@@ -23,28 +31,29 @@ CONFOUNDS = (
 )
 
 
+@renamed_fields(absent_people="absent_subjects")
 @dataclass(frozen=True, kw_only=True)
 class DerivativesSpec(Spec):
-    """How the outputs of other tools are turned into features.
+    """Settings for reading the outputs of other tools as features.
 
     Parameters
     ----------
     measure : str, default "correlation"
-        Measure of connectivity computed from time series (see `connectivity_from_timeseries`).
+        Connectivity measure computed from time series (see `connectivity_from_timeseries`).
     estimator : str, default "empirical"
-        Its covariance estimator.
+        Covariance estimator of that measure.
     missing : {"refuse", "drop"}, default "refuse"
-        What becomes of regions and features without data in somebody, or without variation:
-        refuse them by name, or leave them out for everybody and list them in ``provenance``.
-        Nothing is ever filled in.
-    absent_people : {"refuse", "drop"}, default "refuse"
-        What becomes of people with an arm, and controls, who have no file: refuse, or leave them
-        out and list them.
+        Treatment of regions and features that lack data in at least one subject, and of features
+        without variation: raise an error that names them, or leave them out for all subjects and
+        list them in ``provenance``. Values are never imputed.
+    absent_subjects : {"refuse", "drop"}, default "refuse"
+        Treatment of controls and of subjects with an arm who have no file: raise an error that
+        names them, or leave them out and list them in ``provenance``. Formerly ``absent_people``.
     min_coverage : float, default 0.5
-        Smallest share (0-1) of a region (or tract) with data; below it the region is missing.
+        Smallest share (0-1) of a region or tract with data. Regions below it count as missing.
     min_volumes : int, default 100
-        Fewest volumes that may remain after censoring; 100 volumes give Fisher z a standard
-        error of about 0.1 even if they were independent.
+        Smallest number of volumes after censoring. Even 100 independent volumes leave Fisher z
+        with a standard error of about 0.1.
     confounds : tuple of str, default ("motion", "high_pass", "wm_csf", "scrub")
         Strategy of nilearn's ``load_confounds`` for fMRIPrep images.
     fd_threshold : float, default 0.5
@@ -52,10 +61,10 @@ class DerivativesSpec(Spec):
     std_dvars_threshold : float, default 1.5
         Standardised DVARS above which a volume is scrubbed.
     sphere_radius : float, default 5.0
-        Radius (mm) of the spheres drawn at coordinates where the atlas gives none.
+        Radius (mm) of spheres at coordinates, where the atlas does not give one.
     resample : bool, default False
-        Bring an atlas image that has another grid than the data to the grid of the data
-        (nearest neighbour). Both must lie in the same space; only their names can tell.
+        Resample an atlas image to the grid of the data where the two differ (nearest neighbour).
+        Both must be in the same space, which can only be checked by their names.
 
     Raises
     ------
@@ -71,7 +80,7 @@ class DerivativesSpec(Spec):
     measure: str = "correlation"
     estimator: str = "empirical"
     missing: Policy = "refuse"
-    absent_people: Policy = "refuse"
+    absent_subjects: Policy = "refuse"
     min_coverage: float = 0.5
     min_volumes: int = 100
     confounds: tuple[str, ...] = ("motion", "high_pass", "wm_csf", "scrub")
@@ -81,20 +90,18 @@ class DerivativesSpec(Spec):
     resample: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("missing", "absent_people"):
-            if getattr(self, name) not in get_args(Policy):
-                raise SpecError(
-                    f"{name} must be one of {', '.join(get_args(Policy))}, "
-                    f"got {getattr(self, name)!r}."
-                )
+        check_choices(self)
         check_number(self, "min_coverage")
         if not 0 <= self.min_coverage <= 1:
-            raise SpecError(f"min_coverage is a share of 0 to 1, got {self.min_coverage}.")
+            raise SpecError(
+                f"min_coverage must be a share between 0 and 1, got {self.min_coverage}."
+            )
         check_whole(self, 2, "min_volumes")
         check_positive(self, "fd_threshold", "std_dvars_threshold", "sphere_radius")
         check_names(self, "confounds")
-        strange = [name for name in self.confounds if name not in CONFOUNDS]
-        if strange:
+        unknown = [name for name in self.confounds if name not in CONFOUNDS]
+        if unknown:
             raise SpecError(
-                f"confounds knows {', '.join(CONFOUNDS)}; got {', '.join(map(repr, strange))}."
+                f"confounds must be among {', '.join(CONFOUNDS)}; got "
+                f"{', '.join(map(repr, unknown))}."
             )

@@ -1,4 +1,4 @@
-"""Latent Dirichlet allocation over hyper- and hypo-connected edges."""
+"""Specification of polar LDA (latent Dirichlet allocation of signed edges)."""
 
 from __future__ import annotations
 
@@ -6,41 +6,51 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.specs.base import Spec, check_number, check_positive, check_whole
+from bayes_mdd.specs.base import (
+    Spec,
+    check_choices,
+    check_number,
+    check_positive,
+    check_whole,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolarLDASpec(Spec):
-    """Polar LDA: people are mixtures of patterns of hyper- and hypo-connected edges.
+    """Polar LDA: each subject is a mixture of patterns of hyper- and hypo-connected edges.
 
     Parameters
     ----------
     n_factors : int, default 3
         Number of factors, at least 2.
     method : {"variational", "full_bayes"}, default "variational"
-        "variational" is the published model on edges, with everything it hides beside it.
-        "full_bayes" samples a model of signed network blocks that learns what a token is worth
-        and compares arms; its intervals can be believed.
+        "variational" is the published model of edges. The run also reports what that model does
+        not show: a null distribution, the agreement of restarts and the effect of `scale`.
+        "full_bayes" samples a model of signed network blocks, which estimates the effective
+        number of tokens and compares the arms. Only its intervals are calibrated.
     reference : {"controls", "patients"}, default "controls"
-        What the features must be standardised against. With "patients", hyper and hypo mean more
-        and less than the average patient.
+        The group that the features must be standardised against. With "patients", hyper- and
+        hypo-connection mean more and less than in the average patient.
     scale : float, default 10.0
-        Tokens a SD.
+        Tokens per SD of a feature.
     rounding : {"symmetric", "floor"}, default "symmetric"
-        "floor" is the published rounding, which favours hypo-connection by half a token.
+        Rounding of deviations to tokens. "floor" is the published rule; it favours
+        hypo-connection by half a token.
     absent_edges : {"raise", "keep"}, default "raise"
-        Whether an edge without tokens in everybody is refused or kept with probability exp(-100).
+        Edges without a token in any subject are refused ("raise") or kept with probability
+        exp(-100) ("keep").
     n_restarts : int, default 10
-        Random starts.
+        Number of random starts.
     choose_by : {"elbo", "correlation"}, default "elbo"
-        Which restart is reported: the highest bound, or the highest map correlation with the
-        others (as published).
+        Which restart is reported: the one with the highest evidence lower bound, or the one whose
+        maps correlate most with those of the other restarts (as published).
     n_resamples : int, default 100
-        Bootstrap resamples of people, at least 20. Only with ``method="variational"``.
+        Bootstrap resamples of subjects, at least 20. Used with ``method="variational"`` only.
     n_null : int, default 19
-        Fits to permuted edges, at least 19, so that p = .05 can be reached.
+        Fits to edges permuted over subjects, at least 19, so that p = .05 can be reached.
     rope : float, default 0.05
-        Two arms express a factor alike when their mean compositions differ by less than this.
+        Region of practical equivalence: two arms express a factor equally when their mean
+        compositions differ by less than this.
 
     Raises
     ------
@@ -73,12 +83,4 @@ class PolarLDASpec(Spec):
         check_number(self, "rope")
         if not 0 <= self.rope < 1:
             raise SpecError(f"rope must lie in [0, 1), got {self.rope}.")
-        for name, known in {
-            "method": ("variational", "full_bayes"),
-            "reference": ("controls", "patients"),
-            "rounding": ("symmetric", "floor"),
-            "absent_edges": ("raise", "keep"),
-            "choose_by": ("elbo", "correlation"),
-        }.items():
-            if (value := getattr(self, name)) not in known:
-                raise SpecError(f"{name} must be one of {known}, got {value!r}.")
+        check_choices(self)

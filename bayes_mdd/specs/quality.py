@@ -1,4 +1,4 @@
-"""From where on data are called doubtful."""
+"""Thresholds of the data quality checks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ class QualitySpec(Spec):
     Parameters
     ----------
     motion : str, default "mean_fd"
-        Covariate of the people that says how much they moved, in mm.
+        Subject covariate with head motion, in mm.
     max_motion : float, default 0.5
-        Motion (mm) above which a person is listed.
+        Motion (mm) above which a subject is listed.
     max_motion_difference : float, default 0.5
         Largest difference in mean motion between two groups, in pooled SD (Cohen's d).
     outlier_z : float, default 8.0
-        Absolute value, in SD of the reference people, from which a value is an outlier.
+        Absolute value, in SD of the reference subjects, above which a value counts as an outlier.
     max_qcfc : float, default 0.05
-        Largest share of features that correlate with motion (after correction for their number).
+        Largest share of features that may correlate with motion, after correction for multiple
+        testing.
     fdr : float, default 0.05
         False discovery rate of that correction.
     max_arm_site : float, default 0.3
-        Largest association of arm and site (Cramer's V, bias-corrected; 1 is complete).
+        Largest association between arm and site (Cramer's V, bias-corrected; 1: complete).
 
     Examples
     --------
@@ -45,9 +46,9 @@ class QualitySpec(Spec):
 
     def __post_init__(self) -> None:
         if not isinstance(self.motion, str) or not self.motion:
-            raise SpecError(f"motion names a covariate, got {self.motion!r}.")
+            raise SpecError(f"motion must be the name of a covariate, got {self.motion!r}.")
         check_positive(self, "max_motion", "max_motion_difference", "outlier_z", "fdr")
         check_number(self, "max_qcfc", "max_arm_site")
         for name in ("max_qcfc", "fdr", "max_arm_site"):
             if not 0 <= (value := getattr(self, name)) <= 1:
-                raise SpecError(f"{name} is a share between 0 and 1, got {value}.")
+                raise SpecError(f"{name} must be a share between 0 and 1, got {value}.")

@@ -1,4 +1,4 @@
-"""What features are put against before a fit."""
+"""Standardisation of features before a fit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from bayes_mdd.specs.base import Spec, check_names
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceSpec(Spec):
-    """Against what features are standardised before the fit.
+    """How features are standardised before the fit.
 
     Parameters
     ----------
     covariates : tuple of str
-        Nuisance columns regressed out with coefficients fitted on the reference people.
+        Nuisance columns that are regressed out, with coefficients fitted on the reference
+        subjects.
     covariates_if_present : tuple of str
-        The same, left out and reported where a cohort lacks them.
+        Used where a cohort has them; otherwise left out and reported.
     """
 
     covariates: tuple[str, ...] = ()

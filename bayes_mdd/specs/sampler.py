@@ -1,41 +1,44 @@
-"""How a posterior is sampled."""
+"""Settings of the posterior sampler."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.specs.base import Spec, check_number, check_whole
+from bayes_mdd.specs.base import Spec, check_choices, check_number, check_whole
 
 Backend = Literal["nutpie", "pymc", "numpyro"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerSpec(Spec):
-    """How to sample the posterior.
+    """Settings of the posterior sampler.
 
     Parameters
     ----------
     seed : int, default 1
-        The same seed gives the same numbers on the same machine.
+        Random seed. The same seed gives the same numbers on the same machine.
     draws, tune : int, default 1000
-        Kept and warm-up draws of each chain.
+        Kept draws and warm-up draws per chain.
     chains : int, default 4
-        Independent chains; fewer than 2 cannot be checked against each other.
+        Independent chains. Convergence checks need at least 2.
     cores : int, optional
-        Chains run at once; default as many as the machine has cores, at most `chains`.
+        Chains that run at the same time. Default: the number of cores of the machine, at most
+        `chains`.
     target_accept : float, default 0.9
-        Aimed acceptance of the No-U-Turn sampler; raise it when draws diverge.
+        Target acceptance rate of the No-U-Turn sampler. Raise it when there are divergences.
     backend : {"nutpie", "pymc", "numpyro"}, default "nutpie"
-        The sampler. "nutpie" samples a written-out density, which needs no compilation, for all
-        specs but those with ordinal items or links by arm; for these, and with the other two,
-        the PyMC graph of the same posterior is compiled. "numpyro" needs the extra
-        ``bayes-mdd[jax]``.
+        The sampler. For the shared-specific model, "nutpie" samples a closed-form density
+        without compiling a PyMC graph. The exceptions are ordinal symptoms,
+        ``symptom_links="by_arm"`` and ``feature_noise="student"``: in these cases, and always
+        with the other two samplers, the PyMC graph of the same posterior is compiled. "numpyro"
+        needs the extra ``bayes-mdd[jax]``.
     ci_prob : float, default 0.9
-        Probability of the equal-tailed intervals that are stored with the loadings.
+        Probability mass of the equal-tailed intervals that are stored with the loadings.
     loading_draws : int, optional
-        Draws of whole loading maps to keep; default as many as fit in 64 MB, at most 500.
+        Number of draws of whole loading maps to keep. Default: as many as fit in 64 MB, at most
+        500.
 
     Raises
     ------
@@ -63,5 +66,4 @@ class SamplerSpec(Spec):
         for name in ("target_accept", "ci_prob"):
             if not 0 < (value := getattr(self, name)) < 1:
                 raise SpecError(f"{name} must lie between 0 and 1, got {value}.")
-        if self.backend not in get_args(Backend):
-            raise SpecError(f"backend must be one of {get_args(Backend)}, got {self.backend!r}.")
+        check_choices(self)

@@ -1,95 +1,110 @@
-"""The factor model of shared and arm-specific patterns."""
+"""Specification of the shared-specific factor model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from bayes_mdd.errors import SpecError, some
-from bayes_mdd.specs.base import Spec, check_names, check_number, check_positive, check_whole
+from bayes_mdd.specs.base import (
+    Spec,
+    check_choices,
+    check_names,
+    check_number,
+    check_positive,
+    check_whole,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedSpecificSpec(Spec):
-    """The factor model whose factors may be shared by the arms or belong to one.
+    """Factor model whose factors are shared by the arms or specific to one.
 
-    Features are standardised before the fit (see `reference_to_controls`), so every scale
-    below is in standard deviations of a feature.
+    Features are standardised before the fit (see `reference_to_controls`), so all scales
+    below are in standard deviations of a feature.
 
     Parameters
     ----------
     n_factors : int, default 8
-        Factors offered; unused ones shrink to nothing, so offer two or three more than expected.
-        With a fixed `sharing` pattern it must equal the pattern's sum or be left out.
+        Largest number of factors. Superfluous factors shrink to zero, so choose two or three more
+        than expected. With a fixed `sharing` pattern, omit it or set it to the sum of the
+        pattern.
     covariates : tuple of str
-        Columns of the subject axis that are integrated out, next to the intercept. Text columns
-        (``site``) enter as one column a level, numbers as they are.
+        Subject columns that are integrated out together with the intercept. Text columns
+        (``site``) are coded as one column per level; numeric columns enter unchanged.
     covariates_if_present : tuple of str
-        The same, for a spec that serves many cohorts: names that a cohort lacks, or that do not
-        vary in it, are left out and reported.
+        Further covariates, for a spec that is used with many cohorts: names that a cohort lacks,
+        or that do not vary in it, are left out and reported.
     symptoms : tuple of str
         Symptom dimensions linked to the factors.
     symptoms_if_present : tuple of str
-        The same, left out and reported where a cohort lacks them.
+        Further symptom dimensions, left out and reported where a cohort lacks them.
     ordinal_symptoms : tuple of str
-        Columns of the symptom table that hold whole-number item scores (``hamd17_1``); they are
-        linked by a cumulative logit. Names are those of ``Cohort.item_scores``.
+        Columns of the symptom table with whole-number item scores (``hamd17_1``), linked by a
+        cumulative logit. The names are those of ``Cohort.item_scores``.
     symptom_links : {"common", "by_arm"}, default "common"
-        One weight for all arms, or a weight for each arm: an average and deviations from it that
-        are shrunk apart, with arms' own mean symptom levels.
+        One weight for all arms, or one weight per arm. Weights per arm are an average and
+        deviations from it, which have a shrinkage prior of their own; each arm then also has its
+        own mean symptom level.
     sharing : mapping of str to int, optional
-        Fixes the pattern instead of learning it: number of factors of all arms (``shared``) and
-        of each arm by name, e.g. ``{"shared": 3, "SSRI": 1, "SNRI": 1}``.
+        Fixes the pattern instead of estimating it: the number of factors shared by all arms
+        (``shared``) and of factors specific to each arm, by name, e.g.
+        ``{"shared": 3, "SSRI": 1, "SNRI": 1}``.
     sharing_concentration : float, default 0.6
-        Of the Dirichlet prior of sharing; below 1 it prefers factors of all arms or of one.
+        Concentration of the Dirichlet prior of sharing. Values below 1 favour factors of all arms
+        or of a single arm over factors in between.
     mean_scale : float, default 0.5
-        Prior SD of an arm's mean expression, in SD of a factor's scores; 0 leaves means out.
+        Prior SD of an arm's mean expression, in SD of a factor's scores. 0 removes the means.
     controls : {"reference", "arm"}, default "reference"
-        Controls only standardise the features, or they also enter the fit as an arm of their own
-        (``HC``) whose mean expression is 0, so that means and spread of the others are placed
-        against theirs.
+        "reference": controls are used to standardise the features only. "arm": they also enter
+        the fit as an arm of their own (``HC``) with mean expression 0, so that means and
+        variances of the other arms are relative to controls.
     spare_factors : {"pinned", "sampled"}, default "pinned"
-        What becomes of factors for which neither all features together nor any block shows a
-        pattern above that of sign-flipped features: pinned to zero and reported as unused, or
-        sampled all the same, which mixes slowly. Not read when `sharing` is fixed.
+        Treatment of superfluous factors, those without a pattern that exceeds the pattern of
+        sign-flipped features, neither in all features together nor in any block: pinned to zero
+        and reported as unused, or sampled anyway, which mixes slowly. Ignored when `sharing` is
+        fixed.
     factor_scale : float, default 0.01
-        Scale of the half-Cauchy prior of a factor's overall block scale, in units of the noise;
-        small, so that a factor that nothing needs stays away (Piironen & Vehtari, 2017).
+        Scale of the half-Cauchy prior of a factor's overall block scale, in units of the noise. A
+        small value keeps superfluous factors near zero (Piironen & Vehtari, 2017).
     local_df : float, default 4.0
-        Degrees of freedom of the half-t prior of block scales around the factor's overall one.
-        1 is the horseshoe, whose tails let a spare factor chase the noise of one small block.
+        Degrees of freedom of the half-t prior of block scales around the factor's overall scale.
+        1 is the horseshoe; its heavy tails allow a superfluous factor to fit the noise of one
+        small block.
     slab_scale : float, default 2.0
         Upper bound of a block scale (regularised horseshoe).
     feature_noise : {"moderated", "equal", "student"}, default "moderated"
-        Whether features of a block differ in noise by factors estimated beforehand from their
-        residual variance and shrunk toward each other, or are taken as equally noisy, or each
-        have a noise variance of their own that is integrated out (inverse-gamma around the
-        block's). The last is for features that differ much in noise; its cost grows with their
-        number, and ``method="fast"`` does not know it.
+        Noise of the features within a block. "moderated": noise ratios are estimated before the
+        fit from the residual variances and shrunk towards each other. "equal": the same for all.
+        "student": each feature has a noise variance of its own that is integrated out
+        (inverse-gamma around the noise of the block). The last suits features that differ much in
+        noise; its cost grows with their number, and ``method="fast"`` does not support it.
     feature_dependence : {"independent", "weighted"}, default "independent"
-        Errors of features are taken as independent given the factors, or all features together
-        count as the smaller number of independent ones that their residuals fluctuate like: the
-        likelihood to that power. Edges that share a region share its error, so with connectivity
-        intervals of "independent" are too narrow where ``check --predictive`` says so; those of
-        "weighted" are too wide for strong factors. Correlated noise then hardly ever starts a
-        factor, unless one pattern dominates it.
+        "independent": errors of features are independent given the factors. "weighted": the
+        likelihood is raised to a power, the effective over the actual number of features, where
+        the effective number is estimated from the correlated fluctuations of the residuals. Edges
+        that share a region share its error, so with connectivity the intervals of "independent"
+        are too narrow where ``check --predictive`` says so. The intervals of "weighted" are too
+        wide for strong factors; correlated noise then hardly ever produces a factor, unless one
+        pattern dominates the noise.
     noise_df : float, optional
-        Degrees of freedom of the noise variances with ``feature_noise="student"``: few let
-        features differ much. Default: learned, one for all blocks, with a gamma(2, 0.1) prior.
+        Degrees of freedom of the noise variances with ``feature_noise="student"``. Small values
+        allow large differences between features. Default: one value for all blocks, estimated
+        with a gamma(2, 0.1) prior.
     edge_prior : {"spike_slab", "gaussian"}, default "spike_slab"
-        Loadings of the edges of a block: some may be zero, with a probability that is learned for
-        each block and factor (the maps then carry ``inclusion``), or all are drawn from one
-        Gaussian.
+        Prior of the loadings of the edges of a block. "spike_slab": some may be zero, with a
+        probability that is estimated for each block and factor (the maps then contain
+        ``inclusion``). "gaussian": all come from one Gaussian.
     noise_scale : float, default 1.0
         Scale of the half-normal prior of the residual standard deviation of a block.
     symptom_scale : float, default 1.0
-        Scale of the half-normal prior of residual symptom standard deviations, in SD of the
-        symptom.
+        Scale of the half-normal prior of the residual standard deviation of a symptom, in SD of
+        the symptom.
     ordinal_covariate_scale : float, default 1.5
-        SD of the normal prior of covariates' effects on ordinal symptoms, in log-odds per SD of a
-        number or per level of a text column. (From Gaussian dimensions covariates are integrated
-        out under flat priors.)
+        SD of the normal prior of the effects of covariates on ordinal symptoms, in log-odds per
+        SD of a numeric column or per level of a text column. (For Gaussian dimensions, covariates
+        are integrated out under flat priors.)
 
     Raises
     ------
@@ -141,27 +156,18 @@ class SharedSpecificSpec(Spec):
             "symptom_scale",
             "ordinal_covariate_scale",
         )
-        for name, known in {
-            "feature_noise": ("moderated", "equal", "student"),
-            "feature_dependence": ("independent", "weighted"),
-            "controls": ("reference", "arm"),
-            "spare_factors": ("pinned", "sampled"),
-            "edge_prior": ("spike_slab", "gaussian"),
-            "symptom_links": ("common", "by_arm"),
-        }.items():
-            if (value := getattr(self, name)) not in known:
-                raise SpecError(f"{name} must be one of {known}, got {value!r}.")
+        check_choices(self)
         if self.noise_df is not None:
             check_positive(self, "noise_df")
             if self.feature_noise != "student":
                 raise SpecError(
-                    "noise_df is read with feature_noise 'student' only, here that is "
-                    f"{self.feature_noise!r}: leave noise_df out, or change feature_noise."
+                    "noise_df applies to feature_noise 'student' only, but feature_noise is "
+                    f"{self.feature_noise!r}: omit noise_df or change feature_noise."
                 )
         if self.feature_noise == "student" and self.feature_dependence == "weighted":
             raise SpecError(
-                "feature_dependence 'weighted' needs a noise common to a block: set feature_noise "
-                "to 'moderated', or feature_dependence to 'independent'."
+                "feature_dependence 'weighted' does not support feature_noise 'student': set "
+                "feature_noise to 'moderated', or feature_dependence to 'independent'."
             )
         check_number(self, "mean_scale")
         if not 0 <= self.mean_scale < float("inf"):
@@ -169,33 +175,54 @@ class SharedSpecificSpec(Spec):
         both = {*self.symptoms, *self.symptoms_if_present} & {*self.ordinal_symptoms}
         if both:
             raise SpecError(
-                f"{some(sorted(both))} stands under symptoms and ordinal_symptoms: choose one."
+                f"symptoms and ordinal_symptoms both list {some(sorted(both))}: keep one of them."
             )
         if self.sharing is not None:
             self._check_pattern(self.sharing)
         check_whole(self, 1, "n_factors")
 
+    @classmethod
+    def override(cls, raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace values; a new sharing pattern also replaces `n_factors`.
+
+        Parameters
+        ----------
+        raw : mapping
+            From `to_mapping`.
+        changes : mapping
+            New values by field name; not checked.
+
+        Returns
+        -------
+        dict
+            A mapping for `from_mapping`.
+        """
+        merged = super().override(raw, changes)
+        if "sharing" in changes and "n_factors" not in changes:
+            merged.pop("n_factors", None)
+        return merged
+
     @property
     def linked_symptoms(self) -> tuple[str, ...]:
-        """Gaussian dimensions, then ordinal items: the order of the axis ``symptom``."""
+        """Gaussian dimensions followed by ordinal items, in the order of the dim ``symptom``."""
         return (*self.symptoms, *self.ordinal_symptoms)
 
     def _check_pattern(self, pattern: Mapping[str, int]) -> None:
         if not isinstance(pattern, Mapping) or not pattern:
             raise SpecError(
-                "sharing wants a number of factors for 'shared' and for arms by name, "
+                "sharing must give the number of factors of 'shared' and of arms by name, "
                 f"got {pattern!r}."
             )
         clean = {str(k): v for k, v in pattern.items()}
         bad = [f"{k}: {v!r}" for k, v in clean.items() if type(v) is not int or v < 0]
         if bad:
-            raise SpecError(f"sharing wants whole numbers of at least 0, got {some(bad)}.")
+            raise SpecError(f"sharing must hold whole numbers of at least 0, got {some(bad)}.")
         total = sum(clean.values())
         default = type(self).__dataclass_fields__["n_factors"].default
         if self.n_factors not in (default, total):
             raise SpecError(
-                f"sharing asks for {total} factors in all, n_factors for {self.n_factors}: "
-                "make them equal or leave n_factors out."
+                f"sharing gives {total} factors in all, n_factors is {self.n_factors}: "
+                "make them equal or omit n_factors."
             )
         object.__setattr__(self, "sharing", clean)
         object.__setattr__(self, "n_factors", total)

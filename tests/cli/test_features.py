@@ -105,7 +105,7 @@ def test_people_without_features_are_named_and_need_not_be_taken_out(source, tmp
     assert done.status == 2
     assert "sub-007" in done.err
     assert not out.exists()
-    done = run_cli(*words, "--set", "absent_people=drop")
+    done = run_cli(*words, "--set", "absent_subjects=drop")
     assert done.status == 0, done.err
     assert "Left out: 1 people without features: sub-007" in done.out
     got = bm.read_features(out)

@@ -71,7 +71,7 @@ def build_features(
         If people, regions or values do not meet the contract.
     """
     people, table, absent = match_people(
-        reading.people, participants, drop_absent=spec.absent_people == "drop"
+        reading.people, participants, drop_absent=spec.absent_subjects == "drop"
     )
     drop = spec.missing == "drop"
     joined = join_regions(reading, people, regions, drop=drop)

@@ -241,7 +241,7 @@ def read_arrays(
     people, table, _ = match_people(
         found.reading.people,
         find_participants(Path(folder), participants),
-        drop_absent=spec.absent_people == "drop",
+        drop_absent=spec.absent_subjects == "drop",
     )
     joined = join_regions(found.reading, people, found.regions, drop=spec.missing == "drop")
     names = list(joined.regions["region"])

@@ -277,7 +277,7 @@ def test_people(xcpd, participants):
     more = pd.concat([participants, participants.iloc[[3]].set_axis(["sub-05"])])
     with pytest.raises(DataContractError, match=r"no feature data: sub-05"):
         read_derivatives(folder, participants=more)
-    got = read_derivatives(folder, participants=more, spec=DerivativesSpec(absent_people="drop"))
+    got = read_derivatives(folder, participants=more, spec=DerivativesSpec(absent_subjects="drop"))
     assert provenance(got)["without_features"] == ["sub-05"]
     alone = read_derivatives(folder)
     assert set(alone["arm"].values.tolist()) == {"n/a"}

@@ -224,7 +224,7 @@ def test_what_is_no_item_is_refused_in_one_error(rated):
 
 
 def test_specs_that_cannot_be_honoured(rated, feature_set):
-    with pytest.raises(SpecError, match="sleep stands under symptoms and ordinal_symptoms"):
+    with pytest.raises(SpecError, match="symptoms and ordinal_symptoms both list sleep"):
         SharedSpecificSpec(symptoms=("sleep",), ordinal_symptoms=("sleep",))
     with pytest.raises(SpecError, match="symptom_links must be one of"):
         SharedSpecificSpec(symptom_links="per_arm")

@@ -170,7 +170,7 @@ def test_what_cannot_honour_it_says_so(given, made):
         make_density(SPEC, data)
     with pytest.raises(SpecError, match="method 'mcmc'"):
         bm.fit(SPEC, unequal()[0], method="fast")
-    with pytest.raises(SpecError, match="noise_df is read with"):
+    with pytest.raises(SpecError, match="noise_df applies to"):
         bm.SharedSpecificSpec(noise_df=4.0)
     with pytest.raises(SpecError, match="finite number above 0"):
         bm.SharedSpecificSpec(feature_noise="student", noise_df=0.0)

@@ -188,5 +188,5 @@ def test_a_block_must_stand_out_of_the_typical_one():
 
 
 def test_weights_need_a_noise_that_is_common_to_a_block():
-    with pytest.raises(SpecError, match="needs a noise common to a block"):
+    with pytest.raises(SpecError, match="does not support feature_noise"):
         SharedSpecificSpec(feature_noise="student", feature_dependence="weighted")
