@@ -183,7 +183,7 @@ def features(
     """Make a cohort folder of what another tool wrote (XCP-D, fMRIPrep, FreeSurfer, ...)."""
     from bayes_mdd.cli import derive, job
 
-    wanted = derive.Wanted(
+    wanted = derive.CohortRequest(
         source=source,
         output=output,
         kind=kind,
@@ -199,7 +199,7 @@ def features(
         subjects=subjects,
         settings=job.parse_settings(settings or []),
     )
-    made, notes = derive.write_cohort_of(wanted)
+    made, notes = derive.write_derived_cohort(wanted)
     n_people, n_features = made.sizes["subject"], made.sizes["feature"]
     if as_json:
         show.json_value(

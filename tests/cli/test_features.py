@@ -107,7 +107,7 @@ def test_people_without_features_are_named_and_need_not_be_taken_out(source, tmp
     assert not out.exists()
     done = run_cli(*words, "--set", "absent_subjects=drop")
     assert done.status == 0, done.err
-    assert "Left out: 1 people without features: sub-007" in done.out
+    assert "Left out: participants without features (1): sub-007" in done.out
     got = bm.read_features(out)
     assert got.sizes["subject"] == 11
     assert json.loads(got.attrs["provenance"])["without_features"] == ["sub-007"]
@@ -126,8 +126,8 @@ def test_what_the_images_told_of_people_goes_into_participants(source, tmp_path,
     out = tmp_path / "cohort"
     done = run_cli("features", tmp_path / "fs", *who_takes_part(source), "-o", out)
     assert done.status == 0, done.err
-    assert "2 columns that are no regions" in done.out
-    assert "all regions are one block" in done.err
+    assert "columns that are not regions (2)" in done.out
+    assert "all regions form one block" in done.err
     people = bm.read_cohort(out).participants
     assert people["etiv"].iloc[0] == 1.4e6
     assert json.loads((out / "participants.json").read_text())["etiv"]["Units"] == "mm3"
@@ -160,15 +160,15 @@ BAD = {
     "an unknown kind": (lambda s: (s, "--kind", "fa", *who_takes_part(s)), "holds no fa: found"),
     "another atlas": (
         lambda s: (s, *FC, *who_takes_part(s), "--atlas", "Y"),
-        "no files of atlas 'Y' alone: the names say X",
+        "expected files of atlas 'Y' only; their names state X",
     ),
     "an entity that is none": (
         lambda s: (s, *FC, *who_takes_part(s), "--entity", "task"),
-        "--entity wants KEY=VALUE",
+        "--entity expects KEY=VALUE",
     ),
     "a run that is not there": (
         lambda s: (s, *FC, *who_takes_part(s), "--entity", "run=2"),
-        "run: in no name",
+        "run: in no file name",
     ),
     "circuits of nothing": (
         lambda s: (s, *FC, *who_takes_part(s), "--networks", "circuit"),

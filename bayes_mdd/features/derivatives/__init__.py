@@ -1,4 +1,4 @@
-"""Outputs of other tools: one module a tool, a registry, one way to join and check."""
+"""Readers for the outputs of other tools: a registry of formats and the steps common to all."""
 
 from __future__ import annotations
 

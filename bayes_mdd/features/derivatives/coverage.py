@@ -1,4 +1,4 @@
-"""Share of every parcel inside the image, from the files that XCP-D writes beside the others."""
+"""Parcel coverage: the share of each parcel with data, from the coverage tables of XCP-D."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from bayes_mdd.features.derivatives.cells import number_or_none, read_cells
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.values import Measured, Request
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import FormatRequest, SubjectValues
+from bayes_mdd.features.derivatives.text_tables import parse_number, read_cells
 from bayes_mdd.features.loading import UnreadableFileError
 
 TEXT = (".tsv", ".csv", ".txt")
 
 
 def same_recording(a: FileName, b: FileName) -> bool:
-    """Whether two files are of one recording: person, session, task, run and the like are equal.
+    """Test whether two files come from the same run of the same subject.
 
     Parameters
     ----------
@@ -26,42 +26,43 @@ def same_recording(a: FileName, b: FileName) -> bool:
     Returns
     -------
     bool
-        False also where only one of them names, say, a run.
+        Whether subject, session, task, acquisition, run and direction are equal, where a missing
+        entity equals only a missing one.
     """
     keys = ("sub", "ses", "task", "acq", "run", "dir")
     return all(a.entities.get(k) == b.entities.get(k) for k in keys)
 
 
-class Coverage:
-    """Share of every parcel inside the image, from the files that XCP-D writes beside the others.
+class CoverageTables:
+    """Coverage tables of a folder, applied to the values of each subject.
 
     Parameters
     ----------
     request : Request
-        What is read.
+        The data to read; its folder may hold coverage tables.
     """
 
-    def __init__(self, request: Request) -> None:
-        self._least = request.spec.min_coverage
-        self._files = [n for n in request.everything if _is_coverage(n)]
+    def __init__(self, request: FormatRequest) -> None:
+        self._min_coverage = request.spec.min_coverage
+        self._files = [n for n in request.all_files if _is_coverage(n)]
         self.facts: dict[str, Any] = {}
         if self._files:
-            self.facts["min_coverage"] = self._least
+            self.facts["min_coverage"] = self._min_coverage
 
-    def applied(self, name: FileName, measured: Measured) -> Measured:
-        """Mark parcels of too little coverage as missing.
+    def mask(self, name: FileName, values: SubjectValues) -> SubjectValues:
+        """Set parcels with low coverage to NaN.
 
         Parameters
         ----------
         name : FileName
             The file that was read.
-        measured : Measured
-            Its numbers.
+        values : SubjectValues
+            Its values.
 
         Returns
         -------
-        Measured
-            NaN where the parcel is too little covered.
+        SubjectValues
+            NaN in parcels with coverage below ``min_coverage``.
         """
         own = [
             n
@@ -70,14 +71,14 @@ class Coverage:
             and all(n.entities.get(k) == name.entities.get(k) for k in ("atlas", "space"))
         ]
         if not own:
-            return measured
-        known = read_coverage(own[0].path)
-        poor = np.array([known.get(n, 1.0) < self._least for n in measured.names])
-        values = measured.values.copy()
-        values[..., poor] = np.nan
-        if values.ndim == 2 and values.shape[0] == values.shape[1] and name.suffix == "relmat":
-            values[poor] = np.nan
-        return Measured(measured.names, values)
+            return values
+        coverage = read_coverage(own[0].path)
+        low = np.array([coverage.get(n, 1.0) < self._min_coverage for n in values.names])
+        masked = values.values.copy()
+        masked[..., low] = np.nan
+        if masked.ndim == 2 and masked.shape[0] == masked.shape[1] and name.suffix == "relmat":
+            masked[low] = np.nan
+        return SubjectValues(values.names, masked)
 
 
 def _is_coverage(name: FileName) -> bool:
@@ -87,7 +88,7 @@ def _is_coverage(name: FileName) -> bool:
 
 
 def read_coverage(path: Path) -> dict[str, float]:
-    """Read a coverage table; unlike its neighbours it is long.
+    """Read a coverage table, in long form (one row per parcel).
 
     Parameters
     ----------
@@ -97,20 +98,20 @@ def read_coverage(path: Path) -> dict[str, float]:
     Returns
     -------
     dict
-        Share by parcel; 0 where it is missing.
+        Share by parcel; 0 where it is not given.
 
     Raises
     ------
     UnreadableFileError
-        If the table is of another form or values lie outside 0 to 1.
+        If the table has another form or values lie outside 0 to 1.
     """
     cells = read_cells(path)
     if len(cells.header) != 2:
         raise UnreadableFileError(
             f"{path.name} has {len(cells.header)} columns: expected Node and coverage."
         )
-    values = {row[0]: number_or_none(row[1]) for row in cells.body}
+    values = {row[0]: parse_number(row[1]) for row in cells.body}
     shares = {k: 0.0 if v is None or np.isnan(v) else v for k, v in values.items()}
     if any(not 0 <= v <= 1 + 1e-6 for v in shares.values()):
-        raise UnreadableFileError(f"{path.name} holds values outside 0 to 1: coverage is a share.")
+        raise UnreadableFileError(f"{path.name}: coverage must be a share between 0 and 1.")
     return shares

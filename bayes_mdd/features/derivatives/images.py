@@ -1,4 +1,4 @@
-"""What BOLD images and maps have in common: read one by one, people in parallel."""
+"""Read images of all subjects in parallel; steps that BOLD images and maps share."""
 
 from __future__ import annotations
 
@@ -11,158 +11,167 @@ from joblib import Parallel, delayed
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.atlas.atlases import Atlas
-from bayes_mdd.features.derivatives.locations import coverage_facts
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.spheres import Mask
-from bayes_mdd.features.derivatives.values import Measured
-from bayes_mdd.features.loading import Floats, Grouped, UnreadableFileError
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import SubjectValues
+from bayes_mdd.features.loading import Grouped, UnreadableFileError
+from bayes_mdd.types import Array, BoolArray
 
 NIFTI = (".nii", ".nii.gz")
 
 
 @dataclass(frozen=True)
-class One:
-    """What the image of one person gave, or why it gave nothing.
+class ImageValues:
+    """Regional values of one image, or the reason why there are none.
 
     Parameters
     ----------
-    values : numpy.ndarray, optional
-        (time, region), one row for a map.
-    coverage : numpy.ndarray, optional
-        Share of every region with data.
-    facts : mapping of str to float, optional
-        Facts about the person, by name of a column.
+    values : ndarray, shape (time, region), optional
+        One row for a map.
+    coverage : ndarray, shape (region,), optional
+        Share of each region with data.
+    covariates : mapping of str to float, optional
+        Subject covariates by column name.
     problem : str, optional
         Why there are no values.
     """
 
-    values: Floats | None = None
-    coverage: Floats | None = None
-    facts: Mapping[str, float] | None = None
+    values: Array | None = None
+    coverage: Array | None = None
+    covariates: Mapping[str, float] | None = None
     problem: str | None = None
 
 
-def each(files: Mapping[str, FileName], read: Callable[[FileName], One]) -> dict[str, One]:
-    """Read everybody's image, people in parallel where joblib is told so.
+def read_images(
+    files: Mapping[str, FileName], read: Callable[[FileName], ImageValues]
+) -> dict[str, ImageValues]:
+    """Read the images of all subjects, in parallel under a `joblib.parallel_config`.
 
     Parameters
     ----------
     files : mapping of str to FileName
-        Person to image.
+        Image by subject.
     read : callable
         Reads one image.
 
     Returns
     -------
     dict
-        Person to what the image gave.
+        Regional values by subject.
 
     Raises
     ------
     DataContractError
-        If images cannot be used; all of them are named.
+        If images cannot be used; the message lists all of them.
     """
-    tried = Parallel()(delayed(_attempt)(read, name) for name in files.values())
-    results: dict[str, One] = dict(zip(files, tried, strict=True))
+    values = Parallel()(delayed(_read_or_report)(read, name) for name in files.values())
+    results: dict[str, ImageValues] = dict(zip(files, values, strict=True))
     found = Grouped()
-    for who, one in results.items():
-        if one.problem is not None:
-            found.add(who, one.problem)
+    for subject, image in results.items():
+        if image.problem is not None:
+            found.add(subject, image.problem)
     if found.who:
         raise DataContractError("images", found.problems())
     return results
 
 
-def _attempt(read: Callable[[FileName], One], name: FileName) -> One:
+def _read_or_report(read: Callable[[FileName], ImageValues], name: FileName) -> ImageValues:
     try:
         return read(name)
     except UnreadableFileError as error:
-        return One(problem=str(error))
+        return ImageValues(problem=str(error))
 
 
-def people_of(results: Mapping[str, One], atlas: Atlas, *, flat: bool) -> dict[str, Measured]:
-    """Put the names of regions to the numbers.
+def name_regions(
+    results: Mapping[str, ImageValues], atlas: Atlas, *, flat: bool
+) -> dict[str, SubjectValues]:
+    """Combine regional values with the names of the regions.
 
     Parameters
     ----------
     results : mapping of str to One
-        As `each` gives them.
+        From `read_images`.
     atlas : Atlas
-        Its regions are in the order of the numbers.
+        Its regions are in the order of the values.
     flat : bool
-        Whether there is one row, of a map.
+        Whether the images are maps, with one row of values.
 
     Returns
     -------
     dict
-        Person to numbers with names.
+        Named values by subject.
     """
     names = tuple(map(str, atlas.regions["region"]))
     return {
-        who: Measured(names, one.values[0] if flat else one.values)
-        for who, one in results.items()
-        if one.values is not None
+        subject: SubjectValues(names, image.values[0] if flat else image.values)
+        for subject, image in results.items()
+        if image.values is not None
     }
 
 
-def coverage_of(results: Mapping[str, One]) -> dict[str, float]:
-    """Summarise coverage over people.
+def summarise_coverage(results: Mapping[str, ImageValues]) -> dict[str, float]:
+    """Summarise coverage over subjects and regions, for ``provenance``.
 
     Parameters
     ----------
     results : mapping of str to One
-        As `each` gives them.
+        From `read_images`.
 
     Returns
     -------
     dict
-        ``coverage_min`` and ``coverage_mean``.
+        ``coverage_min`` and ``coverage_mean``, the smallest and the mean share.
     """
-    return coverage_facts({w: o.coverage for w, o in results.items() if o.coverage is not None})
+    stack = np.stack([image.coverage for image in results.values() if image.coverage is not None])
+    return {
+        "coverage_min": round(float(stack.min()), 4),
+        "coverage_mean": round(float(stack.mean()), 4),
+    }
 
 
-def voxels_with_signal(data: Any) -> Mask:
-    """Mark voxels that are finite in every volume and vary over volumes.
+def find_signal_voxels(data: Any) -> BoolArray:
+    """Find voxels that are finite in all volumes and vary over time.
 
     Parameters
     ----------
-    data : numpy.ndarray
-        (i, j, k, time).
+    data : ndarray, shape (i, j, k, time)
+        The image.
 
     Returns
     -------
-    numpy.ndarray of bool
-        (i, j, k).
+    ndarray of bool, shape (i, j, k)
+        The voxels with signal.
     """
     mask = np.zeros(data.shape[:3], dtype=bool)
-    for k in range(data.shape[2]):  # a copy of a slice is small, one of a long run is not
+    for k in range(data.shape[2]):  # by slice, to avoid a copy of the whole run
         slab = data[:, :, k]
         with np.errstate(invalid="ignore"):
             mask[:, :, k] = np.isfinite(slab).all(axis=-1) & (np.ptp(slab, axis=-1) > 0)
     return mask
 
 
-def plain(image: Any, data: Any, mask: Mask) -> Any:
-    """Put 0 where numbers are not finite, so that nilearn need not; those voxels are masked.
+def replace_nonfinite(image: Any, data: Any, mask: BoolArray) -> Any:
+    """Replace values that are not finite by 0, so that nilearn does not have to.
+
+    These voxels are masked.
 
     Parameters
     ----------
     image : nibabel image
-        Read already.
-    data : numpy.ndarray
-        Its numbers, three- or four-dimensional.
-    mask : numpy.ndarray of bool
-        Voxels that hold data.
+        The image, already in memory.
+    data : ndarray
+        Its values, three- or four-dimensional.
+    mask : ndarray of bool
+        Voxels with data.
 
     Returns
     -------
     nibabel image
-        Finite everywhere; the image itself where it is so already.
+        Finite in all voxels; `image` itself if it is finite already.
     """
     from nilearn.image import new_img_like
 
-    same = data.shape == image.shape
-    if same and all(np.isfinite(data[:, :, k]).all() for k in range(data.shape[2])):
+    same_shape = data.shape == image.shape
+    if same_shape and all(np.isfinite(data[:, :, k]).all() for k in range(data.shape[2])):
         return image
     inside = mask[..., None] if data.ndim == 4 else mask
     return new_img_like(image, np.where(inside, data, 0).astype(np.float32), copy_header=True)

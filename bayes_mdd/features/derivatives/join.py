@@ -1,4 +1,4 @@
-"""Numbers of people joined by the names of regions; what is missing is refused or listed."""
+"""Join the values of all subjects by region name; refuse or list missing regions."""
 
 from __future__ import annotations
 
@@ -8,108 +8,120 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.derivatives.values import Measured, Reading
-from bayes_mdd.features.loading import Floats, Grouped
+from bayes_mdd.features.derivatives.interface import Reading, Shape, SubjectValues
+from bayes_mdd.features.loading import Grouped
 from bayes_mdd.features.matrices import empty_regions, gap_problems
 from bayes_mdd.features.regions import check_regions, network_of_name
+from bayes_mdd.types import Array, BoolArray
 
-#: Below this share of common names two files are of different atlases.
-_SAME_ATLAS = 0.5
-
-type Flags = npt.NDArray[np.bool_]
+#: With a smaller share of common region names, two files are of different atlases.
+_MIN_COMMON_NAMES = 0.5
 
 
 @dataclass(frozen=True)
-class Joined:
-    """Everybody's numbers on the same regions.
+class JoinedRegions:
+    """Values of all subjects on the same regions.
 
     Parameters
     ----------
     regions : pandas.DataFrame
-        Checked region table; its order is that of the numbers.
-    people : mapping of str to numpy.ndarray
-        As `Measured.values`, regions in the order of the table.
+        Checked region table, in the order of the values.
+    by_subject : mapping of str to numpy.ndarray
+        As `SubjectValues.values`, regions in the order of the table.
     facts : dict
-        What was left out, for ``provenance``.
+        Regions left out, for ``provenance``.
     """
 
     regions: pd.DataFrame
-    people: Mapping[str, Floats]
+    by_subject: Mapping[str, Array]
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 def join_regions(
-    reading: Reading, people: Mapping[str, Measured], regions: pd.DataFrame | None, *, drop: bool
-) -> Joined:
-    """Join the numbers of people by the names of regions.
+    reading: Reading,
+    by_subject: Mapping[str, SubjectValues],
+    regions: pd.DataFrame | None,
+    *,
+    drop: bool,
+) -> JoinedRegions:
+    """Join the values of all subjects by region name.
 
     Parameters
     ----------
     reading : Reading
-        For what zeros mean, and for its own region table.
-    people : mapping of str to Measured
-        The people, by ``participant_id``.
+        What the format reader returned; gives the meaning of zeros and its own region table.
+    by_subject : mapping of str to SubjectValues
+        Values by ``participant_id``.
     regions : pandas.DataFrame or None
-        Region table of the caller; it decides which regions are taken, and their order.
+        Region table of the caller, which determines the regions and their order.
     drop : bool
-        Whether regions that somebody lacks are left out for everybody instead of refused.
+        Whether regions that at least one subject lacks are left out for all subjects instead of
+        refused.
 
     Returns
     -------
-    Joined
-        No region of it is without data in anybody.
+    JoinedRegions
+        All regions have data in all subjects.
 
     Raises
     ------
     DataContractError
-        If names do not fit the table, atlases are mixed, or (unless `drop`) regions are missing.
+        If names do not match the table, atlases are mixed, or (unless `drop`) regions are
+        missing.
     """
-    table, own = _region_table(reading, people, regions)
+    table, table_facts = _region_table(reading, by_subject, regions)
     names = [str(r) for r in table["region"]]
-    check_names_fit(people, names, given=regions is not None)
+    check_names_fit(by_subject, names, from_caller=regions is not None)
     gaps, lacking = Grouped(), np.zeros(len(names), dtype=bool)
-    aligned: dict[str, Floats] = {}
-    for who, measured in people.items():
-        values = _aligned(measured, names)
+    aligned: dict[str, Array] = {}
+    for subject, own in by_subject.items():
+        values = _align(own, names, reading.shape)
         empty = _empty(values, reading)
         for i in np.flatnonzero(empty):
-            gaps.add(who, names[i])
+            gaps.add(subject, names[i])
         lacking |= empty
-        aligned[who] = values
+        aligned[subject] = values
     if lacking.any() and not drop:
         raise DataContractError(
             reading.kind,
             [
                 *gap_problems(gaps),
-                "regions covered less than min_coverage count as without data; missing='drop' "
-                "(DerivativesSpec) leaves out for everybody what somebody lacks, and lists it.",
+                "regions with coverage below min_coverage count as missing; missing='drop' "
+                "(DerivativesSpec) leaves out, for all participants, the regions that at least one "
+                "participant lacks, and lists them.",
             ],
         )
-    facts: dict[str, Any] = dict(own)
+    facts: dict[str, Any] = dict(table_facts)
     if lacking.any():
-        facts["regions_left_out"] = {r: sorted(who) for r, who in gaps.who.items()}
-    extra = _extra_names(people, names)
+        facts["regions_left_out"] = {r: sorted(subjects) for r, subjects in gaps.who.items()}
+    extra = _extra_names(by_subject, names)
     if extra:
         facts["not_in_regions"] = extra
     keep = ~lacking
-    if keep.sum() < (1 if reading.shape == "regional" else 2):
-        raise DataContractError(reading.kind, ["no region has data in everybody."])
-    kept = table.loc[keep].reset_index(drop=True)
-    return Joined(kept, {w: _kept(v, keep, reading.shape) for w, v in aligned.items()}, facts)
+    least = 1 if reading.shape == "regional" else 2
+    if keep.sum() < least:
+        raise DataContractError(
+            reading.kind,
+            [f"{keep.sum()} regions have data in all participants, at least {least} required."],
+        )
+    return JoinedRegions(
+        table.loc[keep].reset_index(drop=True),
+        {s: _select_regions(v, keep, reading.shape) for s, v in aligned.items()},
+        facts,
+    )
 
 
 def _region_table(
-    reading: Reading, people: Mapping[str, Measured], regions: pd.DataFrame | None
+    reading: Reading, by_subject: Mapping[str, SubjectValues], regions: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     if regions is not None:
         return check_regions(regions), {}
     if reading.regions is not None:
         return check_regions(reading.regions), {}
-    names = list(next(iter(people.values())).names)
+    names = list(next(iter(by_subject.values())).names)
     networks = [network_of_name(n) for n in names]
     if all(networks):
         return check_regions(pd.DataFrame({"region": names, "network": networks})), {}
@@ -118,54 +130,58 @@ def _region_table(
 
 
 def check_names_fit(
-    people: Mapping[str, Measured], names: Sequence[str], *, given: bool = True
+    by_subject: Mapping[str, SubjectValues], names: Sequence[str], *, from_caller: bool = True
 ) -> None:
-    """Refuse numbers whose names are not those of the region table.
+    """Check that the region names of all subjects match the region table.
 
     Parameters
     ----------
-    people : mapping of str to Measured
-        The people.
+    by_subject : mapping of str to SubjectValues
+        Values by subject.
     names : sequence of str
         Regions of the table.
-    given : bool
-        Whether the table is the caller's (else it is the first person's names).
+    from_caller : bool
+        Whether the table is the caller's; otherwise it lists the regions of the first subject.
 
     Raises
     ------
     DataContractError
-        If somebody's names repeat, or fewer than half of the table's regions are among them.
+        If region names repeat within a subject, or fewer than half of the table's regions are
+        among them.
     """
-    found, wanted = Grouped(), set(names)
-    for who, measured in people.items():
-        twice = [n for n, k in Counter(measured.names).items() if k > 1]
-        if twice:
-            found.add(who, f"region name(s) {some(twice)} occur more than once: rename them.")
-        n_common = len(wanted & set(measured.names))
-        # Nobody's coverage is so bad that half of an atlas is not even named.
-        if n_common < _SAME_ATLAS * max(len(wanted), 0 if given else len(measured.names)):
-            whose = "the region table's" if given else "the first person's"
+    found, expected = Grouped(), set(names)
+    for subject, own in by_subject.items():
+        repeated = [n for n, k in Counter(own.names).items() if k > 1]
+        if repeated:
             found.add(
-                who,
-                f"has {len(measured.names)} regions ({some(measured.names, 3)}), of {whose} "
-                f"{len(names)} ({some(names, 3)}) only {n_common} are among them: another atlas. "
-                "Choose the files of one atlas, or give its region table.",
+                subject, f"region name(s) {some(repeated)} occur more than once: rename them."
+            )
+        n_common = len(expected & set(own.names))
+        # Poor coverage does not explain this: parcels without data are still named.
+        n_own = 0 if from_caller else len(own.names)
+        if n_common < _MIN_COMMON_NAMES * max(len(expected), n_own):
+            whose = "the region table" if from_caller else "the first participant"
+            found.add(
+                subject,
+                f"has {len(own.names)} regions ({some(own.names, 3)}), but only {n_common} "
+                f"of the {len(names)} regions of {whose} ({some(names, 3)}): another atlas? "
+                "Select the files of one atlas, or give its region table.",
             )
     if found.who:
         raise DataContractError("region names", found.problems())
 
 
-def _extra_names(people: Mapping[str, Measured], names: Sequence[str]) -> list[str]:
+def _extra_names(by_subject: Mapping[str, SubjectValues], names: Sequence[str]) -> list[str]:
     wanted = set(names)
-    return sorted({n for m in people.values() for n in m.names if n not in wanted})
+    return sorted({n for m in by_subject.values() for n in m.names if n not in wanted})
 
 
-def _aligned(measured: Measured, names: Sequence[str]) -> Floats:
-    """Bring numbers into the order of the table; NaN where a region is absent."""
-    place = {n: i for i, n in enumerate(measured.names)}
-    index = np.array([place.get(n, -1) for n in names], dtype=np.intp)
-    values = np.array(measured.values, dtype=np.float64)
-    if measured.values.ndim == 2 and len(measured.names) == len(values) == values.shape[1]:
+def _align(own: SubjectValues, names: Sequence[str], shape: Shape) -> Array:
+    """Sort values by the region table; NaN where a region is absent."""
+    position = {n: i for i, n in enumerate(own.names)}
+    index = np.array([position.get(n, -1) for n in names], dtype=np.intp)
+    values = np.array(own.values, dtype=np.float64)
+    if shape == "matrix":
         square = values[np.ix_(index, index)]
         square[index < 0, :] = np.nan
         square[:, index < 0] = np.nan
@@ -175,7 +191,7 @@ def _aligned(measured: Measured, names: Sequence[str]) -> Floats:
     return out
 
 
-def _empty(values: Floats, reading: Reading) -> Flags:
+def _empty(values: Array, reading: Reading) -> BoolArray:
     if reading.shape == "matrix":
         return np.asarray(empty_regions(values))
     if reading.shape == "series":
@@ -185,5 +201,5 @@ def _empty(values: Floats, reading: Reading) -> Flags:
     return np.asarray(np.isnan(values) | (reading.zero_is_missing & (values == 0)))
 
 
-def _kept(values: Floats, keep: Flags, shape: str) -> Floats:
+def _select_regions(values: Array, keep: BoolArray, shape: Shape) -> Array:
     return values[np.ix_(keep, keep)] if shape == "matrix" else values[..., keep]

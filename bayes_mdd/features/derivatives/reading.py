@@ -1,21 +1,26 @@
-"""The outputs of other tools to a checked feature set, in one step."""
+"""`read_derivatives` and `read_arrays`: from the outputs of other tools to features or arrays."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayes_mdd.features.derivatives.build import build_features
+from bayes_mdd.features.derivatives.interface import DerivativesRequest, Shape
 from bayes_mdd.features.derivatives.join import join_regions
-from bayes_mdd.features.derivatives.matching import Question, find_source
-from bayes_mdd.features.derivatives.subjects import find_participants, makers, match_people
-from bayes_mdd.features.derivatives.values import Shape
+from bayes_mdd.features.derivatives.selection import SourceReading, read_source
+from bayes_mdd.features.derivatives.subjects import (
+    find_participants,
+    match_subjects,
+    read_generators,
+)
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 
@@ -35,64 +40,65 @@ def read_derivatives(
 ) -> xr.Dataset:
     """Read the outputs of another tool as a checked feature set.
 
-    What the files are is found out from their content and the key-value pairs of their names.
-    Wherever two readings are possible the choices are named and nothing is guessed; people are
-    joined by id and regions by name, never by position.
+    The format is determined from the content of the files and the entities of their names. Where
+    several readings are possible, an error lists the choices. Subjects are matched by id and
+    regions by name, never by position.
 
     Parameters
     ----------
     folder : str or Path
-        The folder a tool wrote (subfolders are searched), or one table.
+        The output folder of a tool (subfolders are searched), or one table.
     kind : str, optional
-        What was measured, where a folder holds several things or a table does not say:
+        Kind of data, where a folder holds several or a table does not state it:
         ``functional_connectivity``, ``structural_connectivity``, ``alff``, ``reho``,
         ``thickness``, ``area``, ``volume``, ``fa``, ``activation``, ...
     format : str, optional
-        Name of the format, where several fit (the error lists them).
+        Name of the format, where several match (the error lists them).
     atlas : str or Path, optional
-        The atlas among the files of several (``4S156Parcels``: entity ``atlas`` or ``seg``); with
-        images, an atlas of `read_atlas` or the label image to average in.
+        Which atlas, where the files come from several (``4S156Parcels``: entity ``atlas`` or
+        ``seg``). For images: an atlas of `read_atlas`, or the label image in which to average.
     regions : pandas.DataFrame, str or Path, optional
         Region table (``region``, ``network``; see `read_regions`), its file, or the name of an
-        atlas (see `read_atlas`). It decides which regions are
-        taken. Default: what comes with the files; Schaefer names tell their network, any other
-        regions without a table make one network ``all``.
+        atlas (see `read_atlas`). It determines which regions are read, and their order. Default:
+        the table that comes with the files. Without one, the networks are taken from Schaefer
+        names; other regions form a single network ``all``.
     participants : pandas.DataFrame, str or Path, optional
-        Who takes part, indexed by ``participant_id``, or the file; default
-        ``participants.tsv`` of `folder`. Without any, the arm of everybody is ``n/a``.
+        Table of participants, indexed by ``participant_id``, or its file. Default:
+        ``participants.tsv`` in `folder`. Without a table, the arm of all subjects is ``n/a``.
     entities : mapping of str to str or None, optional
-        Which files, e.g. ``{"ses": "1", "task": "rest", "desc": None}``; None: without that key.
+        Entities of the files to read, e.g. ``{"ses": "1", "task": "rest", "desc": None}``. None
+        selects files without that key.
     weighting : str, optional
-        Which of several measures within a file: ``sift_radius2_count``, ``md``, ...
+        Measure to read from files that hold several: ``sift_radius2_count``, ``md``, ...
     units : {"r", "fisher_z"} or str, optional
-        Units where the files do not tell. Contradicted by a diagonal it is refused.
+        Units, where the files do not state them. Units that contradict the diagonal are refused.
     subjects : sequence of str, optional
-        Who the layers of a stacked array are, in their order (NBS, CONN), where it has no ids.
+        Subject ids of the layers of a stacked array without ids (NBS, CONN), in their order.
     spec : DerivativesSpec, optional
-        Thresholds, confounds, and what becomes of missing regions and people.
+        Thresholds, confounds, and the treatment of missing regions and subjects.
 
     Returns
     -------
     xarray.Dataset
-        Meets `check_features`. Correlations come back as Fisher z. ``provenance`` names the
-        format, the settings, whoever and whatever was left out, and one checksum of all files.
+        Meets `check_features`. Correlations are returned as Fisher z. ``provenance`` records the
+        format, the settings, the subjects and regions left out, and one checksum of all files.
 
     Raises
     ------
     SpecError
         If a name or setting is unknown.
     DataContractError
-        If files are missing, unreadable or doubtful, or do not match the regions or people.
+        If files are missing, unreadable or ambiguous, or do not match the regions or participants.
 
     Warns
     -----
     UserWarning
-        If something was changed on the way in, such as a triangle mirrored.
+        If values were changed while reading, for example by mirroring a triangle.
 
     See Also
     --------
-    read_features : Our own cohort folder.
-    bayes_mdd.features.write_features : A feature set to a cohort folder.
+    read_features : Read a cohort folder of this package.
+    write_features : Write a feature set to a cohort folder.
 
     Examples
     --------
@@ -102,56 +108,65 @@ def read_derivatives(
     bayes_mdd.errors.DataContractError: no/such/folder: 1 problem(s)
       1. there is no such file or folder.
     """
-    spec = spec or DerivativesSpec()
-    found = find_source(
-        Question(
-            folder=Path(folder),
-            spec=spec,
-            kind=kind,
-            format=format,
-            atlas=atlas,
-            regions=regions,
-            entities=entities,
-            weighting=weighting,
-            subjects=subjects,
-        )
+    request = DerivativesRequest(
+        folder=Path(folder),
+        kind=kind,
+        format=format,
+        atlas=atlas,
+        regions=regions,
+        participants=participants,
+        entities=entities,
+        weighting=weighting,
+        units=units,
+        subjects=subjects,
+        spec=spec or DerivativesSpec(),
     )
-    reading = found.reading if units is None else replace(found.reading, units=units)
-    for note in reading.notes:
-        warnings.warn(note, UserWarning, stacklevel=2)
+    source = _read_and_warn(request)
     return build_features(
-        reading,
-        participants=find_participants(Path(folder), participants),
-        regions=found.regions,
-        spec=spec,
-        root=found.root,
-        facts={
-            "source": "derivatives",
-            "format": found.format,
-            "generated_by": makers(found.root) or None,
-            "passed_over": list(found.passed_over) or None,
-            "atlas": None if atlas is None else Path(atlas).name,
-            "entities": dict(entities) if entities else None,
-            "weighting": weighting,
-            "settings": spec.to_mapping(),
-        },
+        source.reading,
+        participants=find_participants(request.folder, request.participants),
+        regions=source.regions,
+        spec=request.spec,
+        root=source.root,
+        facts=_source_facts(source, request),
     )
+
+
+def _read_and_warn(request: DerivativesRequest) -> SourceReading:
+    """Read the requested data; report changes in the caller of the public function."""
+    source = read_source(request)
+    for note in source.reading.notes:
+        warnings.warn(note, UserWarning, stacklevel=3)
+    return source
+
+
+def _source_facts(source: SourceReading, request: DerivativesRequest) -> dict[str, Any]:
+    return {
+        "source": "derivatives",
+        "format": source.format,
+        "generated_by": read_generators(source.root) or None,
+        "passed_over": list(source.other_formats) or None,
+        "atlas": None if request.atlas is None else Path(request.atlas).name,
+        "entities": dict(request.entities) if request.entities else None,
+        "weighting": request.weighting,
+        "settings": request.spec.to_mapping(),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arrays:
-    """Arrays of people as their files hold them, on the same regions.
+    """Arrays of all subjects, on the same regions.
 
     Parameters
     ----------
     kind : str
         Kind of data.
     shape : {"regional", "matrix", "series"}
-        What one person has.
+        Shape of the array of one subject.
     units : str
-        Unit where the format tells it.
-    people : mapping of str to pandas.DataFrame
-        A (region, region) matrix, a (time, region) series, or one row of regions.
+        Units, where the format states them.
+    by_subject : mapping of str to pandas.DataFrame
+        By subject: a (region, region) matrix, a (time, region) series, or one row of regions.
     regions : pandas.DataFrame
         Region table in the order of the arrays.
     participants : pandas.DataFrame
@@ -161,9 +176,20 @@ class Arrays:
     kind: str
     shape: Shape
     units: str
-    people: Mapping[str, pd.DataFrame]
+    by_subject: Mapping[str, pd.DataFrame]
     regions: pd.DataFrame
     participants: pd.DataFrame
+
+    @property
+    def people(self) -> Mapping[str, pd.DataFrame]:
+        """Former name of `by_subject`."""
+        warnings.warn(
+            "Arrays.people is now called by_subject; the former name will be removed in the next "
+            "version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.by_subject
 
 
 def read_arrays(
@@ -179,80 +205,62 @@ def read_arrays(
     subjects: Sequence[str] | None = None,
     spec: DerivativesSpec | None = None,
 ) -> Arrays:
-    """Read the outputs of another tool as one array a person, not yet as features.
+    """Read the outputs of another tool as one array per subject, without computing features.
 
-    For what is computed from whole matrices or series: `structural_features`, `graph_features`,
+    For measures of whole matrices or series: `structural_features`, `graph_features`,
     connectivity with other settings.
 
     Parameters
     ----------
-    folder : str or Path
-        As in `read_derivatives`, like all the others.
-    kind, format : str, optional
-        What was measured, and the format.
-    atlas : str or Path, optional
-        The atlas.
-    regions : pandas.DataFrame, str or Path, optional
-        Region table.
-    participants : pandas.DataFrame, str or Path, optional
-        Who takes part.
-    entities : mapping of str to str or None, optional
-        Which files.
-    weighting : str, optional
-        Which of several measures within a file.
-    subjects : sequence of str, optional
-        Who the layers of a stacked array are.
-    spec : DerivativesSpec, optional
-        Settings.
+    folder, kind, format, atlas, regions, participants, entities, weighting, subjects, spec
+        As in `read_derivatives`.
 
     Returns
     -------
     Arrays
-        People in the order of the participants, regions in that of the table.
+        Subjects in the order of the participants, regions in the order of the region table.
 
     Raises
     ------
     SpecError
         As `read_derivatives`.
     DataContractError
-        As `read_derivatives`, up to the join of people and regions.
+        As `read_derivatives`, up to the matching of subjects and regions.
 
     Warns
     -----
     UserWarning
-        If something was changed on the way in.
+        If values were changed while reading.
     """
-    spec = spec or DerivativesSpec()
-    found = find_source(
-        Question(
-            folder=Path(folder),
-            spec=spec,
-            kind=kind,
-            format=format,
-            atlas=atlas,
-            regions=regions,
-            entities=entities,
-            weighting=weighting,
-            subjects=subjects,
-        )
+    request = DerivativesRequest(
+        folder=Path(folder),
+        kind=kind,
+        format=format,
+        atlas=atlas,
+        regions=regions,
+        participants=participants,
+        entities=entities,
+        weighting=weighting,
+        subjects=subjects,
+        spec=spec or DerivativesSpec(),
     )
-    for note in found.reading.notes:
-        warnings.warn(note, UserWarning, stacklevel=2)
-    people, table, _ = match_people(
-        found.reading.people,
-        find_participants(Path(folder), participants),
-        drop_absent=spec.absent_subjects == "drop",
+    source = _read_and_warn(request)
+    reading = source.reading
+    by_subject, table, _ = match_subjects(
+        reading.by_subject,
+        find_participants(request.folder, request.participants),
+        drop_absent=request.spec.absent_subjects == "drop",
     )
-    joined = join_regions(found.reading, people, found.regions, drop=spec.missing == "drop")
+    joined = join_regions(reading, by_subject, source.regions, drop=request.spec.missing == "drop")
     names = list(joined.regions["region"])
-    square = found.reading.shape == "matrix"
+    rows = names if reading.shape == "matrix" else None
     return Arrays(
-        kind=found.reading.kind,
-        shape=found.reading.shape,
-        units=found.reading.units,
-        people={
-            who: pd.DataFrame(np.atleast_2d(v), index=names if square else None, columns=names)
-            for who, v in joined.people.items()
+        kind=reading.kind,
+        shape=reading.shape,
+        units=reading.units,
+        by_subject={
+            subject: pd.DataFrame(np.atleast_2d(values), index=rows, columns=names)
+            for subject, values in joined.by_subject.items()
         },
         regions=joined.regions,
         participants=table,

@@ -1,4 +1,4 @@
-"""Which formats there are, and which of them a folder holds."""
+"""Registry of the formats, and the choice of the format that a folder holds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.formats import (
     bold,
     cifti,
@@ -20,10 +21,9 @@ from bayes_mdd.features.derivatives.formats import (
     tracts,
     xcpd,
 )
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.values import Format
+from bayes_mdd.features.derivatives.interface import Format
 
-#: Every format, the more particular ones first.
+#: All formats, more specific ones first.
 FORMATS: tuple[Format, ...] = (
     *xcpd.FORMATS,
     *cifti.FORMATS,
@@ -39,16 +39,16 @@ FORMATS: tuple[Format, ...] = (
 
 
 @dataclass(frozen=True)
-class Found:
-    """Files of one kind in one format."""
+class Candidate:
+    """Files of one kind of data in one format."""
 
     format: Format
     kind: str
     files: tuple[FileName, ...]
 
 
-def format_named(name: str) -> Format:
-    """Look a format up.
+def find_format(name: str) -> Format:
+    """Return a format by its name.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def format_named(name: str) -> Format:
     Raises
     ------
     SpecError
-        If there is none of that name; the nearest is named.
+        If no format has that name; the message suggests the closest one.
     """
     known = {f.name: f for f in FORMATS}
     if name not in known:
@@ -73,68 +73,71 @@ def format_named(name: str) -> Format:
     return known[name]
 
 
-def choose(
+def choose_format(
     files: Sequence[FileName], folder: Path, *, kind: str | None, format_name: str | None
-) -> tuple[Found, list[str]]:
-    """Find the one format and kind that a folder holds, or that was asked for.
+) -> tuple[Candidate, list[str]]:
+    """Find the one format and kind that match the request.
 
     Parameters
     ----------
     files : sequence of FileName
-        Files that passed the filter of entities.
+        Files that match the requested entities.
     folder : Path
-        For messages.
+        The folder, for messages.
     kind : str or None
-        Kind of data asked for.
+        Requested kind of data.
     format_name : str or None
-        Format asked for.
+        Requested format.
 
     Returns
     -------
     tuple
-        What was chosen, and the names of formats that hold the same kind and were passed over.
+        The files to read, and the names of other formats in the folder with the same kind of data.
 
     Raises
     ------
     SpecError
         If the format is unknown.
     DataContractError
-        If nothing fits, or several do; the choices are named.
+        If no format matches, or several do; the message lists the choices.
     """
-    formats = FORMATS if format_name is None else (format_named(format_name),)
+    formats = FORMATS if format_name is None else (find_format(format_name),)
     found = [
-        Found(f, own, tuple(held)) for f in formats for own, held in f.find(files).items() if held
+        Candidate(f, own_kind, tuple(own_files))
+        for f in formats
+        for own_kind, own_files in f.find(files).items()
+        if own_files
     ]
-    fitting = [f for f in found if kind is None or f.kind in (kind, "")]
-    if not fitting:
-        raise DataContractError(str(folder), [_nothing(files, found, kind)])
-    # What tells its own kind goes before what would be taken for anything (tables, images).
-    fitting = [f for f in fitting if f.kind] or fitting
-    names = {f.format.name for f in fitting}
-    first = [f for f in fitting if not names & set(f.format.yields_to)]
-    if len({f.kind for f in first}) > 1 or len(first) > 1:
+    matches = [c for c in found if kind is None or c.kind in (kind, "")]
+    if not matches:
+        raise DataContractError(str(folder), [_no_match(files, found, kind)])
+    # Files that state their kind take precedence over generic ones (tables, images).
+    matches = [c for c in matches if c.kind] or matches
+    names = {c.format.name for c in matches}
+    preferred = [c for c in matches if not names & set(c.format.yields_to)]
+    if len(preferred) > 1:
         choices = [
-            f"kind={f.kind!r}, format={f.format.name!r} ({f.files[0].path.name})" for f in first
+            f"kind={c.kind!r}, format={c.format.name!r} ({c.files[0].path.name})" for c in preferred
         ]
         raise DataContractError(
-            str(folder), [f"holds several things: say which one, {' or '.join(choices[:8])}."]
+            str(folder), [f"holds several sets of data: choose {' or '.join(choices[:8])}."]
         )
-    others = sorted(names - {first[0].format.name})
-    return first[0], others
+    others = sorted(names - {preferred[0].format.name})
+    return preferred[0], others
 
 
-def _nothing(files: Sequence[FileName], found: Sequence[Found], kind: str | None) -> str:
+def _no_match(files: Sequence[FileName], found: Sequence[Candidate], kind: str | None) -> str:
     if found:
-        there = "; ".join(f"{f.kind} ({f.format.name})" for f in found)
-        return f"holds no {kind}: found {there}. Ask for one of these."
+        kinds = "; ".join(f"{c.kind} ({c.format.name})" for c in found)
+        return f"holds no {kind}: found {kinds}. Choose one of these."
     titles = "; ".join(f"{f.name}: {f.title}" for f in FORMATS)
     shown = some((n.path.name for n in files), 5) or "nothing"
-    void = [n.path.name for n in files if not n.path.exists() or not n.path.stat().st_size]
+    empty = [n.path.name for n in files if not n.path.exists() or not n.path.stat().st_size]
     hint = (
-        f" Empty, or links to content that is elsewhere (datalad get): {some(void)}."
-        if void
+        f" Empty, or links to content that is not here (run 'datalad get'): {some(empty)}."
+        if empty
         else ""
     )
     if any(n.extension == ".stats" for n in files):
-        hint += " FreeSurfer: make group tables with aparcstats2table, asegstats2table."
-    return f"holds no file of a known format (found {shown}).{hint} Known are {titles}."
+        hint += " FreeSurfer: create group tables with aparcstats2table, asegstats2table."
+    return f"holds no file of a known format (found {shown}).{hint} Known formats: {titles}."

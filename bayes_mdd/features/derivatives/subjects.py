@@ -1,4 +1,4 @@
-"""Whose the files are: one file a person, and people by the id they have in participants.tsv."""
+"""Assign files to subjects: one file per subject, ids matched with participants.tsv."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
 from bayes_mdd.cohort.participants import read_participants
 from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.derivatives.names import FileName, differences
-from bayes_mdd.features.derivatives.values import Measured
+from bayes_mdd.features.derivatives.file_names import FileName, differing_entities
+from bayes_mdd.features.derivatives.interface import SubjectValues
 from bayes_mdd.features.folder.layout import IdMatcher, absence_problems
 from bayes_mdd.features.loading import Grouped, UnreadableFileError
 
-T = TypeVar("T")
-#: FreeSurfer's longitudinal stream writes ``person.long.base``.
+#: Ending of ids from FreeSurfer's longitudinal stream, ``subject.long.base``.
 _LONGITUDINAL = re.compile(r"\.long\..+$")
 
 
-def one_per_person(files: Iterable[FileName]) -> dict[str, FileName]:
-    """Take the one file of every person; several are refused with what they differ in.
+def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
+    """Assign each subject one file; refuse several and name the entities that differ.
 
     Parameters
     ----------
@@ -34,38 +32,38 @@ def one_per_person(files: Iterable[FileName]) -> dict[str, FileName]:
     Returns
     -------
     dict
-        Person to file.
+        File by subject id.
 
     Raises
     ------
     DataContractError
-        If a person has several files, or files of a cohort differ in atlas or space.
+        If a subject has several files, or the files of a cohort differ in atlas, space or measure.
     """
-    held: dict[str, list[FileName]] = {}
+    by_subject: dict[str, list[FileName]] = {}
     for name in files:
-        held.setdefault(name.person, []).append(name)
+        by_subject.setdefault(name.subject_id, []).append(name)
     problems = []
-    several = {who: own for who, own in held.items() if len(own) > 1}
+    several = {subject: own for subject, own in by_subject.items() if len(own) > 1}
     if several:
-        _who, own = next(iter(several.items()))
-        differ = differences(own)
+        own = next(iter(several.values()))
+        differ = differing_entities(own)
         choices = "; ".join(f"{k}: {', '.join(v)}" for k, v in differ.items()) or "their folder"
         key = next(iter(differ), "desc")
         problems.append(
-            f"{some(several)}: several files a person ({some((n.path.name for n in own), 3)}). "
-            f"They differ in {choices}. They mean different things, so say which: entities="
-            f"{{{key!r}: ...}} (None: without it)."
+            f"{some(several)}: several files per participant "
+            f"({some((n.path.name for n in own), 3)}). They differ in {choices}. Choose one with "
+            f"entities={{{key!r}: ...}} (None: files without that entity)."
         )
     else:
-        problems += _mixed([own[0] for own in held.values()])
+        problems += _mixed_entities([own[0] for own in by_subject.values()])
     if problems:
         raise DataContractError("files", problems)
-    return {who: own[0] for who, own in held.items()}
+    return {subject: own[0] for subject, own in by_subject.items()}
 
 
-def _mixed(files: Sequence[FileName]) -> list[str]:
-    """Name what must not differ within a cohort and does."""
-    found = differences(files)
+def _mixed_entities(files: Sequence[FileName]) -> list[str]:
+    """List atlas, space and measure where they differ within a cohort."""
+    found = differing_entities(files)
     return [
         f"the cohort mixes {word}: {some(found[key])}. Choose one with entities={{{key!r}: ...}}."
         for key, word in (("atlas", "atlases"), ("space", "spaces"), ("stat", "measures"))
@@ -73,50 +71,50 @@ def _mixed(files: Sequence[FileName]) -> list[str]:
     ]
 
 
-def read_people(
-    files: Mapping[str, FileName], read: Callable[[FileName], Measured]
-) -> dict[str, Measured]:
-    """Read the file of every person; all that cannot be read are named in one error.
+def read_subjects(
+    files: Mapping[str, FileName], read: Callable[[FileName], SubjectValues]
+) -> dict[str, SubjectValues]:
+    """Read the file of each subject; one error lists all files that cannot be read.
 
     Parameters
     ----------
     files : mapping of str to FileName
-        Person to file.
+        File by subject.
     read : callable
         Reads one file.
 
     Returns
     -------
     dict
-        Person to numbers.
+        Values by subject.
 
     Raises
     ------
     DataContractError
         If files cannot be read.
     """
-    found, people = Grouped(), {}
-    for who, name in files.items():
+    found, by_subject = Grouped(), {}
+    for subject, name in files.items():
         try:
-            people[who] = read(name)
+            by_subject[subject] = read(name)
         except UnreadableFileError as error:
-            found.add(who, str(error))
+            found.add(subject, str(error))
     if found.who:
         raise DataContractError("files", found.problems())
-    return people
+    return by_subject
 
 
 def find_participants(
     folder: Path, participants: pd.DataFrame | str | Path | None
 ) -> pd.DataFrame | None:
-    """Read who takes part.
+    """Read the table of participants.
 
     Parameters
     ----------
     folder : Path
-        The folder (or file) that is read.
+        The folder (or file) with the data.
     participants : DataFrame, str, Path or None
-        As given; else ``participants.tsv`` of the folder.
+        The table or its file. None: ``participants.tsv`` in the folder, if it exists.
 
     Returns
     -------
@@ -132,12 +130,12 @@ def find_participants(
         return participants
     if participants is not None:
         return read_participants(participants)
-    own = (folder if folder.is_dir() else folder.parent) / "participants.tsv"
-    return read_participants(own) if own.exists() else None
+    path = (folder if folder.is_dir() else folder.parent) / "participants.tsv"
+    return read_participants(path) if path.exists() else None
 
 
-def makers(folder: Path) -> list[str]:
-    """Name the tools that made a folder, with their versions.
+def read_generators(folder: Path) -> list[str]:
+    """Read the names and versions of the tools that generated a folder.
 
     Parameters
     ----------
@@ -147,7 +145,7 @@ def makers(folder: Path) -> list[str]:
     Returns
     -------
     list of str
-        ``name version`` out of ``dataset_description.json``; empty where it says nothing.
+        ``name version``, from ``dataset_description.json``; empty if not stated.
     """
     try:
         text = (folder / "dataset_description.json").read_text("utf-8-sig")
@@ -157,64 +155,68 @@ def makers(folder: Path) -> list[str]:
         return []
 
 
-def match_people[T](
-    people: Mapping[str, T], participants: pd.DataFrame | None, *, drop_absent: bool
+def match_subjects[T](
+    by_subject: Mapping[str, T], participants: pd.DataFrame | None, *, drop_absent: bool
 ) -> tuple[dict[str, T], pd.DataFrame, list[str]]:
-    """Bring people into the order of the participants.
+    """Match the subjects of the data with the participants table, and sort them by it.
 
     Parameters
     ----------
-    people : mapping of str to anything
-        By the id that files or tables give.
+    by_subject : mapping of str to anything
+        Data by the id used in files or tables.
     participants : pandas.DataFrame or None
-        Indexed by ``participant_id``; without it everybody is of no known arm.
+        Indexed by ``participant_id``. Without it, the arm of all subjects is ``n/a``.
     drop_absent : bool
-        Whether people who should have data and have none are left out instead of refused.
+        Whether controls, and subjects with an arm, are left out instead of refused if they have no
+        data.
 
     Returns
     -------
     tuple
-        What each person has, the participants, and who of them has nothing.
+        The data by ``participant_id``, the participants, and the ids of those without data.
 
     Raises
     ------
     DataContractError
-        If ids belong to nobody or to one person twice, or people with an arm have nothing.
+        If ids are not in the table or match one participant twice, or (unless `drop_absent`)
+        controls or participants with an arm have no data.
     """
     if participants is None:
-        ids = list(people)
+        ids = list(by_subject)
         table = pd.DataFrame({ARM: [MISSING] * len(ids)}, index=pd.Index(ids, dtype=object))
-        return dict(people), table, []
+        return dict(by_subject), table, []
     known = IdMatcher(participants.index)
-    held: dict[str, list[str]] = {}
-    strangers = []
-    for name in people:
+    matched: dict[str, list[str]] = {}
+    unknown = []
+    for name in by_subject:
         owner = (
-            known.owner(name) or known.owner(_LONGITUDINAL.sub("", name)) or _by_head(known, name)
+            known.owner(name)
+            or known.owner(_LONGITUDINAL.sub("", name))
+            or _match_beginning(known, name)
         )
         if owner is None:
-            strangers.append(name)
+            unknown.append(name)
         else:
-            held.setdefault(owner, []).append(name)
+            matched.setdefault(owner, []).append(name)
     problems = [
         f"{owner} occurs as {' and '.join(names)}: keep one."
-        for owner, names in held.items()
+        for owner, names in matched.items()
         if len(names) > 1
     ]
-    if strangers:
+    if unknown:
         problems.append(
-            f"{len(strangers)} id(s) are not in participants.tsv: {some(strangers)}. Add the "
-            "people or take the data away."
+            f"{len(unknown)} id(s) are not in participants.tsv: {some(unknown)}. Add these "
+            "participants or remove their data."
         )
     if not drop_absent:
-        problems += absence_problems(participants, held, "data")
+        problems += absence_problems(participants, matched, "data")
     if problems:
         raise DataContractError("data and participants", problems)
-    absent = [str(who) for who in participants.index if str(who) not in held]
-    ordered = {str(w): people[held[str(w)][0]] for w in participants.index if str(w) in held}
-    return ordered, participants, absent
+    ids = [str(i) for i in participants.index]
+    ordered = {i: by_subject[matched[i][0]] for i in ids if i in matched}
+    return ordered, participants, [i for i in ids if i not in matched]
 
 
-def _by_head(known: IdMatcher, name: str) -> str | None:
-    """Find the person a longer name starts with, as in ``S01_rest``."""
+def _match_beginning(known: IdMatcher, name: str) -> str | None:
+    """Find the participant whose id a longer name starts with, as in ``S01_rest``."""
     return known.owner_of_file(Path(f"{name}_"))

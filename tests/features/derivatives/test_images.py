@@ -1,4 +1,4 @@
-"""BOLD with confounds, maps of one value a voxel: labels and spheres, by name."""
+"""BOLD images with confounds and maps with one value per voxel, in labels and spheres."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from features.derivatives.conftest import PEOPLE, hash_of
+from features.derivatives.conftest import SUBJECTS, hash_of
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features import read_derivatives, read_features
@@ -17,7 +17,7 @@ from bayes_mdd.specs import DerivativesSpec
 
 AFFINE = np.diag([4.0, 4, 4, 1])
 SHAPE = (6, 4, 4)
-#: Slabs of the image; the numbers have a gap and are not in the order of the table.
+#: Labels of the slabs of the image; they have a gap and are not in the order of the table.
 SLABS = {"back": 7, "front": 2, "middle": 3}
 SPACE = "MNI152NLin2009cAsym"
 VOLUMES = 140
@@ -53,14 +53,14 @@ def atlas(tmp_path) -> Path:
     return path
 
 
-def signal(who: str) -> np.ndarray:
+def signal(subject: str) -> np.ndarray:
     """(time, front, middle, back)."""
-    rng = np.random.default_rng(hash_of(who))
+    rng = np.random.default_rng(hash_of(subject))
     return rng.normal(size=(VOLUMES, 3)) + 0.7 * rng.normal(size=(VOLUMES, 1))
 
 
-def confounds(who: str, spikes: int = 0) -> pd.DataFrame:
-    rng = np.random.default_rng(hash_of(who) + 1)
+def confounds(subject: str, spikes: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(hash_of(subject) + 1)
     columns = {}
     for name in ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"):
         values = rng.normal(0, 0.1, VOLUMES)
@@ -79,9 +79,9 @@ def confounds(who: str, spikes: int = 0) -> pd.DataFrame:
 
 
 def bold(folder: Path, **spikes: int) -> Path:
-    for who in PEOPLE:
-        head = folder / who / "func" / f"{who}_task-rest"
-        values, table = signal(who), confounds(who, spikes.get(who[-2:], 0))
+    for subject in SUBJECTS:
+        head = folder / subject / "func" / f"{subject}_task-rest"
+        values, table = signal(subject), confounds(subject, spikes.get(subject[-2:], 0))
         data = np.zeros((*SHAPE, VOLUMES), dtype=np.float32)
         slab = labels()
         for i, name in enumerate(("front", "middle", "back")):
@@ -99,15 +99,15 @@ def fmriprep(tmp_path) -> Path:
     return bold(tmp_path / "fmriprep", **{"02": 30})
 
 
-def bold_of(folder: Path, who: str = "sub-02") -> Path:
-    return next((folder / who).rglob("*_bold.nii.gz"))
+def bold_of(folder: Path, subject: str = "sub-02") -> Path:
+    return next((folder / subject).rglob("*_bold.nii.gz"))
 
 
-def expected_z(who: str, a: int, b: int, keep: np.ndarray) -> float:
+def expected_z(subject: str, a: int, b: int, keep: np.ndarray) -> float:
     """Partial out motion as nilearn does (confounds standardised, with the mean)."""
-    design = confounds(who).filter(regex="trans|rot").fillna(0).to_numpy()[keep]
+    design = confounds(subject).filter(regex="trans|rot").fillna(0).to_numpy()[keep]
     design = np.column_stack([np.ones(len(design)), design - design.mean(axis=0)])
-    both = signal(who)[keep][:, [a, b]]
+    both = signal(subject)[keep][:, [a, b]]
     rest = both - design @ np.linalg.lstsq(design, both, rcond=None)[0]
     return float(np.arctanh(np.corrcoef(rest, rowvar=False)[0, 1]))
 
@@ -125,7 +125,7 @@ def test_bold_to_connectivity(fmriprep, atlas, participants):
     assert value == pytest.approx(expected_z("sub-02", 0, 1, keep), abs=5e-3)
 
 
-def test_mean_fd_skips_the_row_that_has_none(fmriprep, atlas, participants):
+def test_mean_fd_ignores_the_first_row(fmriprep, atlas, participants):
     got = read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=SPEC)
     assert got["mean_fd"].values[0] == pytest.approx(0.1)
     assert got["mean_fd"].values[1] == pytest.approx((109 * 0.1 + 30 * 0.9) / 139)
@@ -136,11 +136,11 @@ def test_mean_fd_skips_the_row_that_has_none(fmriprep, atlas, participants):
 
 def test_too_few_volumes_after_scrubbing(fmriprep, atlas, participants):
     strict = DerivativesSpec(confounds=("motion", "scrub"), min_volumes=120)
-    with pytest.raises(DataContractError, match=r"sub-02: .*110 of 140 volumes are left"):
+    with pytest.raises(DataContractError, match=r"sub-02: .*110 of 140 volumes remain"):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=strict)
 
 
-def test_confounds_that_are_not_there_or_do_not_fit(fmriprep, atlas, participants):
+def test_missing_or_mismatched_confounds(fmriprep, atlas, participants):
     path = next((fmriprep / "sub-03").rglob("*confounds*.tsv"))
     text = path.read_text()
     path.write_text("".join(text.splitlines(keepends=True)[:-5]))
@@ -154,7 +154,7 @@ def test_confounds_that_are_not_there_or_do_not_fit(fmriprep, atlas, participant
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
 
 
-def test_confounds_of_2017(fmriprep, atlas, participants):
+def test_confounds_of_old_fmriprep_versions(fmriprep, atlas, participants):
     for path in fmriprep.rglob("*confounds_timeseries.tsv"):
         table = pd.read_csv(path, sep="\t").rename(
             columns={"framewise_displacement": "FramewiseDisplacement", "trans_x": "X"}
@@ -166,7 +166,7 @@ def test_confounds_of_2017(fmriprep, atlas, participants):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
 
 
-def test_an_atlas_of_another_grid(fmriprep, atlas, participants):
+def test_an_atlas_on_another_grid(fmriprep, atlas, participants):
     finer = np.repeat(np.repeat(np.repeat(labels(), 2, 0), 2, 1), 2, 2)
     affine = np.diag([2.0, 2, 2, 1])
     affine[:3, 3] = -1
@@ -180,7 +180,7 @@ def test_an_atlas_of_another_grid(fmriprep, atlas, participants):
     np.testing.assert_allclose(again["y"], plain["y"], atol=1e-6)
 
 
-def test_an_atlas_of_another_space(fmriprep, atlas, participants):
+def test_an_atlas_in_another_space(fmriprep, atlas, participants):
     other = atlas.with_name("tpl-MNI152NLin6Asym_atlas-S_dseg.nii.gz")
     atlas.rename(other)
     table = atlas.with_name(f"tpl-{SPACE}_atlas-S_dseg.tsv")
@@ -198,18 +198,18 @@ def test_a_region_without_signal_is_not_zero(fmriprep, atlas, participants):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
     spec = DerivativesSpec(confounds=("motion",), min_volumes=60, missing="drop")
     got = read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=spec)
-    # `back` keeps its own numbers though a column before it is gone.
+    # `back` keeps its values although a column before it was left out.
     value = float(got["y"].sel(subject="sub-01", feature="back--front"))
     assert value == pytest.approx(expected_z("sub-01", 2, 0, np.arange(VOLUMES)), abs=5e-3)
     assert facts(got)["regions_left_out"] == {"middle": ["sub-02"]}
     assert facts(got)["coverage_min"] == 0
 
 
-def test_half_a_region_counts_by_min_coverage(fmriprep, atlas, participants):
+def test_partial_coverage_follows_min_coverage(fmriprep, atlas, participants):
     mask = np.ones(SHAPE, dtype=np.uint8)
     mask[2:4, :3] = 0
-    for who in PEOPLE:
-        path = bold_of(fmriprep, who)
+    for subject in SUBJECTS:
+        path = bold_of(fmriprep, subject)
         save(path.with_name(path.name.replace("desc-preproc_bold", "desc-brain_mask")), mask)
     with pytest.raises(DataContractError, match=r"'middle' in 4"):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
@@ -231,16 +231,16 @@ def test_spheres(fmriprep, participants):
     )
 
 
-def test_coordinates_are_no_place_in_native_space(fmriprep, participants):
-    for who in PEOPLE:
-        path = bold_of(fmriprep, who)
+def test_mni_coordinates_need_images_in_mni_space(fmriprep, participants):
+    for subject in SUBJECTS:
+        path = bold_of(fmriprep, subject)
         path.rename(path.with_name(path.name.replace(SPACE, "T1w")))
     with pytest.raises(DataContractError, match=r"in space-T1w, the coordinates .* are MNI"):
         read_derivatives(fmriprep, atlas="seitzman300", participants=participants, spec=PLAIN)
 
 
 def test_images_need_an_atlas(fmriprep, participants):
-    with pytest.raises(DataContractError, match="need an atlas to average in"):
+    with pytest.raises(DataContractError, match="need an atlas in which to average"):
         read_derivatives(fmriprep, participants=participants)
 
 
@@ -251,14 +251,14 @@ def test_a_truncated_image(fmriprep, atlas, participants):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
 
 
-def value_map(who: str) -> np.ndarray:
-    rng = np.random.default_rng(hash_of(who))
+def value_map(subject: str) -> np.ndarray:
+    rng = np.random.default_rng(hash_of(subject))
     return (rng.uniform(0.2, 0.8, SHAPE) + labels()).astype(np.float32)
 
 
 def maps(folder: Path, ending: str = "stat-effect_statmap") -> Path:
-    for who in PEOPLE:
-        save(folder / who / f"{who}_space-{SPACE}_{ending}.nii.gz", value_map(who))
+    for subject in SUBJECTS:
+        save(folder / subject / f"{subject}_space-{SPACE}_{ending}.nii.gz", value_map(subject))
     return folder
 
 
@@ -271,7 +271,7 @@ def test_contrast_maps_in_labels(tmp_path, atlas, participants):
     assert set(got["kind"].values.tolist()) == {"activation"}
 
 
-def test_what_is_not_finite_or_zero_is_no_value(tmp_path, atlas, participants):
+def test_nonfinite_and_zero_voxels_are_missing(tmp_path, atlas, participants):
     folder = maps(tmp_path / "m")
     path = next((folder / "sub-03").glob("*.nii.gz"))
     data = value_map("sub-03")
@@ -284,7 +284,7 @@ def test_what_is_not_finite_or_zero_is_no_value(tmp_path, atlas, participants):
     )
 
 
-def test_effect_and_z_beside_each_other(tmp_path, atlas, participants):
+def test_effect_and_z_maps_in_one_folder(tmp_path, atlas, participants):
     folder = maps(maps(tmp_path / "m"), "stat-z_statmap")
     with pytest.raises(DataContractError, match=r"differ in stat: effect, z"):
         read_derivatives(folder, atlas=atlas, participants=participants)
@@ -294,11 +294,11 @@ def test_effect_and_z_beside_each_other(tmp_path, atlas, participants):
     assert got.sizes["feature"] == 3
 
 
-def test_contrasts_of_spm_are_chosen_by_their_name(tmp_path, atlas, participants):
+def test_spm_contrasts_are_selected_by_name(tmp_path, atlas, participants):
     folder = tmp_path / "spm"
-    for who in PEOPLE:
-        save(folder / who / "con_0001.nii", value_map(who))
-        save(folder / who / "con_0002.nii", 2 * value_map(who))
+    for subject in SUBJECTS:
+        save(folder / subject / "con_0001.nii", value_map(subject))
+        save(folder / subject / "con_0002.nii", 2 * value_map(subject))
     question = {"kind": "activation", "atlas": atlas, "participants": participants}
     with pytest.raises(DataContractError, match=r"differ in name: con_0001, con_0002.*'name'"):
         read_derivatives(folder, **question)
@@ -311,14 +311,14 @@ def test_contrasts_of_spm_are_chosen_by_their_name(tmp_path, atlas, participants
         read_derivatives(folder, entities={"name": "con_0003"}, **question)
 
 
-def test_names_with_letters_before_them(tmp_path, atlas, participants):
-    for who in PEOPLE:
-        save(tmp_path / "cat" / "mri" / f"mwp1{who}.nii", value_map(who))
+def test_names_with_a_prefix(tmp_path, atlas, participants):
+    for subject in SUBJECTS:
+        save(tmp_path / "cat" / "mri" / f"mwp1{subject}.nii", value_map(subject))
     got = read_derivatives(tmp_path / "cat", kind="volume", atlas=atlas, participants=participants)
-    assert got["subject"].values.tolist() == list(PEOPLE)
+    assert got["subject"].values.tolist() == list(SUBJECTS)
 
 
-def test_fa_in_spheres_and_images_that_do_not_say_what_they_are(tmp_path, participants):
+def test_fa_in_spheres_and_images_of_unknown_kind(tmp_path, participants):
     table = pd.DataFrame({"region": ["b", "f"], "network": "N", "x": [18.0, 2], "y": 6.0, "z": 6.0})
     got = read_derivatives(maps(tmp_path / "a", "FA"), regions=table, participants=participants)
     assert got.attrs["units"] == "fractional anisotropy (0-1)"
@@ -327,7 +327,7 @@ def test_fa_in_spheres_and_images_that_do_not_say_what_they_are(tmp_path, partic
         read_derivatives(folder, regions=table, participants=participants)
 
 
-def test_volume_is_added_up(tmp_path, atlas, participants):
+def test_volume_is_summed(tmp_path, atlas, participants):
     folder = maps(tmp_path / "m", "mwp1")
     got = read_derivatives(folder, kind="volume", atlas=atlas, participants=participants)
     expected = value_map("sub-01")[labels() == SLABS["back"]].sum() * 64
@@ -337,13 +337,13 @@ def test_volume_is_added_up(tmp_path, atlas, participants):
     assert got.attrs["units"] == "mm3"
 
 
-def test_the_command_line_does_it_too(fmriprep, atlas, participants, tmp_path, run_cli):
-    people = tmp_path / "participants.tsv"
-    participants.to_csv(people, sep="\t", na_rep="n/a")
+def test_the_command_line_gives_the_same(fmriprep, atlas, participants, tmp_path, run_cli):
+    table = tmp_path / "participants.tsv"
+    participants.to_csv(table, sep="\t", na_rep="n/a")
     out = tmp_path / "cohort"
     words = ["--set", "confounds=[motion, scrub]", "--set", "min_volumes=60"]
     done = run_cli(
-        "features", fmriprep, "--atlas", atlas, "--participants", people, "-o", out, *words
+        "features", fmriprep, "--atlas", atlas, "--participants", table, "-o", out, *words
     )
     assert done.status == 0, done.err
     got = read_features(out)
@@ -354,7 +354,15 @@ def test_the_command_line_does_it_too(fmriprep, atlas, participants, tmp_path, r
     assert text[0].split("\t")[-2:] == ["mean_fd", "volumes_kept"]
     words[-1] = "min_volumes=120"
     done = run_cli(
-        "features", fmriprep, "--atlas", atlas, "--participants", people, "-o", out / "no", *words
+        "features",
+        fmriprep,
+        "--atlas",
+        atlas,
+        "--participants",
+        table,
+        "-o",
+        out / "no",
+        *words,
     )
     assert done.status == 2
     assert "sub-02" in done.err

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from features.derivatives.conftest import PARCELS, PEOPLE, correlations_of, series_of
+from features.derivatives.conftest import PARCELS, SUBJECTS, correlations_of, series_of
 from scipy.io import savemat
 
 from bayes_mdd.errors import DataContractError
@@ -24,14 +24,14 @@ def facts(features):
     return json.loads(features.attrs["provenance"])
 
 
-def counts_of(who: str) -> np.ndarray:
-    rng = np.random.default_rng(int(who[-2:]))
+def counts_of(subject: str) -> np.ndarray:
+    rng = np.random.default_rng(int(subject[-2:]))
     upper = np.triu(rng.integers(5, 500, (N, N)), 1).astype(float)
     return upper + upper.T + np.diag(rng.integers(1, 9, N))
 
 
 def cell(names) -> np.ndarray:
-    """As QSIRecon writes labels: (1, N) object of one-element arrays."""
+    """Labels as QSIRecon writes them: a (1, N) object array of one-element arrays."""
     out = np.empty((1, len(names)), dtype=object)
     for i, name in enumerate(names):
         out[0, i] = np.array([name])
@@ -39,10 +39,10 @@ def cell(names) -> np.ndarray:
 
 
 def qsirecon(folder: Path, prefix: str = "atlas_", names=PARCELS, **changed) -> Path:
-    for who in PEOPLE:
-        path = folder / who / "dwi" / f"{who}_space-T1w_connectivity.mat"
+    for subject in SUBJECTS:
+        path = folder / subject / "dwi" / f"{subject}_space-T1w_connectivity.mat"
         path.parent.mkdir(parents=True, exist_ok=True)
-        count = changed.get(who, counts_of(who))
+        count = changed.get(subject, counts_of(subject))
         savemat(
             path,
             {
@@ -58,7 +58,7 @@ def qsirecon(folder: Path, prefix: str = "atlas_", names=PARCELS, **changed) -> 
 
 @pytest.fixture
 def labelled() -> pd.DataFrame:
-    """Region table in another order than the labels of the image."""
+    """Region table in another order than the labels."""
     order = [3, 0, 4, 1, 2]
     return pd.DataFrame(
         {
@@ -87,9 +87,11 @@ def test_arrays_instead_of_features(tmp_path, participants, regions):
         qsirecon(tmp_path), weighting="count", regions=regions, participants=participants
     )
     assert (got.kind, got.shape, got.units) == ("structural_connectivity", "matrix", "streamlines")
-    assert list(got.people) == list(PEOPLE)
-    assert got.people["sub-03"].loc[PARCELS[4], PARCELS[1]] == counts_of("sub-03")[4, 1]
-    assert list(got.people["sub-03"].index) == list(got.regions["region"])
+    assert list(got.by_subject) == list(SUBJECTS)
+    with pytest.warns(DeprecationWarning, match="Arrays.people is now called by_subject"):
+        assert got.people is got.by_subject
+    assert got.by_subject["sub-03"].loc[PARCELS[4], PARCELS[1]] == counts_of("sub-03")[4, 1]
+    assert list(got.by_subject["sub-03"].index) == list(got.regions["region"])
     assert got.participants["arm"].tolist() == participants["arm"].tolist()
 
 
@@ -99,7 +101,7 @@ def test_a_matrix_smaller_than_its_labels(tmp_path, participants):
         read_derivatives(folder, weighting="count", participants=participants)
 
 
-def test_an_inner_label_that_was_lost_is_a_missing_region(tmp_path, participants):
+def test_a_lost_inner_label_is_a_missing_region(tmp_path, participants):
     lost = counts_of("sub-02")
     lost[2] = lost[:, 2] = 0
     folder = qsirecon(tmp_path, **{"sub-02": lost})
@@ -107,7 +109,7 @@ def test_an_inner_label_that_was_lost_is_a_missing_region(tmp_path, participants
         read_derivatives(folder, weighting="count", participants=participants)
 
 
-def test_no_streamline_has_no_length(tmp_path, participants):
+def test_length_is_missing_without_streamlines(tmp_path, participants):
     thin = counts_of("sub-02")
     thin[0, 1] = thin[1, 0] = 0
     folder = qsirecon(tmp_path, **{"sub-02": thin})
@@ -131,11 +133,11 @@ def test_a_truncated_mat_and_an_empty_one(tmp_path, participants):
 
 def test_dsi_studio(tmp_path, participants):
     text = "\n".join(PARCELS) + "\n"
-    for who in PEOPLE:
+    for subject in SUBJECTS:
         savemat(
-            tmp_path / f"{who}.count.pass.connectivity.mat",
+            tmp_path / f"{subject}.count.pass.connectivity.mat",
             {
-                "connectivity": counts_of(who),
+                "connectivity": counts_of(subject),
                 "name": np.frombuffer(text.encode(), dtype=np.uint8)[None],
             },
         )
@@ -145,20 +147,20 @@ def test_dsi_studio(tmp_path, participants):
 
 
 def mrtrix(folder: Path, form: str = "comma", upper: bool = True) -> Path:
-    for who in PEOPLE:
-        matrix = np.triu(counts_of(who)) if upper else counts_of(who)
+    for subject in SUBJECTS:
+        matrix = np.triu(counts_of(subject)) if upper else counts_of(subject)
         sep, end = (",", "\n") if form == "comma" else (" ", " \n")
         text = "".join(sep.join(f"{v:.0f}" for v in row) + end for row in matrix)
         if form == "history":
             text = "# command_history: tck2connectome\n" + text
-        (folder / f"{who}_connectome.csv").write_text(text)
+        (folder / f"{subject}_connectome.csv").write_text(text)
     (folder / "assignments.csv").write_text("".join("2 1\n" for _ in range(50)))
     (folder / "design.csv").write_text("1 0\n" * 4)
     return folder
 
 
 @pytest.mark.parametrize("form", ["comma", "space", "history"])
-def test_an_upper_triangle_is_mirrored_not_halved_and_told(tmp_path, participants, labelled, form):
+def test_an_upper_triangle_is_mirrored_with_a_warning(tmp_path, participants, labelled, form):
     with pytest.warns(UserWarning, match="only the upper triangle is filled"):
         got = read_derivatives(
             mrtrix(tmp_path, form),
@@ -168,10 +170,10 @@ def test_an_upper_triangle_is_mirrored_not_halved_and_told(tmp_path, participant
         )
     label = f"{PARCELS[3]}--{PARCELS[0]}"
     assert float(got["y"].sel(subject="sub-02", feature=label)) == counts_of("sub-02")[0, 3]
-    assert facts(got)["mirrored_upper_triangle"] == list(PEOPLE)
+    assert facts(got)["mirrored_upper_triangle"] == list(SUBJECTS)
 
 
-def test_a_full_connectome_is_taken_as_it_is(tmp_path, participants, labelled):
+def test_a_full_connectome_is_unchanged(tmp_path, participants, labelled):
     got = read_derivatives(
         mrtrix(tmp_path, upper=False), regions=labelled, participants=participants
     )
@@ -181,12 +183,12 @@ def test_a_full_connectome_is_taken_as_it_is(tmp_path, participants, labelled):
 
 def test_rows_without_names_need_labels(tmp_path, participants, labelled):
     folder = mrtrix(tmp_path, upper=False)
-    with pytest.raises(DataContractError, match="carries no names of regions"):
+    with pytest.raises(DataContractError, match="has no region names"):
         read_derivatives(folder, participants=participants)
-    with pytest.raises(DataContractError, match="carries no names of regions"):
+    with pytest.raises(DataContractError, match="has no region names"):
         read_derivatives(folder, regions=labelled.drop(columns="label"), participants=participants)
     more = pd.concat([labelled, labelled.iloc[[0]].assign(region="lost", label=6)])
-    with pytest.raises(DataContractError, match=r"goes to label 6 \(beyond: lost\)"):
+    with pytest.raises(DataContractError, match=r"is 6 \(not in the matrix: lost\)"):
         read_derivatives(folder, regions=more, participants=participants)
     with pytest.raises(DataContractError, match="background"):
         read_derivatives(
@@ -203,9 +205,9 @@ def test_a_truncated_connectome_is_named(tmp_path, participants, labelled):
 
 
 def brainnet(folder: Path, labels=PARCELS, n: int = N) -> Path:
-    for who in PEOPLE:
-        matrix = correlations_of(who)[:n, :n]
-        np.savetxt(folder / f"{who}.edge", matrix, delimiter="\t", fmt="%.6f")
+    for subject in SUBJECTS:
+        matrix = correlations_of(subject)[:n, :n]
+        np.savetxt(folder / f"{subject}.edge", matrix, delimiter="\t", fmt="%.6f")
     lines = ["# made by hand"]
     lines += [f"{-10 * i} {i} {i + 1} {1 + i // 3} 2 {name}" for i, name in enumerate(labels)]
     (folder / "nodes.node").write_bytes("\r\n".join(lines).encode())
@@ -225,9 +227,9 @@ def test_brainnet_viewer(tmp_path, participants):
     )
 
 
-def test_brainnet_labels_that_tell_nothing(tmp_path, participants, labelled):
+def test_brainnet_labels_that_are_not_unique(tmp_path, participants, labelled):
     folder = brainnet(tmp_path, ["-"] * N)
-    with pytest.raises(DataContractError, match=r"several nodes -"):
+    with pytest.raises(DataContractError, match=r"several nodes named -"):
         read_derivatives(folder, participants=participants)
     got = read_derivatives(folder, regions=labelled, participants=participants)
     assert got["region"].values.tolist() == labelled["region"].tolist()
@@ -249,54 +251,55 @@ def test_an_asymmetric_matrix(tmp_path, participants):
 
 def nbs(folder: Path) -> Path:
     savemat(
-        folder / "matrices.mat", {"Mat": np.stack([correlations_of(w) for w in PEOPLE], axis=2)}
+        folder / "matrices.mat", {"Mat": np.stack([correlations_of(w) for w in SUBJECTS], axis=2)}
     )
     (folder / "nodeLabels.txt").write_bytes("\r\n".join(PARCELS).encode())  # no final newline
     (folder / "._subject1.txt").write_bytes(b"\x00\x05\x16\x07" * 1024)
     return folder
 
 
-def test_nbs_needs_to_be_told_who_the_layers_are(tmp_path, participants):
+def test_nbs_needs_subject_ids(tmp_path, participants):
     folder = nbs(tmp_path)
-    with pytest.raises(DataContractError, match="holds 4 people without ids"):
+    with pytest.raises(DataContractError, match="holds 4 participants without ids"):
         read_derivatives(folder, participants=participants)
-    got = read_derivatives(folder, subjects=PEOPLE[::-1], participants=participants)
-    last = np.arctanh(correlations_of("sub-04")[0, 1])  # layer 0 is sub-01's data, told sub-04's
+    got = read_derivatives(folder, subjects=SUBJECTS[::-1], participants=participants)
+    # The ids are given in reverse, so that the last layer is labelled sub-01.
+    last = np.arctanh(correlations_of("sub-04")[0, 1])
     assert float(got["y"].sel(subject="sub-01")[0]) == pytest.approx(last)
     assert got["region"].values.tolist() == list(PARCELS)
 
 
 def test_conn(tmp_path, participants):
     names = [f"networks.DefaultMode.P{i} (L) (-{i},-77,33)" for i in range(N)]
-    stack = np.stack([np.arctanh(correlations_of(w) - np.eye(N)) for w in PEOPLE], axis=2)
+    stack = np.stack([np.arctanh(correlations_of(w) - np.eye(N)) for w in SUBJECTS], axis=2)
     stack[np.arange(N), np.arange(N)] = np.nan
     extra = np.concatenate([np.full((N, 1, 4), 0.5), stack], axis=1)  # a target that is no source
     savemat(
         tmp_path / "resultsROI_Condition001.mat",
         {"Z": extra, "names": cell(names), "names2": cell(["atlas.x", *names])},
     )
-    got = read_derivatives(tmp_path, subjects=PEOPLE, participants=participants)
+    got = read_derivatives(tmp_path, subjects=SUBJECTS, participants=participants)
     np.testing.assert_allclose(got["y"][2], stack[:, :, 2][np.triu_indices(N, 1)])
     assert got["region"].values[1] == names[1]
 
 
-def test_r_and_z_in_one_cohort(tmp_path, participants, labelled):
-    for who in PEOPLE:
-        r = correlations_of(who)
+def test_r_and_z_are_not_mixed(tmp_path, participants, labelled):
+    for subject in SUBJECTS:
+        r = correlations_of(subject)
         z = np.arctanh(r - np.eye(N))
         np.fill_diagonal(z, np.inf)
-        np.savetxt(tmp_path / f"{who}.txt", z if who == "sub-03" else r)
+        np.savetxt(tmp_path / f"{subject}.txt", z if subject == "sub-03" else r)
     with pytest.raises(DataContractError, match=r"mixes correlations .* Fisher z \(sub-03\)"):
         read_derivatives(tmp_path, regions=labelled, participants=participants)
 
 
-def test_nothing_tells_r_from_z(tmp_path, participants, labelled):
-    for who in PEOPLE:
-        matrix = correlations_of(who)
+def test_units_are_required_where_r_and_z_cannot_be_distinguished(tmp_path, participants, labelled):
+    for subject in SUBJECTS:
+        matrix = correlations_of(subject)
         np.fill_diagonal(matrix, 0)
-        matrix[0, 1] = matrix[1, 0] = -0.1 * int(who[-1])
-        np.savetxt(tmp_path / f"{who}.txt", matrix)
-    with pytest.raises(DataContractError, match=r"say units='r' or units='fisher_z'"):
+        matrix[0, 1] = matrix[1, 0] = -0.1 * int(subject[-1])
+        np.savetxt(tmp_path / f"{subject}.txt", matrix)
+    with pytest.raises(DataContractError, match=r"give units='r' or units='fisher_z'"):
         read_derivatives(tmp_path, regions=labelled, participants=participants)
     r = read_derivatives(tmp_path, regions=labelled, participants=participants, units="r")
     z = read_derivatives(tmp_path, regions=labelled, participants=participants, units="fisher_z")
@@ -329,25 +332,25 @@ def write_cifti(path: Path, values: np.ndarray, *axes) -> None:
 
 @pytest.mark.parametrize("fisher", [False, True])
 def test_pconn_of_both_units(tmp_path, participants, fisher):
-    for who in PEOPLE:
-        values = correlations_of(who)
-        if fisher:  # what wb_command writes on the diagonal
+    for subject in SUBJECTS:
+        values = correlations_of(subject)
+        if fisher:  # the diagonal of wb_command
             values = np.arctanh(values - np.eye(N)) + 7.2543 * np.eye(N)
-        write_cifti(tmp_path / f"{who}_bold.pconn.nii", values, parcels(), parcels())
+        write_cifti(tmp_path / f"{subject}_bold.pconn.nii", values, parcels(), parcels())
     got = read_derivatives(tmp_path, participants=participants)
     expected = np.arctanh(correlations_of("sub-03")[np.triu_indices(N, 1)])
     np.testing.assert_allclose(got["y"][2], expected, atol=1e-5)
     assert facts(got)["read_units"] == ("fisher_z" if fisher else "r")
 
 
-def test_ptseries_with_a_wall_and_an_empty_parcel(tmp_path, participants):
+def test_ptseries_with_medial_wall_and_empty_parcel(tmp_path, participants):
     names = ("MEDIAL.WALL", *PARCELS)
-    for who in PEOPLE:
-        series = np.column_stack([np.zeros(120), series_of(who)])
+    for subject in SUBJECTS:
+        series = np.column_stack([np.zeros(120), series_of(subject)])
         series[:, 3] = 0
         axis = parcels(names, empty=(names[3],))
         write_cifti(
-            tmp_path / f"{who}.ptseries.nii", series, nib.cifti2.SeriesAxis(0, 1, 120), axis
+            tmp_path / f"{subject}.ptseries.nii", series, nib.cifti2.SeriesAxis(0, 1, 120), axis
         )
     with pytest.raises(DataContractError, match=rf"'{PARCELS[2]}' in 4"):
         read_derivatives(tmp_path, participants=participants)
@@ -358,11 +361,11 @@ def test_ptseries_with_a_wall_and_an_empty_parcel(tmp_path, participants):
     assert float(got["y"][1, -1]) == pytest.approx(expected, abs=1e-5)
 
 
-def test_two_maps_are_no_series(tmp_path, participants):
-    for who in PEOPLE:
+def test_two_maps_are_not_a_series(tmp_path, participants):
+    for subject in SUBJECTS:
         write_cifti(
-            tmp_path / f"{who}.ptseries.nii",
-            series_of(who)[:2],
+            tmp_path / f"{subject}.ptseries.nii",
+            series_of(subject)[:2],
             nib.cifti2.SeriesAxis(0, 1, 2),
             parcels(),
         )
@@ -371,8 +374,9 @@ def test_two_maps_are_no_series(tmp_path, participants):
 
 
 def test_a_truncated_cifti(tmp_path, participants):
-    for who in PEOPLE:
-        write_cifti(tmp_path / f"{who}.pconn.nii", correlations_of(who), parcels(), parcels())
+    for subject in SUBJECTS:
+        matrix = correlations_of(subject)
+        write_cifti(tmp_path / f"{subject}.pconn.nii", matrix, parcels(), parcels())
     path = tmp_path / "sub-02.pconn.nii"
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataContractError, match=r"sub-02: .*cannot be read as CIFTI"):

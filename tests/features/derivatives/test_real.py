@@ -1,4 +1,4 @@
-"""Real series and a real atlas through the readers."""
+"""Real time series and a real atlas."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ import pandas as pd
 from bayes_mdd.features import read_atlas, read_derivatives
 
 
-def test_stages_series_as_xcpd_give_the_stored_connectivity(shared_data, tmp_path):
+def test_stages_series_give_the_stored_connectivity(shared_data, tmp_path):
     source = shared_data("stages_rct")
     with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as held:
-        people, series = held["subject"][:3].tolist(), held["ts"][:3].astype(np.float64)
+        ids, series = held["subject"][:3].tolist(), held["ts"][:3].astype(np.float64)
     with np.load(source / "fc_fisherz_ses-1.npz") as held:
         stored = held["fisher_z"][:3].astype(np.float64)
     table = pd.read_csv(source / "rois_419.tsv", sep="\t", dtype=str, keep_default_na=False)
     names = table["region"].tolist()
-    for who, one in zip(people, series, strict=True):
+    for subject, one in zip(ids, series, strict=True):
         pd.DataFrame(one.T, columns=names).to_csv(
-            tmp_path / f"{who}_ses-1_task-rest_seg-S400_stat-mean_timeseries.tsv",
+            tmp_path / f"{subject}_ses-1_task-rest_seg-S400_stat-mean_timeseries.tsv",
             sep="\t",
             index=False,
         )
-    # Regions in another order than the files: they are joined by name.
+    # The region table has another order than the files, which are joined by name.
     regions = table.iloc[::-1][["region", "network"]]
     got = read_derivatives(tmp_path, regions=regions)
     square = np.zeros((419, 419))
-    for who, one in zip(got["subject"].values, got["y"].values, strict=True):
-        row = next(i for i, p in enumerate(people) if p.removeprefix("sub-") in str(who))
+    for subject, one in zip(got["subject"].values, got["y"].values, strict=True):
+        row = next(i for i, p in enumerate(ids) if p.removeprefix("sub-") in str(subject))
         square[np.triu_indices(419, 1)] = stored[row]
         expected = (square + square.T)[::-1, ::-1][np.triu_indices(419, 1)]
         small = np.abs(expected) < 1
-        # Half precision on both sides: see the README of the data.
+        # Both are stored in half precision; see the README of the data.
         assert np.abs(one - expected)[small].max() < 5e-4
 
 
-def test_every_parcel_of_schaefer_keeps_its_own_number(shared_data, tmp_path):
+def test_every_schaefer_parcel_keeps_its_value(shared_data, tmp_path):
     folder = shared_data("schaefer")
     stem = "schaefer_100_17networks"
     fine = nib.load(folder / f"{stem}_mni152_1mm.nii.gz")

@@ -1,1 +1,1 @@
-"""One module per file format of another tool."""
+"""Format readers, one module per tool or kind of file."""

@@ -1,4 +1,4 @@
-"""CIFTI parcellated connectivity and series (``.pconn.nii``, ``.ptseries.nii``).
+"""CIFTI: parcellated connectivity and time series (``.pconn.nii``, ``.ptseries.nii``).
 
 References
 ----------
@@ -16,25 +16,32 @@ from typing import Any
 import numpy as np
 
 from bayes_mdd.features.assemble import FUNCTIONAL
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.subjects import one_per_person, read_people
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request, Shape
-from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import (
+    Format,
+    FormatRequest,
+    Reading,
+    Shape,
+    SubjectValues,
+)
+from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
+from bayes_mdd.features.loading import UnreadableFileError, require_file
+from bayes_mdd.types import Array
 
-#: Parcels that are no regions of cortex; compared in lower case.
-_NO_REGION = ("???", "medial.wall", "medial_wall", "unknown", "l_???", "r_???")
-_BROKEN = (OSError, ValueError, EOFError, KeyError, TypeError, zlib.error)
+#: Parcels that are not brain regions, in lower case.
+_NOT_REGIONS = ("???", "medial.wall", "medial_wall", "unknown", "l_???", "r_???")
+_READ_ERRORS = (OSError, ValueError, EOFError, KeyError, TypeError, zlib.error)
 
 
 def _find_as(extension: str) -> Any:
     def find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-        held = [n for n in files if n.extension == extension]
-        return {FUNCTIONAL: held} if held else {}
+        found = [n for n in files if n.extension == extension]
+        return {FUNCTIONAL: found} if found else {}
 
     return find
 
 
-def load_parcels(path: Path, *, square: bool) -> tuple[Measured, list[str]]:
+def load_parcels(path: Path, *, square: bool) -> tuple[SubjectValues, list[str]]:
     """Read a parcellated CIFTI file.
 
     Parameters
@@ -42,18 +49,18 @@ def load_parcels(path: Path, *, square: bool) -> tuple[Measured, list[str]]:
     path : Path
         The file.
     square : bool
-        Whether both axes are parcels (pconn), or the first is time (ptseries).
+        Whether both axes are parcels (pconn); otherwise the first is time (ptseries).
 
     Returns
     -------
     tuple
-        The numbers, NaN for parcels without a vertex or voxel, and the parcels that are no
-        regions, which were left out.
+        The values, NaN in parcels without a vertex or voxel, and the names of parcels left out
+        because they are not regions.
 
     Raises
     ------
     UnreadableFileError
-        If the file is truncated, or its axes are others.
+        If the file is truncated or has other axes.
     """
     import nibabel as nib
     from nibabel.cifti2.cifti2_axes import ParcelsAxis, SeriesAxis
@@ -64,7 +71,7 @@ def load_parcels(path: Path, *, square: bool) -> tuple[Measured, list[str]]:
         image: Any = nib.load(path)
         axes: list[Any] = [image.header.get_axis(i) for i in range(2)]
         values = np.asarray(image.get_fdata(dtype=np.float64))
-    except (*_BROKEN, AttributeError, ImageFileError) as error:
+    except (*_READ_ERRORS, AttributeError, ImageFileError) as error:
         raise UnreadableFileError(
             f"{path.name} cannot be read as CIFTI (truncated?): {error}."
         ) from error
@@ -76,41 +83,41 @@ def load_parcels(path: Path, *, square: bool) -> tuple[Measured, list[str]]:
         )
     rows, columns = ([str(n) for n in getattr(axis, "name", ())] for axis in axes)
     if square and rows != columns:
-        raise UnreadableFileError(f"{path.name}: rows and columns are different parcels.")
-    return _cleaned(axes[1], values, square)
+        raise UnreadableFileError(f"{path.name}: rows and columns have different parcels.")
+    return _select_regions(axes[1], values, square)
 
 
-def _cleaned(axis: Any, values: Floats, square: bool) -> tuple[Measured, list[str]]:
+def _select_regions(axis: Any, values: Array, square: bool) -> tuple[SubjectValues, list[str]]:
     names = [str(n) for n in axis.name]
     size = [
         len(voxels) + sum(len(v) for v in vertices.values())
         for voxels, vertices in zip(axis.voxels, axis.vertices, strict=True)
     ]
-    void = np.array(size) == 0
-    values[..., void] = np.nan
+    empty = np.array(size) == 0
+    values[..., empty] = np.nan
     if square:
-        values[void] = np.nan
-    keep = np.array([n.lower() not in _NO_REGION for n in names])
+        values[empty] = np.nan
+    keep = np.array([n.lower() not in _NOT_REGIONS for n in names])
     kept = tuple(n for n, k in zip(names, keep, strict=True) if k)
     values = values[np.ix_(keep, keep)] if square else values[:, keep]
-    return Measured(kept, values), [n for n, k in zip(names, keep, strict=True) if not k]
+    return SubjectValues(kept, values), [n for n, k in zip(names, keep, strict=True) if not k]
 
 
 def _read_as(shape: Shape) -> Any:
-    def read(request: Request) -> Reading:
-        files = one_per_person(request.files)
+    def read(request: FormatRequest) -> Reading:
+        files = one_file_per_subject(request.files)
         left_out: set[str] = set()
 
-        def one(name: FileName) -> Measured:
-            measured, walls = load_parcels(name.path, square=shape == "matrix")
-            left_out.update(walls)
-            return measured
+        def read_file(name: FileName) -> SubjectValues:
+            values, not_regions = load_parcels(name.path, square=shape == "matrix")
+            left_out.update(not_regions)
+            return values
 
-        people = read_people(files, one)
+        by_subject = read_subjects(files, read_file)
         return Reading(
             kind=FUNCTIONAL,
             shape=shape,
-            people=people,
+            by_subject=by_subject,
             files=[n.path for n in files.values()],
             facts={"parcels_that_are_no_regions": sorted(left_out)} if left_out else {},
         )

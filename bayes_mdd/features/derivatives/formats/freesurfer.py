@@ -1,4 +1,4 @@
-"""FreeSurfer: the group tables of ``aparcstats2table`` and ``asegstats2table``.
+"""FreeSurfer: group tables of ``aparcstats2table`` and ``asegstats2table``.
 
 References
 ----------
@@ -15,25 +15,25 @@ from pathlib import Path
 import numpy as np
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.derivatives.cells import numbers, read_cells
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.loading import Floats, UnreadableFileError
 
 _CORNER = re.compile(r"(?P<side>[lr]h)\.(?P<parcellation>.+)\.(?P<measure>[A-Za-z]+)")
 _ASEG = re.compile(r"Measure:(?P<measure>[A-Za-z]+)")
 _KINDS = {"thickness": "thickness", "area": "area", "volume": "volume", "meancurv": "curvature"}
 _UNITS = {"thickness": "mm", "area": "mm2", "volume": "mm3", "curvature": "1/mm"}
-#: Columns that stand among the regions and are none: whole-brain numbers, and tissue that is
-#: absent (constant 0) in healthy brains.
-_NO_REGION = re.compile(
+#: Columns that are not regions: whole-brain measures, and tissue that is absent (constant 0) in
+#: healthy brains.
+_NOT_REGIONS = re.compile(
     r"(?:[lr]h_?)?(?:MeanThickness|WhiteSurfArea|PialSurfArea|CortexVol|Cortex|SurfaceHoles"
     r"|(?:Cerebral|Cortical)WhiteMatter(?:Vol)?)|eTIV|EstimatedTotalIntraCranialVol"
     r"|(?:BrainSeg|SupraTentorial|SubCortGray|TotalGray|Mask)(?:Vol)?(?:NotVent\w*)?"
     r"|.*-to-eTIV|5th-Ventricle|.*hypointensities|unknown|Unknown|VentricleChoroidVol"
 )
 _HEAD_SIZE = ("eTIV", "EstimatedTotalIntraCranialVol")
-#: Names that changed between versions: the older ones by the newer.
+#: Current name of each region by its name in older versions.
 _RENAMED = {
     "Left-Thalamus-Proper": "Left-Thalamus",
     "Right-Thalamus-Proper": "Right-Thalamus",
@@ -44,7 +44,7 @@ _RENAMED = {
 
 
 def _corner(path: Path) -> tuple[str, str] | None:
-    """Parcellation and measure, by the first cell; the names of these files are anything."""
+    """Read parcellation and measure from the first cell; file names do not state them."""
     try:
         first = read_cells(path, lines=1).header[0]
     except UnreadableFileError:
@@ -65,85 +65,90 @@ def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return found
 
 
-def _read(request: Request) -> Reading:
-    files = _of_parcellation(request)
+def _read(request: FormatRequest) -> Reading:
+    files = _select_parcellation(request)
     columns: dict[str, dict[str, float]] = {}
     head_size: dict[str, float] = {}
-    left_out: set[str] = set()
+    not_regions: set[str] = set()
     for name in files:
         ids, labels, values = _table(name.path)
         for label, column in zip(labels, values.T, strict=True):
-            by_person = dict(zip(ids, column.tolist(), strict=True))
+            column_by_subject = dict(zip(ids, column.tolist(), strict=True))
             if label in _HEAD_SIZE:
-                head_size.update(by_person)
-            if _NO_REGION.fullmatch(label):
-                left_out.add(label)
+                head_size.update(column_by_subject)
+            if _NOT_REGIONS.fullmatch(label):
+                not_regions.add(label)
                 continue
-            _merge(columns.setdefault(label, {}), by_person, label)
-    people = list(dict.fromkeys(who for held in columns.values() for who in held))
+            _merge(columns.setdefault(label, {}), column_by_subject, label)
+    subjects = list(dict.fromkeys(subject for column in columns.values() for subject in column))
     names = tuple(columns)
     return Reading(
         kind=request.kind,
         shape="regional",
-        people={
-            who: Measured(names, np.array([columns[n].get(who, np.nan) for n in names]))
-            for who in people
+        by_subject={
+            s: SubjectValues(names, np.array([columns[n].get(s, np.nan) for n in names]))
+            for s in subjects
         },
         units=_UNITS.get(request.kind, request.kind),
         files=[n.path for n in files],
         zero_is_missing=True,
         covariates={"etiv": head_size} if head_size else {},
-        facts={"columns_that_are_no_regions": sorted(left_out)} if left_out else {},
+        facts={"columns_that_are_no_regions": sorted(not_regions)} if not_regions else {},
     )
 
 
-def _of_parcellation(request: Request) -> list[FileName]:
-    """Keep the tables of one parcellation: its two sides belong together, two of them do not."""
-    by: dict[str, list[FileName]] = {}
+def _select_parcellation(request: FormatRequest) -> list[FileName]:
+    """Keep the tables of one parcellation (both hemispheres)."""
+    by_parcellation: dict[str, list[FileName]] = {}
     for name in request.files:
         corner = _corner(name.path)
-        by.setdefault(corner[0] if corner else "", []).append(name)
+        by_parcellation.setdefault(corner[0] if corner else "", []).append(name)
     wanted = None if request.atlas is None else str(request.atlas)
-    if wanted in by:
-        return by[wanted]
-    if len(by) > 1 or wanted is not None:
+    if wanted in by_parcellation:
+        return by_parcellation[wanted]
+    if len(by_parcellation) > 1 or wanted is not None:
         raise DataContractError(
             "FreeSurfer tables",
-            [f"are of the parcellation(s) {', '.join(sorted(by))}: choose one with atlas=..."],
+            [
+                f"use the parcellation(s) {', '.join(sorted(by_parcellation))}: choose one with "
+                "atlas=..."
+            ],
         )
-    return next(iter(by.values()))
+    return next(iter(by_parcellation.values()))
 
 
 def _table(path: Path) -> tuple[list[str], list[str], Floats]:
     cells = read_cells(path)
     ids = [row[0] for row in cells.body]
-    twice = [i for i, n in Counter(ids).items() if n > 1]
-    if twice:
-        raise UnreadableFileError(f"{path.name} repeats {some(twice)}: keep one row a person.")
+    repeated = [i for i, n in Counter(ids).items() if n > 1]
+    if repeated:
+        raise UnreadableFileError(
+            f"{path.name} repeats {some(repeated)}: keep one row per participant."
+        )
     corner = _CORNER.fullmatch(cells.header[0])
     ending = f"_{corner['measure']}" if corner else ""
     labels = [c.removesuffix(ending) for c in cells.header[1:]]
     labels = [_RENAMED.get(label, label) for label in labels]
-    return ids, labels, numbers(path, [row[1:] for row in cells.body])
+    return ids, labels, parse_numbers(path, [row[1:] for row in cells.body])
 
 
-def _merge(held: dict[str, float], new: dict[str, float], label: str) -> None:
-    """Join a column to one of the same region: half-filled ones of two versions are one."""
-    for who, value in new.items():
-        known = held.get(who, np.nan)
+def _merge(column: dict[str, float], new: dict[str, float], label: str) -> None:
+    """Merge two columns of one region: versions may use different names, each partly filled."""
+    for subject, value in new.items():
+        known = column.get(subject, np.nan)
         if np.isnan(known) or known == value:
-            held[who] = value
+            column[subject] = value
         elif not np.isnan(value):
             raise DataContractError(
                 "FreeSurfer tables",
-                [f"{who} has two values of {label} ({known:g} and {value:g}): keep one table."],
+                [f"{subject} has two values of {label} ({known:g} and {value:g}): keep one table."],
             )
 
 
 FORMATS = (
     Format(
         name="freesurfer_table",
-        finds_atlas=True,
+        handles_atlas=True,
         title="tables of aparcstats2table or asegstats2table",
         find=_find,
         read=_read,

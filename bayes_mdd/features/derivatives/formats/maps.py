@@ -1,4 +1,4 @@
-"""Images of one value a voxel to regions: contrasts, FA, grey matter volume, ALFF, ReHo."""
+"""Maps with one value per voxel: contrasts, FA, grey matter volume, ALFF, ReHo."""
 
 from __future__ import annotations
 
@@ -9,17 +9,29 @@ import numpy as np
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.atlas.atlases import Atlas
 from bayes_mdd.features.atlas.label_images import load_volume
-from bayes_mdd.features.derivatives.images import NIFTI, One, coverage_of, each, people_of, plain
-from bayes_mdd.features.derivatives.locations import atlas_of, average, check_space, too_little
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.spheres import Mask
-from bayes_mdd.features.derivatives.subjects import one_per_person
-from bayes_mdd.features.derivatives.values import Format, Reading, Request
+from bayes_mdd.features.derivatives.averaging import (
+    average_regions,
+    check_space,
+    mask_low_coverage,
+    select_atlas,
+)
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.images import (
+    NIFTI,
+    ImageValues,
+    name_regions,
+    read_images,
+    replace_nonfinite,
+    summarise_coverage,
+)
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading
+from bayes_mdd.features.derivatives.subjects import one_file_per_subject
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.specs.derivatives import DerivativesSpec
+from bayes_mdd.types import BoolArray
 
-#: Images of something else than one value of interest a voxel.
-_NO_MAP = frozenset(
+#: Suffixes of images that are not maps of a measure.
+_NOT_MAPS = frozenset(
     ("mask", "dseg", "probseg", "boldref", "T1w", "T2w", "bold", "xfm", "aparcaseg", "dwi", "epi")
 )
 _MAP_UNITS = {
@@ -30,10 +42,10 @@ _MAP_UNITS = {
 }
 
 
-def _maps(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_maps(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found: dict[str, list[FileName]] = {}
     for name in files:
-        if name.extension not in NIFTI or name.suffix in _NO_MAP:
+        if name.extension not in NIFTI or name.suffix in _NOT_MAPS:
             continue
         stat = name.entities.get("stat", "")
         if stat in ("alff", "falff", "reho"):
@@ -48,32 +60,32 @@ def _maps(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return found
 
 
-def _read_maps(request: Request) -> Reading:
+def _read_maps(request: FormatRequest) -> Reading:
     if not request.kind:
         raise DataContractError(
-            "images", ["do not say what they hold: give kind='activation', 'fa', 'volume', ..."]
+            "images", ["do not state what they hold: give kind='activation', 'fa', 'volume', ..."]
         )
-    atlas, files, spec = atlas_of(request), one_per_person(request.files), request.spec
+    atlas, files, spec = select_atlas(request), one_file_per_subject(request.files), request.spec
     total = request.kind == "volume"
 
-    def read(name: FileName) -> One:
+    def read(name: FileName) -> ImageValues:
         return _map_values(name, atlas, spec, total=total)
 
-    results = each(files, read)
+    results = read_images(files, read)
     return Reading(
         kind=request.kind,
         shape="regional",
-        people=people_of(results, atlas, flat=True),
+        by_subject=name_regions(results, atlas, flat=True),
         units=_MAP_UNITS.get(request.kind, "not stated"),
         files=[n.path for n in files.values()],
         regions=atlas.regions,
         zero_is_missing=True,
-        facts={"averaged_in": atlas.name, **coverage_of(results)},
+        facts={"averaged_in": atlas.name, **summarise_coverage(results)},
     )
 
 
-def _map_values(name: FileName, atlas: Atlas, spec: DerivativesSpec, *, total: bool) -> One:
-    """Average a map, or (modulated grey matter) add it up to mm3."""
+def _map_values(name: FileName, atlas: Atlas, spec: DerivativesSpec, *, total: bool) -> ImageValues:
+    """Average a map or, for modulated grey matter, sum it to mm3."""
     check_space(name, atlas)
     image = load_volume(name.path)
     data = np.asarray(image.get_fdata(dtype=np.float32))
@@ -81,34 +93,35 @@ def _map_values(name: FileName, atlas: Atlas, spec: DerivativesSpec, *, total: b
         data = data[..., 0]
     if data.ndim != 3:
         raise UnreadableFileError(
-            f"{name.path.name} is {' x '.join(map(str, data.shape))}: expected one value a voxel."
+            f"{name.path.name} is {' x '.join(map(str, data.shape))}: expected one value per voxel."
         )
-    # 0 is how maps mark what lies outside; of a volume image it is a voxel without tissue.
-    mask: Mask = np.isfinite(data) if total else np.isfinite(data) & (data != 0)
+    # In maps, 0 marks voxels outside the brain; in volume images, voxels without tissue.
+    mask: BoolArray = np.isfinite(data) if total else np.isfinite(data) & (data != 0)
     if total and atlas.image is None:
         raise UnreadableFileError(
-            "volumes are added up in labels: spheres cut regions; give a label image."
+            "volumes are summed over labels, because spheres do not cover whole regions: give a "
+            "label image."
         )
-    averages = average(
-        plain(image, data, mask),
+    averages = average_regions(
+        replace_nonfinite(image, data, mask),
         mask,
         atlas,
         name.path.name,
         spec,
         strategy="sum" if total else "mean",
     )
-    values = too_little(averages, spec)
+    values = mask_low_coverage(averages, spec)
     if total:
         values = values * abs(float(np.linalg.det(image.affine[:3, :3])))
-    return One(values, averages.coverage)
+    return ImageValues(values, averages.coverage)
 
 
 FORMATS = (
     Format(
         name="maps",
-        finds_atlas=True,
-        title="images of one value a voxel (contrast, FA, volume, ALFF, ReHo), in an atlas",
-        find=_maps,
+        handles_atlas=True,
+        title="images with one value per voxel (contrast, FA, volume, ALFF, ReHo), in an atlas",
+        find=_find_maps,
         read=_read_maps,
         yields_to=("xcpd_regional", "fmriprep_bold"),
     ),

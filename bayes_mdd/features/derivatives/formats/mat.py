@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.nodes import (
+from bayes_mdd.features.derivatives.connectomes import (
     STRUCTURAL,
-    mirrored,
+    mirror_triangles,
     weighting_units,
 )
-from bayes_mdd.features.derivatives.subjects import one_per_person, read_people
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
-from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
+from bayes_mdd.features.loading import UnreadableFileError, require_file
+from bayes_mdd.types import Array
 
 _LABELS = "_region_labels"
 _CONNECTIVITY = re.compile(r"(?:atlas_)?(?P<rest>.+)_connectivity")
@@ -47,7 +48,7 @@ def load_mat(path: Path) -> dict[str, Any]:
     Raises
     ------
     UnreadableFileError
-        If it is absent, annexed, empty, truncated, or of version 7.3 (HDF5).
+        If the file is missing, annexed, empty, truncated or of version 7.3 (HDF5).
     """
     from scipy.io import loadmat
 
@@ -56,7 +57,7 @@ def load_mat(path: Path) -> dict[str, Any]:
         return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
     except NotImplementedError as error:
         raise UnreadableFileError(
-            f"{path.name} is a MATLAB 7.3 file: save it with '-v7' and read it again."
+            f"{path.name} is a MATLAB 7.3 file: save it with '-v7'."
         ) from error
     except (OSError, ValueError, TypeError, EOFError, KeyError, zlib.error) as error:
         raise UnreadableFileError(
@@ -74,183 +75,192 @@ def _keys(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def holding(
-    files: Sequence[FileName], kind: str, fits: Callable[[frozenset[str]], bool]
+def find_files_with_arrays(
+    files: Sequence[FileName], kind: str, is_format: Callable[[frozenset[str]], bool]
 ) -> dict[str, list[FileName]]:
-    """Find the files with fitting arrays; one of their like that cannot be read comes along.
+    """Find the files with the arrays of a format, and similarly named files that are unreadable.
+
+    The latter are included so that they are reported rather than ignored.
 
     Parameters
     ----------
     files : sequence of FileName
         All files.
     kind : str
-        Kind of data of those that fit.
-    fits : callable
+        Kind of data in these files.
+    is_format : callable
         Whether names of arrays are those of the format.
 
     Returns
     -------
     dict
-        Kind to files, empty where none fits.
+        Files by kind; empty if there are none.
     """
     keys = {n: _keys(n.path) for n in files if n.path.suffix == ".mat"}
-    found = [n for n, own in keys.items() if fits(frozenset(own))]
+    found = [n for n, own in keys.items() if is_format(frozenset(own))]
     if not found:
         return {}
-    like = {(n.suffix, n.extension) for n in found}
-    broken = [n for n, own in keys.items() if not own and (n.suffix, n.extension) in like]
-    return {kind: [n for n in keys if n in found or n in broken]}
+    endings = {(n.suffix, n.extension) for n in found}
+    damaged = [n for n, own in keys.items() if not own and (n.suffix, n.extension) in endings]
+    return {kind: [n for n in keys if n in found or n in damaged]}
 
 
-def texts(cells: Any) -> tuple[str, ...]:
-    r"""Read names out of a cell array, a character array or a DSI Studio byte string.
+def parse_names(cells: Any) -> tuple[str, ...]:
+    r"""Convert a cell array, a character array or a DSI Studio byte string to names.
 
     Parameters
     ----------
     cells : array
-        As scipy gives it.
+        As returned by scipy.
 
     Returns
     -------
     tuple of str
-        One name an entry.
+        One name per entry.
 
     Examples
     --------
-    >>> texts(np.frombuffer(b"left\nright\n", dtype=np.uint8))
+    >>> parse_names(np.frombuffer(b"left\nright\n", dtype=np.uint8))
     ('left', 'right')
     """
     array = np.asarray(cells)
     if array.dtype.kind in "ui":
         return tuple(bytes(array.ravel().astype(np.uint8)).decode().split("\n")[:-1])
-    flat = [c for c in array.ravel().tolist()]
-    out = [str(np.asarray(c).ravel()[0]) if np.size(c) else "" for c in flat]
+    out = [str(np.asarray(c).ravel()[0]) if np.size(c) else "" for c in array.ravel().tolist()]
     if len(out) == 1 and "\n" in out[0]:
         return tuple(line for line in out[0].split("\n") if line)
     return tuple(text.strip() for text in out)
 
 
-# QSIRecon: several weightings (and atlases) in one file
+# QSIRecon: files with several weightings (and atlases)
 
 
-def _qsirecon(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    def fits(keys: frozenset[str]) -> bool:
+def _find_qsirecon(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+    def is_format(keys: frozenset[str]) -> bool:
         labels = any(k.endswith(_LABELS) for k in keys)
         return labels and any(map(_CONNECTIVITY.fullmatch, keys))
 
-    return holding(files, STRUCTURAL, fits)
+    return find_files_with_arrays(files, STRUCTURAL, is_format)
 
 
-def _read_qsirecon(request: Request) -> Reading:
-    files = one_per_person(request.files)
+def _read_qsirecon(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
     chosen: dict[str, tuple[str, str]] = {}
 
-    def read(name: FileName) -> Measured:
-        held = load_mat(name.path)
-        atlas, key, weighting = choose_weighting(held, request, name.path)
-        chosen[name.person] = (atlas, weighting)
-        labels = texts(held[f"{atlas}{_LABELS}"])
-        return Measured(labels, _sized(np.asarray(held[key]), labels, name.path, weighting))
+    def read(name: FileName) -> SubjectValues:
+        arrays = load_mat(name.path)
+        atlas, key, weighting = choose_weighting(arrays, request, name.path)
+        chosen[name.subject_id] = (atlas, weighting)
+        labels = parse_names(arrays[f"{atlas}{_LABELS}"])
+        matrix = _checked_matrix(np.asarray(arrays[key]), labels, name.path, weighting)
+        return SubjectValues(labels, matrix)
 
-    people, facts, notes = mirrored(read_people(files, read))
+    by_subject, facts, notes = mirror_triangles(read_subjects(files, read))
     if len(set(chosen.values())) > 1:
         listed = some(dict.fromkeys(f"{a} {w}" for a, w in chosen.values()))
         raise DataContractError(
-            "connectomes", [f"the cohort mixes {listed}: say which with atlas= and weighting=."]
+            "connectomes",
+            [f"the cohort mixes {listed}: choose one with atlas= and weighting=."],
         )
     atlas, weighting = next(iter(chosen.values()))
     return Reading(
         kind=STRUCTURAL,
         shape="matrix",
-        people=people,
+        by_subject=by_subject,
         units=weighting_units(weighting),
         files=[n.path for n in files.values()],
-        # `command` of the file belongs to one of its weightings only, so it is not taken along.
+        # The variable `command` describes one of the weightings only and is not recorded.
         facts={"atlas_in_file": atlas, "weighting_in_file": weighting, **facts},
         notes=notes,
     )
 
 
-def choose_weighting(held: Mapping[str, Any], request: Request, path: Path) -> tuple[str, str, str]:
-    """Find the atlas and the weighting to take.
+def choose_weighting(
+    arrays: Mapping[str, Any], request: FormatRequest, path: Path
+) -> tuple[str, str, str]:
+    """Find the atlas and the weighting to read.
 
     Parameters
     ----------
-    held : mapping
+    arrays : mapping
         Arrays of the file.
     request : Request
-        What was asked for.
+        The requested atlas and weighting.
     path : Path
-        For messages.
+        The file, for messages.
 
     Returns
     -------
     tuple
-        Prefix of the atlas, key of the matrix, name of the weighting.
+        Prefix of the atlas, key of the matrix, and name of the weighting.
 
     Raises
     ------
     UnreadableFileError
-        If there are several; the choices are named.
+        If none or several match; the message lists the choices.
     """
-    prefixes = sorted(k.removesuffix(_LABELS) for k in held if k.endswith(_LABELS))
-    by: dict[tuple[str, str], str] = {}
-    for key in held:
-        # The longest prefix is the atlas: one name of an atlas may begin another.
+    prefixes = sorted(k.removesuffix(_LABELS) for k in arrays if k.endswith(_LABELS))
+    choices: dict[tuple[str, str], str] = {}
+    for key in arrays:
+        # The name of an atlas may be the beginning of another: the longest prefix counts.
         own = [p for p in prefixes if key.startswith(f"{p}_") and key.endswith("_connectivity")]
         if own:
             prefix = max(own, key=len)
-            by[prefix, key[len(prefix) + 1 :].removesuffix("_connectivity")] = key
+            choices[prefix, key[len(prefix) + 1 :].removesuffix("_connectivity")] = key
     wanted = None if request.atlas is None else str(request.atlas)
-    atlases = {p: p.removeprefix("atlas_") for p, _ in by}
+    atlases = {p: p.removeprefix("atlas_") for p, _ in choices}
     if wanted in atlases.values():
-        by = {k: v for k, v in by.items() if atlases[k[0]] == wanted}
+        choices = {k: v for k, v in choices.items() if atlases[k[0]] == wanted}
     if request.weighting is not None:
-        exact = {k: v for k, v in by.items() if k[1] == request.weighting}
-        by = exact or {k: v for k, v in by.items() if request.weighting in k[1]}
-    if len(by) != 1:
-        listed = [f"atlas={atlases.get(a, a)!r}, weighting={w!r}" for a, w in by]
-        what = "; ".join(listed) or f"none with weighting {request.weighting!r}"
-        raise UnreadableFileError(f"{path.name} holds {what}: say which one.")
-    (prefix, weighting), key = next(iter(by.items()))
+        exact = {k: v for k, v in choices.items() if k[1] == request.weighting}
+        choices = exact or {k: v for k, v in choices.items() if request.weighting in k[1]}
+    if not choices:
+        wanted = "" if request.weighting is None else f" with weighting {request.weighting!r}"
+        raise UnreadableFileError(f"{path.name} has no matrix *_connectivity{wanted}.")
+    if len(choices) > 1:
+        listed = "; ".join(f"atlas={atlases.get(a, a)!r}, weighting={w!r}" for a, w in choices)
+        raise UnreadableFileError(f"{path.name} has several matrices: choose {listed}.")
+    (prefix, weighting), key = next(iter(choices.items()))
     return prefix, key, weighting
 
 
-def _sized(matrix: Any, labels: Sequence[str], path: Path, weighting: str) -> Floats:
+def _checked_matrix(matrix: Any, labels: Sequence[str], path: Path, weighting: str) -> Array:
     values = np.array(matrix, dtype=np.float64)
     if values.shape != (len(labels), len(labels)):
         raise UnreadableFileError(
             f"{path.name}: the matrix of {weighting or 'connectivity'} is "
-            f"{' x '.join(map(str, values.shape))}, its label list has {len(labels)}: a region got "
-            "no streamline and was lost (tck2connectome sizes by the largest label), so rows and "
-            "names cannot be matched. Make it again with the full list of labels."
+            f"{' x '.join(map(str, values.shape))}, its label list has {len(labels)}: regions "
+            "without streamlines were lost (the largest label determines the size in "
+            "tck2connectome), so rows and names cannot be matched. Recompute the matrix with all "
+            "labels."
         )
     if "length" in weighting.lower():
-        values[values == 0] = np.nan  # no streamline has no length; 0 mm would be a short one
+        values[values == 0] = np.nan  # no streamline, hence no length
     return values
 
 
 # DSI Studio
 
 
-def _dsi(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    return holding(files, STRUCTURAL, lambda keys: keys >= {"connectivity", "name"})
+def _find_dsi(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+    return find_files_with_arrays(files, STRUCTURAL, lambda keys: keys >= {"connectivity", "name"})
 
 
-def _read_dsi(request: Request) -> Reading:
-    files = one_per_person(request.files)
+def _read_dsi(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
 
-    def read(name: FileName) -> Measured:
-        held = load_mat(name.path)
-        labels = texts(held["name"])
+    def read(name: FileName) -> SubjectValues:
+        arrays = load_mat(name.path)
+        labels = parse_names(arrays["name"])
         weighting = request.weighting or ""
-        return Measured(labels, _sized(held["connectivity"], labels, name.path, weighting))
+        matrix = _checked_matrix(arrays["connectivity"], labels, name.path, weighting)
+        return SubjectValues(labels, matrix)
 
-    people, facts, notes = mirrored(read_people(files, read))
+    by_subject, facts, notes = mirror_triangles(read_subjects(files, read))
     return Reading(
         kind=STRUCTURAL,
         shape="matrix",
-        people=people,
+        by_subject=by_subject,
         units=weighting_units(request.weighting),
         files=[n.path for n in files.values()],
         facts=facts,
@@ -261,15 +271,15 @@ def _read_dsi(request: Request) -> Reading:
 FORMATS = (
     Format(
         name="qsirecon_connectivity",
-        finds_atlas=True,
+        handles_atlas=True,
         title="connectomes of QSIRecon or QSIPrep (*_connectivity.mat)",
-        find=_qsirecon,
+        find=_find_qsirecon,
         read=_read_qsirecon,
     ),
     Format(
         name="dsistudio_connectivity",
         title="connectomes of DSI Studio (*.connectivity.mat)",
-        find=_dsi,
+        find=_find_dsi,
         read=_read_dsi,
     ),
 )

@@ -1,4 +1,4 @@
-"""Square matrices as text without names: MRtrix connectomes, BrainNet Viewer, GRETNA, NBS.
+"""Square text matrices without region names: MRtrix, BrainNet Viewer, GRETNA, NBS.
 
 References
 ----------
@@ -18,34 +18,35 @@ import pandas as pd
 
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.assemble import FUNCTIONAL
-from bayes_mdd.features.derivatives.cells import numbers, read_cells
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.nodes import (
+from bayes_mdd.features.derivatives.connectomes import (
     STRUCTURAL,
-    labelled_names,
-    mirrored,
+    find_region_names,
+    mirror_triangles,
     weighting_units,
 )
-from bayes_mdd.features.derivatives.subjects import one_per_person, read_people
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
-from bayes_mdd.features.loading import Floats, UnreadableFileError
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
+from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
+from bayes_mdd.features.loading import UnreadableFileError
+from bayes_mdd.types import Array
 
 
-def _square(path: Path) -> Floats | None:
-    """Read the matrix where the text is one: no header, as many rows as columns."""
+def _square(path: Path) -> Array | None:
+    """Read a square matrix without header; None if the file is anything else."""
     try:
         if not read_cells(path, lines=1).numeric:
             return None
         cells = read_cells(path)
         if len(cells.rows) != len(cells.header) or len(cells.rows) < 2 or not cells.numeric:
             return None
-        return numbers(path, cells.rows)
+        return parse_numbers(path, cells.rows)
     except UnreadableFileError:
         return None
 
 
-def _looks_functional(matrix: Floats) -> bool:
-    """Whether numbers are those of correlations: signed, or within 1 with a diagonal of 1."""
+def _looks_functional(matrix: Array) -> bool:
+    """Whether values look like correlations: signed, or at most 1 with a diagonal of 1."""
     off = matrix[~np.eye(len(matrix), dtype=bool)]
     known = off[np.isfinite(off)]
     diagonal = np.diag(matrix)
@@ -55,52 +56,54 @@ def _looks_functional(matrix: Floats) -> bool:
 
 
 def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    held: dict[str, list[FileName]] = {}
-    signs: list[bool] = []
+    found: list[FileName] = []
+    functional: list[bool] = []
     for name in files:
         if name.extension in (".csv", ".txt", ".tsv") and (m := _square(name.path)) is not None:
-            signs.append(_looks_functional(m))
-            held.setdefault("", []).append(name)
-    if not held:
+            functional.append(_looks_functional(m))
+            found.append(name)
+    if not found:
         return {}
-    like = {(n.suffix, n.extension) for n in held[""]}
-    # A person's file of the same name that is no matrix is damaged, not another thing.
-    damaged = {n.path for n in files if "sub" in n.entities and (n.suffix, n.extension) in like} - {
-        n.path for n in held[""]
-    }
-    held[""] += [n for n in files if n.path in damaged]
-    # One matrix with a negative value settles it for all: counts and lengths have none.
-    return {FUNCTIONAL if any(signs) else STRUCTURAL: held[""]}
+    # Files of other subjects with the same ending are damaged matrices, and are reported as such.
+    endings = {(n.suffix, n.extension) for n in found}
+    read = {n.path for n in found}
+    found += [
+        n
+        for n in files
+        if "sub" in n.entities and (n.suffix, n.extension) in endings and n.path not in read
+    ]
+    # A single functional matrix decides for all: counts and lengths are never negative.
+    return {FUNCTIONAL if any(functional) else STRUCTURAL: found}
 
 
-def _read(request: Request) -> Reading:
-    files = one_per_person(request.files)
+def _read(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
     names: dict[int, tuple[str, ...]] = {}
 
-    def read(name: FileName) -> Measured:
+    def read(name: FileName) -> SubjectValues:
         cells = read_cells(name.path)
-        matrix = numbers(name.path, cells.rows)
+        matrix = parse_numbers(name.path, cells.rows)
         n = len(matrix)
         if matrix.shape != (n, n):
             raise UnreadableFileError(
                 f"{name.path.name} is {n} x {matrix.shape[1]}: expected a square matrix."
             )
         if n not in names:
-            names[n] = labelled_names(n, name.path, request)
+            names[n] = find_region_names(n, name.path, request)
         if "length" in (request.weighting or ""):
             matrix[matrix == 0] = np.nan
-        return Measured(names[n], matrix)
+        return SubjectValues(names[n], matrix)
 
     functional = request.kind == FUNCTIONAL
-    people = read_people(files, read)
+    by_subject = read_subjects(files, read)
     facts: Mapping[str, Any] = {}
     notes: list[str] = []
     if not functional:
-        people, facts, notes = mirrored(people)
+        by_subject, facts, notes = mirror_triangles(by_subject)
     return Reading(
         kind=request.kind,
         shape="matrix",
-        people=people,
+        by_subject=by_subject,
         units="" if functional else weighting_units(request.weighting),
         files=[n.path for n in files.values()],
         facts=facts,
@@ -111,63 +114,65 @@ def _read(request: Request) -> Reading:
 # BrainNet Viewer: .edge with one .node
 
 
-def _brainnet(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_brainnet(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     edges = [n for n in files if n.extension == ".edge"]
     if not edges:
         return {}
-    shown = [_square(n.path) for n in edges]
-    signs = any(_looks_functional(m) for m in shown if m is not None)
-    return {FUNCTIONAL if signs else STRUCTURAL: edges}
+    matrices = [_square(n.path) for n in edges]
+    functional = any(_looks_functional(m) for m in matrices if m is not None)
+    return {FUNCTIONAL if functional else STRUCTURAL: edges}
 
 
-def _read_brainnet(request: Request) -> Reading:
-    files = one_per_person(request.files)
-    regions = None if request.regions is not None else _nodes(request)
+def _read_brainnet(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
+    regions = None if request.regions is not None else _read_nodes(request)
 
-    def read(name: FileName) -> Measured:
+    def read(name: FileName) -> SubjectValues:
         matrix = _square(name.path)
         if matrix is None:
-            raise UnreadableFileError(f"{name.path.name} is no square matrix of numbers.")
+            raise UnreadableFileError(f"{name.path.name} is not a square matrix of numbers.")
         if regions is None:
-            return Measured(labelled_names(len(matrix), name.path, request), matrix)
+            return SubjectValues(find_region_names(len(matrix), name.path, request), matrix)
         if len(matrix) != len(regions):
             raise UnreadableFileError(
                 f"{name.path.name} is {len(matrix)} x {len(matrix)}, the .node file has "
-                f"{len(regions)} nodes: they do not belong together."
+                f"{len(regions)} nodes: the two files do not belong together."
             )
-        return Measured(tuple(regions["region"]), matrix)
+        return SubjectValues(tuple(regions["region"]), matrix)
 
     functional = request.kind == FUNCTIONAL
     return Reading(
         kind=request.kind,
         shape="matrix",
-        people=read_people(files, read),
+        by_subject=read_subjects(files, read),
         units="" if functional else weighting_units(request.weighting),
         files=[n.path for n in files.values()],
         regions=regions,
     )
 
 
-def _nodes(request: Request) -> pd.DataFrame:
-    held = [n.path for n in request.everything if n.extension == ".node"]
-    if len(held) != 1:
-        found = some(p.name for p in held) or "none"
+def _read_nodes(request: FormatRequest) -> pd.DataFrame:
+    paths = [n.path for n in request.all_files if n.extension == ".node"]
+    if len(paths) != 1:
+        found = some(p.name for p in paths) or "none"
         raise DataContractError(
-            "BrainNet Viewer", [f"one .node file must name the nodes; found {found}."]
+            "BrainNet Viewer", [f"exactly one .node file must name the nodes; found {found}."]
         )
-    cells = read_cells(held[0])
+    path = paths[0]
+    cells = read_cells(path)
     if len(cells.header) != 6:
         raise UnreadableFileError(
-            f"{held[0].name} has {len(cells.header)} columns: expected x, y, z, color, size, label."
+            f"{path.name} has {len(cells.header)} columns: expected x, y, z, color, size, label."
         )
     labels = [row[5] for row in cells.rows]
-    twice = [k for k, n in Counter(labels).items() if n > 1 or k == "-"]
-    if twice:
+    repeated = [k for k, n in Counter(labels).items() if n > 1 or k == "-"]
+    if repeated:
         raise UnreadableFileError(
-            f"{held[0].name} names several nodes {some(twice)}: nodes cannot be told apart; give "
-            "a region table with a column label instead (regions=...)."
+            f"{path.name} has several nodes named {some(repeated)}: names must be unique; give a "
+            "region table with a column label instead (regions=...)."
         )
-    table = pd.DataFrame(numbers(held[0], [r[:3] for r in cells.rows]), columns=["x", "y", "z"])
+    coordinates = parse_numbers(path, [row[:3] for row in cells.rows])
+    table = pd.DataFrame(coordinates, columns=["x", "y", "z"])
     modules = [f"module {row[3]}" for row in cells.rows]
     return table.assign(region=labels, network=modules)[["region", "network", "x", "y", "z"]]
 
@@ -176,7 +181,7 @@ FORMATS = (
     Format(
         name="brainnet",
         title="matrices of BrainNet Viewer (.edge, with one .node)",
-        find=_brainnet,
+        find=_find_brainnet,
         read=_read_brainnet,
     ),
     Format(

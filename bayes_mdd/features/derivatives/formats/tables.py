@@ -1,4 +1,4 @@
-"""Plain tables of regions or tracts, wide or long: people by id, columns by name."""
+"""Plain tables of regions or tracts, in wide or long form."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ import numpy as np
 
 from bayes_mdd.dims import EDGE_SEPARATOR
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.derivatives.cells import Cells, number_or_none, numbers, read_cells
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.text_tables import (
+    Cells,
+    parse_number,
+    parse_numbers,
+    read_cells,
+)
 from bayes_mdd.features.loading import UnreadableFileError
 
-#: How tables call the person, compared without case and underscores.
-PERSON_COLUMNS = ("participantid", "subjectid", "subject", "subjid", "subj", "sub", "id")
+#: Names of the column with subject ids, without case and underscores.
+SUBJECT_COLUMNS = ("participantid", "subjectid", "subject", "subjid", "subj", "sub", "id")
 _REGION_COLUMNS = ("region", "roi", "tract", "tractid", "parcel", "structure", "node", "structname")
 _SESSION_COLUMNS = ("sessionid", "session", "ses", "visit", "timepoint")
-#: Columns of people, not of brains.
-_ABOUT_PEOPLE = frozenset(
+#: Columns with subject covariates rather than brain measures.
+_COVARIATE_COLUMNS = frozenset(
     (
         *("age", "sex", "gender", "site", "scanner", "diagnosis", "dx", "group", "arm", "drug"),
         *("icv", "etiv", "meanfd", "education", "handedness", "run", "task"),
@@ -29,8 +34,8 @@ _ABOUT_PEOPLE = frozenset(
 _UNITS = {"fa": "fractional anisotropy (0-1)", "thickness": "mm", "volume": "mm3", "area": "mm2"}
 
 
-def plain(name: str) -> str:
-    """Compare names of columns without case, blanks, dots and underscores.
+def normalise_name(name: str) -> str:
+    """Normalise a column name: letters and digits in lower case.
 
     Parameters
     ----------
@@ -40,33 +45,33 @@ def plain(name: str) -> str:
     Returns
     -------
     str
-        Letters and digits in lower case.
+        The name without spaces, dots and underscores.
 
     Examples
     --------
-    >>> plain("Participant_ID")
+    >>> normalise_name("Participant_ID")
     'participantid'
     """
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def column_of(header: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """Find the first column of one of the wanted names.
+def find_column(header: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """Find the first column that has one of several names.
 
     Parameters
     ----------
     header : sequence of str
-        Names of columns.
+        Column names.
     wanted : sequence of str
-        Names as `plain` gives them, best first.
+        Names as returned by `normalise_name`, in order of preference.
 
     Returns
     -------
     int or None
-        Its place.
+        Its position.
     """
-    own = [plain(h) for h in header]
-    return next((own.index(w) for w in wanted if w in own), None)
+    names = [normalise_name(h) for h in header]
+    return next((names.index(w) for w in wanted if w in names), None)
 
 
 def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
@@ -80,172 +85,181 @@ def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
             header = read_cells(name.path, lines=1).header
         except UnreadableFileError:
             continue
-        if len(header) > 1 and column_of(header, PERSON_COLUMNS) is not None:
+        if len(header) > 1 and find_column(header, SUBJECT_COLUMNS) is not None:
             found.append(name)
     return {"": found} if found else {}
 
 
-def _read(request: Request) -> Reading:
+def _read(request: FormatRequest) -> Reading:
     if len(request.files) > 1:
         shown = some((n.path.name for n in request.files), 8)
-        raise DataContractError("tables", [f"there are several ({shown}): give the one file."])
+        raise DataContractError("tables", [f"found several ({shown}): give the path of one file."])
     path = request.files[0].path
     if not request.kind:
         raise DataContractError(
-            path.name, ["a plain table does not say what was measured: give kind='thickness', ..."]
+            path.name, ["a plain table does not state the measure: give kind='thickness', ..."]
         )
-    cells = of_session(read_cells(path), request.entities)
-    long = column_of(cells.header, _REGION_COLUMNS)
-    people, facts = _wide(cells, request) if long is None else (_long(cells, long, request), {})
+    cells = select_session(read_cells(path), request.entities)
+    long = find_column(cells.header, _REGION_COLUMNS)
+    by_subject, facts = (
+        _read_wide(cells, request) if long is None else (_read_long(cells, long, request), {})
+    )
     return Reading(
         kind=request.kind,
         shape="regional",
-        people=people,
+        by_subject=by_subject,
         units=_UNITS.get(request.kind, "not stated"),
         files=[path],
         facts=facts,
     )
 
 
-def of_session(cells: Cells, entities: Mapping[str, str | None]) -> Cells:
-    """Keep the rows of the session asked for.
+def select_session(cells: Cells, entities: Mapping[str, str | None]) -> Cells:
+    """Keep the rows of the requested session.
 
     Parameters
     ----------
     cells : Cells
         A table with a header.
     entities : mapping of str to str or None
-        As the caller gave them; ``ses`` counts.
+        Requested entities; only ``ses`` is used.
 
     Returns
     -------
     Cells
-        The same table where it has no column of sessions.
+        The table unchanged if it has no session column or no session is requested.
 
     Raises
     ------
     UnreadableFileError
         If no row is of that session.
     """
-    place = column_of(cells.header, _SESSION_COLUMNS)
+    column = find_column(cells.header, _SESSION_COLUMNS)
     wanted = entities.get("ses")
-    if place is None or wanted is None:
+    if column is None or wanted is None:
         return cells
     bare = wanted.removeprefix("ses-")
-    rows = tuple(r for r in cells.body if r[place].removeprefix("ses-") == bare)
+    rows = tuple(r for r in cells.body if r[column].removeprefix("ses-") == bare)
     if not rows:
-        known = some(dict.fromkeys(r[place] for r in cells.body))
+        known = some(dict.fromkeys(r[column] for r in cells.body))
         raise UnreadableFileError(f"{cells.path.name} has no session {wanted}: found {known}.")
     return Cells(cells.path, (cells.header, *rows), cells.separator)
 
 
-def ids_once(cells: Cells, place: int) -> list[str]:
-    """Give the id of every row.
+def unique_ids(cells: Cells, column: int) -> list[str]:
+    """Read the subject ids of a wide table.
 
     Parameters
     ----------
     cells : Cells
         A wide table.
-    place : int
-        The column of the id.
+    column : int
+        Position of the id column.
 
     Returns
     -------
     list of str
-        Ids as they are written.
+        Ids as written in the table, one per row.
 
     Raises
     ------
     UnreadableFileError
         If ids repeat or are missing.
     """
-    ids = [row[place] for row in cells.body]
-    twice = [i for i, n in Counter(ids).items() if n > 1]
-    if twice:
-        session = column_of(cells.header, _SESSION_COLUMNS)
-        hint = "keep one row a person"
+    ids = [row[column] for row in cells.body]
+    repeated = [i for i, n in Counter(ids).items() if n > 1]
+    if repeated:
+        session = find_column(cells.header, _SESSION_COLUMNS)
+        hint = "keep one row per participant"
         if session is not None:
             known = some(dict.fromkeys(r[session] for r in cells.body))
             hint = f"choose a session, entities={{'ses': ...}}: {known}"
-        raise UnreadableFileError(f"{cells.path.name} repeats {some(twice)}: {hint}.")
+        raise UnreadableFileError(f"{cells.path.name} repeats {some(repeated)}: {hint}.")
     if "" in ids:
         raise UnreadableFileError(f"{cells.path.name} has rows without an id.")
     return ids
 
 
-def _wide(cells: Cells, request: Request) -> tuple[dict[str, Measured], dict[str, list[str]]]:
-    place = column_of(cells.header, PERSON_COLUMNS) or 0
-    ids = ids_once(cells, place)
-    taken, left_out = _value_columns(cells, place, request)
-    names = tuple(cells.header[i] for i in taken)
-    values = numbers(cells.path, [[row[i] for i in taken] for row in cells.body])
+def _read_wide(
+    cells: Cells, request: FormatRequest
+) -> tuple[dict[str, SubjectValues], dict[str, list[str]]]:
+    id_column = find_column(cells.header, SUBJECT_COLUMNS) or 0
+    ids = unique_ids(cells, id_column)
+    columns, left_out = _value_columns(cells, id_column, request)
+    names = tuple(cells.header[i] for i in columns)
+    values = parse_numbers(cells.path, [[row[i] for i in columns] for row in cells.body])
     facts = {"columns_left_out": left_out} if left_out else {}
-    return {who: Measured(names, row) for who, row in zip(ids, values, strict=True)}, facts
+    by_subject = {s: SubjectValues(names, row) for s, row in zip(ids, values, strict=True)}
+    return by_subject, facts
 
 
-def _value_columns(cells: Cells, place: int, request: Request) -> tuple[list[int], list[str]]:
+def _value_columns(
+    cells: Cells, id_column: int, request: FormatRequest
+) -> tuple[list[int], list[str]]:
+    """Find the columns with values; list the names of the others."""
     header = cells.header
-    others = [i for i in range(len(header)) if i != place]
+    others = [i for i in range(len(header)) if i != id_column]
     if request.regions is not None:
         wanted = set(request.regions["region"])
-        taken = [i for i in others if header[i] in wanted]
-        absent = sorted(wanted - {header[i] for i in taken})
+        columns = [i for i in others if header[i] in wanted]
+        absent = sorted(wanted - {header[i] for i in columns})
         if absent:
             raise UnreadableFileError(
                 f"{cells.path.name} lacks the column(s) {some(absent)} of the region table; it has "
-                f"{some((header[i] for i in others), 8)}. Use the names of the file."
+                f"{some((header[i] for i in others), 8)}. Use the column names in the region table."
             )
-        return taken, [header[i] for i in others if i not in set(taken)]
-    taken = [i for i in others if plain(header[i]) not in _ABOUT_PEOPLE]
-    text = [header[i] for i in taken if any(number_or_none(r[i]) is None for r in cells.body)]
+        return columns, [header[i] for i in others if i not in set(columns)]
+    columns = [i for i in others if normalise_name(header[i]) not in _COVARIATE_COLUMNS]
+    text = [header[i] for i in columns if any(parse_number(r[i]) is None for r in cells.body)]
     if text:
         raise UnreadableFileError(
             f"{cells.path.name}: column(s) {some(text)} hold text: give a region table "
-            "(regions=...) that names the columns to take."
+            "(regions=...) that names the columns to read."
         )
-    if taken and all(EDGE_SEPARATOR in header[i] for i in taken):
+    if columns and all(EDGE_SEPARATOR in header[i] for i in columns):
         raise UnreadableFileError(
-            f"{cells.path.name} holds edges ({header[taken[0]]}, ...): put it as features.tsv into "
-            "a cohort folder and use read_features."
+            f"{cells.path.name} holds edges ({header[columns[0]]}, ...): copy it into a cohort "
+            "folder as features.tsv and use read_features."
         )
-    return taken, [header[i] for i in others if i not in set(taken)]
+    return columns, [header[i] for i in others if i not in set(columns)]
 
 
-def _long(cells: Cells, region: int, request: Request) -> dict[str, Measured]:
-    place = column_of(cells.header, PERSON_COLUMNS) or 0
-    value = _value_column(cells, (place, region), request)
-    held: dict[str, dict[str, float]] = {}
+def _read_long(cells: Cells, region: int, request: FormatRequest) -> dict[str, SubjectValues]:
+    subject = find_column(cells.header, SUBJECT_COLUMNS) or 0
+    value = _value_column(cells, (subject, region), request)
+    by_subject: dict[str, dict[str, float]] = {}
     for row in cells.body:
-        own = held.setdefault(row[place], {})
+        own = by_subject.setdefault(row[subject], {})
         if row[region] in own:
             raise UnreadableFileError(
-                f"{cells.path.name}: {row[place]} has several rows of {row[region]}: choose a "
+                f"{cells.path.name}: {row[subject]} has several rows for {row[region]}: choose a "
                 "session, or keep one."
             )
-        number = number_or_none(row[value])
+        number = parse_number(row[value])
         if number is None:
             raise UnreadableFileError(
-                f"{cells.path.name} holds {row[value]!r} where a number was expected."
+                f"{cells.path.name} has {row[value]!r} where a number was expected."
             )
         own[row[region]] = number
-    return {who: Measured(tuple(own), np.array(list(own.values()))) for who, own in held.items()}
+    return {
+        s: SubjectValues(tuple(own), np.array(list(own.values()))) for s, own in by_subject.items()
+    }
 
 
-def _value_column(cells: Cells, not_these: Sequence[int], request: Request) -> int:
-    names = {plain(request.weighting or ""), plain(request.kind), "value", "mean"}
-    left = [
-        i
-        for i, h in enumerate(cells.header)
-        if i not in not_these and plain(h) not in _ABOUT_PEOPLE
+def _value_column(cells: Cells, key_columns: Sequence[int], request: FormatRequest) -> int:
+    header = [normalise_name(h) for h in cells.header]
+    candidates = [
+        i for i, h in enumerate(header) if i not in key_columns and h not in _COVARIATE_COLUMNS
     ]
     if request.weighting:
-        named = [i for i in left if plain(cells.header[i]) == plain(request.weighting)]
+        named = [i for i in candidates if header[i] == normalise_name(request.weighting)]
     else:
-        named = [i for i in left if plain(cells.header[i]) in names] or left
+        usual = ("", normalise_name(request.kind), "value", "mean")
+        named = [i for i in candidates if header[i] in usual] or candidates
     if len(named) != 1:
-        found = some((cells.header[i] for i in left), 8)
+        found = some((cells.header[i] for i in candidates), 8)
         raise UnreadableFileError(
-            f"{cells.path.name} has the columns {found}: say which one with weighting=..."
+            f"{cells.path.name} has the columns {found}: choose one with weighting=..."
         )
     return named[0]
 
@@ -253,7 +267,7 @@ def _value_column(cells: Cells, not_these: Sequence[int], request: Request) -> i
 FORMATS = (
     Format(
         name="table",
-        title="plain table, wide (a column a region) or long (region, value), with a column of ids",
+        title="plain table with ids, wide (one column per region) or long (region, value)",
         find=_find,
         read=_read,
         yields_to=("afq_profiles", "freesurfer_table"),

@@ -1,4 +1,4 @@
-"""Tract profiles: pyAFQ and AFQ-Browser (long), TRACULA (one table a tract).
+"""Tract profiles: pyAFQ and AFQ-Browser (long tables), TRACULA (one table per tract).
 
 References
 ----------
@@ -16,29 +16,30 @@ from pathlib import Path
 import numpy as np
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.derivatives.cells import numbers, read_cells
+from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.formats.tables import (
-    PERSON_COLUMNS,
-    column_of,
-    ids_once,
-    of_session,
-    plain,
+    SUBJECT_COLUMNS,
+    find_column,
+    normalise_name,
+    select_session,
+    unique_ids,
 )
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
-from bayes_mdd.features.loading import Floats, UnreadableFileError
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
+from bayes_mdd.features.loading import UnreadableFileError
+from bayes_mdd.types import Array
 
 _TEXT = (".csv", ".tsv", ".txt")
 _TRACT, _NODE = ("tractid", "tract", "tractname"), ("nodeid", "node", "position")
-#: TRACULA writes the tract and the measure into the name: ``lh.cst_AS.avg33_mni_bbr.FA.txt``.
+#: TRACULA file names state tract and measure: ``lh.cst_AS.avg33_mni_bbr.FA.txt``.
 _TRACULA = re.compile(r"(?P<tract>.+?)\.avg\w*\.(?P<measure>[A-Z]+(?:_Avg)?)\.txt")
-_OVERALL = re.compile(r"(?P<measure>FA|MD|AD|RD)_Avg(?:_\w+)?")
-#: A diffusivity above this is in 10^-3 mm2/s, below it in mm2/s (water at body heat: 0.003).
-_LARGEST_MM2_S = 0.02
+_AVERAGE = re.compile(r"(?P<measure>FA|MD|AD|RD)_Avg(?:_\w+)?")
+#: Diffusivities above this are in 10^-3 mm2/s, those below in mm2/s (water at 37 C: 0.003).
+_MAX_MM2_PER_S = 0.02
 _DIFFUSIVITIES = ("md", "rd", "ad")
 
 
-def _profiles(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_profiles(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found: dict[str, list[FileName]] = {}
     for name in files:
         if name.extension not in _TEXT:
@@ -47,57 +48,58 @@ def _profiles(files: Sequence[FileName]) -> dict[str, list[FileName]]:
             header = read_cells(name.path, lines=1).header
         except UnreadableFileError:
             continue
-        keys = [column_of(header, k) for k in (PERSON_COLUMNS, _TRACT, _NODE)]
+        keys = [find_column(header, k) for k in (SUBJECT_COLUMNS, _TRACT, _NODE)]
         if None in keys:
             continue
         for i, column in enumerate(header):
-            if i not in keys and column and plain(column) != "sessionid":
+            if i not in keys and column and normalise_name(column) != "sessionid":
                 found.setdefault(column.lower().removeprefix("dti_"), []).append(name)
     return found
 
 
-def _read_profiles(request: Request) -> Reading:
+def _read_profiles(request: FormatRequest) -> Reading:
     if len(request.files) > 1:
         shown = some(n.path.name for n in request.files)
-        raise DataContractError("tract profiles", [f"several tables ({shown}): give the one file."])
-    cells = of_session(read_cells(request.files[0].path), request.entities)
-    keys = [column_of(cells.header, k) or 0 for k in (PERSON_COLUMNS, _TRACT, _NODE)]
+        raise DataContractError(
+            "tract profiles", [f"several tables ({shown}): give the path of one."]
+        )
+    cells = select_session(read_cells(request.files[0].path), request.entities)
+    keys = [find_column(cells.header, k) or 0 for k in (SUBJECT_COLUMNS, _TRACT, _NODE)]
     measure = [c.lower().removeprefix("dti_") for c in cells.header].index(request.kind)
-    values = numbers(cells.path, [[row[measure]] for row in cells.body])[:, 0]
+    values = parse_numbers(cells.path, [[row[measure]] for row in cells.body])[:, 0]
     nodes: dict[tuple[str, str], dict[str, float]] = {}
     for row, value in zip(cells.body, values.tolist(), strict=True):
-        who, tract, node = (row[k] for k in keys)
-        own = nodes.setdefault((who, tract), {})
+        subject, tract, node = (row[k] for k in keys)
+        own = nodes.setdefault((subject, tract), {})
         if node in own:
             raise UnreadableFileError(
-                f"{cells.path.name}: {who} has node {node} of {tract} twice: choose a session."
+                f"{cells.path.name}: {subject} has node {node} of {tract} twice: choose a session."
             )
         own[node] = value
     tracts = list(dict.fromkeys(tract for _, tract in nodes))
-    least = request.spec.min_coverage
-    people = {}
-    for who in dict.fromkeys(who for who, _ in nodes):
-        means = [
-            profile_mean(np.array(list(nodes.get((who, t), {}).values())), least) for t in tracts
-        ]
-        people[who] = Measured(tuple(tracts), np.array(means))
-    return _reading(request, people, {"summary": "mean over nodes", "min_coverage": least})
+    min_known = request.spec.min_coverage
+    by_subject = {}
+    for subject in dict.fromkeys(subject for subject, _ in nodes):
+        profiles = [np.array(list(nodes.get((subject, t), {}).values())) for t in tracts]
+        means = [profile_mean(profile, min_known) for profile in profiles]
+        by_subject[subject] = SubjectValues(tuple(tracts), np.array(means))
+    return _reading(request, by_subject, {"summary": "mean over nodes", "min_coverage": min_known})
 
 
-def profile_mean(nodes: Floats, least: float) -> float:
-    """Average a tract profile over the nodes that are known.
+def profile_mean(nodes: Array, min_known: float) -> float:
+    """Average a tract profile over nodes without missing values.
 
     Parameters
     ----------
-    nodes : numpy.ndarray
+    nodes : ndarray, shape (node,)
         Values along the tract; NaN where the tract was not found.
-    least : float
-        Smallest share of nodes that must be known.
+    min_known : float
+        Smallest share of nodes with a value.
 
     Returns
     -------
     float
-        NaN if fewer are.
+        The mean; NaN if fewer nodes have a value.
 
     Examples
     --------
@@ -105,48 +107,48 @@ def profile_mean(nodes: Floats, least: float) -> float:
     0.5
     """
     known = nodes[~np.isnan(nodes)]
-    if not known.size or known.size < least * nodes.size:
+    if not known.size or known.size < min_known * nodes.size:
         return float("nan")
     return float(known.mean())
 
 
 def _reading(
-    request: Request, people: Mapping[str, Measured], facts: Mapping[str, object]
+    request: FormatRequest, by_subject: Mapping[str, SubjectValues], facts: Mapping[str, object]
 ) -> Reading:
     return Reading(
         kind=request.kind,
         shape="regional",
-        people=people,
-        units=_units(request.kind, people),
+        by_subject=by_subject,
+        units=_units(request.kind, by_subject),
         files=[n.path for n in request.files],
         facts=facts,
     )
 
 
-def _units(kind: str, people: Mapping[str, Measured]) -> str:
-    """Name the unit; diffusivities come in two, a thousand-fold apart."""
+def _units(kind: str, by_subject: Mapping[str, SubjectValues]) -> str:
+    """Return the unit; that of diffusivities (1 or 10^-3 mm2/s) is inferred from the values."""
     if kind.startswith("fa"):
         return "fractional anisotropy (0-1)"
     if kind.removesuffix("_avg") not in _DIFFUSIVITIES:
         return "not stated"
-    medians = {w: float(np.nanmedian(m.values)) for w, m in people.items() if _known(m)}
-    small = [w for w, v in medians.items() if v < _LARGEST_MM2_S]
+    medians = {
+        s: float(np.nanmedian(own.values))
+        for s, own in by_subject.items()
+        if not np.isnan(own.values).all()
+    }
+    small = [s for s, v in medians.items() if v < _MAX_MM2_PER_S]
     if small and len(small) < len(medians):
         raise DataContractError(
             kind,
             [
-                f"the cohort mixes units: {some(small)} in mm2/s, the others in 10^-3 mm2/s. Bring "
-                "them to one."
+                f"the cohort mixes units: {some(small)} in mm2/s, the others in 10^-3 mm2/s. "
+                "Convert them to one unit."
             ],
         )
     return "mm2/s" if small else "10^-3 mm2/s"
 
 
-def _known(measured: Measured) -> bool:
-    return bool((~np.isnan(measured.values)).any())
-
-
-def _along(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_tracula_profiles(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found: dict[str, list[FileName]] = {}
     for name in files:
         if (match := _TRACULA.fullmatch(name.path.name)) and "coord" not in name.path.name:
@@ -154,82 +156,81 @@ def _along(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return found
 
 
-def _read_along(request: Request) -> Reading:
-    least = request.spec.min_coverage
+def _read_tracula_profiles(request: FormatRequest) -> Reading:
+    min_known = request.spec.min_coverage
     tracts: dict[str, dict[str, float]] = {}
     for name in request.files:
         match = _TRACULA.fullmatch(name.path.name)
         cells = read_cells(name.path)
         if match is None or cells.numeric:
-            raise UnreadableFileError(f"{name.path.name} has no header with the people's ids.")
-        values = numbers(name.path, cells.body)
-        # Shorter subjects are padded with NaN at the end: the longest run of anybody is no norm.
+            raise UnreadableFileError(f"{name.path.name} has no header with participant ids.")
+        values = parse_numbers(name.path, cells.body)
+        # Profiles differ in length and are padded with NaN at the end to the longest of them.
         tracts[match["tract"]] = {
-            who: profile_mean(column[: _length(column)], least)
-            for who, column in zip(cells.header, values.T, strict=True)
+            subject: profile_mean(column[: _length(column)], min_known)
+            for subject, column in zip(cells.header, values.T, strict=True)
         }
-    people = _by_person(tracts)
-    return _reading(request, people, {"summary": "mean over nodes", "min_coverage": least})
+    by_subject = _by_subject(tracts)
+    return _reading(request, by_subject, {"summary": "mean over nodes", "min_coverage": min_known})
 
 
-def _length(column: Floats) -> int:
+def _length(column: Array) -> int:
     known = np.flatnonzero(~np.isnan(column))
     return int(known[-1]) + 1 if known.size else len(column)
 
 
-def _by_person(tracts: Mapping[str, Mapping[str, float]]) -> dict[str, Measured]:
+def _by_subject(tracts: Mapping[str, Mapping[str, float]]) -> dict[str, SubjectValues]:
     names = tuple(tracts)
-    people = dict.fromkeys(who for own in tracts.values() for who in own)
+    subjects = dict.fromkeys(subject for values in tracts.values() for subject in values)
     return {
-        who: Measured(names, np.array([tracts[t].get(who, np.nan) for t in names]))
-        for who in people
+        subject: SubjectValues(names, np.array([tracts[t].get(subject, np.nan) for t in names]))
+        for subject in subjects
     }
 
 
-def _overall(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_tracula_tables(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found: dict[str, list[FileName]] = {}
     for name in files:
-        for measure in sorted({m["measure"] for m in _overall_columns(name.path)}):
+        for measure in sorted({m["measure"] for m in _average_columns(name.path)}):
             found.setdefault(measure.lower(), []).append(name)
     return found
 
 
-def _overall_columns(path: Path) -> list[re.Match[str]]:
+def _average_columns(path: Path) -> list[re.Match[str]]:
     if path.suffix not in _TEXT:
         return []
     try:
         header = read_cells(path, lines=1).header
     except UnreadableFileError:
         return []
-    if column_of(header, PERSON_COLUMNS) is not None:
+    if find_column(header, SUBJECT_COLUMNS) is not None:
         return []
-    return [m for c in header if (m := _OVERALL.fullmatch(c))]
+    return [m for c in header if (m := _AVERAGE.fullmatch(c))]
 
 
-def _read_overall(request: Request) -> Reading:
+def _read_tracula_tables(request: FormatRequest) -> Reading:
     tracts: dict[str, dict[str, float]] = {}
     for name in request.files:
         cells = read_cells(name.path)
         column = _chosen_column(cells.header, request)
-        values = numbers(name.path, [[row[column]] for row in cells.body])[:, 0]
+        values = parse_numbers(name.path, [[row[column]] for row in cells.body])[:, 0]
         tract = cells.header[0] or name.path.stem
         if tract in tracts:
-            raise UnreadableFileError(f"two tables are of the tract {tract}: keep one.")
-        tracts[tract] = dict(zip(ids_once(cells, 0), values.tolist(), strict=True))
-    return _reading(request, _by_person(tracts), {"summary": "as TRACULA averaged"})
+            raise UnreadableFileError(f"two tables hold the tract {tract}: keep one.")
+        tracts[tract] = dict(zip(unique_ids(cells, 0), values.tolist(), strict=True))
+    return _reading(request, _by_subject(tracts), {"summary": "as TRACULA averaged"})
 
 
-def _chosen_column(header: Sequence[str], request: Request) -> int:
-    fitting = [
-        c for c in header if (m := _OVERALL.fullmatch(c)) and m["measure"].lower() == request.kind
+def _chosen_column(header: Sequence[str], request: FormatRequest) -> int:
+    found = [
+        c for c in header if (m := _AVERAGE.fullmatch(c)) and m["measure"].lower() == request.kind
     ]
-    if request.weighting in fitting:
+    if request.weighting in found:
         return header.index(str(request.weighting))
-    if len(fitting) == 1 and request.weighting is None:
-        return header.index(fitting[0])
+    if len(found) == 1 and request.weighting is None:
+        return header.index(found[0])
     raise UnreadableFileError(
-        f"there are {', '.join(fitting)}, which are different averages: say which one with "
-        "weighting=..."
+        f"there are {', '.join(found)}, which are different averages: choose one with weighting=..."
     )
 
 
@@ -237,19 +238,19 @@ FORMATS = (
     Format(
         name="afq_profiles",
         title="tract profiles with subjectID, tractID, nodeID (pyAFQ, AFQ-Browser)",
-        find=_profiles,
+        find=_find_profiles,
         read=_read_profiles,
     ),
     Format(
         name="tracula_profiles",
-        title="TRACULA profiles, a file a tract and measure, people in columns",
-        find=_along,
-        read=_read_along,
+        title="TRACULA profiles, one file per tract and measure, participants in columns",
+        find=_find_tracula_profiles,
+        read=_read_tracula_profiles,
     ),
     Format(
         name="tracula_table",
-        title="tables of TRACULA's tractstats2table, a file a tract",
-        find=_overall,
-        read=_read_overall,
+        title="tables of TRACULA's tractstats2table, one file per tract",
+        find=_find_tracula_tables,
+        read=_read_tracula_tables,
     ),
 )

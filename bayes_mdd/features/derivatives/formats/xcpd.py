@@ -1,4 +1,4 @@
-"""XCP-D: matrices, time series, ALFF, ReHo and coverage as text, in three generations of names.
+"""XCP-D: matrices, time series, ALFF and ReHo as text, named as in any version.
 
 References
 ----------
@@ -13,24 +13,28 @@ from pathlib import Path
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.assemble import FUNCTIONAL
-from bayes_mdd.features.derivatives.cells import numbers, read_cells
-from bayes_mdd.features.derivatives.coverage import TEXT, Coverage, same_recording
-from bayes_mdd.features.derivatives.names import FileName
-from bayes_mdd.features.derivatives.subjects import makers, one_per_person, read_people
-from bayes_mdd.features.derivatives.values import Format, Measured, Reading, Request
+from bayes_mdd.features.derivatives.coverage import TEXT, CoverageTables, same_recording
+from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.subjects import (
+    one_file_per_subject,
+    read_generators,
+    read_subjects,
+)
+from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.features.matrices import R
 
-#: Columns that make a ``*_timeseries.tsv`` a confounds table of fMRIPrep, of whichever year.
+#: Columns that identify a ``*_timeseries.tsv`` as a confounds table of any fMRIPrep version.
 _CONFOUNDS = frozenset(
     ("framewise_displacement", "FramewiseDisplacement", "trans_x", "csf", "CSF", "RotX", "dvars")
 )
 #: Versions whose regional ReHo tables do not match their images (XCP-D issue 1170).
-_BAD_REHO = ("0.7.3",)
+_WRONG_REHO = ("0.7.3",)
 _UNITS = {"alff": "ALFF (as in XCP-D)", "falff": "fALFF", "reho": "Kendall's W"}
 
 
-def _matrices(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_matrices(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return _as_kind(FUNCTIONAL, [n for n in files if n.suffix == "relmat" and n.extension in TEXT])
 
 
@@ -38,7 +42,7 @@ def _as_kind(kind: str, files: list[FileName]) -> dict[str, list[FileName]]:
     return {kind: files} if files else {}
 
 
-def _series(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_series(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     named = [
         n
         for n in files
@@ -50,7 +54,7 @@ def _series(files: Sequence[FileName]) -> dict[str, list[FileName]]:
 
 
 def is_confounds(path: Path) -> bool:
-    """Whether a table holds confounds of fMRIPrep; its name does not always say so.
+    """Whether a table holds fMRIPrep confounds, which its name does not always state.
 
     Parameters
     ----------
@@ -60,7 +64,7 @@ def is_confounds(path: Path) -> bool:
     Returns
     -------
     bool
-        False also where the file cannot be read: that is said when it is needed.
+        False also for unreadable files, which are reported when they are read.
     """
     try:
         return bool(_CONFOUNDS & set(read_cells(path, lines=1).header))
@@ -68,7 +72,7 @@ def is_confounds(path: Path) -> bool:
         return False
 
 
-def _regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def _find_regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found: dict[str, list[FileName]] = {}
     for name in files:
         if name.extension not in TEXT:
@@ -79,107 +83,111 @@ def _regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return found
 
 
-def _read_matrices(request: Request) -> Reading:
-    files = one_per_person(request.files)
-    coverage = Coverage(request)
-    people = read_people(files, lambda n: coverage.applied(n, _matrix(n)))
+def _read_matrices(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
+    coverage = CoverageTables(request)
+    by_subject = read_subjects(files, lambda n: coverage.mask(n, _read_matrix(n)))
     return Reading(
         kind=FUNCTIONAL,
         shape="matrix",
-        people=people,
+        by_subject=by_subject,
         units=R,
         files=[n.path for n in files.values()],
         facts={"measure": "correlation", "estimator": "empirical", **coverage.facts},
     )
 
 
-def _matrix(name: FileName) -> Measured:
+def _read_matrix(name: FileName) -> SubjectValues:
     cells = read_cells(name.path)
     columns = cells.header[1:]
     rows = tuple(r[0] for r in cells.body)
     if rows != columns:
         raise UnreadableFileError(
-            f"{name.path.name}: the {len(rows)} names of rows are not those of the {len(columns)} "
-            "columns; expected a square matrix with names in the first line and column."
+            f"{name.path.name}: the {len(rows)} row names differ from the {len(columns)} column "
+            "names; expected a square matrix with names in the first row and column."
         )
-    return Measured(columns, numbers(name.path, [r[1:] for r in cells.body]))
+    return SubjectValues(columns, parse_numbers(name.path, [r[1:] for r in cells.body]))
 
 
-def _read_series(request: Request) -> Reading:
-    files = one_per_person(request.files)
-    coverage = Coverage(request)
-    censored: dict[str, str] = {}
+def _read_series(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
+    coverage = CoverageTables(request)
+    censoring: dict[str, str] = {}
 
-    def read(name: FileName) -> Measured:
-        series = _named_columns(name)
-        series, said = _censored(name, series, request.everything)
-        censored[name.person] = said
-        return coverage.applied(name, series)
+    def read(name: FileName) -> SubjectValues:
+        series, censored = _censor(name, _read_columns(name), request.all_files)
+        censoring[name.subject_id] = censored
+        return coverage.mask(name, series)
 
-    people = read_people(files, read)
+    by_subject = read_subjects(files, read)
     return Reading(
         kind=FUNCTIONAL,
         shape="series",
-        people=people,
+        by_subject=by_subject,
         files=[n.path for n in files.values()],
-        facts={"censoring": _common(censored), **coverage.facts},
+        facts={"censoring": _common_value(censoring), **coverage.facts},
     )
 
 
-def _common(said: Mapping[str, str]) -> str | Mapping[str, str]:
-    return next(iter(said.values())) if len(set(said.values())) == 1 else said
+def _common_value(values: Mapping[str, str]) -> str | Mapping[str, str]:
+    """Return the value that all subjects share, or the values by subject."""
+    return next(iter(values.values())) if len(set(values.values())) == 1 else values
 
 
-def _named_columns(name: FileName) -> Measured:
+def _read_columns(name: FileName) -> SubjectValues:
     cells = read_cells(name.path)
     if cells.numeric and not all(c.isdigit() for c in cells.header):
         raise UnreadableFileError(
-            f"{name.path.name} has numbers where names of regions were expected: give a table "
-            "with a header."
+            f"{name.path.name} has numbers where region names were expected: give a table with a "
+            "header."
         )
-    return Measured(cells.header, numbers(name.path, cells.body).reshape(-1, len(cells.header)))
+    return SubjectValues(
+        cells.header, parse_numbers(name.path, cells.body).reshape(-1, len(cells.header))
+    )
 
 
-def _censored(
-    name: FileName, series: Measured, everything: Sequence[FileName]
-) -> tuple[Measured, str]:
-    """Take out the volumes that XCP-D flagged where it left them (interpolated) in the series."""
-    beside = [n for n in everything if n.suffix == "outliers" and same_recording(n, name)]
-    if not beside:
+def _censor(
+    name: FileName, series: SubjectValues, all_files: Sequence[FileName]
+) -> tuple[SubjectValues, str]:
+    """Remove the volumes that XCP-D flagged, if they are still (interpolated) in the series."""
+    outliers = [n for n in all_files if n.suffix == "outliers" and same_recording(n, name)]
+    if not outliers:
         return series, "not known (no outliers.tsv beside the series)"
-    cells = read_cells(beside[0].path)
+    cells = read_cells(outliers[0].path)
     start = 1 if cells.numeric is False else 0
-    flags = numbers(beside[0].path, cells.rows[start:])[:, 0] > 0
+    flags = parse_numbers(outliers[0].path, cells.rows[start:])[:, 0] > 0
     rows, kept = len(series.values), int((~flags).sum())
     if rows == kept:
         return series, "by XCP-D"
     if rows == len(flags):
-        return Measured(series.names, series.values[~flags]), "flagged volumes taken out here"
+        return SubjectValues(
+            series.names, series.values[~flags]
+        ), "flagged volumes removed on reading"
     raise UnreadableFileError(
-        f"{name.path.name} has {rows} volumes, {beside[0].path.name} {len(flags)} of which {kept} "
-        "are kept: the two files do not belong together."
+        f"{name.path.name} has {rows} volumes, {outliers[0].path.name} has {len(flags)}, of which "
+        f"{kept} are kept: the two files do not belong together."
     )
 
 
-def _read_regional(request: Request) -> Reading:
-    files = one_per_person(request.files)
+def _read_regional(request: FormatRequest) -> Reading:
+    files = one_file_per_subject(request.files)
     if request.kind == "reho":
-        _refuse_bad_versions(request.files)
-    coverage = Coverage(request)
+        _check_reho_version(request.files)
+    coverage = CoverageTables(request)
 
-    def read(name: FileName) -> Measured:
-        table = _named_columns(name)
+    def read(name: FileName) -> SubjectValues:
+        table = _read_columns(name)
         if len(table.values) != 1:
             raise UnreadableFileError(
                 f"{name.path.name} has {len(table.values)} rows of values: expected exactly 1."
             )
-        return coverage.applied(name, Measured(table.names, table.values[0]))
+        return coverage.mask(name, SubjectValues(table.names, table.values[0]))
 
-    people = read_people(files, read)
+    by_subject = read_subjects(files, read)
     return Reading(
         kind=request.kind,
         shape="regional",
-        people=people,
+        by_subject=by_subject,
         units=_UNITS[request.kind],
         files=[n.path for n in files.values()],
         zero_is_missing=True,
@@ -187,16 +195,16 @@ def _read_regional(request: Request) -> Reading:
     )
 
 
-def _refuse_bad_versions(files: Sequence[FileName]) -> None:
+def _check_reho_version(files: Sequence[FileName]) -> None:
     for folder in sorted({p for n in files for p in n.path.parents[:4]}):
-        for maker in makers(folder):
-            name, _, version = maker.rpartition(" ")
-            if "xcp" in name.lower() and version in _BAD_REHO:
+        for generator in read_generators(folder):
+            name, _, version = generator.rpartition(" ")
+            if "xcp" in name.lower() and version in _WRONG_REHO:
                 raise DataContractError(
                     str(folder),
                     [
                         f"XCP-D {version} wrote ReHo tables whose labels do not match the images "
-                        "(PennLINC/xcp_d issue 1170): run a later version."
+                        "(PennLINC/xcp_d issue 1170): use a later version."
                     ],
                 )
 
@@ -204,21 +212,21 @@ def _refuse_bad_versions(files: Sequence[FileName]) -> None:
 FORMATS = (
     Format(
         name="xcpd_relmat",
-        title="correlation matrices with names (XCP-D *_relmat.tsv, *_conmat.tsv)",
-        find=_matrices,
+        title="correlation matrices with region names (XCP-D *_relmat.tsv, *_conmat.tsv)",
+        find=_find_matrices,
         read=_read_matrices,
     ),
     Format(
         name="xcpd_timeseries",
         title="regional time series (XCP-D *_timeseries.tsv)",
-        find=_series,
+        find=_find_series,
         read=_read_series,
         yields_to=("xcpd_relmat",),
     ),
     Format(
         name="xcpd_regional",
         title="ALFF, fALFF or ReHo of regions (XCP-D *_stat-alff_bold.tsv, *_reho.tsv)",
-        find=_regional,
+        find=_find_regional,
         read=_read_regional,
     ),
 )

@@ -1,4 +1,4 @@
-"""Text tables as other tools write them: whatever separates the cells, a header or none."""
+"""Text tables of other tools, with any separator and with or without a header."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import IO, Any
 import numpy as np
 
 from bayes_mdd.errors import some
-from bayes_mdd.features.loading import Floats, UnreadableFileError, require_file
+from bayes_mdd.features.loading import UnreadableFileError, require_file
+from bayes_mdd.types import Array
 
-#: Marks of a missing number; names and ids are never looked up here.
+#: Marks of missing numbers; not applied to names and ids.
 MISSING_MARKS = frozenset(("", "n/a", "na", "nan", "NaN", "NA", "N/A", "."))
-_SPLIT = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Cells:
     path : Path
         The file.
     rows : tuple of tuple of str
-        All lines but comments and blank ones, each of the same number of cells.
+        All lines except comments and blank lines, with the same number of cells each.
     separator : str
-        Tab, comma, semicolon or space (any white space).
+        Tab, comma, semicolon, or space for any white space.
     """
 
     path: Path
@@ -51,41 +52,42 @@ class Cells:
 
     @property
     def numeric(self) -> bool:
-        """Whether there is no header: every cell of the first line is a number or missing."""
-        return all(number_or_none(c) is not None for c in self.rows[0])
+        """Whether the table has no header: all cells of the first line are numbers or missing."""
+        return all(parse_number(c) is not None for c in self.rows[0])
 
 
 def read_cells(path: Path, *, lines: int | None = None) -> Cells:
-    """Read a text table, finding out how its cells are separated.
+    """Read a text table and detect its separator.
 
-    Byte order mark, CRLF, blank lines, ``#`` lines, trailing separators and ``.gz`` are taken in
-    stride. Cells stay text, so that ids keep their zeros.
+    Byte order marks, CRLF, blank lines, ``#`` lines, trailing separators and ``.gz`` are accepted.
+    Cells remain text, so that ids keep leading zeros.
 
     Parameters
     ----------
     path : Path
         The file.
     lines : int, optional
-        Look at so many lines only (to find out what a file is).
+        Number of lines to read, to identify a file. Default: all.
 
     Returns
     -------
     Cells
-        The separator is the first of tab, comma, semicolon and white space that gives every line
-        the same number of cells, two or more.
+        The separator is the first of tab, comma, semicolon and white space that splits all lines
+        into the same number of cells, at least two.
 
     Raises
     ------
     UnreadableFileError
-        If the file is absent, annexed, empty, no text, truncated, or its lines differ in length.
+        If the file is missing, annexed, empty, not text or truncated, or its lines differ in
+        length.
     """
     text = _text(path) if lines is None else _head(path, lines)
     found = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not found:
-        raise UnreadableFileError(f"{path.name} has no rows: copy or make it again.")
+        raise UnreadableFileError(f"{path.name} has no rows: copy or create it again.")
     if lines is not None:
         found = found[:lines]
-    for separator in _SPLIT:
+    for separator in _SEPARATORS:
         rows = _split(found, separator)
         if rows is not None and len(rows[0]) > 1 and len({len(r) for r in rows}) == 1:
             return Cells(path, rows, separator)
@@ -97,16 +99,16 @@ def _text(path: Path) -> str:
 
 
 def _head(path: Path, lines: int) -> str:
-    """Read no further than asked for: a folder may hold hundreds of large tables."""
+    """Read the first lines only, because a folder may hold hundreds of large tables."""
 
     def read(stream: IO[bytes]) -> bytes:
-        held, n = [], 0
+        head, n = [], 0
         for line in stream:
-            held.append(line)
+            head.append(line)
             n += bool(line.strip()) and not line.startswith(b"#")
             if n >= lines:
                 break
-        return b"".join(held)
+        return b"".join(head)
 
     return _decoded(path, read)
 
@@ -119,16 +121,16 @@ def _decoded(path: Path, read: Callable[[IO[bytes]], bytes]) -> str:
             raw = read(stream)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableFileError(
-            f"{path.name} is truncated or no gzip file ({error}): copy it again."
+            f"{path.name} is truncated or not a gzip file ({error}): copy it again."
         ) from error
     except OSError as error:
         raise UnreadableFileError(f"{path.name} cannot be read: {error}.") from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UnreadableFileError(f"{path.name} is no UTF-8 text ({error}).") from error
+        raise UnreadableFileError(f"{path.name} is not UTF-8 text ({error}).") from error
     if "\x00" in text:
-        raise UnreadableFileError(f"{path.name} holds binary zeros: it is no text table.")
+        raise UnreadableFileError(f"{path.name} contains null bytes: it is not a text table.")
     return text
 
 
@@ -140,33 +142,33 @@ def _split(lines: Sequence[str], separator: str) -> tuple[tuple[str, ...], ...] 
     except csv.Error:
         return None
     width = len(rows[0])
-    # Cells right of the last named (or, without a header, filled) column: trailing separators.
+    # Empty cells to the right of the last column come from trailing separators.
     while width > 1 and not rows[0][width - 1] and not any(any(r[width - 1 :]) for r in rows):
         width -= 1
     return tuple(tuple(r[:width] if not any(r[width:]) else r) for r in rows)
 
 
 def _single_or_ragged(path: Path, lines: Sequence[str]) -> Cells:
-    """One column is a table too; anything else is damaged."""
+    """Read a table with a single column; refuse any other as damaged."""
     counts = {s: [line.count(s) for line in lines] for s in ("\t", ",", ";")}
     separator = next((s for s, n in counts.items() if n[0]), " ")
     rows = _split(lines, separator) or ()
     widths = [len(r) for r in rows]
     if rows and set(widths) == {1}:
         return Cells(path, rows, separator)
-    usual = widths[0] if widths else 0
-    odd = next((i for i, w in enumerate(widths) if w != usual), 0)
+    expected = widths[0] if widths else 0
+    odd = next((i for i, w in enumerate(widths) if w != expected), 0)
     raise UnreadableFileError(
-        f"{path.name} row {odd + 1} has {widths[odd] if widths else 0} cells, the first {usual} "
-        f"(split at {_SPLIT[separator]}): the file is truncated or wrongly separated."
+        f"{path.name} row {odd + 1} has {widths[odd] if widths else 0} cells, the first {expected} "
+        f"(split at {_SEPARATORS[separator]}): the file is truncated or has mixed separators."
     )
 
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[+-]?[iI]nf(?:inity)?")
 
 
-def number_or_none(cell: str) -> float | None:
-    """Read a cell as a number.
+def parse_number(cell: str) -> float | None:
+    """Convert a cell to a number.
 
     Parameters
     ----------
@@ -180,7 +182,7 @@ def number_or_none(cell: str) -> float | None:
 
     Examples
     --------
-    >>> [number_or_none(c) for c in ("1e-3", "n/a", "left")]
+    >>> [parse_number(c) for c in ("1e-3", "n/a", "left")]
     [0.001, nan, None]
     """
     if cell in MISSING_MARKS:
@@ -188,40 +190,39 @@ def number_or_none(cell: str) -> float | None:
     return float(cell.replace("D", "e").replace("d", "e")) if _NUMBER.fullmatch(cell) else None
 
 
-def numbers(path: Path, rows: Sequence[Sequence[str]]) -> Floats:
-    """Turn cells into numbers.
+def parse_numbers(path: Path, rows: Sequence[Sequence[str]]) -> Array:
+    """Convert cells to numbers.
 
     Parameters
     ----------
     path : Path
-        For the message.
+        The file, for messages.
     rows : sequence of sequence of str
-        Cells, each row of the same length.
+        Cells, in rows of the same length.
 
     Returns
     -------
-    numpy.ndarray
+    ndarray
         NaN where a value is missing.
 
     Raises
     ------
     UnreadableFileError
-        If a cell is other text.
+        If a cell is neither a number nor a mark of a missing value.
     """
     try:
         return np.array(rows, dtype=np.float64)
     except ValueError:
         pass
-    values = [[number_or_none(cell) for cell in row] for row in rows]
+    values = [[parse_number(cell) for cell in row] for row in rows]
     bad = [
         cell
-        for row, own in zip(rows, values, strict=True)
-        for cell, value in zip(row, own, strict=True)
+        for row, converted in zip(rows, values, strict=True)
+        for cell, value in zip(row, converted, strict=True)
         if value is None
     ]
     if bad:
         raise UnreadableFileError(
-            f"{path.name} holds {some(map(repr, dict.fromkeys(bad)), 3)} where a number was "
-            "expected."
+            f"{path.name} has {some(map(repr, dict.fromkeys(bad)), 3)} where a number was expected."
         )
     return np.array(values, dtype=np.float64)

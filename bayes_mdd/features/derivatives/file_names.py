@@ -1,4 +1,4 @@
-"""Files of other tools by their names: key-value entities, suffix, whose they are."""
+"""File names of other tools: BIDS entities, suffix, extension and subject id."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
-_PREFIXED = re.compile(r"(?<![a-z]-)sub-([A-Za-z0-9]+)")
-_PERSON = re.compile(r"(?:sub|ses)-[A-Za-z0-9]+")
-#: Key under which the whole name of a file without entities is asked for.
-NAME = "name"
-#: Tools changed the words, not what they mean: XCP-D wrote ``atlas``, then ``seg``, then ``atlas``.
-_SAME_KEY = {"seg": "atlas", "measure": "stat", "segmentation": "atlas"}
-_SAME_SUFFIX = {"conmat": "relmat"}
+_SUB_ANYWHERE = re.compile(r"(?<![a-z]-)sub-([A-Za-z0-9]+)")
+_SUBJECT_OR_SESSION = re.compile(r"(?:sub|ses)-[A-Za-z0-9]+")
+#: Key that selects files without entities by their whole name.
+NAME_KEY = "name"
+#: Synonyms: versions of XCP-D wrote ``atlas``, then ``seg``, then ``atlas`` again.
+_KEY_SYNONYMS = {"seg": "atlas", "measure": "stat", "segmentation": "atlas"}
+_SUFFIX_SYNONYMS = {"conmat": "relmat"}
 
 
 @dataclass(frozen=True, eq=False)
 class FileName:
-    """What the name of a file says.
+    """A file name and its parts.
 
     Parameters
     ----------
     path : Path
         The file.
     entities : mapping of str to str
-        Key-value pairs; ``seg`` is kept as ``atlas`` and ``measure`` as ``stat``. ``sub`` and
+        Key-value pairs; ``seg`` is stored as ``atlas`` and ``measure`` as ``stat``. ``sub`` and
         ``ses`` may come from the folders.
     suffix : str
-        Last word before the extension, empty where it is a pair.
+        Last part before the extension; empty where that part is a key-value pair.
     extension : str
-        From the first dot that ends the name on, e.g. ``.nii.gz``.
+        The extension, e.g. ``.nii.gz``.
     """
 
     path: Path
@@ -46,27 +46,27 @@ class FileName:
         return self.path.name.removesuffix(self.extension)
 
     @property
-    def person(self) -> str:
-        """The id: ``sub-XX`` where there is one, else the name without its extension."""
+    def subject_id(self) -> str:
+        """``sub-XX`` if the name has this entity, otherwise the name without its extension."""
         if "sub" in self.entities:
             return f"sub-{self.entities['sub']}"
         return self.stem
 
 
 def parse_name(path: Path, root: Path | None = None) -> FileName:
-    """Read the entities of one file name.
+    """Parse a file name.
 
     Parameters
     ----------
     path : Path
         The file; it need not exist.
     root : Path, optional
-        Folders below it may name the person and the session.
+        Folders below it may give the subject and the session.
 
     Returns
     -------
     FileName
-        Nothing is assumed about which entities there are or in which order.
+        Any entities, in any order, are accepted.
 
     Examples
     --------
@@ -80,22 +80,22 @@ def parse_name(path: Path, root: Path | None = None) -> FileName:
     entities: dict[str, str] = {}
     folders = path.parent if root is None else _below(path.parent, root)
     for part in folders.parts:
-        if _PERSON.fullmatch(part):
+        if _SUBJECT_OR_SESSION.fullmatch(part):
             key, value = part.split("-", 1)
             entities[key] = value
-    # What follows a dot is the history of the file (DSI Studio: sub-01.src.gz.count), no value.
+    # DSI Studio appends the processing history after a dot (sub-01.src.gz.count).
     *parts, last = stem.split(".")[0].split("_")
     for part in (*parts, last):
         if match := _ENTITY.fullmatch(part):
-            key = _SAME_KEY.get(match[1], match[1])
-            # Where a name has both (a 4S atlas with its segmentation), the first one counts.
+            key = _KEY_SYNONYMS.get(match[1], match[1])
+            # Where a name has two synonyms (a 4S atlas with its segmentation), the first counts.
             if key not in entities or key in ("sub", "ses"):
                 entities[key] = match[2]
-    # SPM and CAT put letters before a name (mwp1sub-01.nii).
-    if "sub" not in entities and (match := _PREFIXED.search(stem)):
+    # SPM and CAT add prefixes to names (mwp1sub-01.nii).
+    if "sub" not in entities and (match := _SUB_ANYWHERE.search(stem)):
         entities["sub"] = match[1]
     suffix = "" if _ENTITY.fullmatch(last) else last
-    return FileName(path, entities, _SAME_SUFFIX.get(suffix, suffix), extension)
+    return FileName(path, entities, _SUFFIX_SYNONYMS.get(suffix, suffix), extension)
 
 
 def _below(folder: Path, root: Path) -> Path:
@@ -106,7 +106,7 @@ def _below(folder: Path, root: Path) -> Path:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Cut off the extension: known double ones, else what follows the last dot."""
+    """Split off the extension: known double ones, otherwise the part after the last dot."""
     match = re.search(
         r"(\.(?:pconn|ptseries|pscalar|dlabel|dscalar|dtseries)\.nii|\.nii\.gz|\.connectivity\.mat"
         r"|\.(?:tsv|csv|txt)\.gz|\.[A-Za-z0-9]{1,5})$",
@@ -115,8 +115,8 @@ def _split(name: str) -> tuple[str, str]:
     return (name[: match.start()], match.group()) if match else (name, "")
 
 
-def scan(folder: Path) -> list[FileName]:
-    """List the files of a folder and its subfolders, or the one file given.
+def list_files(folder: Path) -> list[FileName]:
+    """List the files of a folder and its subfolders, or a single file.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def scan(folder: Path) -> list[FileName]:
     Returns
     -------
     list of FileName
-        Sorted by path. Dangling links (an annex whose content is elsewhere) are listed; hidden
-        files and folders are not (among them the ``._`` files that macOS leaves).
+        Sorted by path. Dangling links are included (annexed files whose content is elsewhere);
+        hidden files and folders are not, nor are the ``._`` files of macOS.
     """
     if not folder.is_dir():
         return [parse_name(folder, folder.parent)]
@@ -138,16 +138,16 @@ def scan(folder: Path) -> list[FileName]:
     return [parse_name(path, folder) for path in sorted(found)]
 
 
-def matching(names: Iterable[FileName], wanted: Mapping[str, str | None]) -> list[FileName]:
-    """Keep the files whose entities are as wanted.
+def filter_files(names: Iterable[FileName], wanted: Mapping[str, str | None]) -> list[FileName]:
+    """Select files by their entities.
 
     Parameters
     ----------
     names : iterable of FileName
         The files.
     wanted : mapping of str to str or None
-        Value by key; None asks for files without that key. ``name`` is the name of the file
-        without its extension, for files without entities (``con_0001``).
+        Value by key; None selects files without that key. The key ``name`` is the name of the
+        file without its extension, for files without entities (``con_0001``).
 
     Returns
     -------
@@ -155,16 +155,16 @@ def matching(names: Iterable[FileName], wanted: Mapping[str, str | None]) -> lis
         In the same order.
     """
     plain = {
-        _SAME_KEY.get(key, key): None if value is None else str(value).removeprefix(f"{key}-")
+        _KEY_SYNONYMS.get(key, key): None if value is None else str(value).removeprefix(f"{key}-")
         for key, value in wanted.items()
     }
-    name = plain.pop(NAME, None)
-    fitting = [n for n in names if name is None or n.stem == name]
-    return [n for n in fitting if all(n.entities.get(k) == v for k, v in plain.items())]
+    name = plain.pop(NAME_KEY, None)
+    named = [n for n in names if name is None or n.stem == name]
+    return [n for n in named if all(n.entities.get(k) == v for k, v in plain.items())]
 
 
-def differences(names: Sequence[FileName]) -> dict[str, list[str]]:
-    """Say in which entities files differ.
+def differing_entities(names: Sequence[FileName]) -> dict[str, list[str]]:
+    """Find the entities in which files differ.
 
     Parameters
     ----------
@@ -174,16 +174,16 @@ def differences(names: Sequence[FileName]) -> dict[str, list[str]]:
     Returns
     -------
     dict
-        Key to the values found, ``none`` where a file lacks the key.
+        Values by key; ``none`` where a file lacks the key.
 
     Examples
     --------
     >>> files = [Path("sub-1_relmat.tsv"), Path("sub-1_desc-100volumes_relmat.tsv")]
-    >>> differences([parse_name(f) for f in files])
+    >>> differing_entities([parse_name(f) for f in files])
     {'desc': ['100volumes', 'none']}
     """
     keys = list(dict.fromkeys(k for n in names for k in n.entities))
     values = {k: sorted({n.entities.get(k, "none") for n in names}) for k in keys}
     found = {k: v for k, v in values.items() if len(v) > 1}
     stems = sorted({n.stem for n in names})
-    return found or ({NAME: stems} if len(stems) > 1 else {})
+    return found or ({NAME_KEY: stems} if len(stems) > 1 else {})
