@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from bayes_mdd.errors import SpecError, some
@@ -113,27 +113,27 @@ def renamed_fields[S: Spec](**former_names: str) -> Callable[[type[S]], type[S]]
     callable
         The class decorator.
     """
+    return partial(_accept_former_names, former_names)
 
-    def decorate(cls: type[S]) -> type[S]:
-        init: Callable[..., None] = cls.__init__
 
-        @wraps(init)
-        def with_former_names(self: S, **values: Any) -> None:
-            for old, new in former_names.items():
-                if old in values and new in values:
-                    raise SpecError(f"{old} is the former name of {new}: give {new} only.")
-                if old in values:
-                    values[new] = values.pop(old)
-                    _warn_of_rename(old, new)
-            init(self, **values)
+def _accept_former_names[S: Spec](former_names: Mapping[str, str], cls: type[S]) -> type[S]:
+    init: Callable[..., None] = cls.__init__
 
-        cls.__init__ = with_former_names  # type: ignore[method-assign, assignment]
-        cls.former_names = former_names
+    @wraps(init)
+    def with_former_names(self: S, **values: Any) -> None:
         for old, new in former_names.items():
-            setattr(cls, old, _former_attribute(old, new))
-        return cls
+            if old in values and new in values:
+                raise SpecError(f"{old} is the former name of {new}: give {new} only.")
+            if old in values:
+                values[new] = values.pop(old)
+                _warn_of_rename(old, new)
+        init(self, **values)
 
-    return decorate
+    cls.__init__ = with_former_names  # type: ignore[method-assign, assignment]
+    cls.former_names = former_names
+    for old, new in former_names.items():
+        setattr(cls, old, _former_attribute(old, new))
+    return cls
 
 
 def _warn_of_rename(old: str, new: str) -> None:

@@ -212,7 +212,9 @@ def read_arrays(
 
     Parameters
     ----------
-    folder, kind, format, atlas, regions, participants, entities, weighting, subjects, spec
+    folder : str or Path
+        As in `read_derivatives`.
+    kind, format, atlas, regions, participants, entities, weighting, subjects, spec : optional
         As in `read_derivatives`.
 
     Returns
