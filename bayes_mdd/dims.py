@@ -1,4 +1,4 @@
-"""Names of dimensions and of the coordinates that every room agrees on."""
+"""Names of the dimensions and coordinates that all modules share, and reserved values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ FACTOR: Final = "factor"
 ARM: Final = "arm"
 BLOCK: Final = "block"
 SYMPTOM: Final = "symptom"
-#: Symptoms with a Gaussian link: not the ordinal items.
+#: Symptoms with a Gaussian link, that is, all but the ordinal items.
 DIMENSION: Final = "dimension"
 CHAIN: Final = "chain"
 DRAW: Final = "draw"
 LOADING_DRAW: Final = "loading_draw"
+COVARIATE: Final = "covariate"
+#: Ordinal items, their covariates and their cutpoints.
+ITEM: Final = "item"
+ITEM_COVARIATE: Final = "item_covariate"
+CUTPOINT: Final = "cutpoint"
 
 SITE: Final = "site"
 DIAGNOSIS: Final = "diagnosis"
 SESSION: Final = "session"
 
-#: The one mark of a missing value in tables and of "no arm" on the subject axis (BIDS).
+#: Missing value in tables, and subjects without an arm (as in BIDS).
 MISSING: Final = "n/a"
 #: Diagnosis of a healthy control.
 CONTROL: Final = "HC"
-#: Between the two regions of an edge (``A--B``) and the two networks of a block (``DMN-CCN``).
+#: Separators between the two regions of an edge (``A--B``) and the two networks of a block
+#: (``DMN-CCN``).
 EDGE_SEPARATOR: Final = "--"
 BLOCK_SEPARATOR: Final = "-"

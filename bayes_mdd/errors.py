@@ -1,4 +1,4 @@
-"""The errors this package raises on purpose; each is also the built-in it refines."""
+"""Exceptions of the package; each also derives from the built-in exception it specialises."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Iterable
 
 
 class BayesMDDError(Exception):
-    """Base class, so that a script can catch everything raised here."""
+    """Base class of all exceptions of the package."""
 
 
 class SpecError(BayesMDDError, ValueError):
-    """A model, reference or sampler specification cannot be honoured."""
+    """A specification or an option is unknown, out of range or contradictory."""
 
 
 class RunFolderError(BayesMDDError, FileExistsError):
-    """A run folder holds another run, or cannot be read as a run."""
+    """A run folder contains another run, or cannot be read as a run."""
 
 
 class DataContractError(BayesMDDError, ValueError):
-    """Data do not meet the contract of the stage that received them.
+    """Data violate the contract of the function that received them.
 
     Parameters
     ----------
     what : str
-        The thing that was checked, e.g. ``"participants.tsv"``.
+        Name of the data that were checked, e.g. ``"participants.tsv"``.
     problems : list of str
-        Every problem found: who, what was expected, what to do.
+        All problems found; each says where it is, what was expected and what to do.
     """
 
     def __init__(self, what: str, problems: list[str]) -> None:
@@ -35,14 +35,14 @@ class DataContractError(BayesMDDError, ValueError):
 
 
 def some(names: Iterable[object], limit: int = 5) -> str:
-    """List the first names and count the rest, for error messages.
+    """List the first names and count the others, for error messages.
 
     Parameters
     ----------
     names : iterable
         Subjects, features, files, ...
     limit : int, default 5
-        How many are spelled out.
+        Number of names to list.
 
     Returns
     -------

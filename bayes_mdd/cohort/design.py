@@ -1,4 +1,4 @@
-"""Whether the arms can be told apart from the covariates of the model."""
+"""Check of the design: size of the arms, and confounding of arm with covariates."""
 
 from __future__ import annotations
 
@@ -10,124 +10,139 @@ import pandas as pd
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
 from bayes_mdd.errors import DataContractError, some
 
-#: A factor of an arm cannot be estimated from fewer people.
+#: Smallest number of subjects from which the factors of an arm can be estimated.
 MIN_PER_ARM = 3
 
 
 def check_design(
     participants: pd.DataFrame, covariates: Sequence[str] = (), *, min_per_arm: int = MIN_PER_ARM
 ) -> None:
-    """Raise one error if an arm is too small or cannot be told apart from a covariate.
+    """Raise one error if an arm is too small or confounded with a covariate.
 
-    Only people with an arm who are not controls count. `site` is looked at whenever the table has
-    it, named as covariate or not: arms that were measured at different sites differ by site.
+    Only subjects with an arm who are not controls count. Confounding of arm with ``site`` is
+    checked whenever the table has this column, even if it is not a covariate: arms measured at
+    different sites differ by site.
 
     Parameters
     ----------
     participants : pandas.DataFrame
-        Indexed by person, with a column ``arm`` and the covariates. Text columns are categories.
+        Indexed by subject, with a column ``arm`` and the covariates. Text columns are treated as
+        categories.
     covariates : sequence of str
-        Columns the model integrates out.
+        Covariates that the model integrates out.
     min_per_arm : int, default 3
-        Smallest number of people of an arm.
+        Smallest number of subjects per arm.
 
     Raises
     ------
     DataContractError
-        If there is no arm, an arm is too small, a covariate is absent or not known for somebody, or
-        an arm is confounded with the covariates.
+        If there is no arm, an arm is too small, a covariate is absent or missing for a subject, or
+        arm is confounded with the covariates.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> people = pd.DataFrame({"arm": ["A", "A", "A", "B", "B", "B"], "site": list("xyxyxy")})
-    >>> check_design(people, ["site"])
+    >>> subjects = pd.DataFrame({"arm": ["A", "A", "A", "B", "B", "B"], "site": list("xyxyxy")})
+    >>> check_design(subjects, ["site"])
     """
     if ARM not in participants:
-        raise DataContractError("design", [f"column '{ARM}' is missing: who belongs to which arm?"])
-    people = participants[participants[ARM].notna() & (participants[ARM] != MISSING)]
-    if DIAGNOSIS in people:
-        people = people[people[DIAGNOSIS] != CONTROL]
-    if people.empty:
         raise DataContractError(
             "design",
-            [f"nobody has an arm ('{ARM}' is {MISSING} for all patients): nothing to fit."],
+            [
+                f"participants.tsv has no column '{ARM}'; found {some(participants.columns, 12)}. "
+                f"Rename the column that holds the treatment arm to '{ARM}'."
+            ],
         )
-    problems = _size_problems(people[ARM], min_per_arm)
+    subjects = participants[participants[ARM].notna() & (participants[ARM] != MISSING)]
+    if DIAGNOSIS in subjects:
+        subjects = subjects[subjects[DIAGNOSIS] != CONTROL]
+    if subjects.empty:
+        raise DataContractError(
+            "design",
+            [
+                f"no patient has an arm ('{ARM}' is {MISSING} for all of them), so there is "
+                f"nothing to fit. Fill in '{ARM}' in participants.tsv."
+            ],
+        )
+    problems = _size_problems(subjects[ARM], min_per_arm)
     usable = []
     for name in covariates:
-        found = _covariate_problems(people, name)
+        found = _covariate_problems(subjects, name)
         problems += found
-        usable += [] if found else [name]
-    problems += _confounding_problems(people, usable)
+        if not found:
+            usable.append(name)
+    problems += _confounding_problems(subjects, usable)
     if problems:
         raise DataContractError("design", problems)
 
 
 def _size_problems(arm: pd.Series, least: int) -> list[str]:
     return [
-        f"arm {name!r} has {len(ids)} {'person' if len(ids) == 1 else 'people'} "
+        f"arm {name!r} has {len(ids)} participant{'' if len(ids) == 1 else 's'} "
         f"({some(ids)}), expected at least {least}: "
-        f"leave the arm out (arm {MISSING}) or add people."
+        f"exclude the arm (set it to {MISSING}) or add participants."
         for name, ids in arm.groupby(arm, sort=False).groups.items()
         if len(ids) < least
     ]
 
 
-def _covariate_problems(people: pd.DataFrame, name: str) -> list[str]:
-    if name not in people:
-        return [f"covariate '{name}' is not a column; known are {some(people.columns, 12)}."]
-    unknown = people.index[people[name].isna() | (people[name] == MISSING)]
+def _covariate_problems(subjects: pd.DataFrame, name: str) -> list[str]:
+    if name not in subjects:
+        return [
+            f"covariate '{name}' is not a column of participants.tsv; found "
+            f"{some(subjects.columns, 12)}."
+        ]
+    unknown = subjects.index[subjects[name].isna() | (subjects[name] == MISSING)]
     if len(unknown):
         return [
-            f"covariate '{name}' is not known for {some(unknown)}: "
-            "fill it in, leave these people out, or drop the covariate."
+            f"covariate '{name}' is missing for {some(unknown)}: "
+            "fill it in, exclude these participants, or drop the covariate."
         ]
     return []
 
 
-def _confounding_problems(people: pd.DataFrame, covariates: list[str]) -> list[str]:
-    arms = _columns(people, ARM)
+def _confounding_problems(subjects: pd.DataFrame, covariates: list[str]) -> list[str]:
+    arms = _columns(subjects, ARM)
     if not arms.shape[1]:
         return []
-    singles = list(dict.fromkeys([*covariates, *([SITE] if SITE in people else [])]))
-    alone = [name for name in singles if _confounded(people, arms, [name])]
+    singles = list(dict.fromkeys([*covariates, *([SITE] if SITE in subjects else [])]))
+    alone = [name for name in singles if _confounded(subjects, arms, [name])]
     if alone:
-        return [_confounded_with(people, name) for name in alone]
-    if len(covariates) > 1 and _confounded(people, arms, covariates):
+        return [_confounded_with(subjects, name) for name in alone]
+    if len(covariates) > 1 and _confounded(subjects, arms, covariates):
         return [
             f"arm is confounded with the covariates {some(covariates, 12)} taken together: "
-            "they predict the arm exactly; drop one of them."
+            "together they predict the arm exactly. Drop one of them."
         ]
     return []
 
 
-def _confounded(people: pd.DataFrame, arms: np.ndarray, covariates: list[str]) -> bool:
-    """Whether some contrast of arms lies in the span of intercept and covariates."""
-    base = np.column_stack([np.ones(len(people)), *(_columns(people, c) for c in covariates)])
+def _confounded(subjects: pd.DataFrame, arms: np.ndarray, covariates: list[str]) -> bool:
+    """Test whether a contrast of arms lies in the span of intercept and covariates."""
+    base = np.column_stack([np.ones(len(subjects)), *(_columns(subjects, c) for c in covariates)])
     both = np.column_stack([base, arms])
     added = np.linalg.matrix_rank(both) - np.linalg.matrix_rank(base)
     return bool(added < arms.shape[1])
 
 
-def _confounded_with(people: pd.DataFrame, name: str) -> str:
-    if pd.api.types.is_numeric_dtype(people[name]):
+def _confounded_with(subjects: pd.DataFrame, name: str) -> str:
+    if pd.api.types.is_numeric_dtype(subjects[name]):
         detail = "its values predict the arm exactly"
     else:
-        counts = pd.crosstab(people[name], people[ARM])
+        counts = pd.crosstab(subjects[name], subjects[ARM])
         detail = "; ".join(
             f"{level}: " + ", ".join(f"{n} {arm}" for arm, n in row.items() if n)
             for level, row in counts.iterrows()
         )
     return (
-        f"arm is confounded with {name} ({detail}): their effects cannot be told apart. "
-        f"Each arm needs people that share a {name} with another arm."
+        f"arm is confounded with {name} ({detail}): their effects cannot be separated. "
+        f"Each arm needs participants who share a {name} with another arm."
     )
 
 
-def _columns(people: pd.DataFrame, name: str) -> np.ndarray:
-    """Design columns of one variable without intercept, scaled so that ranks are well judged."""
-    values = people[name]
+def _columns(subjects: pd.DataFrame, name: str) -> np.ndarray:
+    """Design columns of one variable, without intercept, scaled for a reliable rank."""
+    values = subjects[name]
     if name != ARM and pd.api.types.is_numeric_dtype(values):
         spread = float(values.std()) or 1.0
         return ((values - values.mean()) / spread).to_numpy(dtype=float)[:, None]

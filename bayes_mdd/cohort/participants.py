@@ -1,4 +1,4 @@
-"""Who takes part: participants.tsv, read and checked."""
+"""The participants table: read from participants.tsv and checked."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
 from bayes_mdd.errors import DataContractError, some
 
 ID: Final = "participant_id"
-#: Columns that are names even where they look like numbers.
+#: Columns that are text even where all cells look like numbers.
 TEXT_COLUMNS: Final = (ID, ARM, DIAGNOSIS, SITE, "session_id")
-#: Columns that must be numbers wherever they occur.
+#: Columns that must be numeric.
 NUMBER_COLUMNS: Final = ("age", "mean_fd")
-#: Other people's words for a control, which would make patients of controls if they passed.
+#: Common spellings of "control". They are refused, because only ``HC`` marks a control and all
+#: other diagnoses count as patients.
 _CONTROL_WORDS: Final = frozenset(
     (
         "hc",
@@ -38,20 +39,20 @@ def read_participants(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path
-        The table, or the cohort folder that holds ``participants.tsv``.
+        The table, or the cohort folder with ``participants.tsv``.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``participant_id`` (text), columns as in the file. Numeric columns are float with
-        NaN for ``n/a``; in text columns ``n/a`` stays ``n/a``. A column is numeric if the sidecar
-        gives it Units, or if all its known cells are numbers and the sidecar gives no Levels;
-        arm, diagnosis and site are always text.
+        Indexed by ``participant_id`` (text), columns as in the file. Numeric columns are float,
+        with NaN for ``n/a``; text columns keep ``n/a``. A column is numeric if the sidecar states
+        Units for it, or if all its cells other than ``n/a`` are numbers and the sidecar states no
+        Levels. Arm, diagnosis and site are always text.
 
     Raises
     ------
     DataContractError
-        If the file cannot be read or breaks the contract; every problem is named.
+        If the file cannot be read or breaks the contract. The error lists all problems.
     """
     path = Path(path)
     if path.is_dir():
@@ -60,12 +61,12 @@ def read_participants(path: str | Path) -> pd.DataFrame:
 
 
 def participants_table(table: pd.DataFrame, sidecar: Mapping[str, Any], what: str) -> pd.DataFrame:
-    """Turn text cells into a checked participants table.
+    """Convert text cells to a checked participants table.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `bayes_mdd.cohort.tables.read_table` gives it.
+        As `bayes_mdd.cohort.tables.read_table` returns it.
     sidecar : mapping
         Content of ``participants.json``.
     what : str
@@ -74,7 +75,7 @@ def participants_table(table: pd.DataFrame, sidecar: Mapping[str, Any], what: st
     Returns
     -------
     pandas.DataFrame
-        As `read_participants` describes.
+        See `read_participants`.
 
     Raises
     ------
@@ -83,65 +84,72 @@ def participants_table(table: pd.DataFrame, sidecar: Mapping[str, Any], what: st
     """
     if ID not in table:
         raise DataContractError(
-            what, [f"column '{ID}' is missing; found {some(table.columns)}. Name the id column so."]
+            what,
+            [
+                f"there is no column '{ID}'; found {some(table.columns)}. Rename the column that "
+                f"holds the participant ids to '{ID}'."
+            ],
         )
     problems = id_problems(table, [ID])
     columns = {ID: table[ID]}
     for name in table.columns.drop(ID):
         columns[name], found = _convert(table, str(name), sidecar.get(name))
         problems += found
-    people = pd.DataFrame(columns).set_index(ID)
-    problems += _people_problems(people, _levels(sidecar))
+    participants = pd.DataFrame(columns).set_index(ID)
+    problems += _content_problems(participants, _levels(sidecar))
     if problems:
         raise DataContractError(what, problems)
-    return people
+    return participants
 
 
 def check_participants(participants: pd.DataFrame, *, arms: Sequence[str] | None = None) -> None:
-    """Raise one error that names every way a participants table breaks the contract.
+    """Check a participants table and raise one error that lists all problems.
 
     Parameters
     ----------
     participants : pandas.DataFrame
         Indexed by ``participant_id``, as `read_participants` returns it.
     arms : sequence of str, optional
-        The known arms; an arm outside them is an error.
+        The known arms. Any other arm is an error.
 
     Raises
     ------
     DataContractError
-        If there is nobody, an id is repeated or missing, an arm is unknown, or a control has one.
+        If the table is empty, an id is repeated or missing, an arm is unknown, or a control has an
+        arm.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> people = pd.DataFrame({"arm": ["SSRI", "n/a"]}, index=["sub-1", "sub-2"])
-    >>> check_participants(people, arms=["SSRI", "SNRI"])
+    >>> table = pd.DataFrame({"arm": ["SSRI", "n/a"]}, index=["sub-1", "sub-2"])
+    >>> check_participants(table, arms=["SSRI", "SNRI"])
     """
     ids = pd.Series(participants.index, index=range(1, len(participants) + 1), dtype=object)
     table = ids.where(ids.notna(), MISSING).astype(str).to_frame(ID)
-    problems = id_problems(table, [ID]) + _people_problems(participants, arms)
+    problems = id_problems(table, [ID]) + _content_problems(participants, arms)
     if problems:
         raise DataContractError("participants", problems)
 
 
 def _convert(table: pd.DataFrame, name: str, meaning: Any) -> tuple[pd.Series, list[str]]:
-    """Numbers where the column is of numbers; problems where it should be and is not."""
+    """Convert a numeric column to floats; report cells that are not numbers but should be."""
     cells = table[name]
     known = cells[cells != MISSING]
     meaning = meaning if isinstance(meaning, Mapping) else {}
     numbers = known.map(is_number).astype(bool)
-    must = name in NUMBER_COLUMNS or ("Units" in meaning and "Levels" not in meaning)
-    if name in TEXT_COLUMNS or "Levels" in meaning or not (must or (numbers.all() and len(known))):
+    required = name in NUMBER_COLUMNS or ("Units" in meaning and "Levels" not in meaning)
+    numeric = required or (numbers.all() and len(known))
+    if name in TEXT_COLUMNS or "Levels" in meaning or not numeric:
         return cells, _empty_problems(table, name)
     if not numbers.all():
         wrong = known[~numbers]
         pairs = (
-            f"{who} ({cell!r})" for who, cell in zip(table.loc[wrong.index, ID], wrong, strict=True)
+            f"{subject} ({cell!r})"
+            for subject, cell in zip(table.loc[wrong.index, ID], wrong, strict=True)
         )
         return cells, [
-            f"column '{name}' must hold numbers or {MISSING}; not so for {some(pairs)}. "
-            "Correct these cells."
+            f"column '{name}' must contain numbers or {MISSING}; found other text for "
+            f"{some(pairs)}. Correct these cells."
         ]
     return pd.to_numeric(cells.where(cells != MISSING)).astype(float), []
 
@@ -150,7 +158,7 @@ def _empty_problems(table: pd.DataFrame, name: str) -> list[str]:
     empty = table.loc[table[name] == "", ID]
     if empty.empty:
         return []
-    return [f"column '{name}' is empty for {some(empty)}: write {MISSING} where nothing is known."]
+    return [f"column '{name}' is empty for {some(empty)}: write {MISSING} for missing values."]
 
 
 def _levels(sidecar: Mapping[str, Any]) -> list[str] | None:
@@ -159,51 +167,51 @@ def _levels(sidecar: Mapping[str, Any]) -> list[str] | None:
     return [str(level) for level in levels] if isinstance(levels, (Mapping, list)) else None
 
 
-def _people_problems(people: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
-    if people.empty and not len(people):
-        return ["the cohort is empty: expected one row a person."]
-    lower = {str(name).lower(): name for name in people.columns}
+def _content_problems(participants: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
+    if participants.empty and not len(participants):
+        return ["the cohort is empty: expected one row per participant."]
+    lower = {str(name).lower(): name for name in participants.columns}
     problems = [
         f"column {lower[name]!r} must be written {name!r}."
         for name in (ARM, DIAGNOSIS, SITE)
         if name in lower and lower[name] != name
     ]
-    if ARM in people and arms is not None:
-        problems += _arm_problems(people[ARM], arms)
-    if DIAGNOSIS in people:
-        problems += _control_problems(people)
+    if ARM in participants and arms is not None:
+        problems += _arm_problems(participants[ARM], arms)
+    if DIAGNOSIS in participants:
+        problems += _control_problems(participants)
     return problems
 
 
 def _arm_problems(arm: pd.Series, known: Sequence[str]) -> list[str]:
     problems = []
-    # Empty cells are reported as such.
-    strange = arm[~arm.isin([*known, MISSING, ""])]
-    for name, rows in strange.groupby(strange, sort=False):
-        near = get_close_matches(str(name), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+    # Empty cells are reported separately.
+    unknown = arm[~arm.isin([*known, MISSING, ""])]
+    for name, rows in unknown.groupby(unknown, sort=False):
+        similar = get_close_matches(str(name), known, n=1, cutoff=0.5)
+        hint = f" Did you mean {similar[0]!r}?" if similar else ""
         problems.append(
-            f"unknown arm {name!r} of {some(rows.index)}; participants.json knows {some(known)}: "
-            f"{hint}Correct it or add it to the Levels of 'arm'."
+            f"unknown arm {name!r} of {some(rows.index)}; participants.json lists {some(known)}."
+            f"{hint} Correct it or add it to the Levels of 'arm'."
         )
     return problems
 
 
-def _control_problems(people: pd.DataFrame) -> list[str]:
-    diagnosis = people[DIAGNOSIS].astype(str)
-    alias = people.index[diagnosis.str.lower().isin(_CONTROL_WORDS) & (diagnosis != CONTROL)]
+def _control_problems(participants: pd.DataFrame) -> list[str]:
+    diagnosis = participants[DIAGNOSIS].astype(str)
+    alias = participants.index[diagnosis.str.lower().isin(_CONTROL_WORDS) & (diagnosis != CONTROL)]
     problems = []
     if len(alias):
         words = some(sorted(set(diagnosis[alias])))
         problems.append(
-            f"diagnosis {words} of {some(alias)} reads like a control but would count as a "
-            f"patient: write {CONTROL!r}."
+            f"diagnosis {words} of {some(alias)} looks like a control but would count as a "
+            f"patient: write {CONTROL!r} for controls."
         )
-    if ARM in people:
-        treated = people.index[(diagnosis == CONTROL) & (people[ARM] != MISSING)]
+    if ARM in participants:
+        treated = participants.index[(diagnosis == CONTROL) & (participants[ARM] != MISSING)]
         if len(treated):
             problems.append(
                 f"{some(treated)} has diagnosis {CONTROL!r} and an arm: "
-                f"write {MISSING} as arm of controls."
+                f"write {MISSING} as the arm of controls."
             )
     return problems

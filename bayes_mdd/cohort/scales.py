@@ -1,4 +1,4 @@
-"""Symptom scales as data: items, ranges, dimensions and the missing-item rule, from YAML files."""
+"""Symptom scales, defined in YAML files: items, ranges, dimensions and rule for missing items."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Item:
     Parameters
     ----------
     id : str
-        Its number on the form.
+        Number of the question on the form.
     text : str
-        A few words about it; the wording of the form is not repeated.
+        Short description, not the wording of the form.
     min, max : int
-        Range of its whole-number scores.
+        Lowest and highest score; scores are whole numbers.
     """
 
     id: str
@@ -36,18 +36,18 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A score made of several items, or of several other dimensions.
+    """A score computed from several items, or from several other dimensions.
 
     Parameters
     ----------
     name : str
-        Its column name.
+        Column name of the score.
     parts : tuple of str
-        Item ids, or dimension names where `of_dimensions`.
+        Item ids; names of dimensions if `of_dimensions` is True.
     aggregate : {"sum", "max"}
-        How the parts are put together.
+        How the parts are combined.
     max_missing : int
-        With more unrated parts the dimension is not known.
+        Largest number of unrated parts. With more, the score is missing.
     of_dimensions : bool
         Whether the parts are dimensions.
     """
@@ -61,14 +61,14 @@ class Dimension:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """An item that is rated in one of several ways, such as weight loss 16A or 16B.
+    """An item with alternative ratings, such as weight loss (16A or 16B of the HAMD).
 
     Parameters
     ----------
     items : tuple of str
-        The ways, each as an item id.
+        Ids of the alternative ratings.
     default : str
-        The one used where several were rated and differ.
+        Alternative to use where several were rated and differ.
     """
 
     items: tuple[str, ...]
@@ -82,17 +82,17 @@ class Scale:
     Parameters
     ----------
     name : str
-        Short name, also of its file.
+        Short name; also the name of its file.
     title, version, missing_rule : str
-        For people.
+        Descriptions for reports and documentation.
     items : tuple of Item
-        In the order of the form.
+        Items in the order of the form.
     dimensions : tuple of Dimension
-        In the order of the score table; dimensions of dimensions come last.
+        Dimensions in the order of the score table; dimensions of dimensions come last.
     alternatives : mapping of str to Alternative
-        By item id.
+        Alternative ratings by item id.
     sources : tuple of str
-        Where items, ranges and dimensions come from.
+        References for items, ranges and dimensions.
     """
 
     name: str
@@ -110,12 +110,12 @@ class Scale:
         Parameters
         ----------
         dimension : str
-            Its name.
+            Name of the dimension.
 
         Returns
         -------
         tuple of int
-            Lowest and highest.
+            Lowest and highest score.
 
         Raises
         ------
@@ -128,20 +128,20 @@ class Scale:
         (0, 52)
         """
         ranges = {item.id: (item.min, item.max) for item in self.items}
-        for one in self.dimensions:
-            lows, highs = zip(*(ranges[part] for part in one.parts), strict=True)
-            whole = sum if one.aggregate == "sum" else max
-            ranges[one.name] = (whole(lows), whole(highs))
+        for candidate in self.dimensions:
+            lows, highs = zip(*(ranges[part] for part in candidate.parts), strict=True)
+            combine = sum if candidate.aggregate == "sum" else max
+            ranges[candidate.name] = (combine(lows), combine(highs))
         return ranges[dimension]
 
 
 def available_scales() -> list[str]:
-    """Names of the scales that come with the package.
+    """List the scales that are included in the package.
 
     Returns
     -------
     list of str
-        Sorted names.
+        Names in alphabetical order.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def available_scales() -> list[str]:
 
 
 def read_scale(name: str | Path) -> Scale:
-    """Read a scale by name, or from a YAML file of your own.
+    """Read a scale by name, or from a YAML file.
 
     Parameters
     ----------
@@ -166,12 +166,13 @@ def read_scale(name: str | Path) -> Scale:
     Returns
     -------
     Scale
-        The scale.
+        Items, dimensions and rule for missing items.
 
     Raises
     ------
     SpecError
-        If there is no such scale (the nearest name is given) or the file is not a scale.
+        If the scale is unknown (the message suggests the closest name), or the file does not
+        define a scale.
 
     Examples
     --------
@@ -186,11 +187,11 @@ def read_scale(name: str | Path) -> Scale:
     else:
         known = available_scales()
         if str(name) not in known:
-            near = get_close_matches(str(name).lower(), known, n=1)
-            hint = f"Did you mean '{near[0]}'? " if near else ""
+            similar = get_close_matches(str(name).lower(), known, n=1)
+            hint = f"Did you mean '{similar[0]}'? " if similar else ""
             raise SpecError(
-                f"Unknown scale '{name}'. {hint}Known are {some(known)}; "
-                "or give the path of a YAML file."
+                f"Unknown scale '{name}'. {hint}Known scales: {some(known)}. "
+                "Give one of these or the path of a YAML file."
             )
         text = (files("bayes_mdd.cohort") / "scales" / f"{name}.yaml").read_text(encoding="utf-8")
     try:
@@ -198,7 +199,7 @@ def read_scale(name: str | Path) -> Scale:
     except yaml.YAMLError as error:
         raise SpecError(f"Scale {name} is not valid YAML: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SpecError(f"Scale {name} is not laid out as a scale: {error!r}.") from error
+        raise SpecError(f"{name} does not define a scale: {error!r}.") from error
 
 
 def _scale(raw: Mapping[str, Any]) -> Scale:
@@ -220,10 +221,12 @@ def _scale(raw: Mapping[str, Any]) -> Scale:
         sources=tuple(map(str, raw.get("sources") or ())),
     )
     known = {item.id for item in items}
-    for one in scale.dimensions:
-        if strange := set(one.parts) - known:
-            raise ValueError(f"dimension '{one.name}' names unknown parts {some(sorted(strange))}")
-        known.add(one.name)
+    for dimension in scale.dimensions:
+        if unknown := set(dimension.parts) - known:
+            raise ValueError(
+                f"dimension '{dimension.name}' names unknown parts {some(sorted(unknown))}"
+            )
+        known.add(dimension.name)
     return scale
 
 

@@ -1,4 +1,4 @@
-"""Tables in BIDS manner: text cells, ``n/a`` for missing, one error for a file that is not one."""
+"""Reading of tables and JSON sidecars as in BIDS: cells are text, ``n/a`` is missing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pandas as pd
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, some
 
-#: A number as people write it. Leading zeros ("001") are codes, "nan" and "inf" are not numbers.
+#: A decimal number. Leading zeros ("001") make a code; "nan" and "inf" are not numbers.
 NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?")
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a finite number and not a code such as ``001``.
+    """Test whether a cell is a finite number and not a code such as ``001``.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def is_number(cell: str) -> bool:
     Returns
     -------
     bool
-        True for a number.
+        True if the cell is a number.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def is_number(cell: str) -> bool:
 
 
 def read_text(path: Path) -> str:
-    """Read a text file, or say why it cannot be read.
+    """Read a text file.
 
     Parameters
     ----------
@@ -49,22 +49,25 @@ def read_text(path: Path) -> str:
     Returns
     -------
     str
-        Its text.
+        Content of the file.
 
     Raises
     ------
     DataContractError
-        If the file is missing, annexed, empty or not UTF-8 text.
+        If the file is missing, empty, not UTF-8 text, or a link to content that was not
+        downloaded (git-annex).
     """
     if path.is_symlink() and not path.exists():
         raise DataContractError(
-            str(path), ["the file is a link to content that is not here; run `datalad get` on it."]
+            str(path),
+            ["the file is a link to content that was not downloaded; run `datalad get` on it."],
         )
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DataContractError(
-            str(path), [f"cannot be read ({error.strerror or error}); check its name and rights."]
+            str(path),
+            [f"cannot be read ({error.strerror or error}); check its name and permissions."],
         ) from error
     try:
         text = raw.decode("utf-8-sig")
@@ -74,7 +77,7 @@ def read_text(path: Path) -> str:
         ) from error
     if "\x00" in text:
         raise DataContractError(
-            str(path), ["holds binary zeros, so it is damaged or not a table; copy it again."]
+            str(path), ["contains binary zeros: it is damaged or not a table; copy it again."]
         )
     if not text.strip():
         raise DataContractError(str(path), ["the file is empty; expected a header and rows."])
@@ -87,17 +90,17 @@ def read_json(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        The sidecar; it may be absent.
+        The sidecar; the file need not exist.
 
     Returns
     -------
     dict
-        Its content, empty if the file is absent.
+        Its content; empty if the file does not exist.
 
     Raises
     ------
     DataContractError
-        If the file is there but is not a JSON object.
+        If the file exists but is not a JSON object.
     """
     if not (path.exists() or path.is_symlink()):
         return {}
@@ -109,32 +112,32 @@ def read_json(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise DataContractError(
-            str(path), [f"expected a JSON object of columns, got {type(content).__name__}."]
+            str(path), [f"expected a JSON object, got {type(content).__name__}."]
         )
     return content
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a TSV or CSV as text cells.
+    """Read a TSV or CSV file as text cells.
 
-    Byte order mark, CRLF line ends, trailing tabs, blank lines and padded cells are taken in
-    stride; nothing is converted, so ids keep their zeros and an arm called ``None`` stays an arm.
+    Byte order mark, CRLF line ends, trailing tabs, blank lines and padded cells are accepted.
+    Nothing is converted: ids keep leading zeros, and an arm named ``None`` remains text.
 
     Parameters
     ----------
     path : str or Path
-        Comma-separated if the name ends in ``.csv`` and the header has no tab, else by tabs.
+        Comma-separated if the name ends in ``.csv`` and the header has no tab, else tab-separated.
 
     Returns
     -------
     pandas.DataFrame
-        Every cell is text; ``n/a`` stays ``n/a``. The index is the line number in the file.
+        All cells are text; ``n/a`` stays ``n/a``. The index is the line number in the file.
 
     Raises
     ------
     DataContractError
-        If the file cannot be read, is empty, has a repeated or unnamed column, or has rows of
-        another length than the header (a truncated file ends in one).
+        If the file cannot be read, is empty, has a repeated or unnamed column, or has rows that
+        differ in length from the header (a truncated file ends in such a row).
     """
     path = Path(path)
     lines = [
@@ -153,10 +156,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
     problems = _header_problems(header)
     numbers = [number for number, _ in lines]
     if len(rows) != len(lines):
-        problems.append("a quoted cell runs over a line end: remove the quotation mark.")
+        problems.append("a quoted cell spans several lines: remove the quotation mark.")
     else:
         problems += [
-            f"line {number} has {len(row)} cell(s), the header has {len(header)}: "
+            f"line {number} has {len(row)} cell(s), but the header has {len(header)}: "
             "the file is truncated or the line is damaged."
             for number, row in zip(numbers[1:], body, strict=True)
             if len(row) != len(header)
@@ -167,7 +170,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def _without_trailing(rows: list[list[str]]) -> list[list[str]]:
-    """Drop cells right of the last named column where they are empty (trailing tabs)."""
+    """Drop empty cells to the right of the last named column (trailing tabs)."""
     width = len(rows[0])
     while width > 1 and not rows[0][width - 1]:
         width -= 1
@@ -175,33 +178,33 @@ def _without_trailing(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _header_problems(header: list[str]) -> list[str]:
-    twice = sorted({name for name in header if header.count(name) > 1 and name})
-    problems = [f"column {name!r} occurs more than once: rename one." for name in twice]
+    repeated = sorted({name for name in header if header.count(name) > 1 and name})
+    problems = [f"column {name!r} occurs more than once: rename one." for name in repeated]
     if "" in header:
-        problems.append(f"column {header.index('') + 1} has no name: give it one.")
+        problems.append(f"column {header.index('') + 1} has no name: add one to the header.")
     return problems
 
 
 def id_problems(table: pd.DataFrame, keys: list[str]) -> list[str]:
-    """Say which ids are absent or repeated.
+    """List missing and repeated ids.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `read_table` gives it.
+        As `read_table` returns it.
     keys : list of str
-        Columns that together must be unique.
+        Columns that must be unique together.
 
     Returns
     -------
     list of str
-        The problems, empty if there are none.
+        The problems; empty if there are none.
     """
     problems = []
     for key in keys:
         empty = table.index[table[key].isin(["", MISSING])]
         if len(empty):
-            problems.append(f"{key} is missing in line(s) {some(empty)}: every row needs one.")
+            problems.append(f"{key} is missing in line(s) {some(empty)}: every row needs an id.")
     repeated = table[
         table.duplicated(keys, keep=False) & ~table[keys].isin(["", MISSING]).any(axis=1)
     ]

@@ -1,10 +1,10 @@
-"""A small cohort folder that tests break in one place at a time."""
+"""A small valid cohort folder, and a helper that introduces one error."""
 
 import json
 
 import pytest
 
-PEOPLE = """participant_id\tdiagnosis\tarm\tsite\tage
+PARTICIPANTS = """participant_id\tdiagnosis\tarm\tsite\tage
 sub-001\tMDD\tSSRI\tA\t31
 sub-002\tMDD\tSSRI\tB\t42
 sub-003\tMDD\tSSRI\tA\tn/a
@@ -19,7 +19,7 @@ sub-007\tHC\tn/a\tA\t33
 def cohort_folder(tmp_path):
     folder = tmp_path / "cohort"
     (folder / "phenotype").mkdir(parents=True)
-    (folder / "participants.tsv").write_text(PEOPLE)
+    (folder / "participants.tsv").write_text(PARTICIPANTS)
     arms = {"arm": {"Levels": {"SSRI": "", "SNRI": ""}}, "age": {"Units": "year"}}
     (folder / "participants.json").write_text(json.dumps(arms))
     header = ["participant_id", "session_id", *(f"hamd17_{i}" for i in range(1, 18))]
@@ -39,7 +39,7 @@ def write_tsv(path, rows):
 
 @pytest.fixture
 def edit():
-    """Replace text in a file, once, and fail if it is not there."""
+    """Replace the first occurrence of a text in a file; fail if there is none."""
 
     def replace(path, old, new):
         text = path.read_text()

@@ -1,4 +1,4 @@
-"""A whole cohort folder: values, sessions, and one message for what is wrong."""
+"""Reading a cohort folder: values, sessions, and one error for all problems."""
 
 import json
 
@@ -10,14 +10,14 @@ from bayes_mdd.cohort import read_cohort
 from bayes_mdd.errors import DataContractError
 
 
-def test_values(cohort_folder):
+def test_participants_and_scores_are_read(cohort_folder):
     cohort = read_cohort(cohort_folder)
     assert cohort.folder == cohort_folder
     assert cohort.arms == ("SSRI", "SNRI")
     assert cohort.sites == ("A", "B")
     assert list(cohort.controls.index) == ["sub-007"]
     assert len(cohort.patients) == 6
-    # The sidecar's order of sessions counts, not the one of the rows.
+    # Sessions follow the sidecar, not the order of the rows.
     assert cohort.sessions == ("ses-baseline", "ses-week8")
     assert cohort.symptoms["hamd17_total"].tolist()[:2] == [17.0, 34.0]
     assert list(cohort.symptoms.index) == list(cohort.participants.index)
@@ -25,7 +25,7 @@ def test_values(cohort_folder):
     assert cohort.symptoms_at("ses-week8")["hamd17_total"].dropna().eq(0).all()
     assert cohort.symptoms.dtypes.eq(float).all()
     assert cohort.notes == ()
-    with pytest.raises(DataContractError, match="no session 'ses-2'; known are ses-baseline"):
+    with pytest.raises(DataContractError, match="no session 'ses-2'; found ses-baseline"):
         cohort.symptoms_at("ses-2")
 
 
@@ -71,9 +71,9 @@ def test_scale_and_items_from_the_sidecar(cohort_folder, edit):
         read_cohort(cohort_folder)
 
 
-def test_tables_of_no_known_scale_are_noted(cohort_folder):
+def test_tables_without_a_known_scale_are_noted(cohort_folder):
     (cohort_folder / "phenotype" / "diary.tsv").write_text("participant_id\tmood\nsub-001\tok\n")
-    with pytest.raises(DataContractError, match=r"diary.tsv: sub-002, sub-003"):
+    with pytest.raises(DataContractError, match=r"diary.tsv: no row for sub-002, sub-003"):
         read_cohort(cohort_folder)
     rows = "".join(f"sub-00{i}\tok\n" for i in range(1, 7))
     (cohort_folder / "phenotype" / "diary.tsv").write_text("participant_id\tmood\n" + rows)
@@ -82,7 +82,7 @@ def test_tables_of_no_known_scale_are_noted(cohort_folder):
     assert cohort.notes[0].startswith("phenotype/diary.tsv: not scored")
 
 
-def test_problems_of_all_tables_come_in_one_error(cohort_folder, edit):
+def test_problems_of_all_tables_are_reported_in_one_error(cohort_folder, edit):
     edit(cohort_folder / "participants.tsv", "SNRI\tB\t27", "XX\tB\t27")
     edit(
         cohort_folder / "phenotype" / "hamd17.tsv",
@@ -100,28 +100,30 @@ def test_problems_of_all_tables_come_in_one_error(cohort_folder, edit):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("sub-003\tses-week8", "003\tses-week8", "003 is not in participants.tsv: did you mean"),
+        (
+            "sub-003\tses-week8",
+            "003\tses-week8",
+            "003 is not in participants.tsv. Did you mean 'sub-003'",
+        ),
         ("sub-003\tses-week8", "sub-002\tses-week8", "sub-002 ses-week8 occurs 2 times"),
         ("sub-003\tses-week8", "sub-003\tses-8", "session 'ses-8' is not among"),
         ("sub-003\tses-week8", "n/a\tses-week8", "participant_id is missing in line"),
-        ("participant_id", "subject", "column 'participant_id' is missing; found subject"),
+        ("participant_id", "subject", "there is no column 'participant_id'; found subject"),
     ],
 )
-def test_bad_phenotype_rows(cohort_folder, edit, old, new, message):
+def test_bad_phenotype_rows_are_reported(cohort_folder, edit, old, new, message):
     edit(cohort_folder / "phenotype" / "hamd17.tsv", old, new)
     with pytest.raises(DataContractError, match=rf"hamd17.tsv: {message}"):
         read_cohort(cohort_folder)
 
 
-def test_patient_of_one_table_only(cohort_folder, edit):
+def test_patient_without_a_rating_is_reported(cohort_folder, edit):
     edit(cohort_folder / "participants.tsv", "sub-007", "sub-006b\tMDD\tSNRI\tA\t1\nsub-007")
-    with pytest.raises(
-        DataContractError, match=r"sub-006b has an arm in participants.tsv but no row"
-    ):
+    with pytest.raises(DataContractError, match=r"no row for sub-006b \(with an arm in partici"):
         read_cohort(cohort_folder)
 
 
-def test_empty_and_truncated_phenotype(cohort_folder):
+def test_empty_and_truncated_phenotype_tables_are_reported(cohort_folder):
     path = cohort_folder / "phenotype" / "hamd17.tsv"
     text = path.read_text()
     path.write_text(text[: len(text) - 11])
@@ -135,8 +137,8 @@ def test_empty_and_truncated_phenotype(cohort_folder):
         read_cohort(cohort_folder)
 
 
-def test_no_folder_no_participants(tmp_path):
-    with pytest.raises(DataContractError, match="there is no such folder"):
+def test_missing_folder_and_missing_participants(tmp_path):
+    with pytest.raises(DataContractError, match="the folder does not exist"):
         read_cohort(tmp_path / "no")
     with pytest.raises(DataContractError, match=r"participants.tsv: cannot be read"):
         read_cohort(tmp_path)
@@ -151,14 +153,14 @@ def test_cohort_without_phenotype_or_arms(tmp_path):
     assert np.isclose(cohort.patients.loc["01", "age"], 20)
 
 
-def test_item_scores_stand_beside_the_dimensions(cohort_folder, edit):
+def test_item_scores_join_the_dimension_scores(cohort_folder, edit):
     table = cohort_folder / "phenotype" / "hamd17.tsv"
     edit(table, "sub-002\tses-baseline\t2", "sub-002\tses-baseline\tn/a")
     cohort = read_cohort(cohort_folder)
     items = cohort.item_scores
     assert list(items.columns) == [f"hamd17_{i}" for i in range(1, 18)]
     assert list(items.index) == list(cohort.participants.index)
-    # Baseline comes first by the sidecar; week 8 is all 0.
+    # Baseline is the first session of the sidecar; all items are 0 at week 8.
     assert items.loc["sub-001"].eq(1).all() and items.loc["sub-003"].eq(2).all()
     assert np.isnan(items.loc["sub-002", "hamd17_1"]) and items.loc["sub-002", "hamd17_2"] == 2
     assert items.loc["sub-007"].isna().all()
@@ -166,7 +168,7 @@ def test_item_scores_stand_beside_the_dimensions(cohort_folder, edit):
     assert joined.shape[1] == cohort.symptoms.shape[1] + 17
 
 
-def test_items_have_common_names_whatever_the_columns_are_called(cohort_folder):
+def test_item_scores_have_standard_names(cohort_folder):
     path = cohort_folder / "phenotype" / "hamd17.tsv"
     path.write_text(path.read_text().replace("hamd17_", "item"))
     assert list(read_cohort(cohort_folder).item_scores.columns)[:2] == ["hamd17_1", "hamd17_2"]

@@ -1,4 +1,4 @@
-"""Bad participants tables are refused in one message that names everybody."""
+"""Participants tables and designs: types of columns, and one error for all problems."""
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,12 @@ from bayes_mdd.cohort import check_design, check_participants, read_participants
 from bayes_mdd.errors import DataContractError
 
 
-def people(**columns):
+def make_participants(**columns):
     n = len(next(iter(columns.values())))
     return pd.DataFrame(columns, index=[f"s{i}" for i in range(1, n + 1)])
 
 
-def test_columns_get_their_type(tmp_path):
+def test_columns_are_converted_by_content_and_sidecar(tmp_path):
     (tmp_path / "participants.tsv").write_text(
         "participant_id\tarm\tsite\tage\tsex\tscanner\tnote\n"
         "01\tNone\t1\t30\t1\t007\tn/a\n"
@@ -27,7 +27,7 @@ def test_columns_get_their_type(tmp_path):
     }  # fmt: skip
 
 
-def test_all_problems_come_in_one_error(cohort_folder, edit):
+def test_all_problems_are_reported_in_one_error(cohort_folder, edit):
     path = cohort_folder / "participants.tsv"
     edit(path, "sub-002", "sub-001")
     edit(path, "SNRI\tB\t27", "SNRl\tB\told")
@@ -40,23 +40,23 @@ def test_all_problems_come_in_one_error(cohort_folder, edit):
     assert "sub-001 occurs 2 times (lines 2, 3): participant_id must be unique" in text
     assert "participant_id is missing in line(s) 7" in text
     assert "unknown arm 'SNRl' of sub-004" in text
-    assert "did you mean 'SNRI'?" in text
-    assert "column 'age' must hold numbers or n/a; not so for sub-004 ('old')" in text
+    assert "Did you mean 'SNRI'?" in text
+    assert "column 'age' must contain numbers or n/a; found other text for sub-004 ('old')" in text
     assert "sub-007 has diagnosis 'HC' and an arm: write n/a" in text
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("participant_id", "ID", "column 'participant_id' is missing; found ID, diagnosis"),
+        ("participant_id", "ID", "there is no column 'participant_id'; found ID, diagnosis"),
         ("\tarm\t", "\tArm\t", "column 'Arm' must be written 'arm'"),
-        ("HC", "Control", "diagnosis Control of sub-007 reads like a control"),
+        ("HC", "Control", "diagnosis Control of sub-007 looks like a control"),
         ("SSRI\tA\t31", "\tA\t31", "column 'arm' is empty for sub-001: write n/a"),
-        ("SSRI\tA\t31", "SSRI\tA\tnan", r"not so for sub-001 \('nan'\)"),
+        ("SSRI\tA\t31", "SSRI\tA\tnan", r"found other text for sub-001 \('nan'\)"),
         ("SSRI\tA\t31", "n.a.\tA\t31", "unknown arm 'n.a.' of sub-001"),
     ],
 )
-def test_one_problem(cohort_folder, edit, old, new, message):
+def test_each_problem_is_reported(cohort_folder, edit, old, new, message):
     edit(cohort_folder / "participants.tsv", old, new)
     with pytest.raises(DataContractError, match=message):
         read_participants(cohort_folder)
@@ -74,8 +74,8 @@ def test_truncated_sidecar(cohort_folder):
         read_participants(cohort_folder)
 
 
-def test_check_takes_a_table_and_leaves_it_alone():
-    table = people(arm=["a", "b"], diagnosis=["MDD", "MDD"])
+def test_check_does_not_change_the_table():
+    table = make_participants(arm=["a", "b"], diagnosis=["MDD", "MDD"])
     before = table.copy()
     check_participants(table, arms=["a", "b"])
     pd.testing.assert_frame_equal(table, before)
@@ -87,15 +87,15 @@ def test_check_takes_a_table_and_leaves_it_alone():
 
 def test_design_accepts_crossed_and_partly_nested_sites():
     arm = ["x"] * 4 + ["y"] * 4 + ["n/a"]
-    check_design(people(arm=arm, site=list("ababababc")), ["site"])
+    check_design(make_participants(arm=arm, site=list("ababababc")), ["site"])
     # Site c has only arm y, but a and b compare the arms.
-    check_design(people(arm=arm, site=list("ababacbcc")), ["site"])
-    check_design(people(arm=arm, age=[*map(float, range(8)), np.nan]), ["age"])
-    check_design(people(arm=["x"] * 3, site=["a"] * 3), ["site"])
+    check_design(make_participants(arm=arm, site=list("ababacbcc")), ["site"])
+    check_design(make_participants(arm=arm, age=[*map(float, range(8)), np.nan]), ["age"])
+    check_design(make_participants(arm=["x"] * 3, site=["a"] * 3), ["site"])
 
 
-def test_arm_confounded_with_site_is_refused_even_if_site_is_not_named():
-    table = people(arm=["x"] * 3 + ["y"] * 3, site=["a"] * 3 + ["b"] * 3)
+def test_arm_confounded_with_site_is_refused_even_if_site_is_no_covariate():
+    table = make_participants(arm=["x"] * 3 + ["y"] * 3, site=["a"] * 3 + ["b"] * 3)
     for covariates in ([], ["site"]):
         with pytest.raises(DataContractError, match="arm is confounded with site") as error:
             check_design(table, covariates)
@@ -103,29 +103,29 @@ def test_arm_confounded_with_site_is_refused_even_if_site_is_not_named():
         assert len(error.value.problems) == 1
 
 
-def test_part_of_the_arms_confounded_counts():
-    table = people(arm=list("xxxyyyzzz"), site=list("ababababc"[:6]) + ["c"] * 3)
+def test_one_confounded_arm_of_several_is_refused():
+    table = make_participants(arm=list("xxxyyyzzz"), site=list("ababababc"[:6]) + ["c"] * 3)
     with pytest.raises(DataContractError, match="confounded with site"):
         check_design(table, ["site"])
 
 
-def test_confounding_with_numbers_and_with_covariates_together():
+def test_confounding_with_numeric_and_with_joint_covariates():
     arm = ["x"] * 4 + ["y"] * 4
     with pytest.raises(DataContractError, match=r"confounded with dose .its values predict"):
-        check_design(people(arm=arm, dose=[10.0] * 4 + [2000.0] * 4), ["dose"])
+        check_design(make_participants(arm=arm, dose=[10.0] * 4 + [2000.0] * 4), ["dose"])
     u, v = list("ppqqppqq"), list("rrssssrr")
-    table = people(arm=arm, u=u, v=v, w=[a + b for a, b in zip(u, v, strict=True)])
+    table = make_participants(arm=arm, u=u, v=v, w=[a + b for a, b in zip(u, v, strict=True)])
     check_design(table, ["u", "v"])
     with pytest.raises(DataContractError, match="confounded with w"):
         check_design(table, ["u", "v", "w"])
     share = [0.0, 0.2, 0.3, 0.5, 1.0, 0.1, 0.4, 0.2]
     rest = [a - b for a, b in zip([0.0] * 4 + [1.0] * 4, share, strict=True)]
     with pytest.raises(DataContractError, match="share, rest taken together"):
-        check_design(people(arm=arm, share=share, rest=rest), ["share", "rest"])
+        check_design(make_participants(arm=arm, share=share, rest=rest), ["share", "rest"])
 
 
-def test_small_arms_and_bad_covariates_are_named_together():
-    table = people(
+def test_small_arms_and_bad_covariates_are_reported_in_one_error():
+    table = make_participants(
         arm=["x"] * 3 + ["y"] * 2 + ["z", "n/a"],
         diagnosis=["MDD"] * 6 + ["HC"],
         age=[1.0, np.nan, 3.0, 4.0, 5.0, 6.0, np.nan],
@@ -134,16 +134,16 @@ def test_small_arms_and_bad_covariates_are_named_together():
     with pytest.raises(DataContractError) as error:
         check_design(table, ["age", "sex", "iq"])
     text = str(error.value)
-    assert "arm 'y' has 2 people (s4, s5), expected at least 3" in text
-    assert "arm 'z' has 1 person (s6)" in text
-    assert "covariate 'age' is not known for s2" in text
-    assert "covariate 'sex' is not known for s4" in text
-    assert "covariate 'iq' is not a column; known are arm, diagnosis, age, sex" in text
+    assert "arm 'y' has 2 participants (s4, s5), expected at least 3" in text
+    assert "arm 'z' has 1 participant (s6)" in text
+    assert "covariate 'age' is missing for s2" in text
+    assert "covariate 'sex' is missing for s4" in text
+    assert "'iq' is not a column of participants.tsv; found arm, diagnosis, age, sex" in text
     assert len(error.value.problems) == 5
 
 
-def test_no_arm_at_all():
-    with pytest.raises(DataContractError, match="column 'arm' is missing"):
-        check_design(people(site=["a"]))
-    with pytest.raises(DataContractError, match="nobody has an arm"):
-        check_design(people(arm=["n/a", "n/a"]))
+def test_missing_arms_are_reported():
+    with pytest.raises(DataContractError, match="no column 'arm'; found site, treatment"):
+        check_design(make_participants(site=["a"], treatment=["SSRI"]))
+    with pytest.raises(DataContractError, match="no patient has an arm"):
+        check_design(make_participants(arm=["n/a", "n/a"]))

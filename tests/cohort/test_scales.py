@@ -38,7 +38,7 @@ def test_highest_scores(scale, dimension, highest):
     assert score_scale(full, scale)[dimension].item() == highest
 
 
-def test_every_scale_states_its_rule_and_sources():
+def test_every_scale_states_its_missing_rule_and_sources():
     for name in available_scales():
         scale = read_scale(name)
         assert scale.name == name
@@ -47,7 +47,7 @@ def test_every_scale_states_its_rule_and_sources():
         assert all(len(item.text.split()) <= 4 for item in scale.items)
 
 
-def test_dimensions_take_their_items():
+def test_dimensions_sum_their_items():
     table = rating([0] * 17)
     table["hamd17_13"] = 2
     scores = score_scale(table, "hamd17").iloc[0]
@@ -58,7 +58,7 @@ def test_dimensions_take_their_items():
     assert scores["retardation"] == 0
 
 
-def test_prorating_and_its_limit():
+def test_sums_are_prorated_up_to_max_missing():
     table = rating([2.0] * 17)
     table[["hamd17_1", "hamd17_2"]] = np.nan
     table["hamd17_8"] = 4
@@ -72,12 +72,12 @@ def test_prorating_and_its_limit():
     assert np.isnan(score_scale(rating(["n/a"] * 17), "hamd17").to_numpy()).all()
 
 
-def test_qids_takes_the_highest_of_its_domains():
+def test_qids_domains_are_the_highest_of_their_items():
     table = rating([0, 3, 1, 0, 2, 0, 0, 1, 0, 1, 1, 0, 2, 1, 3, 1], "qids_sr16_")
     scores = score_scale(table, "qids_sr16").iloc[0]
     assert scores[["sleep", "appetite_weight", "psychomotor"]].tolist() == [3, 1, 3]
     assert scores["qids_sr16_total"] == 3 + 2 + 1 + 1 + 1 + 0 + 2 + 1 + 3
-    # One of less and more is answered, as the form asks; one whole domain is prorated.
+    # One of decreased and increased is answered, as on the form; one missing domain is prorated.
     table[["qids_sr16_7", "qids_sr16_9", "qids_sr16_15"]] = "n/a"
     scores = score_scale(table, "qids_sr16").iloc[0]
     assert scores["appetite_weight"] == 1
@@ -91,7 +91,7 @@ def test_column_names(prefix):
     assert score_scale(table, "hamd17")["hamd17_total"].item() == 17
 
 
-def test_bad_items_are_named_together():
+def test_all_bad_item_scores_are_reported_in_one_error():
     table = pd.concat([rating([1] * 17, index=i) for i in ("s1", "s2", "s3")]).astype(object)
     table.loc["s1", "hamd17_4"] = 3
     table.loc["s2", "hamd17_4"] = "-1"
@@ -101,7 +101,7 @@ def test_bad_items_are_named_together():
     with pytest.raises(DataContractError) as error:
         score_scale(table, "hamd17")
     text = str(error.value)
-    assert "item 4 (trouble falling asleep, column 'hamd17_4') of hamd17" in text
+    assert "item 4 (early insomnia, column 'hamd17_4') of hamd17" in text
     assert "whole number from 0 to 2; s1 has '3', s2 has '-1'" in text
     assert "from 0 to 4; s3 has '1.5'" in text
     assert "s2 has ''" in text
@@ -109,65 +109,65 @@ def test_bad_items_are_named_together():
     pd.testing.assert_frame_equal(table, before)
 
 
-def test_missing_and_ambiguous_columns():
+def test_missing_and_ambiguous_columns_are_reported():
     table = rating([1] * 17).drop(columns=["hamd17_9", "hamd17_3"]).assign(item1=1)
     with pytest.raises(DataContractError) as error:
         score_scale(table, "hamd17")
     text = str(error.value)
-    assert "no column for item 3 (suicidality): name it hamd17_3" in text
-    assert "no column for item 9" in text
-    assert "item 1 could be any of the columns hamd17_1, item1" in text
+    assert "there is no column for item 3 (suicidality): name it hamd17_3" in text
+    assert "there is no column for item 9" in text
+    assert "several columns match item 1: hamd17_1, item1" in text
 
 
-def test_a_mapping_wins_over_names_and_is_checked():
+def test_a_mapping_overrides_column_names_and_is_checked():
     table = rating([1] * 17).assign(other=3)
     assert score_scale(table, "hamd17", items={"1": "other"})["hamd17_total"].item() == 19
-    with pytest.raises(DataContractError, match="item 1 should be column 'no'") as error:
+    with pytest.raises(DataContractError, match="item 1 is mapped to column 'no'") as error:
         score_scale(table, "hamd17", items={"1": "no", "99": "other"})
     assert "hamd17 has no item '99'" in str(error.value)
 
 
-def test_weight_loss_by_history_or_measured():
+def test_weight_loss_by_history_or_by_measurement():
     table = pd.concat([rating([0] * 17, index=f"s{i}") for i in range(1, 5)])
     table = table.drop(columns="hamd17_16")
     table["hamd17_16a"] = [1, 2, np.nan, np.nan]
     table["hamd17_16b"] = [1, 0, 1, np.nan]
     scored = score_scale(table, "hamd17")
     np.testing.assert_array_equal(scored["weight"], [1, 2, 1, np.nan])
-    assert scored.attrs["notes"] == ("item 16: 16a and 16b differ, 16a was used for s2.",)
+    assert scored.attrs["notes"] == ("item 16: 16a and 16b differ for s2; 16a was used.",)
     measured = score_scale(table, "hamd17", weight_item="16b")
     np.testing.assert_array_equal(measured["weight"], [1, 0, 1, np.nan])
-    assert "16b was used for s2" in measured.attrs["notes"][0]
+    assert "differ for s2; 16b was used" in measured.attrs["notes"][0]
     with pytest.raises(DataContractError, match="weight_item must be one of 16a, 16b, got 'c'"):
         score_scale(table, "hamd17", weight_item="c")
-    with pytest.raises(DataContractError, match="item 16 could be any of the columns"):
+    with pytest.raises(DataContractError, match="several columns match item 16"):
         score_scale(table.assign(hamd17_16=0), "hamd17")
 
 
-def test_unknown_and_own_scales(tmp_path):
+def test_unknown_scales_and_user_defined_scales(tmp_path):
     with pytest.raises(SpecError, match=r"Unknown scale 'hamd_17'. Did you mean 'hamd17'?"):
         read_scale("hamd_17")
-    own = tmp_path / "two.yaml"
-    own.write_text(
+    path = tmp_path / "two.yaml"
+    path.write_text(
         "name: two\ntitle: Two\nmissing_rule: none may miss\n"
         "items: [{id: 1, text: a, min: 1, max: 5}, {id: 2, text: b, min: 1, max: 5}]\n"
         "dimensions: {both: {items: [1, 2], aggregate: sum, max_missing: 0}}\n"
     )
-    assert score_scale(pd.DataFrame({"two_1": [5], "two_2": [1]}), own)["both"].item() == 6
-    own.write_text(own.read_text().replace("[1, 2]", "[1, 3]"))
+    assert score_scale(pd.DataFrame({"two_1": [5], "two_2": [1]}), path)["both"].item() == 6
+    path.write_text(path.read_text().replace("[1, 2]", "[1, 3]"))
     with pytest.raises(SpecError, match="dimension 'both' names unknown parts 3"):
-        read_scale(own)
-    own.write_text("name: two\n")
-    with pytest.raises(SpecError, match="not laid out as a scale"):
-        read_scale(own)
-    own.write_text("a: [")
+        read_scale(path)
+    path.write_text("name: two\n")
+    with pytest.raises(SpecError, match="does not define a scale"):
+        read_scale(path)
+    path.write_text("a: [")
     with pytest.raises(SpecError, match="not valid YAML"):
-        read_scale(own)
+        read_scale(path)
     with pytest.raises(SpecError, match="Cannot read the scale"):
         read_scale(tmp_path / "no.yaml")
 
 
-def test_real_table(shared_data):
+def test_scores_of_a_public_table(shared_data):
     table = read_table(shared_data("cnp_hamd") / "hamilton.tsv")
     with pytest.raises(DataContractError, match=r"hamilton16b.*sub-50005 has '-9999'"):
         score_scale(table, "hamd17", items="hamilton{item}")
@@ -183,6 +183,7 @@ def test_real_table(shared_data):
         table, "hamd17", items="hamilton{item}", missing_codes={-9999}, weight_item="16b"
     )
     assert (by_weight["hamd17_total"].to_numpy() == published)[complete].mean() < 0.95
-    assert "16a was used for sub-50035, sub-50050" in scores.attrs["notes"][0]
+    assert "differ for sub-50035, sub-50050" in scores.attrs["notes"][0]
+    assert scores.attrs["notes"][0].endswith("; 16a was used.")
     # Controls were not rated.
     assert scores["hamd17_total"].isna().sum() == 130

@@ -1,4 +1,4 @@
-"""Files are read as people save them; what is not a table is said to be none."""
+"""Tables are read as spreadsheets and R write them; damaged files are reported."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from bayes_mdd.cohort import read_participants, read_table
 from bayes_mdd.errors import DataContractError
 
 
-def test_bom_crlf_trailing_tabs_and_padding_are_taken_in_stride(tmp_path):
+def test_bom_crlf_trailing_tabs_and_padding_are_accepted(tmp_path):
     path = tmp_path / "participants.tsv"
     path.write_bytes(
         b"\xef\xbb\xbfparticipant_id\tarm\tage\t\t\r\n"
@@ -15,21 +15,21 @@ def test_bom_crlf_trailing_tabs_and_padding_are_taken_in_stride(tmp_path):
         b"002\tNA\tn/a\t\t\r\n"
         b"003\tn/a\t5e1"
     )
-    people = read_participants(path)
-    assert list(people.index) == ["001", "002", "003"]
-    assert list(people.columns) == ["arm", "age"]
-    assert list(people["arm"]) == ["None", "NA", "n/a"]
-    assert people["age"].tolist()[::2] == [34.0, 50.0]
-    assert people["age"].isna().tolist() == [False, True, False]
+    participants = read_participants(path)
+    assert list(participants.index) == ["001", "002", "003"]
+    assert list(participants.columns) == ["arm", "age"]
+    assert list(participants["arm"]) == ["None", "NA", "n/a"]
+    assert participants["age"].tolist()[::2] == [34.0, 50.0]
+    assert participants["age"].isna().tolist() == [False, True, False]
 
 
-def test_csv_is_read_by_commas(tmp_path):
+def test_csv_is_comma_separated(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text('a,b\n1,"x, y"\n')
     assert read_table(path).iloc[0].tolist() == ["1", "x, y"]
 
 
-def test_quoted_cells_of_r_lose_their_quotes(tmp_path):
+def test_quotes_written_by_r_are_removed(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text('"participant_id"\t"arm"\n"01"\t"SSRI"\n')
     assert read_table(path).iloc[0].to_dict() == {"participant_id": "01", "arm": "SSRI"}
@@ -40,16 +40,16 @@ def test_quoted_cells_of_r_lose_their_quotes(tmp_path):
     [
         (b"", "the file is empty"),
         (b"  \n\n", "the file is empty"),
-        (b"a\tb\n1\t2\n3", r"line 3 has 1 cell\(s\), the header has 2: the file is truncated"),
-        (b"a\tb\n1\t2\t3\n", r"line 2 has 3 cell\(s\), the header has 2"),
+        (b"a\tb\n1\t2\n3", r"line 3 has 1 cell\(s\), but the header has 2: the file is truncated"),
+        (b"a\tb\n1\t2\t3\n", r"line 2 has 3 cell\(s\), but the header has 2"),
         (b"a\ta\n1\t2\n", "column 'a' occurs more than once"),
         (b"a\t\tb\n1\t2\t3\n", "column 2 has no name"),
         (b"a\n\xff\xfe\n", "is not UTF-8 text"),
         (b"a\n1\x00\n", "binary zeros"),
-        (b'a\tb\n"1\t2\n3\t4\n', "quoted cell runs over a line end"),
+        (b'a\tb\n"1\t2\n3\t4\n', "quoted cell spans several lines"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path, content, message):
+def test_damaged_tables_are_reported(tmp_path, content, message):
     path = tmp_path / "t.tsv"
     path.write_bytes(content)
     with pytest.raises(DataContractError, match=message) as error:
@@ -57,7 +57,7 @@ def test_what_is_no_table_is_refused(tmp_path, content, message):
     assert "t.tsv" in str(error.value)
 
 
-def test_missing_folder_and_annexed_files_are_told_apart(tmp_path):
+def test_missing_files_folders_and_annexed_files_are_distinguished(tmp_path):
     with pytest.raises(DataContractError, match=r"cannot be read .*; check its name"):
         read_table(tmp_path / "no.tsv")
     with pytest.raises(DataContractError, match="cannot be read"):
