@@ -28,9 +28,8 @@ from .features import site_effects as site_effects
 from .features import structural_features as structural_features
 from .features import write_features as write_features
 from .results.export import export_signatures as export_signatures
-from .results.maps import signatures as signatures
+from .results.maps import region_strength as region_strength
 from .sampling.run_folder import read_run as read_run
-from .shared_specific.checks.convergence import diagnose as diagnose
 from .shared_specific.checks.feature_noise import judge_feature_noise as judge_feature_noise
 from .shared_specific.checks.leave_one_out import leave_one_out as leave_one_out
 from .shared_specific.checks.predictive import predictive_checks as predictive_checks
@@ -38,11 +37,12 @@ from .shared_specific.checks.predictive import PredictiveChecks as PredictiveChe
 from .shared_specific.checks.prior_predictive import prior_predictive as prior_predictive
 from .shared_specific.checks.prior_predictive import summarise_prior as summarise_prior
 from .shared_specific.checks.sensitivity import prior_sensitivity as prior_sensitivity
+from .shared_specific.graph.build import build_model as build_model
 from .shared_specific.new_subjects.export import export_projection as export_projection
 from .shared_specific.new_subjects.export import summarise_projection as summarise_projection
 from .shared_specific.new_subjects.projection import project as project
 from .shared_specific.tables.arms import explained_by_arm as explained_by_arm
-from .shared_specific.tables.factors import classify_factors as classify_factors
+from .shared_specific.tables.links import summarise_symptom_links as summarise_symptom_links
 from .simulate import simulate_cohort as simulate_cohort
 from .simulate import SimulatedCohort as SimulatedCohort
 from .simulate import write_cohort as write_cohort
@@ -59,7 +59,10 @@ from .studies.compare import compare_models as compare_models
 from .studies.compare import Comparison as Comparison
 from .studies.compare import vary_factors as vary_factors
 from .studies.permutation import permute_arms as permute_arms
+from .workflow.classify import classify_factors as classify_factors
+from .workflow.diagnose import diagnose as diagnose
 from .workflow.fit import fit as fit
+from .workflow.maps import signatures as signatures
 from .workflow.report import write_report as write_report
 
 __version__: str

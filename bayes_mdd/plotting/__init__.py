@@ -1,12 +1,12 @@
-"""Results as figures: each function returns a Matplotlib Figure; none shows, saves or samples."""
+"""Figures of results: each function returns a Matplotlib Figure; none shows, saves or samples."""
 
 from __future__ import annotations
 
-from bayes_mdd.plotting.quality import plot_quality
-from bayes_mdd.plotting.sites import plot_site_effects
+from bayes_mdd.plotting.blocks import plot_block_map
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
-from bayes_mdd.results.figures.blocks import plot_block_map
 from bayes_mdd.results.figures.connectome import plot_connectome
+from bayes_mdd.results.figures.quality import plot_quality
+from bayes_mdd.results.figures.sites import plot_site_effects
 from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_sharing
 from bayes_mdd.shared_specific.figures.symptoms import plot_symptom_links
 

@@ -1,4 +1,4 @@
-"""Figures of polar LDA: compositions, arms, and the fit beside what noise gives."""
+"""Figures of polar LDA: compositions by arm, and the fit against permuted edges."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bayes_mdd.results.figures.style import (
     pick_colours,
     tidy,
 )
-from bayes_mdd.results.reading import read_group
+from bayes_mdd.results.result import Result, read_result
 
 
-def plot_compositions(idata: xr.DataTree) -> Figure:
-    """Plot how much each person expresses each factor, by arm.
+def plot_compositions(idata: xr.DataTree | Result) -> Figure:
+    """Plot how much each subject expresses each factor, by arm.
 
     Parameters
     ----------
@@ -30,17 +30,18 @@ def plot_compositions(idata: xr.DataTree) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a factor; points are people (mean over draws), bars the mean composition of an
-        arm with its 50 % and 90 % intervals.
+        One panel per factor; points are subjects (mean over draws), bars the mean composition
+        of an arm with its 50 % and 90 % intervals.
 
     Raises
     ------
     DataContractError
         If `idata` lacks a variable.
     """
-    posterior = read_group(idata, "posterior", ["composition", "arm_expression"])
-    people = posterior["composition"].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values
-    own = read_group(idata, "constant_data", [ARM])[ARM].values.astype(str)
+    result = read_result(idata)
+    posterior = result.group("posterior", ["composition", "arm_expression"])
+    composition = posterior["composition"].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values
+    own = result.group("constant_data", [ARM])[ARM].values.astype(str)
     arms = [str(a) for a in posterior[ARM].values]
     drawn = posterior["arm_expression"].transpose(CHAIN, DRAW, ARM, FACTOR).values
     drawn = drawn.reshape(-1, *drawn.shape[2:])
@@ -51,7 +52,7 @@ def plot_compositions(idata: xr.DataTree) -> Figure:
     rng = np.random.default_rng(0)
     for k, ax in enumerate(panels):
         for i, arm in enumerate(arms):
-            x = people[own == arm, k]
+            x = composition[own == arm, k]
             ax.scatter(x, i + rng.uniform(-0.3, 0.3, x.size), s=10, c=FADED, alpha=0.6)
         draw_intervals(ax, drawn[:, :, k], np.arange(len(arms)), [colours[a] for a in arms])
         ax.set_xlim(-0.03, 1.03)
@@ -60,8 +61,8 @@ def plot_compositions(idata: xr.DataTree) -> Figure:
     return figure
 
 
-def plot_null(idata: xr.DataTree) -> Figure:
-    """Plot the gain of the fit over one factor beside the same for permuted edges.
+def plot_null(idata: xr.DataTree | Result) -> Figure:
+    """Plot the gain of the fit over one factor and that of fits to permuted edges.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def plot_null(idata: xr.DataTree) -> Figure:
     DataContractError
         If `idata` lacks the null run.
     """
-    null = read_group(idata, "null", ["gain"])
+    null = read_result(idata).group("null", ["gain"])
     gain = null["gain"].values
     figure = new_figure(6.0, 1.9)
     ax = figure.subplots()

@@ -1,45 +1,30 @@
-"""Polar LDA from a FeatureSet: fit, and what must be shown beside it."""
+"""The fit of polar LDA, with the permutation null, restarts and token scales shown next to it."""
 
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
-from bayes_mdd.polar_lda import (
+from bayes_mdd.polar_lda.data import PolarData
+from bayes_mdd.polar_lda.em.fitting import fit_counts
+from bayes_mdd.polar_lda.groups import blocks_group, judge_restarts, summarise_maps
+from bayes_mdd.polar_lda.robustness.bootstrap import (
     bootstrap_maps,
-    fit_counts,
-    null_run,
     posterior_overlap,
     published_overlap,
-    token_sensitivity,
 )
-from bayes_mdd.polar_lda.data import PolarData, prepare_counts
-from bayes_mdd.polar_lda.groups import MATCH_MIN, blocks_group, judge_restarts, summarise_maps
-from bayes_mdd.polar_lda.robustness.controls import nominal_sd
+from bayes_mdd.polar_lda.robustness.controls import nominal_sd, null_run, token_sensitivity
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
-
-__all__ = [
-    "KIND",
-    "MATCH_MIN",
-    "PolarData",
-    "blocks_group",
-    "fit_polar_lda",
-    "judge_restarts",
-    "prepare_counts",
-    "summarise_maps",
-]
-
-#: Value of the attribute ``model`` of a result, by which readers know what they hold.
-KIND = "polar_lda"
 
 
 def fit_polar_lda(
     spec: PolarLDASpec, data: PolarData, sampler: SamplerSpec, *, progressbar: bool
-) -> tuple[xr.DataTree, dict[str, float]]:
-    """Fit, and gather everything that must be seen beside the fit.
+) -> tuple[xr.DataTree, dict[str, Any]]:
+    """Fit the model, and compute what a reader needs to judge the fit.
 
     Parameters
     ----------
@@ -93,12 +78,12 @@ def fit_polar_lda(
             "constant_data": _constant(data),
         }
     )
-    idata.attrs.update(model=KIND, method=spec.method)
+    idata.attrs["method"] = spec.method
     return idata, clock.seconds
 
 
 class _Clock:
-    """Seconds since the lap before."""
+    """Seconds per stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -113,7 +98,7 @@ class _Clock:
 def _bootstrap(
     spec: PolarLDASpec, data: PolarData, model: xr.Dataset, sampler: SamplerSpec
 ) -> dict[str, xr.Dataset]:
-    """Uncertainty of the fitted solution from resampled people, within arms."""
+    """Uncertainty of the fitted solution from subjects resampled within arms."""
     boot = bootstrap_maps(
         data.counts,
         model,

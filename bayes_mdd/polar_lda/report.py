@@ -1,21 +1,22 @@
-"""What the page about a polar LDA shows: the fit, and beside it what it hides."""
+"""The report about a polar LDA: the fit, and its weaknesses next to it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
-import xarray as xr
 
-from bayes_mdd import __version__, plotting
 from bayes_mdd.dims import BLOCK, FACTOR
-from bayes_mdd.polar_lda.table import looks_like_noise
+from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
+from bayes_mdd.polar_lda.table import looks_like_noise, spec_of
+from bayes_mdd.results.checks import judge
+from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
+from bayes_mdd.results.figures.blocks import plot_map_blocks
+from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.figures.style import QUIET
-from bayes_mdd.results.maps import signatures
-from bayes_mdd.results.reading import read_group, read_note
-from bayes_mdd.shared_specific.report.content import describe_cohort, judge_check
-from bayes_mdd.shared_specific.report.methods import list_provenance
+from bayes_mdd.results.maps import gather_maps
+from bayes_mdd.results.page import PageOptions, check_row, embed, render_page
+from bayes_mdd.results.result import Result
 
 REFERENCES: Final = (
     "Blei DM, Ng AY, Jordan MI (2003). Latent Dirichlet allocation. Journal of Machine Learning "
@@ -26,81 +27,75 @@ REFERENCES: Final = (
     "Statistical Society B 57, 289-300.",
 )
 TEMPLATE = "polar_lda.html.j2"
+TITLE = "Patterns of hyper- and hypo-connection"
 
 
-def gather_polar_lda(
-    idata: xr.DataTree, checks: pd.DataFrame, table: pd.DataFrame, title: str, top_edges: int
-) -> dict[str, Any]:
-    """Gather everything the template shows.
+def build_page(
+    result: Result, checks: pd.DataFrame, table: pd.DataFrame, options: PageOptions
+) -> str:
+    """Write the report about a polar LDA.
 
     Parameters
     ----------
-    idata : DataTree
+    result : Result
         A polar LDA.
     checks, table : DataFrame
         What `diagnose` and `classify_factors` returned.
-    title : str
-        Heading of the page.
-    top_edges : int
-        Edges in each connectome picture.
+    options : PageOptions
+        Heading and number of edges; the quality of features is not shown.
 
     Returns
     -------
-    dict
-        For the template.
+    str
+        HTML.
     """
-    cohort = describe_cohort(idata)
+    cohort = describe_cohort(result)
     arms = list(cohort.by_arm)
-    noise = looks_like_noise(idata)
-    return {
-        "title": title,
-        "version": __version__,
-        "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    noise = looks_like_noise(result)
+    content = {
+        "title": options.title or TITLE,
         "cohort": cohort,
         "noise": noise,
-        "checks": [
-            {**dict(row), "state": judge_check(row["passed"])} for _, row in checks.iterrows()
-        ],
-        "findings": _findings(idata, checks, table, noise),
+        "checks": [check_row(row) for _, row in checks.iterrows()],
+        "findings": _findings(result, checks, table, noise),
         "arms": arms,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
-        "sensitivity": _sensitivity(idata),
-        "overlap": _overlap(idata),
-        "pictures": _draw(idata, table, top_edges),
-        "methods": _methods(idata),
+        "sensitivity": _sensitivity(result),
+        "overlap": _overlap(result),
+        "pictures": _draw(result, table, options.top_edges),
+        "methods": _methods(result),
         "references": REFERENCES,
-        "limits": _limits(idata),
-        "provenance": list_provenance(idata),
+        "limits": _limits(result),
+        "provenance": list_provenance(result),
     }
+    return render_page("bayes_mdd.polar_lda", TEMPLATE, content)
 
 
-def _findings(
-    idata: xr.DataTree, checks: pd.DataFrame, table: pd.DataFrame, noise: bool
-) -> list[str]:
-    null = read_group(idata, "null")
+def _findings(result: Result, checks: pd.DataFrame, table: pd.DataFrame, noise: bool) -> list[str]:
+    null = result.group("null")
     n = int(null.attrs["n_null"])
     ordinary = float(null["extreme"].values[1:].mean())
     if noise:
         return [
-            "This fit looks like noise. Edges permuted over people, in which there is nothing to "
-            f"find, are described by {len(table)} factors as well as the observed ones "
-            f"(p = {float(null.attrs['p_value']):.2g} over {n} permutations). No factor, subtype "
-            "or map below is evidence of anything.",
-            f"In the permuted data {ordinary:.0%} of people are more than 0.9 in one factor: such "
-            "apparent subtypes come from the model, not from the brain.",
+            "This fit is indistinguishable from noise. Edges permuted over participants, which "
+            f"hold no pattern, are described by {len(table)} factors as well as the observed edges "
+            f"(p = {float(null.attrs['p_value']):.2g}, {n} permutations). Do not interpret the "
+            "factors, subtypes and maps below.",
+            f"In the permuted data {ordinary:.0%} of participants are more than 0.9 in one factor: "
+            "such apparent subtypes come from the model, not from the brain.",
         ]
-    failed = [str(c) for c in checks.loc[checks["passed"].eq(False), "name"]]
+    failed = judge(checks).failed
     said = [f"Checks that failed: {', '.join(failed)}." if failed else "No check failed."]
     said.append(
-        "Edges go together over people more than chance allows "
-        f"(p = {float(null.attrs['p_value']):.2g}, {n} permutations). That alone does not say that "
-        f"there are subtypes: in permuted data too, {ordinary:.0%} of people are more than 0.9 in "
-        "one factor."
+        "Edges covary over participants more than expected by chance "
+        f"(p = {float(null.attrs['p_value']):.2g}, {n} permutations). This does not imply "
+        f"subtypes: in permuted data, too, {ordinary:.0%} of participants are more than 0.9 in one "
+        "factor."
     )
     clear = table[~table["label"].isin([*QUIET, "undecided"])]
     said += [f"{r['factor']}: {r['label']}. {r['verdict']}" for _, r in clear.iterrows()]
     if clear.empty:
-        said.append("No factor can be said to be expressed more in one arm, or alike in all.")
+        said.append("No factor is claimed to be expressed more in one arm, or alike in all.")
     return said
 
 
@@ -123,17 +118,17 @@ def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
     }
 
 
-def _sensitivity(idata: xr.DataTree) -> list[list[str]]:
-    table = read_group(idata, "sensitivity").to_dataframe()
+def _sensitivity(result: Result) -> list[list[str]]:
+    table = result.group("sensitivity").to_dataframe()
     return [[f"{scale:g}", *(f"{row[c]:.3g}" for c in _COLUMNS)] for scale, row in table.iterrows()]
 
 
 _COLUMNS = ("nominal_sd", "composition_correlation", "map_correlation", "largest_change")
 
 
-def _overlap(idata: xr.DataTree) -> dict[str, Any]:
+def _overlap(result: Result) -> dict[str, Any]:
     """How many blocks each rule calls shared or unique, and where they disagree."""
-    blocks = read_group(idata, "blocks")
+    blocks = result.group("blocks")
     joint = {
         "unique": int(blocks["joint_unique"].sum()),
         "shared": int(blocks["joint_shared"].sum()),
@@ -153,69 +148,68 @@ def _overlap(idata: xr.DataTree) -> dict[str, Any]:
     }
 
 
-def _draw(idata: xr.DataTree, table: pd.DataFrame, top_edges: int) -> dict[str, Any]:
-    from bayes_mdd.workflow.report import embed
-
-    sig = signatures(idata, factors=table)
-    told = table.loc[~table["label"].isin(QUIET), "factor"].tolist()
+def _draw(result: Result, table: pd.DataFrame, top_edges: int) -> dict[str, Any]:
+    sig = gather_maps(result, table)
+    shown = table.loc[~table["label"].isin(QUIET), "factor"].tolist()
     found: dict[str, Any] = {
-        "null": embed(plotting.plot_null(idata), "Null", "gain of the fit and of permuted edges"),
+        "null": embed(plot_null(result), "Null", "gain of the fit and of permuted edges"),
         "compositions": embed(
-            plotting.plot_compositions(idata), "Compositions", "composition of people by arm"
+            plot_compositions(result), "Compositions", "composition of participants by arm"
         ),
         "maps": [],
     }
-    if told:
-        figure = plotting.plot_block_map(sig, factors=told)
+    if shown:
+        figure = plot_map_blocks(sig, factors=shown)
         found["maps"].append(embed(figure, "Blocks", "maps by pair of networks"))
-    for name in told:
-        figure = plotting.plot_connectome(sig, name, top=top_edges)
+    for name in shown:
+        figure = plot_connectome(sig, name, top=top_edges)
         found["maps"].append(embed(figure, name, f"strongest edges of factor {name}"))
     return found
 
 
-def _methods(idata: xr.DataTree) -> str:
-    spec = read_note(idata, "spec")
-    restarts = read_group(idata, "restarts")
-    draws = read_group(idata, "posterior").attrs.get("draws_are", "")
-    chosen = "bound" if spec["choose_by"] == "elbo" else "agreement with the others"
+def _methods(result: Result) -> str:
+    spec, sampler = spec_of(result), result.sampler
+    restarts = result.group("restarts")
+    draws = result.group("posterior").attrs.get("draws_are", "")
+    chosen = "bound" if spec.choose_by == "elbo" else "agreement with the others"
     text = (
-        f"Deviations from the reference ({idata.attrs.get('reference')}) were turned into signed "
-        f"counts, {spec['scale']:g} a SD ({spec['rounding']} rounding), and described by latent "
+        f"Deviations from the reference ({result.reference}) were turned into signed "
+        f"counts, {spec.scale:g} per SD ({spec.rounding} rounding), and described by latent "
         f"Dirichlet allocation [1] over hyper- and hypo-connected edges [2] with "
-        f"{spec['n_factors']} factors: variational EM from {restarts.sizes['restart']} random "
-        f"starts, reported is the one with the highest {chosen}. The same model was fitted to "
-        f"{spec['n_null']} data sets with edges permuted over people. "
+        f"{spec.n_factors} factors: variational EM from {restarts.sizes['restart']} random "
+        f"starts; the one with the highest {chosen} is reported. The same model was fitted to "
+        f"{spec.n_null} data sets with edges permuted over participants. "
     )
-    if spec["method"] == "full_bayes":
-        sampler = read_note(idata, "sampler")
+    if spec.method == "full_bayes":
         return text + (
             "Compositions, arms and maps come from a Dirichlet-multinomial model of signed network "
-            "blocks with a learned token worth and a hierarchical prior of compositions by arm, "
-            f"sampled by {sampler.get('chains')} chains of {sampler.get('draws')} draws."
+            "blocks with an estimated token weight and a hierarchical prior of compositions by "
+            f"arm, sampled with {sampler.chains} chains of {sampler.draws} draws."
         )
-    return text + f"Intervals and probabilities are shares of draws; here: {draws} [3 for FDR]."
+    return text + (
+        f"Intervals and probabilities are shares of draws, which are {draws}. False discovery rates "
+        "follow [3]."
+    )
 
 
-def _limits(idata: xr.DataTree) -> list[str]:
+def _limits(result: Result) -> list[str]:
     limits = [
-        "The estimand is expression at one time point. A factor that one arm expresses more is no "
-        "effect of a drug and predicts no response.",
-        "Compositions say of what a person's deviations are made, not how large they are; their "
-        "size (severity, head motion) decides how much a person weighs in the maps.",
-        "Edges are taken as independent given the composition.",
+        "The estimand is expression at one time point. A factor that one arm expresses more is not "
+        "an effect of a drug and does not predict response.",
+        "A composition describes which patterns make up the deviations of a participant, not how "
+        "large they are. Their size (severity, head motion) determines how much a participant "
+        "contributes to the maps.",
+        "Edges are treated as independent given the composition.",
         "'Significant in one factor and not in another' (the published rule for unique parts) is "
-        "no test of a difference.",
-        "Controls are taken as known; with few of them every standardised edge is uncertain.",
+        "not a test of a difference.",
+        "The reference is treated as known; with few controls every standardised edge "
+        "is uncertain.",
     ]
-    if idata.attrs.get("method") != "full_bayes":
+    if result.method != "full_bayes":
         limits.insert(
             0,
-            "The bootstrap starts at the fitted model and resamples people only: it does not hold "
-            "other solutions, nor the noise of a person's own edges. Use model.method full_bayes "
-            "for intervals of compositions.",
+            "The bootstrap starts at the fitted model and resamples participants only: it includes "
+            "neither other solutions nor the noise of a participant's own edges. Use model.method "
+            "full_bayes for intervals of compositions.",
         )
     return limits
-
-
-__all__ = ["TEMPLATE", "gather_polar_lda"]

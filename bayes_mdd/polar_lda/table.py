@@ -1,43 +1,44 @@
-"""What became of the factors of a polar LDA: who expresses them, and whether to believe it."""
+"""The table of factors of a polar LDA: which arm expresses each, and how certain that is."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.errors import SpecError
-from bayes_mdd.results.reading import read_group, read_note
+from bayes_mdd.results.result import Result
+from bayes_mdd.results.rules import RULES, Rules
+from bayes_mdd.specs import PolarLDASpec
 
-#: Smallest p of the null run at which a fit is taken to show more than noise.
+#: Largest p of the permutation null at which a fit counts as more than noise.
 NULL_P = 0.05
 
 
-def is_polar_lda(idata: xr.DataTree) -> bool:
-    """Tell whether a result is a polar LDA.
+def spec_of(result: Result) -> PolarLDASpec:
+    """Read the spec of a polar LDA.
 
     Parameters
     ----------
-    idata : DataTree
-        What `fit` returned.
+    result : Result
+        A polar LDA.
 
     Returns
     -------
-    bool
-        By the attribute ``model``.
+    PolarLDASpec
+        Its spec.
     """
-    return idata.attrs.get("model") == "polar_lda"
+    return cast(PolarLDASpec, result.spec)
 
 
-def looks_like_noise(idata: xr.DataTree) -> bool:
+def looks_like_noise(result: Result) -> bool:
     """Tell whether the same fit to permuted edges gains as much.
 
     Parameters
     ----------
-    idata : DataTree
+    result : Result
         A polar LDA.
 
     Returns
@@ -45,28 +46,25 @@ def looks_like_noise(idata: xr.DataTree) -> bool:
     bool
         True where nothing of the fit should be interpreted.
     """
-    return bool(float(read_group(idata, "null").attrs["p_value"]) > NULL_P)
+    return bool(float(result.group("null").attrs["p_value"]) > NULL_P)
 
 
-def classify_polar_factors(
-    idata: xr.DataTree, *, probability: float = 0.9, ci_prob: float = 0.9
-) -> pd.DataFrame:
-    """Say of every factor which arm expresses it more, or that it cannot be told.
+def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
+    """Label every factor: expressed more in one arm, alike, or undecided.
 
     Parameters
     ----------
-    idata : DataTree
+    result : Result
         A polar LDA.
-    probability : float, default 0.9
-        A label is given when its probability is above this.
-    ci_prob : float, default 0.9
-        Probability of the equal-tailed intervals of the mean composition of an arm.
+    rules : Rules
+        Of these, ``probability`` (a label is given when its probability exceeds it) and
+        ``ci_prob`` (of the equal-tailed intervals of the mean composition of an arm) are read.
 
     Returns
     -------
     DataFrame
-        One row a factor: ``factor``; ``label``: "<arm>-more", "alike", "undecided", "present"
-        (one arm) or "n/a" (permuted edges look the same, or restarts or chains disagree);
+        One row per factor: ``factor``; ``label``: "<arm>-more", "alike", "undecided", "present"
+        (one arm) or "n/a" (permuted edges are fitted as well, or restarts or chains disagree);
         ``active``; ``p_more_<arm>``: probability that this arm's mean composition is above every
         other's by more than the ROPE; ``p_alike``: that all arms lie within it;
         ``expressed_<arm>`` with ``_lower``, ``_upper``; ``networks``; ``reproducible``;
@@ -78,17 +76,18 @@ def classify_polar_factors(
     SpecError
         If a threshold is out of its range.
     """
+    probability, ci_prob = rules.probability, rules.ci_prob
     if not (0.5 <= probability < 1 and 0 < ci_prob < 1):
         raise SpecError(
             f"probability must lie in [0.5, 1) and ci_prob in (0, 1), got {probability}, {ci_prob}."
         )
-    posterior = read_group(idata, "posterior", ["arm_expression"])
-    rope = float(read_note(idata, "spec").get("rope", 0.05))
+    posterior = result.group("posterior", ["arm_expression"])
+    rope = spec_of(result).rope
     drawn = posterior["arm_expression"].transpose(CHAIN, DRAW, ARM, FACTOR).values
     drawn = drawn.reshape(-1, *drawn.shape[2:])
     arms = [str(a) for a in posterior[ARM].values]
     columns: dict[str, Any] = {"factor": [str(f) for f in posterior[FACTOR].values]}
-    noise = looks_like_noise(idata)
+    noise = looks_like_noise(result)
     columns["active"] = [not noise] * drawn.shape[2]
     columns |= _chances(drawn, arms, rope)
     tail = (1 - ci_prob) / 2
@@ -96,8 +95,8 @@ def classify_polar_factors(
     for i, arm in enumerate(arms):
         columns[f"expressed_{arm}"] = drawn[:, i].mean(axis=0)
         columns |= {f"expressed_{arm}_lower": low[i], f"expressed_{arm}_upper": high[i]}
-    columns["networks"] = _networks(idata)
-    columns["reproducible"] = read_group(idata, "factors", ["reproducible"])["reproducible"].values
+    columns["networks"] = _networks(result)
+    columns["reproducible"] = result.group("factors", ["reproducible"])["reproducible"].values
     table = pd.DataFrame(columns)
     judged = [_judge(row, arms, probability, noise) for _, row in table.iterrows()]
     table.insert(1, "label", [label for label, _ in judged])
@@ -118,9 +117,9 @@ def _chances(drawn: np.ndarray, arms: list[str], rope: float) -> dict[str, Any]:
     return found
 
 
-def _networks(idata: xr.DataTree, at_most: int = 4) -> list[str]:
-    """Name the blocks with the largest maps, as they stand in the model."""
-    value = read_group(idata, "blocks", ["map"])["map"].transpose(FACTOR, BLOCK)
+def _networks(result: Result, at_most: int = 4) -> list[str]:
+    """Name the blocks with the largest values of each map, with their sign."""
+    value = result.group("blocks", ["map"])["map"].transpose(FACTOR, BLOCK)
     names = value[BLOCK].values
     top = np.argsort(-np.abs(value.values), axis=1)[:, :at_most]
     return [
@@ -134,16 +133,39 @@ def _judge(
 ) -> tuple[str, str]:
     if noise:
         return MISSING, (
-            "Permuted edges, in which there is nothing to find, are fitted as well. No claim."
+            "The model fits permuted edges, which hold no pattern, equally well. No claim."
         )
     if not row["reproducible"]:
-        return MISSING, "Not reproducible: other restarts or chains find another map. No claim."
+        return MISSING, "Not reproducible: other restarts or chains find a different map. No claim."
     amounts = ", ".join(f"{row[f'expressed_{a}']:.2f} in {a}" for a in arms)
     if len(arms) == 1:
-        return "present", f"Mean composition {amounts}. There is no other arm to compare with."
+        return "present", f"Mean composition {amounts}. The fit has no other arm to compare with."
     chances = {f"{a}-more": float(row[f"p_more_{a}"]) for a in arms}
     chances["alike"] = float(row["p_alike"])
     best = max(chances, key=lambda k: chances[k])
     listed = ", ".join(f"P({k}) = {v:.2f}" for k, v in chances.items())
     label = best if chances[best] > probability else "undecided"
     return label, f"Mean composition {amounts}; {listed}."
+
+
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """Shorten the table of factors for a terminal.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `tabulate_factors`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Text: label, expression by arm, probabilities and blocks.
+    """
+    names = [str(c).removeprefix("expressed_") for c in table if str(c).startswith("expressed_")]
+    arms = [n for n in names if not n.endswith(("_lower", "_upper"))]
+    columns = {"factor": table["factor"], "label": table["label"]}
+    columns |= {f"expressed in {a}": table[f"expressed_{a}"].map("{:.2f}".format) for a in arms}
+    if "p_alike" in table:
+        columns |= {f"P({a} more)": table[f"p_more_{a}"].map("{:.2f}".format) for a in arms}
+        columns["P(alike)"] = table["p_alike"].map("{:.2f}".format)
+    return pd.DataFrame(columns | {"largest blocks": table["networks"]})

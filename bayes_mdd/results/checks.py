@@ -162,6 +162,8 @@ def judge(table: pd.DataFrame) -> Verdict:
     """
     states = [judge_check(p) for p in table["passed"]]
     names = [str(n) for n in table["name"]]
-    of = {state: tuple(n for n, s in zip(names, states, strict=True) if s == state)
-          for state in ("failed", "not judged")}
+    of = {
+        state: tuple(n for n, s in zip(names, states, strict=True) if s == state)
+        for state in ("failed", "not judged")
+    }
     return Verdict(failed=of["failed"], open=of["not judged"], n_checks=len(names))

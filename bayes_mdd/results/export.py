@@ -24,7 +24,7 @@ from bayes_mdd.results.images import (
     place_regions,
 )
 from bayes_mdd.results.maps import STATISTICS, RegionStatistic, region_strength
-from bayes_mdd.results.reading import edge_matrix, is_edges, region_table
+from bayes_mdd.results.regions import edge_matrix, is_edges, region_table
 
 FORMATS = ("tsv", "netcdf", "matrix", "nifti", "brainnet")
 NUMBERS = "%.6g"

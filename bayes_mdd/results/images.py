@@ -63,7 +63,7 @@ def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
     Parameters
     ----------
     regions : pandas.DataFrame
-        See `bayes_mdd.results.reading.region_table`; needs the column ``label``.
+        See `bayes_mdd.results.regions.region_table`; needs the column ``label``.
     atlas_img : path or nibabel image
         Whole numbers, matched to regions through ``label``.
 
@@ -144,7 +144,7 @@ def build_sphere_canvas(regions: pd.DataFrame, *, radius: float = 5.0) -> Canvas
     Parameters
     ----------
     regions : pandas.DataFrame
-        See `bayes_mdd.results.reading.region_table`; needs the columns ``x``, ``y``, ``z``.
+        See `bayes_mdd.results.regions.region_table`; needs the columns ``x``, ``y``, ``z``.
     radius : float, default 5.0
         In mm; a voxel in reach of several centres belongs to the nearest.
 
@@ -200,7 +200,7 @@ def place_regions(regions: pd.DataFrame) -> npt.NDArray[np.bool_]:
     Parameters
     ----------
     regions : pandas.DataFrame
-        See `bayes_mdd.results.reading.region_table`.
+        See `bayes_mdd.results.regions.region_table`.
 
     Returns
     -------

@@ -10,8 +10,8 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
-from bayes_mdd.results.reading import is_edges, read_group, region_positions, region_table
-from bayes_mdd.shared_specific.tables.factors import classify_factors
+from bayes_mdd.results.regions import is_edges, region_positions, region_table
+from bayes_mdd.results.result import Result
 
 RegionStatistic = Literal["mean", "mean_abs"]
 #: What a loading is measured in.
@@ -19,15 +19,15 @@ LOADING_UNITS: Final = "SD of the standardised feature per SD of the factor's sc
 STATISTICS = ("mean", "sd", "lower", "upper", "p_positive")
 
 
-def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr.Dataset:
+def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
     """Gather the map of every factor and its uncertainty.
 
     Parameters
     ----------
-    idata : xarray.DataTree
-        What `fit` returned.
-    factors : pandas.DataFrame, optional
-        What `classify_factors` returned; made with its defaults when absent.
+    result : Result
+        A fit.
+    table : pandas.DataFrame
+        What `classify_factors` returned.
 
     Returns
     -------
@@ -42,8 +42,7 @@ def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr
     DataContractError
         If `idata` lacks a group or variable.
     """
-    loadings = read_group(idata, "loadings", STATISTICS)
-    table = classify_factors(idata) if factors is None else factors
+    loadings = result.group("loadings", STATISTICS)
     table = table.set_index("factor").reindex([str(f) for f in loadings[FACTOR].values])
     chosen = [*STATISTICS, *(["inclusion"] if "inclusion" in loadings else [])]
     sig = loadings[chosen].transpose(FACTOR, FEATURE)
@@ -55,13 +54,13 @@ def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr
         networks=(FACTOR, table["networks"].to_numpy(dtype=str)),
     )
     sig.attrs = {
-        "estimand": str(idata.attrs.get("estimand", "expression")),
+        "estimand": result.estimand,
         "units": str(loadings.attrs.get("units", LOADING_UNITS)),
-        "feature_units": str(idata.attrs.get("units", "unknown")),
+        "feature_units": result.units,
         "ci_prob": float(loadings.attrs.get("ci_prob", np.nan)),
         "ci_kind": str(loadings.attrs.get("ci_kind", "unknown")),
-        "reference": str(idata.attrs.get("reference", "unknown")),
-        "provenance": str(idata.attrs.get("provenance", "{}")),
+        "reference": result.reference,
+        "provenance": str(result.tree.attrs.get("provenance", "{}")),
     }
     return sig
 

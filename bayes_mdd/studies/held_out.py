@@ -19,7 +19,7 @@ from bayes_mdd.shared_specific.new_subjects.symptoms import (
 )
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 from bayes_mdd.types import Array
-from bayes_mdd.workflow import fit
+from bayes_mdd.workflow.fit import fit
 
 
 @dataclass(frozen=True, eq=False)

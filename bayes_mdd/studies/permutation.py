@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 
 from bayes_mdd.dims import ARM, CONTROL, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.shared_specific.checks.convergence import Check
+from bayes_mdd.results.checks import Check
 from bayes_mdd.shared_specific.refit import Refit, refit_with_arms, stored_spec
 from bayes_mdd.specs import SamplerSpec
 

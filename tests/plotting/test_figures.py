@@ -9,11 +9,9 @@ import xarray as xr
 from fakes import make_fake_idata
 from matplotlib.figure import Figure
 
-from bayes_mdd import plotting
+from bayes_mdd import classify_factors, plotting, signatures
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.results.figures.connectome import _select
-from bayes_mdd.results.maps import signatures
-from bayes_mdd.shared_specific.tables.factors import classify_factors
 
 
 def texts(figure: Figure) -> list[str]:

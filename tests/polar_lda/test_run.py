@@ -102,7 +102,13 @@ def test_checks_table_maps_and_page(run, tmp_path):
     names = {p.name for p in bm.export_signatures(sig, tmp_path / "maps")}
     assert {"signatures.tsv", "signatures.nc", "factor-F1_stat-mean_relmat.tsv"} <= names
     page = bm.write_report(idata, tmp_path / "page.html").read_text(encoding="utf-8")
-    for text in ("Polar LDA", "permuted", "How many tokens?", "published rule", "12"):
+    for text in (
+        "Polar LDA",
+        "permuted",
+        "Dependence on the number of tokens",
+        "published rule",
+        "12",
+    ):
         assert text in page, text
     assert "<script" not in page
 
@@ -113,9 +119,9 @@ def test_noise_is_called_noise(noise_run, tmp_path):
     table = bm.classify_factors(noise_run)
     assert (table["label"] == "n/a").all()
     assert not table["active"].any()
-    assert table["verdict"].str.contains("nothing to find").all()
+    assert table["verdict"].str.contains("hold no pattern").all()
     page = bm.write_report(noise_run, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "This fit looks like noise" in page
+    assert "This fit is indistinguishable from noise" in page
     assert "No map is shown" in page
 
 
@@ -197,6 +203,6 @@ def test_full_bayes_fills_the_same_groups(features, tmp_path):
     assert r[1, 1] > 0.5
     names = list(bm.diagnose(idata)["name"])
     assert {"divergences", "max R-hat", "min bulk ESS"} <= set(names)
-    assert "independent observations in a person's tokens" in names
+    assert "independent observations in a participant's tokens" in names
     page = bm.write_report(idata, tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "learned token worth" in page
+    assert "estimated token weight" in page

@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 from fakes import make_fake_idata
 
+from bayes_mdd import region_strength, signatures
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
 from bayes_mdd.results.export import export_signatures
-from bayes_mdd.results.maps import region_strength, signatures
 
 AFFINE = np.array([[3.0, 0, 0, -20], [0, 3, 0, -30], [0, 0, 3, -10], [0, 0, 0, 1]])
 

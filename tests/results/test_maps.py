@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 from fakes import make_fake_idata
 
+from bayes_mdd import region_strength, signatures
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.results.maps import region_strength, signatures
-from bayes_mdd.results.reading import block_networks, edge_matrix, region_table
+from bayes_mdd.results.regions import block_networks, edge_matrix, region_table
 
 
 def test_signature_copies_the_loadings(fake_idata):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -16,17 +14,14 @@ import pytest
 import xarray as xr
 from fakes import make_fake_idata
 
+from bayes_mdd import classify_factors, diagnose, read_run, summarise_symptom_links, write_report
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
 from bayes_mdd.features import check_quality, record_quality
-from bayes_mdd.shared_specific.report.content import (
-    describe_cohort,
-    list_limits,
-    summarise_findings,
-)
-from bayes_mdd.shared_specific.report.methods import describe_methods, list_provenance
-from bayes_mdd.shared_specific.tables.factors import classify_factors
-from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
-from bayes_mdd.workflow.report import gather_quality, write_report
+from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
+from bayes_mdd.results.quality import gather_quality
+from bayes_mdd.results.result import read_result
+from bayes_mdd.shared_specific.report.content import list_limits, summarise_findings
+from bayes_mdd.shared_specific.report.methods import describe_methods
 
 SECTIONS = [
     "cohort",
@@ -103,7 +98,7 @@ def test_page_is_complete_ordered_and_self_contained(fake_idata, tmp_path):
     assert not re.search(r"https?://|url\(|@import|<script", raw)
     text = page.text
     assert "F2 to SSRI (P > 0.99), F3 to SNRI (P > 0.99)" in text
-    assert "healthy control (2): sub-hc01, sub-hc02" in text
+    assert "healthy control (n = 2): sub-hc01, sub-hc02" in text
     assert "No check failed: 2 of 3 passed, 1 could not be judged." in text
     assert "1.003" in text and "not an effect of a drug" in text
     assert "0.60 [0.4" in text
@@ -117,32 +112,36 @@ def test_names_are_escaped(tmp_path):
     assert "<script" not in path.read_text()
     page = Page(path)
     assert f"{evil}-specific" in page.text and "B&C-specific" in page.text
-    assert "No symptoms were in the model." in page.text
+    assert "The model had no symptoms." in page.text
 
 
 def test_one_arm_and_no_agreement(tmp_path):
     idata = make_fake_idata(arms=["drug"], disagreeing=("F1", "F2", "F3"), coordinates=False)
     page = Page(write_report(idata, tmp_path / "r.html", checks=make_checks()))
     assert page.sections == SECTIONS
-    assert "There is one arm, so nothing is said of sharing." in page.text
+    assert "The fit has one arm, so sharing is not assessed." in page.text
     assert "no map is shown" in page.text
-    assert "because the chains disagree or evidence is short: F1, F2, F3" in page.text
+    assert "because the chains disagree or there are too few draws: F1, F2, F3" in page.text
 
 
-def test_diagnose_is_asked_when_no_checks_are_given(tmp_path, monkeypatch):
-    idata = make_fake_idata(coordinates=False, idle=(0, 1, 2))
-    asked = []
-    room = ModuleType("bayes_mdd.diagnostics")
-    room.diagnose = lambda given: asked.append(given) or make_checks((True, False, True))
-    monkeypatch.setitem(sys.modules, "bayes_mdd.diagnostics", room)
+def test_checks_are_computed_when_none_are_given(small_run, tmp_path):
+    idata = read_run(small_run.folder)
     page = Page(write_report(idata, tmp_path / "r.html"))
-    assert asked == [idata]
+    names = diagnose(idata)["name"]
+    assert len(names) > 5
+    assert all(name in page.text for name in names)
+
+
+def test_a_report_counts_failed_checks_and_active_factors(tmp_path):
+    idata = make_fake_idata(coordinates=False, idle=(0, 1, 2))
+    checks = make_checks((True, False, True))
+    page = Page(write_report(idata, tmp_path / "r.html", checks=checks))
     assert "1 of 3 checks failed (largest R-hat)" in page.text
-    assert "None of 4 factors offered are active." in page.text
+    assert "The data support no patterns (of at most 4 considered)." in page.text
 
 
 def test_refusals(fake_idata, tmp_path):
-    with pytest.raises(SpecError, match="no folder"):
+    with pytest.raises(SpecError, match="does not exist"):
         write_report(fake_idata, tmp_path / "absent" / "r.html", checks=make_checks())
     (tmp_path / "r.html").write_text("old")
     with pytest.raises(RunFolderError, match="exists"):
@@ -170,7 +169,7 @@ def test_no_claim_is_said_with_the_largest_probability(fake_idata):
 
 def test_failed_checks_come_first(fake_idata):
     text = findings(fake_idata, make_checks((False, True, True)))
-    assert text.startswith("1 of 3 checks failed (divergences): do not rely")
+    assert text.startswith("1 of 3 checks failed (divergences). Do not interpret")
 
 
 def test_fixed_pattern_is_not_reported_as_found():
@@ -201,7 +200,7 @@ def test_links_of_both_kinds_and_by_arm_are_reported(tmp_path):
 
 
 def test_cohort_counts_by_arm_and_site(fake_idata):
-    cohort = describe_cohort(fake_idata)
+    cohort = describe_cohort(read_result(fake_idata))
     assert cohort.by_arm == {"SSRI": 12, "SNRI": 11}
     assert cohort.sites == ["A", "B"]
     assert cohort.counts.loc["all"].tolist() == [12, 11, 23]
@@ -210,20 +209,20 @@ def test_cohort_counts_by_arm_and_site(fake_idata):
     with pytest.raises(DataContractError, match="'constant_data' has no 'arm'"):
         constant = fake_idata["constant_data"].to_dataset().drop_vars("arm")
         fake_idata["constant_data"] = xr.DataTree(constant)
-        describe_cohort(fake_idata)
+        describe_cohort(read_result(fake_idata))
 
 
 def test_methods_say_what_was_run(fake_idata):
-    cohort = describe_cohort(fake_idata)
+    cohort = describe_cohort(read_result(fake_idata))
     table = classify_factors(fake_idata, specific_below=0.2, probability=0.95)
-    text = " ".join(describe_methods(fake_idata, cohort, table))
-    assert "23 people (12 SSRI, 11 SNRI) with 45 edges between regions in 6 blocks" in text
+    text = " ".join(describe_methods(read_result(fake_idata), cohort, table))
+    assert "23 participants (12 SSRI, 11 SNRI) with 45 edges between regions in 6 blocks" in text
     assert "at least 20% of the factor's variance" in text and "above 0.95" in text
     assert "2 chains of 150 draws after 200 of warm-up" in text
     assert "The intercept and site[B] were integrated out" in text
     assert "retardation, cognitive" in text
     fixed = make_fake_idata(fixed=True)
-    text = " ".join(describe_methods(fixed, cohort, table))
+    text = " ".join(describe_methods(read_result(fixed), cohort, table))
     assert "fixed beforehand (shared: 2, SSRI: 1, SNRI: 1)" in text
 
 
@@ -239,20 +238,22 @@ def test_methods_say_what_was_run(fake_idata):
 def test_methods_say_how_features_differ_in_noise(fake_idata, spec, said):
     fake_idata.attrs["spec"] = json.dumps(json.loads(fake_idata.attrs["spec"]) | spec)
     table = classify_factors(fake_idata)
-    assert said in " ".join(describe_methods(fake_idata, describe_cohort(fake_idata), table))
+    assert said in " ".join(
+        describe_methods(read_result(fake_idata), describe_cohort(read_result(fake_idata)), table)
+    )
 
 
 def test_methods_say_what_correlated_features_counted_as(fake_idata):
-    table, cohort = classify_factors(fake_idata), describe_cohort(fake_idata)
-    assert "to the power" not in " ".join(describe_methods(fake_idata, cohort, table))
+    table, cohort = classify_factors(fake_idata), describe_cohort(read_result(fake_idata))
+    assert "to the power" not in " ".join(describe_methods(read_result(fake_idata), cohort, table))
     sizes = {"block_size": ("block", np.full(6, 7.5)), "feature_weight": 0.2}
     fake_idata["constant_data"] = fake_idata["constant_data"].to_dataset().assign(sizes)
-    text = " ".join(describe_methods(fake_idata, cohort, table))
+    text = " ".join(describe_methods(read_result(fake_idata), cohort, table))
     assert "45 features counted as 9 independent ones" in text
 
 
 def test_provenance_is_flat_and_names_nobody(fake_idata):
-    rows = dict(list_provenance(fake_idata))
+    rows = dict(list_provenance(read_result(fake_idata)))
     assert rows["fit.versions.pymc"] == "6.4.0"
     assert rows["sampler.seed"] == "1"
     assert rows["features.estimator"] == "empirical"
@@ -271,9 +272,9 @@ def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp
     features = xr.Dataset({"y": (("subject", "feature"), rng.normal(size=(24, 2)))}, on)
     quality = check_quality(features)
     checks = make_checks()
-    given = gather_quality(fake_idata, quality)
+    given = gather_quality(read_result(fake_idata), quality)
     assert "s23" in given["checks"][0]["advice"]
-    assert gather_quality(fake_idata, None) is None
+    assert gather_quality(read_result(fake_idata), None) is None
     travelled = fake_idata.copy()
     travelled.attrs["features_provenance"] = record_quality(features, quality).attrs["provenance"]
     page = Page(write_report(travelled, tmp_path / "r.html", checks=checks))
@@ -281,12 +282,12 @@ def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp
     assert "mean_fd above 0.5 mm: s23" in page.text
     assert "features.quality" not in page.text
     travelled.attrs["features_provenance"] = '{"quality": 3}'
-    assert gather_quality(travelled, None) is None
+    assert gather_quality(read_result(travelled), None) is None
 
 
 def test_a_change_is_not_called_a_pattern_at_one_time_point(fake_idata):
     idata = fake_idata.copy()
     idata.attrs["estimand"] = "change"
-    first = list_limits(idata, describe_cohort(idata), symptoms=False)[0]
+    first = list_limits(read_result(idata), describe_cohort(read_result(idata)), symptoms=False)[0]
     assert first.startswith("The estimand is change: patterns of follow-up minus baseline")
     assert "at one time point" not in first

@@ -1,4 +1,4 @@
-"""Which pairs of networks carry a factor."""
+"""Figures of factors by pair of networks."""
 
 from __future__ import annotations
 
@@ -13,61 +13,94 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, FEATURE
+from bayes_mdd.dims import BLOCK, FACTOR, FEATURE
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.results.figures.style import INK, QUIET, SMALL, TEXT, new_figure, tidy
-from bayes_mdd.results.reading import block_networks, read_group
-from bayes_mdd.shared_specific.tables.factors import classify_factors
+from bayes_mdd.results.regions import block_networks
 
 CMAP = "YlGnBu"
 #: Numbers are written into the cells of maps of at most this many networks.
 WRITE_UP_TO = 8
 
 
-def plot_block_map(
-    result: xr.DataTree | xr.Dataset,
-    *,
-    factors: Sequence[str] | None = None,
-    labels: pd.DataFrame | None = None,
-    columns: int = 3,
+def plot_map_blocks(
+    sig: xr.Dataset, *, factors: Sequence[str] | None = None, columns: int = 3
 ) -> Figure:
-    """Plot how strongly each factor is present in each pair of networks.
+    """Plot the root mean square loading of each factor in each pair of networks.
 
     Parameters
     ----------
-    result : xarray.DataTree or xarray.Dataset
-        What `fit` returned: shows the variance explained within each block, in the arm where
-        the factor explains most. Or what `signatures` returned: shows the root mean square of
-        the posterior mean loadings of each block.
+    sig : xarray.Dataset
+        What `signatures` returned.
     factors : sequence of str, optional
         Which factors; by default all that are neither unused nor irreproducible.
-    labels : pandas.DataFrame, optional
-        What `classify_factors` returned; made with its defaults when absent, or read from the
-        signatures.
     columns : int, default 3
         Panels side by side.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One triangle of networks a factor, on one colour scale; for regional features one
-        table of factors and networks.
+        As `draw_blocks` draws it.
 
     Raises
     ------
     DataContractError
-        If a factor is unknown or `result` lacks a variable.
+        If a factor is unknown or `sig` lacks a variable.
     """
-    values, blocks, marks = _read(result, labels)
-    chosen = _choose(values.index.tolist(), marks, factors)
-    values = values.loc[chosen]
-    name = (
-        "variance explained\nwithin the block, %"
-        if isinstance(result, xr.DataTree)
-        else "root mean square\nloading"
+    if "mean" not in sig:
+        raise DataContractError("signature", ["'mean' is missing; pass what signatures returned."])
+    squares = pd.DataFrame(
+        sig["mean"].transpose(FEATURE, FACTOR).values ** 2,
+        columns=[str(f) for f in sig[FACTOR].values],
     )
+    by_block = squares.groupby(sig[BLOCK].values.astype(str)).mean().pow(0.5)
+    marks = sig["label"].values if "label" in sig.coords else [""] * squares.shape[1]
+    labels = {f: str(m) for f, m in zip(squares.columns, marks, strict=True)}
+    name = "root mean square\nloading"
+    return draw_blocks(by_block.T, block_networks(sig), labels, name, factors, columns=columns)
+
+
+def draw_blocks(
+    values: pd.DataFrame,
+    blocks: pd.DataFrame,
+    labels: dict[str, str],
+    name: str,
+    factors: Sequence[str] | None = None,
+    *,
+    columns: int = 3,
+) -> Figure:
+    """Draw one number per factor and block.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame, shape (factor, block)
+        The numbers.
+    blocks : pandas.DataFrame
+        Networks ``a`` and ``b`` of each block, from `block_networks`.
+    labels : dict of str to str
+        Label of each factor.
+    name : str
+        Name of the colour bar.
+    factors : sequence of str, optional
+        Which factors; by default all that are neither unused nor irreproducible.
+    columns : int, default 3
+        Panels side by side.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One triangle of networks per factor, on one colour scale; for regional features one table
+        of factors and networks.
+
+    Raises
+    ------
+    DataContractError
+        If a factor is unknown.
+    """
+    chosen = _choose(values.index.tolist(), labels, factors)
+    values = values.loc[chosen]
     if (blocks["a"] == blocks["b"]).all():
-        return _plot_table(values, marks, name)
+        return _plot_table(values, labels, name)
     networks = list(dict.fromkeys([*blocks["a"], *blocks["b"]]))
     n_columns = min(columns, len(chosen))
     n_rows = math.ceil(len(chosen) / n_columns)
@@ -79,42 +112,13 @@ def plot_block_map(
     for ax, factor in zip(panels, chosen, strict=False):
         square = _square(pd.Series(values.loc[factor]), blocks, networks)
         image = _draw_triangle(ax, square, networks, top)
-        tidy(ax, title=f"{factor}  ({marks[factor]})")
+        tidy(ax, title=f"{factor}  ({labels[factor]})")
         for spine in ax.spines.values():
             spine.set_visible(False)
     for ax in panels[len(chosen) :]:
         ax.set_visible(False)
     _add_bar(figure, image, panels.tolist(), name)
     return figure
-
-
-def _read(
-    result: xr.DataTree | xr.Dataset, labelled: pd.DataFrame | None
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Numbers (factor, block), the networks of the blocks, and the factors' labels."""
-    if isinstance(result, xr.DataTree):
-        within = read_group(result, "posterior", ["explained_block"])["explained_block"]
-        blocks = block_networks(read_group(result, "loadings", ["mean"]))
-        largest = within.mean((CHAIN, DRAW)).max(ARM).transpose(FACTOR, BLOCK)
-        table = classify_factors(result) if labelled is None else labelled
-        labels = {str(k): str(v) for k, v in zip(table["factor"], table["label"], strict=True)}
-        values = pd.DataFrame(
-            largest.values * 100,
-            index=[str(f) for f in within[FACTOR].values],
-            columns=[str(b) for b in within[BLOCK].values],
-        )
-        return values, blocks, labels
-    if "mean" not in result:
-        raise DataContractError("signature", ["'mean' is missing; pass what signatures returned."])
-    blocks = block_networks(result)
-    squares = pd.DataFrame(
-        result["mean"].transpose(FEATURE, FACTOR).values ** 2,
-        columns=[str(f) for f in result[FACTOR].values],
-    )
-    by_block = squares.groupby(result[BLOCK].values.astype(str)).mean().pow(0.5)
-    marks = result["label"].values if "label" in result.coords else [""] * squares.shape[1]
-    labels = {f: str(m) for f, m in zip(squares.columns, marks, strict=True)}
-    return by_block.T, blocks, labels
 
 
 def _choose(known: list[str], labels: dict[str, str], factors: Sequence[str] | None) -> list[str]:
@@ -169,7 +173,7 @@ def _write_cells(ax: Axes, values: npt.NDArray[np.float64], top: float) -> None:
 
 
 def _plot_table(values: pd.DataFrame, labels: dict[str, str], name: str) -> Figure:
-    """One row a factor, one column a network."""
+    """One row per factor, one column per network."""
     figure = new_figure(3.0 + 0.55 * values.shape[1], 1.5 + 0.45 * len(values))
     ax = figure.subplots()
     top = float(np.nanmax(values.to_numpy())) or 1.0

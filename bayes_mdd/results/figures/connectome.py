@@ -23,7 +23,7 @@ from bayes_mdd.results.figures.style import (
     tidy,
 )
 from bayes_mdd.results.images import XYZ, place_regions
-from bayes_mdd.results.reading import edge_matrix, is_edges, region_positions, region_table
+from bayes_mdd.results.regions import edge_matrix, is_edges, region_positions, region_table
 
 #: Blue and red, with white between, keep their order for all kinds of colour vision.
 CMAP = "RdBu_r"

@@ -9,8 +9,6 @@ gamma with the exact mean and variance, from the fourth cumulant :math:`\psi_3(m
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -18,7 +16,9 @@ from scipy.special import polygamma
 from scipy.stats import gamma
 
 from bayes_mdd.dims import BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
-from bayes_mdd.shared_specific.checks.convergence import Check
+from bayes_mdd.results.checks import Check
+from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.types import Array
 
 #: Chance of a false alarm.
@@ -33,7 +33,7 @@ LEAST_DF, LEAST_FEATURES = 5, 10
 NAME = "spread of noise between features of a block, over chance"
 
 
-def judge_feature_noise(idata: xr.DataTree, *, alpha: float = ALPHA) -> Check:
+def judge_feature_noise(idata: xr.DataTree | Result, *, alpha: float = ALPHA) -> Check:
     """Judge whether one noise for a block is enough.
 
     Features are taken as the likelihood saw them: as they are where noise was "equal", divided by
@@ -79,14 +79,13 @@ def judge_feature_noise(idata: xr.DataTree, *, alpha: float = ALPHA) -> Check:
     >>> import bayes_mdd as bm
     >>> judge_feature_noise(bm.read_run("runs/demo")).passed  # doctest: +SKIP
     """
-    spec = json.loads(str(idata.attrs.get("spec", "{}")))
-    if spec.get("feature_noise") == "student":
+    result = read_result(idata)
+    if spec_of(result).feature_noise == "student":
         return Check(NAME, np.nan, "block noise", None, "Each feature has a noise of its own.")
-    observed = idata["observed_data"].to_dataset() if "observed_data" in idata.children else None
-    if observed is None or "y" not in observed:
+    if not result.holds("observed_data", "y"):
         return Check(NAME, np.nan, "features", None, "The run does not hold its features.")
-    squares, df = residual_variances(idata, observed["y"])
-    code = np.unique(idata["loadings"].to_dataset()[BLOCK].values.astype(str), return_inverse=True)
+    squares, df = residual_variances(result, result.group("observed_data")["y"])
+    code = np.unique(result.loadings[BLOCK].values.astype(str), return_inverse=True)
     size = np.bincount(code[1])
     if df < LEAST_DF or (size - 1).sum() < LEAST_FEATURES:
         return Check(NAME, np.nan, "more data", None, "Too few people or features to tell.")
@@ -95,13 +94,13 @@ def judge_feature_noise(idata: xr.DataTree, *, alpha: float = ALPHA) -> Check:
     return Check(NAME, ratio, f"<= {limit:.3g}", bool(ratio <= limit), ADVICE)
 
 
-def residual_variances(idata: xr.DataTree, y: xr.DataArray) -> tuple[Array, int]:
+def residual_variances(result: Result, y: xr.DataArray) -> tuple[Array, int]:
     """Sum of squares that design and factors leave of each feature.
 
     Parameters
     ----------
-    idata : DataTree
-        From `fit`.
+    result : Result
+        A fit.
     y : DataArray
         Features of the fit.
 
@@ -112,8 +111,8 @@ def residual_variances(idata: xr.DataTree, y: xr.DataArray) -> tuple[Array, int]
     df : int
         Degrees of freedom of each.
     """
-    constant = idata["constant_data"].to_dataset()
-    posterior = idata["posterior"].to_dataset()[["scores", "block_scale"]]
+    constant = result.constant
+    posterior = result.posterior[["scores", "block_scale"]]
     on = posterior["block_scale"].any((CHAIN, DRAW, BLOCK)).values
     scores = posterior["scores"].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values[:, on]
     regressors = np.column_stack([constant["design"].values, scores])

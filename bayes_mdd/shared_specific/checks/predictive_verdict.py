@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from bayes_mdd.shared_specific.checks.convergence import Check
+from bayes_mdd.results.checks import Check
 from bayes_mdd.shared_specific.checks.predictive import (
     ALPHA,
     ARMS,

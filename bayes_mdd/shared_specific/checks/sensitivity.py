@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.shared_specific.checks.convergence import Check
+from bayes_mdd.results.checks import Check
 from bayes_mdd.shared_specific.checks.log_prior import log_priors
 from bayes_mdd.shared_specific.checks.symptom_residuals import stored_symptoms, thinned_weights
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted

@@ -1,4 +1,4 @@
-"""How the arms share the factors, and how much the factors explain."""
+"""Figures of sharing and of the variance explained."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from bayes_mdd.results.figures.style import (
     pick_colours,
     tidy,
 )
-from bayes_mdd.results.reading import read_group
-from bayes_mdd.shared_specific.tables.factors import classify_factors
+from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.rules import RULES, Rules
+from bayes_mdd.shared_specific.tables.factors import tabulate_factors
 
 LABELS = {"shared": INK, "undecided": "#CC79A7", "present": INK}
 
 
 def plot_sharing(
-    idata: xr.DataTree,
+    idata: xr.DataTree | Result,
     *,
     factors: pd.DataFrame | None = None,
-    specific_below: float = 0.10,
+    specific_below: float = RULES.specific_below,
     probs: tuple[float, float] = (0.5, 0.9),
 ) -> Figure:
     """Plot how the variance of each factor is divided among the arms.
@@ -42,7 +43,7 @@ def plot_sharing(
     idata : xarray.DataTree
         What `fit` returned, with at least two arms.
     factors : pandas.DataFrame, optional
-        What `classify_factors` returned; made here, with `specific_below`, when absent.
+        What `classify_factors` returned; computed with `specific_below` when absent.
     specific_below : float, default 0.10
         An arm with a smaller share takes no part; these zones are shaded.
     probs : tuple of float, default (0.5, 0.9)
@@ -51,7 +52,7 @@ def plot_sharing(
     Returns
     -------
     matplotlib.figure.Figure
-        With two arms, one axis from one arm to the other; with more, a panel an arm. Factors
+        With two arms, one axis from one arm to the other; with more, one panel per arm. Factors
         that are unused or not reproducible are grey.
 
     Raises
@@ -59,10 +60,11 @@ def plot_sharing(
     DataContractError
         If the fit has one arm, or lacks a variable.
     """
+    result = read_result(idata)
     table = factors
     if table is None:
-        table = classify_factors(idata, specific_below=specific_below)
-    sharing = _flat(idata, "sharing")
+        table = tabulate_factors(result, Rules(specific_below=specific_below))
+    sharing = _flat(result, "sharing")
     arms = [str(a) for a in sharing[ARM].values]
     if len(arms) < 2:
         raise DataContractError(
@@ -126,7 +128,7 @@ def _write_labels(ax: Axes, table: pd.DataFrame, colours: list[str]) -> None:
 
 
 def plot_explained(
-    idata: xr.DataTree,
+    idata: xr.DataTree | Result,
     *,
     factors: pd.DataFrame | None = None,
     probs: tuple[float, float] = (0.5, 0.9),
@@ -138,22 +140,23 @@ def plot_explained(
     idata : xarray.DataTree
         What `fit` returned.
     factors : pandas.DataFrame, optional
-        What `classify_factors` returned; made with its defaults when absent.
+        What `classify_factors` returned; computed with its defaults when absent.
     probs : tuple of float, default (0.5, 0.9)
         Of the thick and the thin equal-tailed interval around the posterior mean.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One row a factor, one colour an arm.
+        One row per factor, one colour per arm.
 
     Raises
     ------
     DataContractError
         If `idata` lacks a variable.
     """
-    table = classify_factors(idata) if factors is None else factors
-    explained = _flat(idata, "explained") * 100
+    result = read_result(idata)
+    table = tabulate_factors(result) if factors is None else factors
+    explained = _flat(result, "explained") * 100
     arms = [str(a) for a in explained[ARM].values]
     colours = pick_colours(arms)
     figure = new_figure(7.0, 1.6 + (0.3 + 0.16 * len(arms)) * len(table))
@@ -186,8 +189,8 @@ def plot_explained(
     return figure
 
 
-def _flat(idata: xr.DataTree, name: str) -> xr.DataArray:
+def _flat(result: Result, name: str) -> xr.DataArray:
     """All draws of a variable along one axis, ``sample``."""
-    posterior = read_group(idata, "posterior", [name])
+    posterior = result.group("posterior", [name])
     # xarray's stack, not pandas'.
     return posterior[name].stack(sample=(CHAIN, DRAW), create_index=False)

@@ -1,4 +1,4 @@
-"""Which symptoms go with which factors."""
+"""Figure of the symptom links."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from bayes_mdd.results.figures.style import (
     pick_colours,
     tidy,
 )
-from bayes_mdd.results.reading import read_group
-from bayes_mdd.shared_specific.tables.factors import classify_factors
+from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.shared_specific.tables.factors import tabulate_factors
 from bayes_mdd.shared_specific.tables.links import read_link_units
+from bayes_mdd.types import Array
 
-Draws = npt.NDArray[np.float64]
 #: Short names of units, for the title of a panel.
 _SHORT = {"gaussian": "SD", "ordinal": "log-odds"}
 
 
 def plot_symptom_links(
-    idata: xr.DataTree,
+    idata: xr.DataTree | Result,
     *,
     factors: pd.DataFrame | None = None,
     probs: tuple[float, float] = (0.5, 0.9),
@@ -50,18 +50,18 @@ def plot_symptom_links(
     idata : xarray.DataTree
         What `fit` returned, with symptoms.
     factors : pandas.DataFrame, optional
-        What `classify_factors` returned; made with its defaults when absent.
+        What `classify_factors` returned; computed with its defaults when absent.
     probs : tuple of float, default (0.5, 0.9)
         Of the thick and the thin equal-tailed interval around the posterior mean.
     columns : int, default 3
         Panels side by side.
     by_arm : bool, default False
-        One interval an arm, for fits with ``symptom_links="by_arm"``.
+        One interval per arm, for fits with ``symptom_links="by_arm"``.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel a symptom, in SD for dimensions and log-odds for ordinal items; panels of a kind
+        One panel per symptom, in SD for dimensions and log-odds for ordinal items; panels of a kind
         have one scale. Coloured where the wider interval excludes 0; grey otherwise, and for
         factors that are unused or not reproducible. By arm the colour is that of the arm, pale
         where it would be grey.
@@ -71,10 +71,11 @@ def plot_symptom_links(
     DataContractError
         If the fit had no symptoms, or no links by arm where they are asked for.
     """
-    table = classify_factors(idata) if factors is None else factors
-    units = read_link_units(idata)
+    result = read_result(idata)
+    table = tabulate_factors(result) if factors is None else factors
+    units = read_link_units(result)
     name = "symptom_weight_by_arm" if by_arm else "symptom_weight"
-    weight = read_group(idata, "posterior", [name])[name]
+    weight = result.group("posterior", [name])[name]
     arms = [str(a) for a in weight[ARM].values] if by_arm else []
     # xarray's stack, not pandas'.
     weight = weight.stack(sample=(CHAIN, DRAW), create_index=False)
@@ -111,12 +112,12 @@ def plot_symptom_links(
     return figure
 
 
-def _bounds(draws: Draws, prob: float) -> Draws:
+def _bounds(draws: Array, prob: float) -> Array:
     return np.asarray(np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0))
 
 
 def _reach(
-    values: dict[str, Draws], units: dict[str, tuple[str, str]], prob: float
+    values: dict[str, Array], units: dict[str, tuple[str, str]], prob: float
 ) -> dict[str, float]:
     """Half-width of the panels of each kind."""
     reach: dict[str, float] = {}
@@ -127,7 +128,7 @@ def _reach(
 
 
 def _draw_rows(
-    ax: Axes, draws: Draws, quiet: npt.NDArray[np.bool_], probs: tuple[float, float]
+    ax: Axes, draws: Array, quiet: npt.NDArray[np.bool_], probs: tuple[float, float]
 ) -> None:
     low, high = _bounds(draws, probs[1])
     clear = ((low > 0) | (high < 0)) & ~quiet
@@ -137,7 +138,7 @@ def _draw_rows(
 
 def _draw_arms(
     ax: Axes,
-    draws: Draws,
+    draws: Array,
     quiet: npt.NDArray[np.bool_],
     arms: Sequence[str],
     probs: tuple[float, float],

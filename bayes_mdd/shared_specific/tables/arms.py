@@ -1,4 +1,4 @@
-"""What all factors together explain in each arm, however it is divided among them."""
+"""Variance explained by all factors together, by arm."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR
 from bayes_mdd.errors import SpecError
-from bayes_mdd.results.reading import read_group
+from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.rules import RULES
 
 
-def explained_by_arm(idata: xr.DataTree, *, ci_prob: float = 0.9) -> pd.DataFrame:
-    """Sum up what all factors explain in each arm, and say where it is most.
+def explained_by_arm(
+    idata: xr.DataTree | Result, *, ci_prob: float = RULES.ci_prob
+) -> pd.DataFrame:
+    """Sum the variance that all factors explain in each arm, and compare the arms.
 
-    A pattern of one arm that is a mixture of patterns of all arms cannot be told from these: no
-    factor is then called specific, but the arm's people vary more. This table shows that, for
-    what it is: more variance of the shared patterns, not a pattern of the arm's own.
+    A pattern of one arm that is a mixture of shared patterns cannot be separated from them. No
+    factor is then called specific, but the subjects of that arm vary more along the shared
+    patterns. This table shows it as what it is: more variance of shared patterns, not a pattern
+    of the arm's own.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ def explained_by_arm(idata: xr.DataTree, *, ci_prob: float = 0.9) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row an arm: ``arm``; ``explained``, ``explained_lower``, ``explained_upper``: share of
+        One row per arm: ``arm``; ``explained``, ``explained_lower``, ``explained_upper``: share of
         the arm's variance over all features that the factors explain, 0-1; ``p_most``:
         probability that it is largest in this arm, NaN in a fit of one arm.
 
@@ -47,7 +51,7 @@ def explained_by_arm(idata: xr.DataTree, *, ci_prob: float = 0.9) -> pd.DataFram
     """
     if not 0 < ci_prob < 1:
         raise SpecError(f"ci_prob must lie between 0 and 1, got {ci_prob}.")
-    posterior = read_group(idata, "posterior", ["explained"])
+    posterior = read_result(idata).group("posterior", ["explained"])
     total = posterior["explained"].sum(FACTOR).stack(sample=(CHAIN, DRAW)).transpose(ARM, "sample")
     values = total.values
     tail = (1 - ci_prob) / 2

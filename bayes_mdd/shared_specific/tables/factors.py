@@ -1,8 +1,8 @@
-"""Which factors the arms share, which belong to one arm, and how sure that is."""
+"""The table of factors: shared, specific to one arm, undecided or unused, with probabilities."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,132 +11,45 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
-from bayes_mdd.errors import SpecError
-from bayes_mdd.polar_lda.table import classify_polar_factors, is_polar_lda
-from bayes_mdd.results.reading import block_networks, read_group
+from bayes_mdd.results.regions import block_networks
+from bayes_mdd.results.result import Result
+from bayes_mdd.results.rules import RULES, Rules
+from bayes_mdd.results.text import format_probability
 
 SAMPLE = (CHAIN, DRAW)
 MIN_CHAINS = 2
-#: The blocks named for a factor hold this much of what it explains, unless that takes too many.
+#: Blocks are named until they hold this share of what a factor explains, at most this many.
 NETWORKS_HOLD = 0.8
 NETWORKS_AT_MOST = 4
 #: What is added to every verdict of a fast fit.
 APPROXIMATE = " Approximate (fast path)."
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rules:
-    specific_below: float
-    probability: float
-    min_explained: float
-    min_draws: int
-    ci_prob: float
-    mean_rope: float
-
-    def check(self, n_arms: int) -> None:
-        problems = []
-        if not 0 < self.specific_below < 1 / max(n_arms, 2):
-            problems.append(
-                f"specific_below must lie between 0 and 1/{max(n_arms, 2)} (the share of each of "
-                f"{n_arms} arms when all share alike), got {self.specific_below}."
-            )
-        if not 0.5 <= self.probability < 1:
-            problems.append(f"probability must lie in [0.5, 1), got {self.probability}.")
-        if not 0 <= self.min_explained < 1:
-            problems.append(f"min_explained must lie in [0, 1), got {self.min_explained}.")
-        if not 0 < self.ci_prob < 1:
-            problems.append(f"ci_prob must lie between 0 and 1, got {self.ci_prob}.")
-        if not 0 <= self.mean_rope < float("inf"):
-            problems.append(f"mean_rope must be at least 0, got {self.mean_rope}.")
-        if problems:
-            raise SpecError("classify_factors: " + " ".join(problems))
-
-
-def classify_factors(
-    idata: xr.DataTree,
-    *,
-    specific_below: float = 0.10,
-    probability: float = 0.9,
-    min_explained: float = 0.01,
-    min_draws: int = 100,
-    ci_prob: float = 0.9,
-    mean_rope: float = 0.2,
-) -> pd.DataFrame:
-    """Say of every factor whether the arms share it, one arm owns it, or it cannot be told.
-
-    The estimand is *expression* at one time point, in two senses: how the variance of a factor's
-    scores is divided among the arms (``label``), and whether arms differ in the mean of the scores
-    (``mean_label``). Neither is an effect of a drug.
+def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
+    """Label every factor: shared, specific to one arm, undecided or unused.
 
     Parameters
     ----------
-    idata : xarray.DataTree
-        What `fit` returned.
-    specific_below : float, default 0.10
-        An arm takes no part in a factor in those draws in which it holds less than this share of
-        the factor's variance. A factor is specific to an arm when no other arm takes part.
-    probability : float, default 0.9
-        A label is given when its posterior probability is above this; otherwise "undecided".
-    min_explained : float, default 0.01
-        A factor is active when it explains more than this share of some arm's variance with
-        posterior probability above one half.
-    min_draws : int, default 100
-        With fewer draws in all, fewer effective draws of a factor, or fewer than 2 chains, the
-        evidence is short and the label is "n/a".
-    ci_prob : float, default 0.9
-        Probability of the equal-tailed intervals.
-    mean_rope : float, default 0.2
-        Differences between arm means up to this size, in SD of a factor's scores, count as none.
+    result : Result
+        A fit of the factor model.
+    rules : Rules
+        Thresholds.
 
     Returns
     -------
     pandas.DataFrame
-        One row a factor. ``factor``; ``label``: "shared", "<arm>-specific", "undecided",
-        "unused" (not active), "n/a" (chains disagree or evidence is short) or, in a fit of one
-        arm, "present"; ``active``; ``p_shared``: probability that every arm takes part;
-        ``p_specific_<arm>``; with three or more arms ``p_partial``: that some but not all do
-        (these add up to 1; they are NaN in a fit of one arm); ``explained_<arm>``: mean share of
-        the arm's variance, 0-1, with ``_lower`` and ``_upper``; ``mean_<arm>``: mean expression in
-        SD of the scores, against the controls where they are an arm, else against the average of
-        the arms, with ``_lower`` and ``_upper``; ``p_mean_differs``: probability that one arm
-        exceeds another by more than `mean_rope`, for the two and the direction for which it is
-        largest, and ``mean_label``: "differs", "alike", "undecided" or
-        "n/a"; ``networks``: the blocks that hold
-        80 % of what the factor explains, largest first, at most 4, and ``networks_share``: what
-        they hold together; ``reproducible``: whether the chains agree on the factor; ``verdict``:
-        a sentence. ``attrs["rules"]`` holds the thresholds.
+        As `bayes_mdd.classify_factors` describes it.
 
     Raises
     ------
     DataContractError
-        If `idata` lacks a group or variable.
+        If the result lacks a group or variable.
     SpecError
         If a threshold is out of its range.
-
-    Notes
-    -----
-    A factor on which the chains disagree is "unused" only when it is inactive in every chain.
-    With a sharing pattern fixed by the spec, the probabilities are 0 or 1 by assumption, and the
-    verdict says so; so it does of a fit with ``method="fast"``, whose probabilities are
-    approximate (``attrs["approximate"]`` is True). Features are standardised, so a block counts
-    with its number of features in ``networks``; arms count alike.
-
-    A polar LDA has no sharing: its table is that of
-    `bayes_mdd.polar_lda.table.classify_polar_factors`.
     """
-    if is_polar_lda(idata):
-        return classify_polar_factors(idata, probability=probability, ci_prob=ci_prob)
-    posterior = read_group(idata, "posterior", ["sharing", "explained", "explained_block"])
-    loadings = read_group(idata, "loadings", ["mean"])
-    rules = _Rules(
-        specific_below=specific_below,
-        probability=probability,
-        min_explained=min_explained,
-        min_draws=min_draws,
-        ci_prob=ci_prob,
-        mean_rope=mean_rope,
-    )
-    arms = [str(a) for a in posterior[ARM].values]
+    posterior = result.group("posterior", ["sharing", "explained", "explained_block"])
+    loadings = result.loadings
+    arms = list(result.arms)
     rules.check(len(arms))
     columns: dict[str, Any] = {"factor": [str(f) for f in posterior[FACTOR].values]}
     columns |= _activity(posterior["explained"], rules)
@@ -144,18 +57,17 @@ def classify_factors(
     columns |= _by_arm(posterior["explained"], "explained", rules)
     columns |= _means(posterior, arms, rules)
     columns |= _networks(posterior["explained_block"], loadings, columns["active"])
-    columns |= _agreement(idata, posterior, rules)
+    columns |= _agreement(result, posterior, rules)
     table = pd.DataFrame(columns)
     labels = [_judge(row, arms, rules) for _, row in table.iterrows()]
     table["label"] = [label for label, _ in labels]
-    approximate = idata.attrs.get("method") == "fast"
-    remark = APPROXIMATE if approximate else ""
+    remark = APPROXIMATE if result.approximate else ""
     table["verdict"] = [verdict + remark for _, verdict in labels]
     table["mean_label"] = [_judge_mean(row, rules) for _, row in table.iterrows()]
     table = table[_column_order(arms)]
     # So that a report can say by which rules these labels were given.
     table.attrs["rules"] = asdict(rules)
-    table.attrs["approximate"] = approximate
+    table.attrs["approximate"] = result.approximate
     return table
 
 
@@ -172,7 +84,7 @@ def _column_order(arms: list[str]) -> list[str]:
     ]
 
 
-def _activity(explained: xr.DataArray, rules: _Rules) -> dict[str, Any]:
+def _activity(explained: xr.DataArray, rules: Rules) -> dict[str, Any]:
     """Whether a factor explains anything: over all draws, and in any single chain."""
     above = explained.max(ARM) > rules.min_explained
     return {
@@ -181,7 +93,7 @@ def _activity(explained: xr.DataArray, rules: _Rules) -> dict[str, Any]:
     }
 
 
-def _pattern(sharing: xr.DataArray, arms: list[str], rules: _Rules) -> dict[str, Any]:
+def _pattern(sharing: xr.DataArray, arms: list[str], rules: Rules) -> dict[str, Any]:
     """Probability of each way in which a factor can be divided among the arms."""
     known = xr.ufuncs.isfinite(sharing).all((*SAMPLE, ARM)).values
     fixed = (sharing.max(SAMPLE) == sharing.min(SAMPLE)).all(ARM).values
@@ -201,7 +113,7 @@ def _pattern(sharing: xr.DataArray, arms: list[str], rules: _Rules) -> dict[str,
     return out
 
 
-def _by_arm(values: xr.DataArray, name: str, rules: _Rules) -> dict[str, Any]:
+def _by_arm(values: xr.DataArray, name: str, rules: Rules) -> dict[str, Any]:
     """Mean and interval for each arm."""
     tail = (1 - rules.ci_prob) / 2
     bounds = values.quantile([tail, 1 - tail], dim=SAMPLE)
@@ -213,15 +125,15 @@ def _by_arm(values: xr.DataArray, name: str, rules: _Rules) -> dict[str, Any]:
     return out
 
 
-def _means(posterior: xr.Dataset, arms: list[str], rules: _Rules) -> dict[str, Any]:
+def _means(posterior: xr.Dataset, arms: list[str], rules: Rules) -> dict[str, Any]:
     """Mean expression by arm, and how probably arms differ; NaN where the model has no means."""
     if "arm_mean" not in posterior:
         ends = ("", "_lower", "_upper")
         missing = {f"mean_{a}{e}": np.nan for a in arms for e in ends}
         return missing | {"p_mean_differs": np.nan, "_p_mean_alike": np.nan}
     mean = posterior["arm_mean"]
-    # In one direction: where the means are known poorly, a difference of either sign is likely to
-    # be large, and says nothing.
+    # One direction at a time: where means are uncertain, a large difference of either sign is
+    # likely and carries no information.
     above = mean - mean.rename({ARM: "other"}) > rules.mean_rope
     alike = mean.max(ARM) - mean.min(ARM) <= rules.mean_rope
     return _by_arm(mean, "mean", rules) | {
@@ -233,7 +145,7 @@ def _means(posterior: xr.Dataset, arms: list[str], rules: _Rules) -> dict[str, A
 def _networks(
     within: xr.DataArray, loadings: xr.Dataset, active: npt.NDArray[np.bool_]
 ) -> dict[str, Any]:
-    """Name the blocks that carry most of what a factor explains."""
+    """Name the blocks that hold most of the variance a factor explains."""
     size = block_networks(loadings)["size"].reindex([str(b) for b in within[BLOCK].values])
     carried = within.mean((*SAMPLE, ARM)).transpose(FACTOR, BLOCK).values * size.to_numpy()
     names, shares = [], []
@@ -251,26 +163,26 @@ def _networks(
     return {"networks": names, "networks_share": shares}
 
 
-def _agreement(idata: xr.DataTree, posterior: xr.Dataset, rules: _Rules) -> dict[str, Any]:
-    """Look up what the chains say of each other, and why evidence may be short."""
-    factors = read_group(idata, "factors", ["reproducible"]).sel({FACTOR: posterior[FACTOR]})
+def _agreement(result: Result, posterior: xr.Dataset, rules: Rules) -> dict[str, Any]:
+    """Whether chains agree on each factor, and whether there are enough draws."""
+    factors = result.group("factors", ["reproducible"]).sel({FACTOR: posterior[FACTOR]})
     chains, draws = posterior.sizes[CHAIN], posterior.sizes[DRAW]
     n = factors.sizes[FACTOR]
     reproducible = factors["reproducible"].values.astype(bool)
     short = ""
     if chains < MIN_CHAINS:
-        short = "one chain cannot be checked against another; sample at least 2"
+        short = "a single chain cannot be checked; sample at least 2"
     elif chains * draws < rules.min_draws:
         short = f"{chains * draws} draws, fewer than {rules.min_draws}; sample more"
     ess = factors["ess"].values if "ess" in factors else np.full(n, np.inf)
     return {"reproducible": reproducible, "_short": [short] * n, "_ess": ess}
 
 
-def _judge(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple[str, str]:
+def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str]:
     """Label and sentence of one factor."""
     unused = f"most draws give it at most {rules.min_explained:.0%} of any arm's variance."
     if row["_short"]:
-        return MISSING, f"Evidence is short: {row['_short']}. No claim."
+        return MISSING, f"Too few draws: {row['_short']}. No claim."
     if not row["reproducible"]:
         if not row["_ever_active"]:
             return "unused", f"Unused: in every chain, {unused}"
@@ -279,15 +191,18 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple[str, st
         return "unused", f"Unused: {unused}"
     if row["_ess"] < rules.min_draws:
         few = f"{row['_ess']:.0f} effective draws, fewer than {rules.min_draws}; sample more"
-        return MISSING, f"Evidence is short: {few}. No claim."
+        return MISSING, f"Too few draws: {few}. No claim."
     if len(arms) == 1:
-        return "present", f"Present: {_amounts(row, arms)} There is no other arm to compare with."
+        return (
+            "present",
+            f"Present: {_amounts(row, arms)} The fit has no other arm to compare with.",
+        )
     if not row["_known"]:
-        return MISSING, "Evidence is short: some draws of its sharing are not a number. No claim."
+        return MISSING, "Some draws of its sharing are not a number. No claim."
     return _judge_pattern(row, arms, rules)
 
 
-def _judge_mean(row: pd.Series[Any], rules: _Rules) -> str:
+def _judge_mean(row: pd.Series[Any], rules: Rules) -> str:
     """Label the difference of arm means; no claim where there is none about the factor."""
     p = float(row["p_mean_differs"])
     if np.isnan(p) or row["label"] in (MISSING, "unused", "present"):
@@ -297,7 +212,7 @@ def _judge_mean(row: pd.Series[Any], rules: _Rules) -> str:
     return "alike" if row["_p_mean_alike"] > rules.probability else "undecided"
 
 
-def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple[str, str]:
+def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str]:
     chances = {"shared": float(row["p_shared"])}
     chances |= {f"{a}-specific": float(row[f"p_specific_{a}"]) for a in arms}
     best = max(chances, key=lambda k: chances[k])
@@ -305,10 +220,13 @@ def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: _Rules) -> tuple
         label = best if chances[best] > rules.probability else "undecided"
         return label, f"{_capital(label)}, fixed by the spec, not inferred; {_amounts(row, arms)}"
     if chances[best] > rules.probability:
-        return best, f"{_capital(best)} (P {say_probability(chances[best])}); {_amounts(row, arms)}"
+        return (
+            best,
+            f"{_capital(best)} (P {format_probability(chances[best])}); {_amounts(row, arms)}",
+        )
     if len(arms) > 2:
         chances["some arms but not all"] = float(row["p_partial"])
-    listed = ", ".join(f"P({k}) {say_probability(v)}" for k, v in chances.items())
+    listed = ", ".join(f"P({k}) {format_probability(v)}" for k, v in chances.items())
     return "undecided", f"Undecided: {listed}. No claim."
 
 
@@ -319,26 +237,41 @@ def _amounts(row: pd.Series[Any], arms: list[str]) -> str:
 
 
 def _capital(text: str) -> str:
-    # Only a word of ours: the name of an arm stays as the cohort spells it.
+    # The name of an arm stays as the cohort spells it.
     return text[0].upper() + text[1:] if text in ("shared", "undecided") else text
 
 
-def say_probability(value: float) -> str:
-    """Write a probability that never rounds to a certainty that draws cannot give.
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """Shorten the table of factors for a terminal.
 
     Parameters
     ----------
-    value : float
-        Between 0 and 1.
+    table : pandas.DataFrame
+        From `tabulate_factors`.
 
     Returns
     -------
-    str
-        To follow the name of the event.
-
-    Examples
-    --------
-    >>> [say_probability(p) for p in (0.93, 1.0, 0.001)]
-    ['= 0.93', '> 0.99', '< 0.01']
+    pandas.DataFrame
+        Text: label, probabilities, variance by arm with intervals, means and blocks.
     """
-    return "> 0.99" if value > 0.99 else "< 0.01" if value < 0.01 else f"= {value:.2f}"
+    names = [str(c) for c in table.columns]
+    arms = [n.removeprefix("p_specific_") for n in names if n.startswith("p_specific_")]
+    columns: dict[str, Any] = {"factor": table["factor"], "label": table["label"]}
+    columns["P(shared)"] = table["p_shared"].map(_two_digits)
+    columns |= {f"P({a} only)": table[f"p_specific_{a}"].map(_two_digits) for a in arms}
+    columns |= {f"variance in {a}": _share_text(table, a) for a in arms}
+    columns |= {"means": table["mean_label"], "networks": table["networks"]}
+    return pd.DataFrame(columns)
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else MISSING
+
+
+def _share_text(table: pd.DataFrame, arm: str) -> list[str]:
+    """Variance explained with its interval, e.g. ``12% (9-15)``."""
+    ends = [table[f"explained_{arm}{end}"] for end in ("", "_lower", "_upper")]
+    return [
+        f"{middle:.0%} ({100 * low:.0f}-{100 * high:.0f})"
+        for middle, low, high in zip(*ends, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""Symptom links: how much of a symptom goes with a factor."""
+"""Symptom links: the weight of each factor in each symptom."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.results.reading import read_group
+from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.rules import RULES
 
-#: Unit of runs that were written before ordinal symptoms came.
+#: Unit in runs written before ordinal symptoms were supported.
 _UNIT = "SD of the symptom per SD of the factor's score"
 
 
-def read_link_units(idata: xr.DataTree) -> dict[str, tuple[str, str]]:
+def read_link_units(result: Result) -> dict[str, tuple[str, str]]:
     """Read what kind each linked symptom is and what its weights are measured in.
 
     Parameters
     ----------
-    idata : xarray.DataTree
-        What `fit` returned, with symptoms.
+    result : Result
+        A fit with symptoms.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def read_link_units(idata: xr.DataTree) -> dict[str, tuple[str, str]]:
     DataContractError
         If the fit had no symptoms.
     """
-    weight = read_group(idata, "posterior", ["symptom_weight"])["symptom_weight"]
+    weight = result.group("posterior", ["symptom_weight"])["symptom_weight"]
     names = [str(s) for s in weight[SYMPTOM].values]
     if "symptom_kind" not in weight.coords:
         return dict.fromkeys(names, ("gaussian", _UNIT))
@@ -43,9 +44,9 @@ def read_link_units(idata: xr.DataTree) -> dict[str, tuple[str, str]]:
 
 
 def summarise_symptom_links(
-    idata: xr.DataTree,
+    idata: xr.DataTree | Result,
     *,
-    ci_prob: float = 0.9,
+    ci_prob: float = RULES.ci_prob,
     by: Literal["all", "arm", "difference"] = "all",
 ) -> pd.DataFrame:
     """Summarise the weight of every factor in every symptom.
@@ -64,7 +65,7 @@ def summarise_symptom_links(
     Returns
     -------
     pandas.DataFrame
-        One row a factor and symptom (and arm, or pair of arms, in ``arm``): ``factor``,
+        One row per factor and symptom (and arm, or pair of arms, in ``arm``): ``factor``,
         ``symptom``, ``mean``, ``sd``, ``lower``, ``upper``, ``p_positive``, the posterior
         probability of a positive value, and ``kind`` (``gaussian``, ``ordinal``) and ``unit``: SD
         of the symptom, or log-odds of a higher rating, per SD of the factor's score. An
@@ -77,8 +78,9 @@ def summarise_symptom_links(
     SpecError
         If `by` is none of the three.
     """
-    units = read_link_units(idata)
-    weight = _chosen(idata, by)
+    result = read_result(idata)
+    units = read_link_units(result)
+    weight = _select_weights(result, by)
     sample, tail = (CHAIN, DRAW), (1 - ci_prob) / 2
     low, high = weight.quantile([tail, 1 - tail], dim=sample).transpose("quantile", ...)
     summary = xr.Dataset(
@@ -98,10 +100,10 @@ def summarise_symptom_links(
     return table
 
 
-def _chosen(idata: xr.DataTree, by: str) -> xr.DataArray:
+def _select_weights(result: Result, by: str) -> xr.DataArray:
     if by not in ("all", "arm", "difference"):
         raise SpecError(f"by must be one of all, arm, difference, got {by!r}.")
-    posterior = read_group(idata, "posterior", ["symptom_weight"])
+    posterior = result.group("posterior", ["symptom_weight"])
     if by == "all":
         return posterior["symptom_weight"]
     if "symptom_weight_by_arm" not in posterior:

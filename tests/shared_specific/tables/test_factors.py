@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 from fakes import EXPLAINED, make_fake_idata
 
+from bayes_mdd import classify_factors
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.shared_specific.tables.factors import classify_factors
 from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
 
 PROMISED = [
@@ -193,6 +193,10 @@ def test_missing_groups_and_bad_thresholds_are_named(fake_idata):
         broken["posterior"] = xr.DataTree(posterior)
         classify_factors(broken)
     with pytest.raises(DataContractError, match="group 'loadings' is missing"):
+        without = fake_idata.copy()
+        del without["loadings"]
+        classify_factors(without)
+    with pytest.raises(DataContractError, match="attribute 'spec' is missing"):
         classify_factors(xr.DataTree.from_dict({"posterior": fake_idata["posterior"].to_dataset()}))
     with pytest.raises(SpecError, match=r"specific_below.*probability"):
         classify_factors(fake_idata, specific_below=0.5, probability=0.2)

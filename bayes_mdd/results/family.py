@@ -1,0 +1,116 @@
+"""What every model family offers to the main job.
+
+A family is one package with a module ``family.py`` that defines a `Family`. `bayes_mdd.workflow`
+finds it by its kind and calls the functions below; it knows nothing else of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.results.checks import Check
+from bayes_mdd.results.page import PageOptions
+from bayes_mdd.results.result import Result
+from bayes_mdd.results.rules import Limits, Rules
+from bayes_mdd.specs import SamplerSpec, Spec
+
+
+class Prepared(Protocol):
+    """Data as a family's model takes them."""
+
+    @property
+    def excluded(self) -> Mapping[str, str]:
+        """Participants who are not fitted, with the reason."""
+        ...
+
+
+def no_items(spec: Any) -> tuple[str, ...]:
+    """Name the single items of scales that a model links: none.
+
+    Parameters
+    ----------
+    spec : Spec
+        The model.
+
+    Returns
+    -------
+    tuple of str
+        Empty.
+    """
+    return ()
+
+
+def no_arm_totals(result: Result, ci_prob: float) -> pd.DataFrame:
+    """Tabulate the variance explained by arm: not defined for this model.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+    ci_prob : float
+        Probability of intervals.
+
+    Returns
+    -------
+    DataFrame
+        Empty.
+    """
+    return pd.DataFrame()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """One model family as the main job sees it.
+
+    Parameters
+    ----------
+    kind : str
+        Its name in specs and results.
+    spec : type of Spec
+        The spec that its functions take.
+    check_method : callable
+        ``(spec, method)``: raises SpecError where a method does not serve a spec.
+    prepare : callable
+        ``(spec, features, symptoms) -> data``; `data` has ``excluded``.
+    fit : callable
+        ``(spec, data, sampler, method, progressbar) -> (DataTree, facts for the provenance)``.
+    checks : callable
+        ``(result, limits) -> list of Check``; `limits` None stands for the family's own.
+    table : callable
+        ``(result, rules) -> DataFrame``, one row per factor, with ``factor``, ``label``,
+        ``networks`` and ``verdict``.
+    page : callable
+        ``(result, checks, table, options) -> str``, the report as HTML.
+    overview : callable
+        ``(table) -> DataFrame`` of text: the table of factors as a terminal shows it.
+    describe_fit : callable
+        ``(spec, sampler, method) -> str``: how the model will be fitted, in a few words.
+    links_symptoms : bool, default False
+        Whether `prepare` takes symptoms.
+    arm_totals : callable
+        ``(result, ci_prob) -> DataFrame``: variance explained by arm; empty where not defined.
+    items : callable
+        ``(spec) -> tuple of str``: single items of scales that the spec links.
+    prior : callable, optional
+        ``(spec, features, symptoms, draws, seed) -> DataFrame``: what the priors expect.
+    """
+
+    kind: str
+    spec: type[Spec]
+    check_method: Callable[[Any, str], None]
+    prepare: Callable[[Any, xr.Dataset, pd.DataFrame | None], Prepared]
+    fit: Callable[[Any, Any, SamplerSpec, str, bool], tuple[xr.DataTree, dict[str, Any]]]
+    checks: Callable[[Result, Limits | None], list[Check]]
+    table: Callable[[Result, Rules], pd.DataFrame]
+    page: Callable[[Result, pd.DataFrame, pd.DataFrame, PageOptions], str]
+    overview: Callable[[pd.DataFrame], pd.DataFrame]
+    describe_fit: Callable[[Any, SamplerSpec, str], str]
+    links_symptoms: bool = False
+    arm_totals: Callable[[Result, float], pd.DataFrame] = no_arm_totals
+    items: Callable[[Any], tuple[str, ...]] = no_items
+    prior: Callable[[Any, xr.Dataset, pd.DataFrame | None, int, int], pd.DataFrame] | None = None

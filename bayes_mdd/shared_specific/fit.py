@@ -1,0 +1,141 @@
+"""The fit of the factor model: start, draws, result."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from bayes_mdd.errors import SpecError
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.density.density import is_written_out
+from bayes_mdd.shared_specific.posterior.assemble import MOST_SUMMARY, assemble
+from bayes_mdd.shared_specific.posterior.fast import FAST_SUMMARY, MODE_STEPS, sample_fast
+from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
+from bayes_mdd.shared_specific.prior.expression import fixed_sharing
+from bayes_mdd.shared_specific.start.mode import ModeSearch, find_modes
+from bayes_mdd.shared_specific.start.spectral import spectral_start
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+
+
+def check_method(spec: SharedSpecificSpec, method: str) -> None:
+    """Refuse a method that does not serve a spec.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    method : {"mcmc", "fast"}
+        How the posterior is to be obtained.
+
+    Raises
+    ------
+    SpecError
+        If the fast path does not support what the spec asks for.
+    """
+    if method == "mcmc":
+        return
+    if spec.feature_noise == "student":
+        raise SpecError(
+            "method='fast' does not support feature_noise='student': use method='mcmc', or set "
+            "feature_noise to 'moderated'."
+        )
+    if not is_written_out(spec):
+        raise SpecError(
+            "method='fast' supports Gaussian symptom links common to all arms only: use "
+            "method='mcmc', or omit ordinal_symptoms and symptom_links."
+        )
+
+
+def fit_factors(
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    sampler: SamplerSpec,
+    method: str,
+    progressbar: bool,
+) -> tuple[xr.DataTree, dict[str, Any]]:
+    """Fit the factor model.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+    sampler : SamplerSpec
+        Draws, chains, seed and back end.
+    method : {"mcmc", "fast"}
+        How the posterior is obtained.
+    progressbar : bool
+        Whether to show the progress of the chains.
+
+    Returns
+    -------
+    idata : DataTree
+        The result; of the attributes only ``method`` is set.
+    facts : dict
+        For the provenance: what was sampled, from how many starts, and how long it took.
+    """
+    began = time.perf_counter()
+    if method == "fast":
+        # The prior of arm means is wide and the data inform them little, so short chains do not
+        # mix along them. The coverage of the fast path was measured without arm means.
+        spec = replace(spec, mean_scale=0.0)
+    modes = _find_start(spec, data, sampler, method)
+    start = modes.start
+    n_sampled = start.scores.shape[1]
+    reduced = replace(spec, n_factors=n_sampled)
+    added: dict[str, Any] = {
+        "n_factors_sampled": n_sampled,
+        "starts": {"tried": modes.log_density.size, "at_best_mode": modes.agreeing},
+    }
+    if method == "fast":
+        drawn = sample_fast(reduced, data, start, sampler)
+    else:
+        drawn = sample_posterior(reduced, data, start, sampler, progressbar=progressbar)
+    added |= drawn.facts
+    sampled = time.perf_counter()
+    most_draws = FAST_SUMMARY if method == "fast" else MOST_SUMMARY
+    idata = assemble(spec, data, drawn.raw, sampler, most_draws=most_draws)
+    idata.attrs["method"] = method
+    added["seconds"] = {
+        "compile_and_sample": round(sampled - began, 2),
+        "sample": _sampling_time(drawn.raw),
+        "loadings_and_alignment": round(time.perf_counter() - sampled, 2),
+    }
+    return idata, added
+
+
+def _find_start(
+    spec: SharedSpecificSpec, data: ModelData, sampler: SamplerSpec, method: str
+) -> ModeSearch:
+    """Find the mode, and drop the factors that are pinned."""
+    if spec.feature_noise == "student":
+        # The optimisation supports block noise only: noisy features would attract factors.
+        data = data.moderated(spec.n_factors)
+    # Matrices are small (subjects x subjects): several threads would only wait for each other.
+    with threadpool_limits(1):
+        modes = find_modes(
+            data,
+            spectral_start(data, spec.n_factors, seed=sampler.seed),
+            steps=MODE_STEPS if method == "fast" else None,
+        )
+    start = modes.start
+    pattern = fixed_sharing(spec, data.arms)
+    if spec.sharing is not None and pattern is not None:
+        start = start.arranged(pattern)
+    elif spec.spare_factors == "pinned":
+        start = start.first(max(1, start.n_on))
+    return replace(modes, start=start)
+
+
+def _sampling_time(raw: xr.DataTree) -> float | None:
+    for group in ("posterior", "sample_stats"):
+        seconds: Any = raw[group].attrs.get("sampling_time")
+        if seconds is not None:
+            return round(float(np.asarray(seconds)), 2)
+    return None
