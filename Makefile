@@ -1,47 +1,58 @@
-# Everything from one place: `make demo` and `make test` set themselves up.
-# The environment lives in .venv, a copy of uv (where the machine has none) in .tools;
-# nothing else on the machine is changed.
+# `make demo` and `make test` install what they need. The environment is in .venv, a copy of uv
+# (if the machine has none) in .tools; nothing else on the machine is changed.
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 LOCAL_UV := .tools/uv-venv/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(LOCAL_UV))
 BIN ?= .venv/bin
-STAMP := .venv/.stamp
 RUN ?= runs/demo
+# One stamp for each set of packages in .venv. The developers' set adds to the run-time set.
+RUNTIME := .venv/.stamp-runtime
+DEV := .venv/.stamp-dev
+INSTALL = $(UV) pip install --quiet --python .venv/bin/python
+COMPILE = $(UV) pip compile pyproject.toml --python-version 3.12 --universal --generate-hashes \
+  --no-emit-index-url --no-header --quiet $(ARGS)
 LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) bench lock clean
+.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) bench lock lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
-setup: $(STAMP)  ## make .venv with the locked versions and install the package into it
+setup: $(DEV)  ## install the package, the extra jax and the developers' tools into .venv
 
-demo: $(STAMP)  ## run the main job on the demo cohort; ends with a report and maps in runs/demo
+demo: $(RUNTIME)  ## fit the demo cohort; writes a report and maps to runs/demo
 	$(BIN)/bayes-mdd demo --output $(RUN) --force
 
-test: $(STAMP)  ## run the tests (ARGS="-k word" to choose)
+test: $(DEV)  ## run the tests (ARGS="-k word" selects)
 	$(BIN)/python -m pytest $(ARGS)
 
-test-slow: $(STAMP)  ## run the slow calibration suites
+test-slow: $(DEV)  ## run the slow calibration suites
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-lint: $(STAMP)  ## style, types, import direction, docstrings, spelling
+lint: $(DEV)  ## check style, types, import contracts, docstrings and spelling
 	@$(MAKE) --no-print-directory --keep-going $(LINTERS:%=lint-%)
 
-bench: $(STAMP)  ## time the main job
+bench: $(DEV)  ## time the fit of the demo cohort and of larger ones
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-lock: | $(filter $(LOCAL_UV),$(UV))  ## resolve the versions again (requirements.lock)
-	$(UV) pip compile pyproject.toml --extra dev --extra jax --python-version 3.12 --universal \
-	  --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+# The smaller set is constrained by the larger one, so that both pin the same versions.
+lock: | $(filter $(LOCAL_UV),$(UV))  ## write both lock files (ARGS="--upgrade" takes new versions)
+	$(COMPILE) --extra dev --extra jax --output-file requirements-dev.lock
+	$(COMPILE) --constraints requirements-dev.lock --output-file requirements.lock
 
-clean:  ## remove the environment, the local uv and the caches (runs/ stays)
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions that pyproject.toml allows
+	rm -rf .venv-lowest
+	$(UV) venv --quiet --python "$$(cat .python-version)" .venv-lowest
+	$(UV) pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct .
+	.venv-lowest/bin/bayes-mdd demo --quick --output .venv-lowest/runs/demo
 
-# The single linters have no set-up of their own, so that a test can run them where it runs.
+clean:  ## remove the environments, the local uv and the caches (runs/ stays)
+	rm -rf .venv .venv-lowest .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+
+# Single linters install nothing, so that a test can run them in its own environment.
 lint-ruff:
 	$(BIN)/ruff check .
 lint-format:
@@ -55,15 +66,21 @@ lint-docstrings:
 lint-spelling:
 	$(BIN)/codespell
 
-# The system's pip refuses to install (PEP 668), so uv gets a venv of its own. From / the
-# .python-version of this folder does not bind pyenv, whatever Python it has will do.
+# The system's pip may refuse to install (PEP 668), so uv gets its own environment. pyenv would
+# insist on the version in .python-version here; started from /, it offers any Python it has.
 $(LOCAL_UV):
 	here="$$(pwd)" && cd / && $(PYTHON) -m venv "$$here/.tools/uv-venv"
 	.tools/uv-venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-$(STAMP): pyproject.toml requirements.lock .python-version | $(filter $(LOCAL_UV),$(UV))
+# `install`, not `sync`: the demo must not remove the developers' tools. The package is built with
+# the locked version of its build tool, in an environment of its own.
+$(RUNTIME): pyproject.toml .python-version requirements.lock | $(filter $(LOCAL_UV),$(UV))
 	test "$$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" \
 	  = "$$(cat .python-version)" || { rm -rf .venv && $(UV) venv --quiet --python "$$(cat .python-version)" .venv; }
-	$(UV) pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
-	$(UV) pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	$(INSTALL) --require-hashes --requirements requirements.lock
+	$(INSTALL) --no-deps --build-constraints requirements-dev.lock --editable .
+	touch $@
+
+$(DEV): $(RUNTIME) requirements-dev.lock
+	$(INSTALL) --require-hashes --requirements requirements-dev.lock
 	touch $@

@@ -62,13 +62,51 @@ def test_no_lock_with_addresses_and_no_large_file(files, repository):
     assert sum(s for n, s in names.items() if n.startswith("data/demo/")) <= 5_000_000
 
 
-def test_lock_pins_every_package_with_hashes_and_no_address(repository):
-    text = (repository / "requirements.lock").read_text(encoding="utf-8")
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_lock_pins_every_package_with_hashes_and_no_address(lock, repository):
+    text = (repository / lock).read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^-", text, flags=re.M), "an option line, e.g. --index-url"
     entries = re.split(r"\n(?=\S)", text.strip())
     unpinned = [e.splitlines()[0] for e in entries if "==" not in e or "--hash=sha256:" not in e]
     assert not unpinned
+
+
+def planned(target: str, folder: Path) -> str:
+    """Return the commands that make would run for a target in a folder."""
+    done = subprocess.run(
+        ["make", "--dry-run", target, "UV=uv"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_demo_installs_less_than_the_tests_and_removes_nothing(repository, tmp_path):
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        ".python-version",
+        "requirements.lock",
+        "requirements-dev.lock",
+    ):
+        shutil.copy(repository / name, tmp_path)
+    developers = "--requirements requirements-dev.lock"
+    demo = planned("demo", tmp_path)
+    assert "--requirements requirements.lock" in demo
+    assert developers not in demo
+    assert developers in planned("test", tmp_path)
+    # `sync` would remove the developers' tools.
+    assert "pip sync" not in demo
+    stamps = tmp_path / ".venv"
+    stamps.mkdir()
+    (stamps / ".stamp-runtime").touch()
+    assert "pip install" not in planned("demo", tmp_path)
+    assert developers in planned("test", tmp_path)
+    (stamps / ".stamp-dev").touch()
+    assert "pip install" not in planned("test", tmp_path)
 
 
 def test_continuous_integration_runs_make_test(repository):
