@@ -187,8 +187,8 @@ def _methods(result: Result) -> str:
             f"arm, sampled with {sampler.chains} chains of {sampler.draws} draws."
         )
     return text + (
-        f"Intervals and probabilities are shares of draws, which are {draws}. False discovery rates "
-        "follow [3]."
+        f"Intervals and probabilities are shares of draws, which are {draws}. False discovery "
+        "rates follow [3]."
     )
 
 

@@ -70,8 +70,8 @@ def _say_data(result: Result, cohort: CohortFacts) -> str:
     source = result.features.get("estimator")
     estimator = f", estimator: {source}" if source else ""
     return (
-        f"{sum(cohort.by_arm.values())} participants ({arms}) with {loadings.sizes[FEATURE]} {what} "
-        f"in {n_blocks} blocks entered the fit (units: {result.units}"
+        f"{sum(cohort.by_arm.values())} participants ({arms}) with {loadings.sizes[FEATURE]} "
+        f"{what} in {n_blocks} blocks entered the fit (units: {result.units}"
         f"{estimator}; standardised: {result.reference})."
     )
 
