@@ -1,4 +1,4 @@
-"""The stable surface: names resolve, functions win over rooms, importing is light."""
+"""The stable surface: names resolve, former paths warn, importing is light."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tomllib
 from importlib import import_module
 
 import pytest
+from joblib.externals import cloudpickle
 
 import bayes_mdd as bm
 
@@ -45,7 +46,7 @@ def test_what_was_promised_is_there():
 
 
 @pytest.mark.parametrize("name", bm.__all__)
-def test_name_resolves_to_what_its_room_defines(name):
+def test_name_resolves_to_what_its_module_defines(name):
     value = getattr(bm, name)
     if name in ("plotting", "polar_lda"):
         assert value is import_module(f"bayes_mdd.{name}")
@@ -57,33 +58,39 @@ def test_name_resolves_to_what_its_room_defines(name):
         assert value.__doc__.strip()
 
 
-def test_a_room_does_not_hide_the_function_of_its_name():
-    # In a process of its own: here the room may have been loaded before.
+def test_the_former_path_of_signatures_warns_and_does_not_hide_the_function():
+    # In a process of its own: here the module may have been imported before.
     code = (
-        "import bayes_mdd.results.export, bayes_mdd, sys\n"
-        "room = sys.modules['bayes_mdd.signatures']\n"
-        "assert bayes_mdd.signatures is room.signatures, bayes_mdd.signatures\n"
-        "from bayes_mdd.signatures import export_signatures\n"
-        "assert bayes_mdd.export_signatures is export_signatures"
+        "import warnings, bayes_mdd\n"
+        "function = bayes_mdd.signatures\n"
+        "from bayes_mdd.signatures import summarise_symptom_links\n"
+        "assert bayes_mdd.signatures is function\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        "    try:\n"
+        "        summarise_symptom_links(None)\n"
+        "    except AttributeError:\n"
+        "        pass\n"
+        "assert [w.category for w in caught] == [DeprecationWarning], caught\n"
+        "assert 'use bayes_mdd.summarise_symptom_links' in str(caught[0].message)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+    with pytest.raises(AttributeError, match="no_such_name"):
         bm.no_such_name  # noqa: B018
 
 
-def test_names_for_type_checkers_are_the_public_names(repository):
-    tree = ast.parse((repository / "bayes_mdd" / "__init__.py").read_text(encoding="utf-8"))
-    block = next(
-        node
-        for node in tree.body
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
-    )
-    typed = {alias.name for node in block.body for alias in node.names}
-    assert typed == set(bm.__all__)
+def test_names_are_listed_once(repository):
+    stub = (repository / "bayes_mdd" / "__init__.pyi").read_text(encoding="utf-8")
+    names = [
+        a.asname for n in ast.parse(stub).body if isinstance(n, ast.ImportFrom) for a in n.names
+    ]
+    assert sorted(names) == sorted(bm.__all__)
+    assert len(set(names)) == len(names)
+    assert len((repository / "bayes_mdd" / "__init__.py").read_text().splitlines()) < 30
 
 
 def test_import_and_help_do_not_load_what_is_heavy():
@@ -102,4 +109,5 @@ def test_version_is_said_once_and_the_same(repository):
 
 
 def test_a_script_that_names_the_package_can_fan_out():
-    assert pickle.loads(pickle.dumps(bm)) is bm
+    # joblib sends what a script names to its workers with cloudpickle.
+    assert pickle.loads(cloudpickle.dumps(bm)) is bm
