@@ -1,4 +1,4 @@
-"""Which model predicts people it has not seen: K-fold cross-validation by person."""
+"""Model comparison by K-fold cross-validation over subjects."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import xarray as xr
-from joblib import Parallel, delayed, effective_n_jobs
 
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.rules import FACTOR_RHAT_MAX
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.studies.fan_out import count_workers, fan_out
 from bayes_mdd.studies.folds import assign_folds, check_folds, held_out
 from bayes_mdd.studies.held_out import Scored, score_fold
 from bayes_mdd.types import Array
 
-#: R-hat of an invariant above which a fold's fit is named in the table.
-RHAT_MAX = 1.05
 MODEL = "model"
 FOLD = "fold"
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What each model says of people it has not seen.
+    """How well each model predicts subjects held out of its fit.
 
     Parameters
     ----------
     table : DataFrame
-        One row a model, best first: ``rank``; ``elpd``, the sum over people of the log density of
-        their features, and its standard error ``se``; ``elpd_diff`` from the best model (below 0
-        is worse) with its standard error ``dse`` over people; ``mcse``, the simulation error of
-        ``elpd``; ``n`` people; ``warning``, what is wrong with some fold's fit.
+        One row per model, best first: ``rank``; ``elpd``, the sum over subjects of the log
+        density of their features, and its standard error ``se``; ``elpd_diff`` from the best
+        model (below 0 is worse) with its standard error ``dse`` over subjects; ``mcse``, the
+        simulation error of ``elpd``; ``n`` subjects; ``warning``, problems of the fits.
     symptom_table : DataFrame or None
         The same for their symptoms given their features; None where no model links symptoms. A
         model without the link predicts from covariates alone.
@@ -49,7 +48,7 @@ class Comparison:
 
 
 def vary_factors(spec: SharedSpecificSpec, numbers: Iterable[int]) -> dict[str, SharedSpecificSpec]:
-    """Offer one model different numbers of factors.
+    """Vary the number of factors of one model.
 
     Parameters
     ----------
@@ -89,11 +88,11 @@ def compare_models(
     n_jobs: int | None = None,
     max_draws: int = MAX_DRAWS,
 ) -> Comparison:
-    """Compare models by how well they predict people held out of the fit.
+    """Compare models by how well they predict subjects held out of the fit.
 
-    Everybody with an arm is held out once, in folds that are alike in arms and sites and the same
-    for all models. A held-out person's features are scored by their density under the posterior
-    of the other people: loadings, covariate effects and the person's scores are integrated out
+    Every subject with an arm is held out once, in folds balanced by arm and site and the same for
+    all models. The features of a held-out subject are scored by their density under the posterior
+    of the other subjects: loadings, covariate effects and the subject's scores are integrated out
     for each draw, and densities are averaged over draws.
 
     Parameters
@@ -101,12 +100,12 @@ def compare_models(
     models : mapping of str to SharedSpecificSpec
         At least one model by name; see `vary_factors`.
     features : Dataset
-        A FeatureSet, standardised. Against controls, if there are any: against the people
-        themselves, the reference has seen those who are held out.
+        A FeatureSet, standardised against controls where there are any. A reference made of the
+        patients themselves includes those who are held out.
     symptoms : DataFrame, optional
-        One column a dimension, indexed by participant; needed where a model links symptoms.
+        One column per dimension, indexed by participant; needed where a model links symptoms.
     folds : int, default 5
-        Folds, at most as many as the smallest arm has people.
+        Number of folds; at most the size of the smallest arm.
     seed : int, default 1
         Of the folds.
     sampler : SamplerSpec, optional
@@ -120,23 +119,22 @@ def compare_models(
     Returns
     -------
     Comparison
-        Tables and each person's density.
+        Tables, and the density of each subject.
 
     Raises
     ------
     SpecError
         If there is no model or `folds` is out of range.
     DataContractError
-        If the people cannot serve a model, or all people of a site fall in one fold.
+        If the cohort does not meet the contract of a model, or a site falls in one fold.
 
     Notes
     -----
-    ``elpd_diff`` is trustworthy when it is several ``dse`` away from 0; people of one fold share a
-    fit, so that ``dse`` is somewhat too small. Densities of features are those of hundreds or
-    thousands of numbers a person: differences of hundreds are common.
-    With ``feature_noise="student"`` the noise of each feature is taken as known at its expected
-    precision; integrated out, densities would be about half a nat higher for 1000 features and 60
-    fitted people.
+    ``elpd_diff`` is trustworthy when it is several ``dse`` away from 0. Subjects of one fold share
+    a fit, so ``dse`` is somewhat too small. A density is that of hundreds or thousands of features
+    per subject: differences of hundreds are common.
+    With ``feature_noise="student"`` the noise of each feature is fixed at its expected precision;
+    integrated out, densities would be about half a nat higher for 1000 features and 60 subjects.
 
     References
     ----------
@@ -153,21 +151,19 @@ def compare_models(
     >>> found.table[["elpd_diff", "dse"]]  # doctest: +SKIP
     """
     if not models:
-        raise SpecError("compare_models wants at least one model.")
+        raise SpecError("compare_models needs at least one model.")
     fold = assign_folds(features, folds=folds, seed=seed)
     check_folds(features, fold, [c for spec in models.values() for c in spec.covariates])
     linked = tuple(dict.fromkeys(s for spec in models.values() for s in spec.symptoms))
     sampler = sampler or SamplerSpec()
-    # The stubs do not know that None asks the configured backend.
-    if effective_n_jobs(n_jobs) > 1 and sampler.cores is None:  # type: ignore[arg-type]
+    if count_workers(n_jobs) > 1 and sampler.cores is None:
         sampler = replace(sampler, cores=1)
     tasks = [(name, i) for name in models for i in range(folds)]
-    found = Parallel(n_jobs=n_jobs)(
-        delayed(score_fold)(
-            models[name], *held_out(features, fold, i), symptoms, linked, sampler, max_draws
-        )
+    arguments = (
+        (models[name], *held_out(features, fold, i), symptoms, linked, sampler, max_draws)
         for name, i in tasks
     )
+    found = fan_out(score_fold, arguments, n_jobs=n_jobs)
     return _gather(list(models), fold, linked, dict(zip(tasks, found, strict=True)))
 
 
@@ -182,7 +178,7 @@ def _gather(
     symptom = np.full((len(names), n, len(linked)), np.nan)
     rhat, divergences = np.empty((len(names), folds)), np.empty((len(names), folds), dtype=int)
     for (name, i), scored in found.items():
-        m, at = names.index(name), fold.index.get_indexer(pd.Index(scored.people))
+        m, at = names.index(name), fold.index.get_indexer(pd.Index(scored.subjects))
         elpd[m, at], mcse[m, at], symptom[m, at] = scored.elpd, scored.mcse, scored.symptoms
         rhat[m, i], divergences[m, i] = scored.rhat, scored.divergences
     pointwise = xr.Dataset(
@@ -200,7 +196,7 @@ def _gather(
             SYMPTOM: np.array(linked, dtype=object),
             FOLD: np.arange(folds),
         },
-        attrs={"units": "nats", "estimand": "log predictive density of held-out people"},
+        attrs={"units": "nats", "estimand": "log predictive density of held-out subjects"},
     )
     table = _rank(elpd, np.sqrt((mcse**2).sum(axis=1)), pointwise)
     symptom_table = None
@@ -232,11 +228,11 @@ def _rank(elpd: Array, mcse: Array, pointwise: xr.Dataset) -> pd.DataFrame:
 
 
 def _warning(of_model: xr.Dataset) -> str:
-    """Say which folds' fits are not to be trusted."""
+    """Name the folds whose fits did not converge."""
     said = []
-    bad = of_model[FOLD].values[of_model["rhat"].values > RHAT_MAX]
+    bad = of_model[FOLD].values[of_model["rhat"].values > FACTOR_RHAT_MAX]
     if len(bad):
-        said.append(f"R-hat above {RHAT_MAX} in fold {', '.join(str(b) for b in bad)}")
+        said.append(f"R-hat above {FACTOR_RHAT_MAX} in fold {', '.join(str(b) for b in bad)}")
     count = int(of_model["divergences"].sum())
     if count:
         said.append(f"{count} divergences")

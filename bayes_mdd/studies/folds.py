@@ -1,4 +1,4 @@
-"""Who is held out together: folds by person, alike in arms and sites."""
+"""Folds of subjects, balanced by arm and site."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from bayes_mdd.errors import DataContractError, SpecError, some
 
 
 def assign_folds(features: xr.Dataset, *, folds: int, seed: int) -> pd.Series[int]:
-    """Deal the people who would be fitted out to folds, stratified by arm and site.
+    """Assign the subjects that would be fitted to folds, stratified by arm and site.
 
     Parameters
     ----------
     features : Dataset
-        A FeatureSet; controls and people without an arm are not dealt out.
+        A FeatureSet; controls and subjects without an arm are not assigned.
     folds : int
-        How many.
+        Number of folds.
     seed : int
         The same seed gives the same folds.
 
     Returns
     -------
     Series of int
-        Fold of each person, indexed by person in the order of `features`.
+        Fold of each subject, in the order of `features`.
 
     Raises
     ------
@@ -38,18 +38,20 @@ def assign_folds(features: xr.Dataset, *, folds: int, seed: int) -> pd.Series[in
 
     Examples
     --------
-    >>> people = {"subject": list("abcdefgh"), "arm": ("subject", ["SSRI", "SNRI"] * 4)}
-    >>> assign_folds(xr.Dataset(coords=people), folds=2, seed=1).value_counts().tolist()
+    >>> subjects = {"subject": list("abcdefgh"), "arm": ("subject", ["SSRI", "SNRI"] * 4)}
+    >>> assign_folds(xr.Dataset(coords=subjects), folds=2, seed=1).value_counts().tolist()
     [4, 4]
     """
     arm = features[ARM].values.astype(str)
     keep = arm != MISSING
     if DIAGNOSIS in features.coords:
         keep &= features[DIAGNOSIS].values.astype(str) != CONTROL
-    people, arm = features[SUBJECT].values.astype(str)[keep], arm[keep]
+    subjects, arm = features[SUBJECT].values.astype(str)[keep], arm[keep]
     sizes = pd.Series(arm).value_counts()
     if folds < 2 or sizes.empty or folds > sizes.min():
-        smallest = f"{sizes.idxmin()!r} has {sizes.min()} people" if len(sizes) else "nobody"
+        smallest = "no subjects"
+        if len(sizes):
+            smallest = f"{sizes.idxmin()!r} has {sizes.min()} participants"
         raise SpecError(
             f"folds must be at least 2 and at most the size of the smallest arm ({smallest}), "
             f"got {folds}."
@@ -58,18 +60,18 @@ def assign_folds(features: xr.Dataset, *, folds: int, seed: int) -> pd.Series[in
     strata = np.char.add(np.char.add(arm, "\t"), site)
     if np.unique(strata, return_counts=True)[1].max() < folds:
         strata = arm  # scikit-learn refuses strata that are all smaller than the folds
-    out = np.empty(len(people), dtype=int)
+    out = np.empty(len(subjects), dtype=int)
     with warnings.catch_warnings():
         # Strata smaller than the number of folds are spread as evenly as can be.
         warnings.filterwarnings("ignore", message="The least populated class")
         splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        for i, (_, held_out) in enumerate(splitter.split(people, strata)):
+        for i, (_, held_out) in enumerate(splitter.split(subjects, strata)):
             out[held_out] = i
-    return pd.Series(out, index=pd.Index(people, name=SUBJECT), name="fold", dtype="int64")
+    return pd.Series(out, index=pd.Index(subjects, name=SUBJECT), name="fold", dtype="int64")
 
 
 def check_folds(features: xr.Dataset, fold: pd.Series[int], covariates: Iterable[str]) -> None:
-    """Refuse folds that hold everybody of a level of a covariate.
+    """Refuse folds that contain all subjects of a level of a covariate.
 
     Parameters
     ----------
@@ -95,15 +97,15 @@ def check_folds(features: xr.Dataset, fold: pd.Series[int], covariates: Iterable
             if (counts > 0).sum() == 1:
                 who = fold.index[chosen[name].values.astype(str) == level]
                 problems.append(
-                    f"{name} '{level}' has {len(who)} people ({some(who)}), all in one fold: "
-                    "leave them out, take the covariate out, or use another seed or more folds."
+                    f"{name} '{level}' has {len(who)} participants ({some(who)}), all in one fold: "
+                    "exclude them, omit the covariate, or use another seed or more folds."
                 )
     if problems:
         raise DataContractError("folds", problems)
 
 
 def held_out(features: xr.Dataset, fold: pd.Series[int], i: int) -> tuple[xr.Dataset, xr.Dataset]:
-    """Take the people of one fold out.
+    """Split off the subjects of one fold.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def held_out(features: xr.Dataset, fold: pd.Series[int], i: int) -> tuple[xr.Dat
     Returns
     -------
     training, test : Dataset
-        Everybody else, controls and people without an arm included, and the fold.
+        All other subjects, including controls and subjects without an arm; and the fold.
     """
     out = fold.index[fold == i]
     is_out = pd.Index(features[SUBJECT].values.astype(str)).isin(out)

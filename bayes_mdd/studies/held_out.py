@@ -1,4 +1,4 @@
-"""One fold of a cross-validation: fit the others, score those held out."""
+"""One fold of a cross-validation: fit the training subjects, score the held-out ones."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from bayes_mdd.workflow.fit import fit
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Densities of the people of one fold under one model.
+    """Densities of the subjects of one fold under one model.
 
     Parameters
     ----------
-    people : tuple of str
-        Who was held out.
-    elpd : ndarray, shape (person,)
+    subjects : tuple of str
+        The held-out subjects.
+    elpd : ndarray, shape (subject,)
         Log density of their features.
-    mcse : ndarray, shape (person,)
+    mcse : ndarray, shape (subject,)
         Its simulation error.
-    symptoms : ndarray, shape (person, symptom)
+    symptoms : ndarray, shape (subject, symptom)
         Log density of their ratings given their features; NaN where not rated.
     rhat : float
         Largest R-hat of the invariants of the fit.
@@ -42,7 +42,7 @@ class Scored:
         Of the fit.
     """
 
-    people: tuple[str, ...]
+    subjects: tuple[str, ...]
     elpd: Array
     mcse: Array
     symptoms: Array
@@ -59,14 +59,14 @@ def score_fold(
     sampler: SamplerSpec,
     max_draws: int,
 ) -> Scored:
-    """Fit one part of the people and score the others.
+    """Fit the training subjects and score the held-out ones.
 
     Parameters
     ----------
     spec : SharedSpecificSpec
         The model.
     training, test : Dataset
-        FeatureSets of those who are fitted and those who are held out.
+        FeatureSets of the fitted and of the held-out subjects.
     symptoms : DataFrame or None
         Ratings of both.
     linked : tuple of str
@@ -79,7 +79,7 @@ def score_fold(
     Returns
     -------
     Scored
-        One value a person.
+        One value per subject.
     """
     idata = fit(spec, training, symptoms=symptoms, sampler=sampler, progressbar=False)
     found = project(idata, test, training=training, max_draws=max_draws)
@@ -88,9 +88,9 @@ def score_fold(
     n = log_density.shape[1]
     weight = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     return Scored(
-        people=tuple(str(s) for s in found[SUBJECT].values),
+        subjects=tuple(str(s) for s in found[SUBJECT].values),
         elpd=logsumexp(log_density, axis=1) - np.log(n),
-        # Of the log of a mean of n weights.
+        # Standard error of the log of a mean of n weights.
         mcse=weight.std(axis=1) / weight.mean(axis=1) / np.sqrt(n),
         symptoms=_score_symptoms(idata, training, found, symptoms, linked, max_draws),
         rhat=_worst_rhat(idata),
@@ -106,14 +106,14 @@ def _score_symptoms(
     linked: tuple[str, ...],
     max_draws: int,
 ) -> Array:
-    """Log density of each person's ratings, shape (person, symptom); NaN where not rated."""
-    people = found[SUBJECT].values.astype(str)
-    out = np.full((len(people), len(linked)), np.nan)
+    """Log density of each subject's ratings, shape (subject, symptom); NaN where not rated."""
+    subjects = found[SUBJECT].values.astype(str)
+    out = np.full((len(subjects), len(linked)), np.nan)
     if symptoms is None or not linked:
         return out
     fitted = read_fitted(idata, training, max_draws=max_draws)
     link = read_symptom_link(idata, fitted, symptoms) if fitted.spec.symptoms else None
-    rating = symptoms.reindex(people)
+    rating = symptoms.reindex(subjects)
     design = found["design"].values
     arms = [fitted.arms.index(str(a)) for a in found[KNOWN_ARM].values]
     scores = found["scores"].stack(sample=(CHAIN, DRAW))
@@ -127,7 +127,7 @@ def _score_symptoms(
                 out[i, d] = link.log_density(design[i], own, arm, every)[at]
         else:
             known = symptoms[name].reindex(list(fitted.subjects)).to_numpy(dtype=float)
-            for i in range(len(people)):
+            for i in range(len(subjects)):
                 out[i, d] = log_density_without_link(
                     ratings[i],
                     design[i],

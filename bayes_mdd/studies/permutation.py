@@ -1,19 +1,26 @@
-"""What the arms would show if who had which drug were chance."""
+"""Permutation test of specific factors: refits with permuted arm labels."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CONTROL, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.results.checks import Check
-from bayes_mdd.shared_specific.refit import Refit, refit_with_arms, stored_spec
+from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.rules import RULES
+from bayes_mdd.shared_specific.refit import Refit, refit_with_arms
+from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SamplerSpec
+from bayes_mdd.studies.fan_out import fan_out
+from bayes_mdd.types import IntArray
 
-#: Short chains: a permutation asks for one probability a factor, not for intervals.
+#: Short chains: a permutation needs one probability per factor, no intervals.
 REFIT = SamplerSpec(draws=400, tune=400, chains=2, cores=1)
 
 
@@ -23,25 +30,25 @@ def permute_arms(
     permutations: int = 20,
     seed: int = 1,
     sampler: SamplerSpec = REFIT,
-    specific_below: float = 0.10,
-    min_explained: float = 0.01,
+    specific_below: float = RULES.specific_below,
+    min_explained: float = RULES.min_explained,
     n_jobs: int = -1,
 ) -> pd.DataFrame:
-    """Refit a run with shuffled arm labels, for the null of its largest specificity.
+    """Refit a run with permuted arm labels, for the null of its largest P(specific).
 
-    Labels are shuffled among the people of a site; controls keep theirs. The statistic is the
+    Labels are permuted among the subjects of a site; controls keep theirs. The statistic is the
     largest probability, over active factors, that a factor is specific to some arm. The run
-    itself is refitted in the same way (row 0), so that like is compared with like. Symptoms take
-    no part.
+    itself is refitted in the same way (row 0), so that both sides have the same chains. Symptoms
+    are not refitted.
 
     Parameters
     ----------
     idata : DataTree
         From `fit`, with two arms or more and learned sharing.
     permutations : int, default 20
-        Number of shuffles; the smallest p-value is ``1 / (permutations + 1)``.
+        Number of permutations; the smallest p-value is ``1 / (permutations + 1)``.
     seed : int, default 1
-        Of the shuffles and the chains.
+        Of the permutations and the chains.
     sampler : SamplerSpec, optional
         Chains of each refit; default 2 of 400 + 400 draws.
     specific_below : float, default 0.10
@@ -49,7 +56,7 @@ def permute_arms(
     min_explained : float, default 0.01
         As for `classify_factors`.
     n_jobs : int, default -1
-        Refits at once (joblib), all cores by default.
+        Refits at once (joblib); all cores by default.
 
     Returns
     -------
@@ -71,23 +78,23 @@ def permute_arms(
     """
     if permutations < 1:
         raise SpecError(f"permutations must be at least 1, got {permutations}.")
-    if stored_spec(idata).sharing is not None:
+    result = read_result(idata)
+    if spec_of(result).sharing is not None:
         raise SpecError("sharing is fixed by the spec of this run: there is nothing to permute.")
-    posterior = idata["posterior"].to_dataset()
-    arms = [str(a) for a in posterior[ARM].values]
+    arms = list(result.arms)
     if len(arms) < 2:
         raise DataContractError("run", [f"it has one arm ({arms[0]}): nothing to permute."])
-    if not posterior["block_scale"].any():
+    if not result.posterior["block_scale"].any():
         raise DataContractError("run", ["no factor was found in it: nothing to permute."])
     rng = np.random.default_rng(seed)
-    own = _labels(idata, arms)
-    strata = _strata(idata, arms)
-    labels = [own, *(_shuffle(own, strata, rng) for _ in range(permutations))]
+    own = _labels(result)
+    strata = _strata(result)
+    labels = [own, *(_permute(own, strata, rng) for _ in range(permutations))]
     seeds = rng.integers(2**31 - 1, size=len(labels))
-    refits = Parallel(n_jobs=n_jobs)(
-        delayed(refit_with_arms)(idata, arm, _seeded(sampler, int(s)))
-        for arm, s in zip(labels, seeds, strict=True)
-    )
+    tasks = [
+        (idata, arm, replace(sampler, seed=int(s))) for arm, s in zip(labels, seeds, strict=True)
+    ]
+    refits = fan_out(refit_with_arms, tasks, n_jobs=n_jobs)
     rows = [_most_specific(r, arms, specific_below, min_explained) for r in refits]
     table = pd.DataFrame(rows, columns=["max_p_specific", "arm"])
     table.insert(0, "permutation", np.arange(len(rows)))
@@ -97,7 +104,7 @@ def permute_arms(
 
 
 def judge_permutations(table: pd.DataFrame, factors: pd.DataFrame, *, alpha: float = 0.05) -> Check:
-    """Say whether the specific factors of a run could be chance.
+    """Judge whether the specific factors of a run could be due to chance.
 
     Parameters
     ----------
@@ -106,7 +113,7 @@ def judge_permutations(table: pd.DataFrame, factors: pd.DataFrame, *, alpha: flo
     factors : DataFrame
         From `classify_factors`.
     alpha : float, default 0.05
-        Largest p-value with which a specific factor is believed.
+        Significance level.
 
     Returns
     -------
@@ -116,14 +123,14 @@ def judge_permutations(table: pd.DataFrame, factors: pd.DataFrame, *, alpha: flo
     p = float(table.attrs["p_value"])
     claimed = factors.loc[factors["label"].str.endswith("-specific"), "factor"].tolist()
     count = len(table) - 1
-    advice = "No factor is called specific: the permutations have nothing to test."
+    advice = "No factor is called specific, so there is nothing to test."
     if claimed:
         advice = (
-            f"{', '.join(claimed)} may be chance: shuffled labels give factors as specific. "
+            f"{', '.join(claimed)} may be due to chance: permuted labels give factors as specific. "
             "Do not report them as specific."
         )
         if count + 1 < 1 / alpha:
-            advice = f"{count} permutations cannot reach {alpha:g}: ask for more."
+            advice = f"{count} permutations cannot reach {alpha:g}: increase their number."
     return Check(
         f"p of the largest P(specific), {count} permutations of arms",
         p,
@@ -133,33 +140,29 @@ def judge_permutations(table: pd.DataFrame, factors: pd.DataFrame, *, alpha: flo
     )
 
 
-def _seeded(sampler: SamplerSpec, seed: int) -> SamplerSpec:
-    return SamplerSpec(**(sampler.to_mapping() | {"seed": seed}))
+def _labels(result: Result) -> IntArray:
+    own = result.constant[ARM].values.astype(str)
+    return np.array([result.arms.index(a) for a in own])
 
 
-def _labels(idata: xr.DataTree, arms: list[str]) -> np.ndarray:
-    own = idata["constant_data"].to_dataset()[ARM].values.astype(str)
-    return np.array([arms.index(a) for a in own])
-
-
-def _strata(idata: xr.DataTree, arms: list[str]) -> np.ndarray:
-    """Name the group of each person within which labels may change places."""
-    constant = idata["constant_data"].to_dataset()
+def _strata(result: Result) -> NDArray[np.str_]:
+    """Name the group of each subject within which labels may be exchanged."""
+    constant = result.constant
     own = constant[ARM].values.astype(str)
     site = (
         constant[SITE].values.astype(str)
         if SITE in constant.coords
         else np.full(constant.sizes[SUBJECT], "")
     )
-    return np.where(own == CONTROL, "controls", np.char.add("site ", site))
+    return np.asarray(np.where(own == CONTROL, "controls", np.char.add("site ", site)))
 
 
-def _shuffle(own: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    shuffled = own.copy()
+def _permute(own: IntArray, strata: NDArray[np.str_], rng: np.random.Generator) -> IntArray:
+    permuted = own.copy()
     for group in np.unique(strata):
         members = np.flatnonzero(strata == group)
-        shuffled[members] = own[rng.permutation(members)]
-    return shuffled
+        permuted[members] = own[rng.permutation(members)]
+    return permuted
 
 
 def _most_specific(

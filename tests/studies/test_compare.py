@@ -57,7 +57,7 @@ def test_folds_are_alike_in_arms_and_sites():
 
 @pytest.mark.parametrize("folds", [1, 6])
 def test_too_few_or_too_many_folds_are_refused(folds):
-    with pytest.raises(SpecError, match=r"smallest arm \('b' has 5 people\)"):
+    with pytest.raises(SpecError, match=r"smallest arm \('b' has 5 participants\)"):
         assign_folds(_people(["a"] * 9 + ["b"] * 5), folds=folds, seed=1)
 
 
@@ -65,7 +65,7 @@ def test_a_site_in_one_fold_is_refused_before_anything_is_fitted():
     features = _people(["a", "b"] * 8, ["x"] * 15 + ["rare"])
     fold = assign_folds(features, folds=4, seed=1)
     check_folds(features, fold, ["arm"])
-    with pytest.raises(DataContractError, match=r"site 'rare' has 1 people \(s15\)"):
+    with pytest.raises(DataContractError, match=r"site 'rare' has 1 participants \(s15\)"):
         compare_models(
             {"m": bm.SharedSpecificSpec(covariates=("site",))}, features, folds=4, seed=1
         )
@@ -90,7 +90,7 @@ def test_tables_add_up_and_differences_are_paired(monkeypatch):
         assert not set(people) & set(training["subject"].values)
         good = spec.n_factors == 2
         return room.Scored(
-            people=people,
+            subjects=people,
             elpd=(base + (gap if good else 0))[list(people)].to_numpy(),
             mcse=np.full(len(people), 0.1),
             symptoms=np.zeros((len(people), 0)),
@@ -159,7 +159,7 @@ def test_held_out_people_are_scored_under_their_own_arm(fit_of, monkeypatch):
     with_link = held.score_fold(linked, *args)
     without = held.score_fold(replace(linked, symptoms=()), *args)
     np.testing.assert_allclose(with_link.elpd, without.elpd)
-    assert with_link.people == tuple(made.new["subject"].values)
+    assert with_link.subjects == tuple(made.new["subject"].values)
     # Half of the ratings' variance comes from the scores: the link gains about log(2) / 2 each.
     assert (with_link.symptoms - without.symptoms).mean() > 0.3
     code = (made.new["arm"].values == "SSRI").astype(int)

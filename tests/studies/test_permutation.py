@@ -82,11 +82,11 @@ def test_a_specific_factor_is_believed_only_beyond_its_null():
     assert judge_permutations(table, FACTORS).passed is True
     table.attrs["p_value"] = 0.4
     failed = judge_permutations(table, FACTORS)
-    assert failed.passed is False and "F2 may be chance" in failed.advice
+    assert failed.passed is False and "F2 may be due to chance" in failed.advice
     nothing = judge_permutations(table, FACTORS.assign(label="shared"))
     assert nothing.passed is None
     few = judge_permutations(table.head(4), FACTORS)
-    assert "ask for more" in few.advice
+    assert "increase their number" in few.advice
 
 
 def test_what_cannot_be_permuted_is_refused(run):
@@ -97,6 +97,6 @@ def test_what_cannot_be_permuted_is_refused(run):
     with pytest.raises(DataContractError, match="one arm"):
         permute_arms(one)
     other = run.copy()
-    other.attrs = {"spec": '{"kind": "polar_lda"}'}
-    with pytest.raises(DataContractError, match="not made by fitting"):
+    other.attrs = {"spec": "{}", "model": "polar_lda"}
+    with pytest.raises(DataContractError, match="needs a fit of the model shared_specific"):
         permute_arms(other)
