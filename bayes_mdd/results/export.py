@@ -1,4 +1,4 @@
-"""Signatures as files that other programs read, each with a sidecar that says what it shows."""
+"""Signatures as files for other programs, each with a JSON sidecar."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REGION_STATISTIC = {
 
 @dataclass(frozen=True)
 class _File:
-    """A file to be written, and what its sidecar says."""
+    """A file to be written, and the content of its sidecar."""
 
     name: str
     write: Callable[[Path], None]
@@ -117,7 +117,7 @@ def export_signatures(
 
 
 def _check_formats(sig: xr.Dataset, formats: Sequence[str] | None, atlas_img: Any) -> set[str]:
-    """Choose the formats to write; those asked for by name must be possible."""
+    """Choose the formats to write; formats requested by name must be possible."""
     missing = [v for v in STATISTICS if v not in sig or {FACTOR, FEATURE} - set(sig[v].dims)]
     if missing:
         problem = f"{some(missing)} (factor, feature) missing; pass what signatures() returned."
@@ -133,13 +133,13 @@ def _check_formats(sig: xr.Dataset, formats: Sequence[str] | None, atlas_img: An
     if not (edges and placed):
         problems["brainnet"] = "it needs edges between regions with MNI coordinates."
     if "view" in sig.coords and len(np.unique(sig["view"].values.astype(str))) > 1:
-        why = "one cell or voxel would hold several views; write each with select_view(sig, view)."
+        why = "one cell or voxel would hold several views; export each with select_view(sig, view)."
         problems |= dict.fromkeys(("matrix", "nifti", "brainnet"), why)
     if formats is None:
         return {"tsv", "netcdf", "matrix", "nifti"} - set(problems)
     unknown = [f for f in formats if f not in FORMATS]
     if isinstance(formats, str) or unknown:
-        raise SpecError(f"formats wants a list out of {FORMATS}, got {formats!r}.")
+        raise SpecError(f"formats must be a list of names from {FORMATS}, got {formats!r}.")
     refused = [f"format '{f}': {why}" for f, why in problems.items() if f in formats]
     if refused:
         raise DataContractError("signature", refused)
@@ -151,13 +151,13 @@ def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: 
     existing = [n for n in names if (folder / n).exists()]
     if existing and not overwrite:
         raise RunFolderError(
-            f"{folder} holds {some(existing)} already; pass overwrite=True to replace, "
+            f"{folder} already holds {some(existing)}; pass overwrite=True to replace them, "
             "or choose another folder."
         )
     folder.mkdir(parents=True, exist_ok=True)
     common = _common_note(sig)
     for file in files:
-        # A half-written file never carries the final name.
+        # Written under a temporary name first, so that no file is ever incomplete.
         temporary = folder / f".part-{file.name}"
         file.write(temporary)
         temporary.replace(folder / file.name)
@@ -198,7 +198,7 @@ def _columns_note() -> dict[str, Any]:
 
 
 def _factor_notes(sig: xr.Dataset) -> Iterator[tuple[str, xr.Dataset, dict[str, Any]]]:
-    """Each factor with the part of the sidecar that is about it."""
+    """Each factor with its part of the sidecar."""
     for name in sig[FACTOR].values:
         one = sig.sel({FACTOR: name})
         note = {"Factor": str(name), "Statistic": "posterior mean"}
@@ -255,7 +255,7 @@ def _image_files(sig: xr.Dataset, canvas: Canvas, statistic: RegionStatistic) ->
         numbers = values.sel({FACTOR: name}).values
 
         def write(path: Path, numbers: Any = numbers) -> None:
-            # nibabel picks compression by name, which the temporary one keeps.
+            # nibabel chooses compression by the file name, which the temporary name keeps.
             nib.save(canvas.paint(numbers), path)
 
         what = {"Statistic": REGION_STATISTIC[statistic]} if edges else {}
@@ -266,7 +266,7 @@ def _image_files(sig: xr.Dataset, canvas: Canvas, statistic: RegionStatistic) ->
 
 
 def _brainnet_files(sig: xr.Dataset, statistic: RegionStatistic) -> Iterator[_File]:
-    """BrainNet Viewer knows no missing value, so regions without coordinates are left out."""
+    """BrainNet Viewer does not support missing values: regions without coordinates are omitted."""
     regions = region_table(sig)
     placed = place_regions(regions)
     kept = regions[placed]

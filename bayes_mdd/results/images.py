@@ -1,4 +1,4 @@
-"""Painting one number per region into a brain image; what is outside stays not-a-number."""
+"""Brain images with one number per region; voxels outside all regions are NaN."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
         listed = some([f"{r} (label {v})" for r, v in absent.items()])
         problems.append(
             f"{name} has no voxel for {len(absent)} of {len(wanted)} regions: {listed}; "
-            "give the atlas the features were made with."
+            "give the atlas with which the features were computed."
         )
     if wanted.duplicated().any():
         problems.append(f"regions share a label: {some(wanted.index[wanted.duplicated()])}.")
@@ -133,7 +133,7 @@ def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str]:
     if not np.allclose(np.nan_to_num(data), rounded, atol=1e-3):
         raise DataContractError(
             "atlas image",
-            [f"{name} holds numbers that are not whole; expected labels, not a map of values."],
+            [f"{name} holds non-integer values; expected labels, not a statistical map."],
         )
     return rounded, np.asarray(image.affine, dtype=float), name
 
@@ -174,7 +174,7 @@ def build_sphere_canvas(regions: pd.DataFrame, *, radius: float = 5.0) -> Canvas
     world = nib.affines.apply_affine(affine, grid)
     centres = regions.loc[placed, XYZ].to_numpy(dtype=float)
     _, nearest = cKDTree(centres).query(world, distance_upper_bound=radius * (1 + 1e-9))
-    # A voxel out of reach gets the number of centres, which reads the -1 at the end.
+    # A voxel out of reach gets the index past the last centre, which reads the -1 at the end.
     owner = np.append(np.flatnonzero(placed), -1)[nearest]
     empty = regions.index[placed & ~np.isin(np.arange(len(regions)), owner)]
     if len(empty):
@@ -182,7 +182,7 @@ def build_sphere_canvas(regions: pd.DataFrame, *, radius: float = 5.0) -> Canvas
             "spheres",
             [
                 f"no 2 mm voxel of the MNI152 grid falls into the {radius} mm sphere of "
-                f"{some(empty)}; check that x, y, z are MNI mm, or take a larger radius."
+                f"{some(empty)}; check that x, y, z are MNI coordinates in mm, or increase the radius."
             ],
         )
     how: dict[str, Any] = {

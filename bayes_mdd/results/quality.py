@@ -31,7 +31,7 @@ def gather_quality(result: Result, quality: Quality | None) -> dict[str, Any] | 
             return None
         quality = Quality.from_facts(facts)
     pictures = []
-    if quality.people[["motion", "largest_z"]].notna().any(axis=None):
+    if quality.subjects[["motion", "largest_z"]].notna().any(axis=None):
         alt = (
             "motion and outliers of every participant, and the correlation of features with motion"
         )

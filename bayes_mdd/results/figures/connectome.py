@@ -25,7 +25,7 @@ from bayes_mdd.results.figures.style import (
 from bayes_mdd.results.images import XYZ, place_regions
 from bayes_mdd.results.regions import edge_matrix, is_edges, region_positions, region_table
 
-#: Blue and red, with white between, keep their order for all kinds of colour vision.
+#: Blue to red through white: distinguishable with all kinds of colour vision.
 CMAP = "RdBu_r"
 
 
@@ -77,7 +77,7 @@ def plot_connectome(sig: xr.Dataset, factor: str, *, top: int = 60) -> Figure:
 def _find_drawable(
     one: xr.Dataset, regions: pd.DataFrame, placed: npt.NDArray[np.bool_]
 ) -> npt.NDArray[np.bool_]:
-    """Tell which features have a place in the brain; all, where no region has one."""
+    """Which features have coordinates; all, where no region has any."""
     if not placed.any():
         return np.ones(one.sizes["feature"], dtype=bool)
     sides = ("region_a", "region_b") if is_edges(one) else ("region_name",)
@@ -88,7 +88,7 @@ def _find_drawable(
 def _select(
     one: xr.Dataset, top: int, what: str, drawable: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], str]:
-    """Pick the features to show, and the words that say how they were chosen."""
+    """Select the features to show, and describe the selection."""
     mean = one["mean"].values
     clear = ((one["lower"] > 0) | (one["upper"] < 0)).values
     hidden = int((clear & ~drawable).sum())
@@ -110,7 +110,7 @@ def _plot_brain(
 ) -> Figure:
     from nilearn import plotting
 
-    # Here a 0 only means "not drawn"; nilearn cannot take NaN.
+    # nilearn does not accept NaN; here 0 means "not drawn".
     adjacency = np.nan_to_num(matrix.to_numpy()[np.ix_(placed, placed)])
     kept = regions[placed]
     network = kept.get("network", pd.Series("region", index=kept.index)).astype(str)
@@ -160,7 +160,7 @@ def _finish(figure: Figure, title: str, colours: dict[str, str], *, with_bar: bo
 
 
 def _plot_matrix(matrix: pd.DataFrame, regions: pd.DataFrame, title: str) -> Figure:
-    """Without coordinates: regions in order of their networks."""
+    """Draw a matrix of regions ordered by network, where there are no coordinates."""
     network = regions.get("network", pd.Series("", index=regions.index)).astype(str)
     first = {n: i for i, n in enumerate(dict.fromkeys(network))}
     order = np.argsort(network.map(first).to_numpy(), kind="stable")

@@ -1,4 +1,4 @@
-"""Whether features can be trusted: motion, outliers, and features that follow motion."""
+"""Figure of motion, outliers, and the correlation of features with motion."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayes_mdd.results.figures.style import FADED, INK, PALETTE, SMALL, name_row
 def plot_quality(
     quality: Quality, *, max_motion: float = 0.5, outlier_z: float | None = None
 ) -> Figure:
-    """Plot motion and outliers of every person, and how features correlate with motion.
+    """Plot motion and outliers of every subject, and the correlation of features with motion.
 
     Parameters
     ----------
@@ -29,23 +29,23 @@ def plot_quality(
     Returns
     -------
     matplotlib.figure.Figure
-        Up to three panels: people's motion by group, their largest value in SD of the reference
-        people, and the distribution of the correlation of features with motion before (grey) and
+        Up to three panels: motion by group, the largest value of each subject in SD of the
+        reference, and the distribution of the correlation of features with motion before (grey) and
         after (colour) nuisance was removed.
 
     Raises
     ------
     DataContractError
-        If nothing is known of motion or values.
+        If neither motion nor values are known.
     """
-    people = quality.people
+    subjects = quality.subjects
     counts = quality.distribution
     stages = [c for c in ("before", "after") if c in counts and counts[c].sum() > 0]
     panels = [
         name
         for name, shown in (
-            ("motion", people["motion"].notna().any()),
-            ("outliers", people["largest_z"].notna().any()),
+            ("motion", subjects["motion"].notna().any()),
+            ("outliers", subjects["largest_z"].notna().any()),
             ("qcfc", bool(stages)),
         )
         if shown
@@ -54,18 +54,18 @@ def plot_quality(
         raise DataContractError(
             "quality", ["neither motion nor values in SD are known: nothing to draw."]
         )
-    groups = list(dict.fromkeys(people["group"]))
+    groups = list(dict.fromkeys(subjects["group"]))
     figure = new_figure(4.3 * len(panels), max(2.6, 1.5 + 0.4 * len(groups)))
     for ax, name in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
         if name == "qcfc":
             _draw_distribution(ax, counts, stages, quality.qcfc)
         elif name == "motion":
-            _draw_people(ax, people, groups, "motion", max_motion)
+            _draw_subjects(ax, subjects, groups, "motion", max_motion)
             tidy(ax, title="Motion", xlabel="mm", grid="x")
         else:
             limit = _limit(quality.checks) if outlier_z is None else outlier_z
-            _draw_people(ax, people, groups, "largest_z", limit)
-            tidy(ax, title="Largest value of each person", xlabel="|z|", grid="x")
+            _draw_subjects(ax, subjects, groups, "largest_z", limit)
+            tidy(ax, title="Largest value of each participant", xlabel="|z|", grid="x")
     return figure
 
 
@@ -75,12 +75,12 @@ def _limit(checks: pd.DataFrame) -> float:
     return float(named.iloc[0].split()[2]) if len(named) else np.nan
 
 
-def _draw_people(
-    ax: Axes, people: pd.DataFrame, groups: list[str], column: str, limit: float
+def _draw_subjects(
+    ax: Axes, subjects: pd.DataFrame, groups: list[str], column: str, limit: float
 ) -> None:
     rng = np.random.default_rng(0)  # the jitter of a figure is always the same
     for row, group in enumerate(groups):
-        values = people.loc[people["group"] == group, column].to_numpy(dtype=float)
+        values = subjects.loc[subjects["group"] == group, column].to_numpy(dtype=float)
         values = values[np.isfinite(values)]
         height = row + rng.uniform(-0.2, 0.2, len(values))
         over = values > limit

@@ -1,4 +1,4 @@
-"""What harmonisation did to the differences between sites."""
+"""Figure of site differences before and after harmonisation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayes_mdd.results.figures.style import FADED, PALETTE, SMALL, name_rows, ne
 def plot_site_effects(
     before: xr.Dataset, after: xr.Dataset | None = None, *, covariates: Sequence[str] = ()
 ) -> Figure:
-    """Plot how much of the features goes with site, before and after it was taken out.
+    """Plot the variance of features explained by site, before and after harmonisation.
 
     Parameters
     ----------
@@ -24,18 +24,18 @@ def plot_site_effects(
     after : xarray.Dataset, optional
         The same features harmonised (`harmonize_sites`), or standardised.
     covariates : sequence of str
-        Coordinates of the subjects to allow for first.
+        Coordinates of the subjects to adjust for first.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Left, the distribution over features of the share of variance that goes with site; right,
+        Left, the distribution over features of the share of variance explained by site; right,
         how far each site lies from the mean of all, in SD (root mean square over features).
 
     Raises
     ------
     DataContractError
-        If sites or covariates are absent or not known for somebody.
+        If sites or covariates are absent or missing for a subject.
     """
     stages = {"before": before} | ({} if after is None else {"after": after})
     colours = dict(zip(stages, (FADED, PALETTE[0]), strict=False))

@@ -1,4 +1,4 @@
-"""What all figures have in common."""
+"""Style shared by all figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-#: Okabe and Ito's palette: told apart with any kind of colour vision.
+#: Okabe and Ito's palette, distinguishable with all kinds of colour vision.
 PALETTE: Final = (
     "#0072B2",
     "#D55E00",
@@ -25,12 +25,12 @@ INK: Final = "#222222"
 FADED: Final = "#9A9A9A"
 TEXT: Final = 10
 SMALL: Final = 9
-#: Labels of factors that no figure should put forward.
+#: Labels of factors that are shown in grey.
 QUIET: Final = ("unused", "n/a")
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make a figure that pyplot does not know, so that nothing has to be closed.
+    """Make a figure outside pyplot, which need not be closed.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def pick_colours(names: Sequence[str]) -> dict[str, str]:
-    """Give every name a colour.
+    """Assign a colour to every name.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def pick_colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def tidy(ax: Axes, *, title: str = "", xlabel: str = "", grid: str | None = None) -> None:
-    """Set sizes and take away what carries no information.
+    """Set text sizes and remove spines without information.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def draw_intervals(
     rows : array_like, shape (row,)
         Heights.
     colours : sequence of str
-        One a row.
+        One per row.
     probs : tuple of float, default (0.5, 0.9)
         Of the thick and the thin equal-tailed interval; the point is the posterior mean.
     """
