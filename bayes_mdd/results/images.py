@@ -182,7 +182,8 @@ def build_sphere_canvas(regions: pd.DataFrame, *, radius: float = 5.0) -> Canvas
             "spheres",
             [
                 f"no 2 mm voxel of the MNI152 grid falls into the {radius} mm sphere of "
-                f"{some(empty)}; check that x, y, z are MNI coordinates in mm, or increase the radius."
+                f"{some(empty)}; check that x, y, z are MNI coordinates in mm, or increase "
+                "the radius."
             ],
         )
     how: dict[str, Any] = {
