@@ -1,19 +1,22 @@
-"""Do 90 % intervals of symptom weights cover the truth? Many small fits, one compilation.
+"""Coverage of symptom weights by their 90% intervals.
 
-Each cohort has 25 + 25 people, 300 features in 10 blocks, 2 factors whose sharing is drawn from its
-prior, 2 Gaussian dimensions and 2 items of 4 levels, one covariate and a few missing ratings. The
-graph of the package is compiled once; data and starting point are swapped between fits.
+Each cohort has 25 + 25 subjects, 300 features in 10 blocks, two factors whose sharing is drawn from
+its prior, two Gaussian dimensions, two items of four levels, one covariate and a few missing
+ratings. The graph of the package is compiled once; data and initial values are replaced between
+fits.
 
     python benchmarks/symptom_coverage.py --fits 120 --weights spread
     python benchmarks/symptom_coverage.py --fits 120 --weights spread --links by_arm
 
-``--weights spread``: a third of the weights is 0, the others are N(0, 0.4^2) residual SD.
-``--weights prior``: weights as the model expects them.
-``--links by_arm``: links differ by arm in the model, and half of the true weights are higher in one
-arm and lower in the other by N(0, 0.3^2). Judged are the weights of arms and, as another kind of
-row, the differences between arms, for factors that vary in both arms (a share of a tenth or more).
-Residual SD: 1 for a dimension, pi / sqrt(3) log-odds for an item. Standard errors treat fits, not
-weights, as independent.
+* ``--weights spread``: a third of the weights is 0, the others are N(0, 0.4^2) residual SD.
+* ``--weights prior``: weights are drawn from the prior of the model.
+* ``--links by_arm``: the model has a link for each arm, and half of the true weights are higher in
+  one arm and lower in the other by N(0, 0.3^2). Weights are judged in arms that hold at least a
+  tenth of the factor's variance, and differences between arms, as rows of their own, where both
+  arms do.
+
+The residual SD is 1 for a dimension and pi / sqrt(3) log-odds for an item. Standard errors treat
+fits, not weights, as independent.
 """
 
 from __future__ import annotations
@@ -32,14 +35,16 @@ import pandas as pd
 import pymc as pm
 import pytensor
 import xarray as xr
+from provenance import record
 from scipy.optimize import linear_sum_assignment
 
 import bayes_mdd as bm
 from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD
 from bayes_mdd.shared_specific.graph.model import build_shared_specific
-from bayes_mdd.shared_specific.graph.symptoms import LOGISTIC_SD, OVERALL
 from bayes_mdd.shared_specific.posterior.alignment import align_factors
-from bayes_mdd.shared_specific.start.mode import climb
+from bayes_mdd.shared_specific.prior.priors import SYMPTOM_OVERALL
+from bayes_mdd.shared_specific.start.mode import find_modes
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 
 PER_ARM, N_FEATURES, N_BLOCKS, N_FACTORS, N_LEVELS = 25, 300, 10, 2, 4
@@ -54,16 +59,16 @@ COMMON = bm.SharedSpecificSpec(
     spare_factors="sampled",
 )
 SPECS = {links: replace(COMMON, symptom_links=links) for links in ("common", "by_arm")}
-#: Smallest share of an arm in the variance of scores for the link in that arm to be judged.
+#: Smallest share of an arm in the variance of scores at which the link in that arm is judged.
 VARIES = 0.1
-#: The same people lack a rating in every cohort, so that shapes stay.
+#: The same subjects lack a rating in every cohort, so that shapes do not change.
 UNRATED = {"dim1": [0, 30], "item1": [1, 31]}
 AGE = np.random.default_rng(0).normal(size=N)
 RESULTS = Path(__file__).parent / "results"
 
 
 def draw_weights(rng: np.random.Generator, kind: str, links: str) -> np.ndarray:
-    """Weights by arm, factor and symptom, in residual SD."""
+    """Draw weights by arm, factor and symptom, in residual SD."""
     common = draw_common(rng, kind)
     if links == "common":
         return np.stack([common, common])
@@ -72,10 +77,11 @@ def draw_weights(rng: np.random.Generator, kind: str, links: str) -> np.ndarray:
 
 
 def draw_common(rng: np.random.Generator, kind: str) -> np.ndarray:
+    """Draw the average of the weights over arms, by factor and symptom."""
     shape = (N_FACTORS, len(NAMES))
     if kind == "spread":
         return np.where(rng.random(shape) < 1 / 3, 0.0, rng.normal(0.0, 0.4, shape))
-    scale = np.abs(rng.standard_cauchy(shape) * OVERALL * rng.standard_cauchy())
+    scale = np.abs(rng.standard_cauchy(shape) * SYMPTOM_OVERALL * rng.standard_cauchy())
     return rng.normal(size=shape) * scale / np.sqrt(1 + scale**2)
 
 
@@ -89,7 +95,7 @@ class Truth:
 
 
 def simulate(seed: int, kind: str, links: str) -> tuple[xr.Dataset, pd.DataFrame, Truth]:
-    """Features, ratings and truth (weights in units of the scale)."""
+    """Draw features, ratings and the truth (weights in units of the scale)."""
     rng = np.random.default_rng(seed)
     arm, block = np.repeat([0, 1], PER_ARM), np.repeat(np.arange(N_BLOCKS), N_FEATURES // N_BLOCKS)
     sharing = rng.dirichlet([COMMON.sharing_concentration] * 2, size=N_FACTORS)
@@ -129,7 +135,7 @@ def simulate(seed: int, kind: str, links: str) -> tuple[xr.Dataset, pd.DataFrame
 
 
 class Fitter:
-    """The package's graph, compiled once; data and start are shared variables."""
+    """The graph of the package, compiled once; data and initial values are shared variables."""
 
     def __init__(self, spec: bm.SharedSpecificSpec, data: ModelData) -> None:
         stats = data.stats
@@ -172,7 +178,7 @@ class Fitter:
 
     def draw(self, data: ModelData, seed: int, draws: int) -> xr.Dataset:
         """Sample two chains."""
-        start = climb(data, spectral_start(data, N_FACTORS, seed=seed)).start
+        start = find_modes(data, spectral_start(data, N_FACTORS, seed=seed)).start
         self.scores.set_value(start.scores)
         self.strength.set_value(np.log(start.block_scale))
         swapped = {f"swap_{name}": value for name, value in observed(data).items()}
@@ -194,7 +200,7 @@ class Fitter:
 
 
 def observed(data: ModelData) -> dict[str, np.ndarray]:
-    """What the graph observes, by the names of its variables."""
+    """Return what the graph observes, by the names of its variables."""
     return {
         "features": data.stats.cross_products,
         **{f"rating_{s.name}": s.value for s in data.symptoms},
@@ -203,7 +209,7 @@ def observed(data: ModelData) -> dict[str, np.ndarray]:
 
 
 def judge(posterior: xr.Dataset, data: ModelData, truth: Truth, fit: int) -> list[dict[str, Any]]:
-    """Turn draws to the truth's order and sign and compare weights, one row a weight."""
+    """Align draws with the truth and compare weights; one row for each weight."""
     dims = ("chain", "draw")
     raw = posterior["scores"].transpose(*dims, "subject", "factor").values
     found = align_factors(raw, posterior["block_scale"].transpose(*dims, "block", "factor").values)
@@ -236,7 +242,7 @@ def judge(posterior: xr.Dataset, data: ModelData, truth: Truth, fit: int) -> lis
 
 
 def judge_weight(draws: np.ndarray, truth: float) -> dict[str, Any]:
-    """Interval of a weight and whether it holds the truth, in residual SD."""
+    """Compute the interval of a weight and whether it holds the truth, in residual SD."""
     low, high = np.quantile(draws, [0.05, 0.95])
     return {
         "truth": truth,
@@ -249,7 +255,7 @@ def judge_weight(draws: np.ndarray, truth: float) -> dict[str, Any]:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Coverage by kind and size of the true weight."""
+    """Compute coverage by kind and size of the true weight."""
     size = np.select(
         [table["truth"] == 0, table["truth"].abs() < 0.1, table["truth"].abs() < 0.4],
         ["0", "below 0.1", "0.1 to 0.4"],
@@ -263,7 +269,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
             if part.empty:
                 continue
             share = part["covered"].mean()
-            # Residuals summed within fits: weights of one fit share its scores.
+            # Residuals are summed within fits, because weights of one fit share its scores.
             within = (part["covered"] - share).groupby(part["fit"]).sum()
             rows.append(
                 {
@@ -291,7 +297,7 @@ def _pull(part: pd.DataFrame) -> float:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """One row a line; no further dependency."""
+    """Write a table as Markdown."""
     lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * table.shape[1]]
     for row in table.itertuples(index=False):
         cells = (f"{x:.3f}" if isinstance(x, float) else str(x) for x in row)
@@ -300,14 +306,17 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--fits", type=int, default=120)
-    parser.add_argument("--weights", choices=("spread", "prior"), default="spread")
-    parser.add_argument("--links", choices=tuple(SPECS), default="common")
-    parser.add_argument("--draws", type=int, default=400, help="kept, after as many of warm-up")
-    parser.add_argument("--minutes", type=float, default=20.0, help="stop after so much CPU time")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fits", type=int, default=120, help="number of cohorts")
+    parser.add_argument(
+        "--weights", choices=("spread", "prior"), default="spread", help="true weights"
+    )
+    parser.add_argument(
+        "--links", choices=tuple(SPECS), default="common", help="symptom_links of the fits"
+    )
+    parser.add_argument("--draws", type=int, default=400, help="warm-up and kept draws")
+    parser.add_argument("--minutes", type=float, default=20.0, help="limit of processor time")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the cohorts")
     options = parser.parse_args()
     fitter, rows, spec = None, [], SPECS[options.links]
     began = time.process_time()
@@ -317,7 +326,7 @@ def main() -> None:
         data = prepare(spec, features, ratings)
         if fitter is None:
             fitter = Fitter(spec, data)
-            print(f"compiled: {time.process_time() - began:.0f} s of CPU time", flush=True)
+            print(f"Compiled in {time.process_time() - began:.0f} s of processor time.", flush=True)
         rows += judge(fitter.draw(data, seed, options.draws), data, truth, fit)
         if (fit + 1) % 20 == 0 or fit + 1 == options.fits:
             spent = time.process_time() - began
@@ -327,19 +336,19 @@ def main() -> None:
 
 
 def report(table: pd.DataFrame, options: argparse.Namespace, spent: float) -> None:
-    """Print what is known so far and keep it, so that a run that is stopped is not lost."""
+    """Print and store the results so far, so that an interrupted run is not lost."""
     summary = summarise(table)
     by_fit = table.groupby("fit")["divergences"].first()
     print(
         f"\n{as_markdown(summary)}\n\n{by_fit.size} fits, 2 x {options.draws} draws, "
-        f"{spent:.0f} s of CPU time; {int((by_fit > 0).sum())} fits with divergences "
+        f"{spent:.0f} s of processor time; {int((by_fit > 0).sum())} fits with divergences "
         f"({int(by_fit.sum())} in all); median score correlation "
         f"{table['score_correlation'].median():.3f}",
         flush=True,
     )
     RESULTS.mkdir(exist_ok=True)
     content = {
-        "settings": {**vars(options), "overall": OVERALL},
+        "settings": {**vars(options), "overall": SYMPTOM_OVERALL},
         "cpu_seconds": round(spent),
         "divergences": int(by_fit.sum()),
         "fits": int(by_fit.size),
@@ -349,6 +358,7 @@ def report(table: pd.DataFrame, options: argparse.Namespace, spent: float) -> No
     suffix = "" if options.links == "common" else f"_{options.links}"
     path = RESULTS / f"symptom_coverage_{options.weights}{suffix}.json"
     path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    record(path)
 
 
 if __name__ == "__main__":

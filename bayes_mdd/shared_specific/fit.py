@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.density.density import is_written_out
+from bayes_mdd.shared_specific.density.density import has_closed_form
 from bayes_mdd.shared_specific.posterior.assemble import MOST_SUMMARY, assemble
 from bayes_mdd.shared_specific.posterior.fast import FAST_SUMMARY, MODE_STEPS, sample_fast
 from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
-from bayes_mdd.shared_specific.prior.expression import fixed_sharing
+from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.start.mode import ModeSearch, find_modes
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
@@ -44,7 +44,7 @@ def check_method(spec: SharedSpecificSpec, method: str) -> None:
             "method='fast' does not support feature_noise='student': use method='mcmc', or set "
             "feature_noise to 'moderated'."
         )
-    if not is_written_out(spec):
+    if not has_closed_form(spec):
         raise SpecError(
             "method='fast' supports Gaussian symptom links common to all arms only: use "
             "method='mcmc', or omit ordinal_symptoms and symptom_links."

@@ -75,5 +75,9 @@ def test_without_a_pattern_draws_are_independent(features, tmp_path):
     assert not bm.classify_factors(idata)["active"].any()
     np.testing.assert_allclose(idata["posterior"]["noise"].mean(), 1.0, atol=0.05)
     # What is pinned has nothing to converge; the noise has.
-    rhat = bm.diagnose(idata).set_index("name").loc["max R-hat of invariants"]
-    assert 0.9 < rhat["value"] < 1.1
+    checks = bm.diagnose(idata).set_index("name")
+    assert 0.9 < checks.loc["max R-hat of invariants", "value"] < 1.1
+    # There is no energy of independent draws to be judged.
+    assert list(idata["sample_stats"]) == ["diverging"]
+    assert checks.loc["min BFMI (energy)", "passed"] is None
+    assert checks.loc["min BFMI (energy)", "advice"].startswith("Not judged")

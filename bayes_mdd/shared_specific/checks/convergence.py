@@ -130,10 +130,13 @@ def _extreme(values: xr.Dataset, pick: np.ufunc | object) -> float:
 
 
 def _bfmi(result: Result, limit: float) -> Check:
-    energy = result.group("sample_stats")["energy"].values
-    worst = float(np.min(az.bfmi(energy)))
+    name, stats = "min BFMI (energy)", result.group("sample_stats")
+    if "energy" not in stats:
+        advice = "Not judged: the draws of a fit without factors are independent."
+        return Check(name, np.nan, f">= {limit:g}", None, advice)
+    worst = float(np.min(az.bfmi(stats["energy"].values)))
     return Check(
-        "min BFMI (energy)",
+        name,
         worst,
         f">= {limit:g}",
         bool(worst >= limit),

@@ -1,4 +1,4 @@
-"""What a spec expects of a study before it sees the data."""
+"""Prior predictive draws: what a spec expects of a study before the data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
-from bayes_mdd.shared_specific.graph.symptoms import LOGISTIC_SD, OVERALL, OVERALL_DEVIATION
-from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
+from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD
+from bayes_mdd.shared_specific.prior.arms import fixed_sharing
+from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array
 
@@ -20,18 +21,16 @@ PRIOR_STREAM = 23
 #: A factor is in use where it explains this much of some arm, and an arm takes part in a factor
 #: with this share of its variance: the defaults of `classify_factors`.
 MIN_EXPLAINED, SPECIFIC_BELOW = 0.01, 0.10
-#: Local scales of symptom weights: half-Cauchy.
-LOCAL_DF = 1.0
 
 
 @dataclass(frozen=True)
 class Range:
-    """Where a quantity may lie by what is known of such studies.
+    """Range of a quantity that is plausible for studies of this kind.
 
     Parameters
     ----------
     low, high : float
-        Ends.
+        Limits.
     why : str
         Reason.
     """
@@ -57,11 +56,11 @@ def prior_predictive(
     draws: int = 2000,
     seed: int = 1,
 ) -> xr.DataTree:
-    """Draw from the priors what a fit would report, for the people and features of a study.
+    """Draw the quantities that a fit reports from their priors, for the sizes of a study.
 
-    Of the data only the sizes are read: people by arm, features by block, linked symptoms. What is
-    drawn has the distribution that `build_generative` states, without compiling it. Loadings enter
-    through their sums of squares.
+    Only the sizes of the data are used: subjects by arm, features by block, linked symptoms. Draws
+    have the distribution of `build_generative`, without compiling it. Loadings enter through their
+    sums of squares.
 
     Parameters
     ----------
@@ -72,9 +71,9 @@ def prior_predictive(
     symptoms : DataFrame, optional
         As for `fit`; needed where the spec links symptoms.
     draws : int, default 2000
-        Draws.
+        Number of draws.
     seed : int, default 1
-        The same seed gives the same draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -88,9 +87,9 @@ def prior_predictive(
     Raises
     ------
     SpecError
-        If `draws` is below 100, or the spec cannot be honoured by these data.
+        If `draws` is below 100, or the spec does not suit these data.
     DataContractError
-        If people, covariates or symptoms cannot serve the model.
+        If subjects, covariates or symptoms do not suit the model; every problem is listed.
 
     See Also
     --------
@@ -110,12 +109,13 @@ def prior_predictive(
     {'chain': 1, 'draw': 500, 'arm': 2, 'factor': 3}
     """
     if draws < 100:
-        raise SpecError(f"draws must be at least 100 to say anything of a tail, got {draws}.")
+        raise SpecError(f"draws must be at least 100 for quantiles of the tails, got {draws}.")
     data = prepare(spec, features, symptoms)
     rng = np.random.default_rng([seed, PRIOR_STREAM])
-    found = _draw_factors(spec, data, draws, rng)
+    priors = build_priors(spec, data.arms)
+    found = _draw_factors(spec, data, priors, draws, rng)
     if spec.linked_symptoms:
-        found |= _draw_symptoms(spec, data, found["block_scale"], rng)
+        found |= _draw_symptoms(spec, data, priors, found["block_scale"], rng)
     del found["block_scale"]
     coords = {
         ARM: np.array(data.arms, dtype=object),
@@ -139,39 +139,31 @@ def prior_predictive(
     return xr.DataTree.from_dict({"prior": prior})
 
 
-def _half_t(rng: np.random.Generator, df: float, shape: tuple[int, ...]) -> Array:
-    return np.abs(rng.standard_t(df, shape))
-
-
-def _regularised(scale: Array, slab: float) -> Array:
-    return np.asarray(scale / np.sqrt(1 + (scale / slab) ** 2))
-
-
 def _draw_factors(
-    spec: SharedSpecificSpec, data: ModelData, draws: int, rng: np.random.Generator
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    priors: Priors,
+    draws: int,
+    rng: np.random.Generator,
 ) -> dict[str, Array]:
     size, n_arms, k = data.n_features, len(data.arms), spec.n_factors
-    overall = spec.factor_scale * _half_t(rng, 1.0, (draws, 1, k))
-    local = _half_t(rng, spec.local_df, (draws, size.size, k))
-    tau = _regularised(overall * local, spec.slab_scale)
+    tau = priors.block_scale.draw_scale(rng, (draws, size.size, k), common=(1,))
     pattern = fixed_sharing(spec, data.arms)
     if pattern is None:
-        alpha = np.full(n_arms, spec.sharing_concentration)
-        sharing = np.swapaxes(rng.dirichlet(alpha, size=(draws, k)), 1, 2)
+        sharing = np.swapaxes(priors.sharing.draw(rng, (draws, k)), 1, 2)
     else:
         sharing = np.broadcast_to(pattern.T, (draws, n_arms, k)).copy()
-    noise = spec.noise_scale * np.abs(rng.standard_normal((draws, size.size)))
-    # Of the loadings of a block, their sum of squares is all that is needed.
+    noise = priors.noise.draw(rng, (draws, size.size))
+    # Only the sum of squares of the loadings of a block is needed.
     squares = (noise[:, :, None] * tau) ** 2 * rng.chisquare(size[:, None], tau.shape)
     parts = n_arms * sharing * squares.sum(axis=1)[:, None]
-    left = (noise**2 @ size)[:, None]
-    total = parts.sum(axis=2) + left
+    residual = (noise**2 @ size)[:, None]
+    total = parts.sum(axis=2) + residual
     explained = parts / total[..., None]
-    mean = rng.standard_normal(sharing.shape) * np.sqrt(mean_variance(spec, data.arms))
     return {
         "explained": explained,
         "sharing": sharing,
-        "arm_mean": mean,
+        "arm_mean": priors.arm_mean.draw(rng, (draws,)),
         "feature_variance": total / size.sum(),
         "n_active": (explained.max(axis=1) > MIN_EXPLAINED).sum(axis=1).astype(float),
         "block_scale": tau,
@@ -179,7 +171,11 @@ def _draw_factors(
 
 
 def _draw_symptoms(
-    spec: SharedSpecificSpec, data: ModelData, tau: Array, rng: np.random.Generator
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    priors: Priors,
+    tau: Array,
+    rng: np.random.Generator,
 ) -> dict[str, Array]:
     draws, k = len(tau), spec.n_factors
     n_gaussian, n_items = len(data.symptoms), len(data.items)
@@ -187,25 +183,19 @@ def _draw_symptoms(
     information = np.einsum("tbk,b->tk", tau**2, data.stats.block_size)
     reliable = (information / (1 + information))[:, :, None]
     shape = (draws, k, n_gaussian + n_items)
-    weight = _horseshoe(OVERALL, shape, rng)
+    weight = priors.symptom_weight.draw(rng, shape, common=(1, 2))
     if spec.symptom_links == "by_arm":
-        # The contrasts of arms are orthonormal times sqrt(A / (A - 1)): unit variance in an arm.
-        weight = weight + _horseshoe(OVERALL_DEVIATION, shape, rng)
+        # Contrasts of arms are scaled to unit variance in each arm.
+        weight = weight + priors.symptom_arm.draw(rng, shape, common=(1, 2))
     weight = weight * reliable * unit
     noise = np.tile(unit, (draws, 1))
-    noise[:, :n_gaussian] = spec.symptom_scale * np.abs(rng.standard_normal((draws, n_gaussian)))
+    noise[:, :n_gaussian] = priors.symptom_noise.draw(rng, (draws, n_gaussian))
     linked = (weight**2).sum(axis=1)
     return {"symptom_weight": weight, "symptom_linked": linked / (linked + noise**2)}
 
 
-def _horseshoe(overall: float, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
-    whole = overall * _half_t(rng, 1.0, (shape[0], 1, 1))
-    scale = _regularised(whole * _half_t(rng, LOCAL_DF, shape), 1.0)
-    return np.asarray(scale * rng.standard_normal(shape))
-
-
 def summarise_prior(tree: xr.DataTree) -> pd.DataFrame:
-    """Put prior draws beside ranges that studies of this kind make plausible.
+    """Compare prior draws with ranges that are plausible for studies of this kind.
 
     Parameters
     ----------
@@ -215,18 +205,20 @@ def summarise_prior(tree: xr.DataTree) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a quantity: ``quantity``, ``mean``, ``q05``, ``q50``, ``q95``, ``plausible``
+        One row per quantity: ``quantity``, ``mean``, ``q05``, ``q50``, ``q95``, ``plausible``
         (text), ``p_plausible``, the prior probability of that range, and ``why``. Rows of
-        probabilities have a mean only. The ranges are there to be looked at, not to be passed.
+        probabilities have a mean only. The ranges inform; they are not a criterion to pass.
     """
     prior = tree["prior"].to_dataset().isel({CHAIN: 0})
     explained, sharing = prior["explained"], prior["sharing"]
     rows = []
     for arm in prior[ARM].values:
-        own = explained.sel({ARM: arm})
+        by_factor = explained.sel({ARM: arm})
         rows += [
-            _row(f"variance explained by all factors, {arm}", own.sum(FACTOR), TOTAL),
-            _row(f"variance explained by the largest factor, {arm}", own.max(FACTOR), LARGEST),
+            _row(f"variance explained by all factors, {arm}", by_factor.sum(FACTOR), TOTAL),
+            _row(
+                f"variance explained by the largest factor, {arm}", by_factor.max(FACTOR), LARGEST
+            ),
             _row(
                 f"variance of a feature, {arm}", prior["feature_variance"].sel({ARM: arm}), FEATURE
             ),

@@ -1,4 +1,4 @@
-"""The design of a fit: an intercept and covariates."""
+"""Design matrix of a fit: intercept and covariates."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from bayes_mdd.dims import MISSING, SITE
 from bayes_mdd.errors import DataContractError, some
 
 
-def checked_design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    """Build the design; problems of arms and of covariates come in one error.
+def build_design(subjects: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+    """Build the design matrix and check arms and covariates.
 
     Parameters
     ----------
-    people : DataFrame
-        Arm, and the covariates, by subject.
+    subjects : DataFrame
+        Arm and covariates by subject.
     covariates : sequence of str
-        Columns of `people` to take out of the features.
+        Columns of `subjects` to include.
 
     Returns
     -------
     DataFrame, shape (subject, column)
-        An intercept; numbers standardised; categories as differences from their first level.
+        An intercept, standardised numeric columns, and an indicator for each level of a text
+        column but the first.
 
     Raises
     ------
     DataContractError
-        Naming every covariate that is unknown, missing for somebody, constant or a repetition,
-        and what `check_design` finds.
+        If covariates are unknown, incomplete, constant or linearly dependent, or if
+        `check_design` finds a problem; every problem is listed.
     """
     problems: list[str] = []
-    known = [c for c in (*covariates, SITE) if c in people.columns]
+    known = [c for c in (*covariates, SITE) if c in subjects.columns]
     design = pd.DataFrame()
     try:
-        design = _design(people, covariates)
+        design = _design(subjects, covariates)
     except DataContractError as error:
         problems += error.problems
     try:
-        check_design(people, known)
+        check_design(subjects, known)
     except DataContractError as error:
         problems += [p for p in error.problems if "is not known for" not in p or not problems]
     if problems:
@@ -50,45 +51,45 @@ def checked_design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
     return design
 
 
-def _design(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
+def _design(subjects: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     problems = []
-    columns: dict[str, np.ndarray] = {"intercept": np.ones(len(people))}
+    columns: dict[str, np.ndarray] = {"intercept": np.ones(len(subjects))}
     for name in covariates:
-        if name not in people.columns:
-            near = get_close_matches(name, map(str, people.columns), n=1)
+        if name not in subjects.columns:
+            near = get_close_matches(name, map(str, subjects.columns), n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            problems.append(f"covariate '{name}' is not known of these people.{hint}")
+            problems.append(f"covariate '{name}' is not a column of the participants.{hint}")
             continue
-        column = people[name]
+        column = subjects[name]
         lacking = column.isna() | (column.astype(str) == MISSING)
         if lacking.any():
             problems.append(
-                f"covariate '{name}' is missing for {some(people.index[lacking])}: "
-                "fill it in participants.tsv, leave these people out, or drop the covariate."
+                f"covariate '{name}' is missing for {some(subjects.index[lacking])}: "
+                "complete participants.tsv, exclude these participants, or omit the covariate."
             )
             continue
         if pd.api.types.is_numeric_dtype(column):
             sd = float(column.std())
             if not sd > 0:
-                problems.append(f"covariate '{name}' does not vary: drop it from the spec.")
+                problems.append(f"covariate '{name}' does not vary: remove it from the spec.")
                 continue
             columns[name] = ((column - column.mean()) / sd).to_numpy(dtype=float)
         else:
             levels = sorted(set(column.astype(str)))
             if len(levels) < 2:
-                problems.append(f"covariate '{name}' has one level only: drop it from the spec.")
+                problems.append(f"covariate '{name}' has one level only: remove it from the spec.")
             for level in levels[1:]:
                 columns[f"{name}={level}"] = (column.astype(str) == level).to_numpy(dtype=float)
     if problems:
         raise DataContractError("covariates of the model", problems)
-    design = pd.DataFrame(columns, index=people.index)
+    design = pd.DataFrame(columns, index=subjects.index)
     rank = np.linalg.matrix_rank(design.to_numpy())
     if rank < design.shape[1]:
         raise DataContractError(
             "covariates of the model",
             [
                 f"the columns {', '.join(design.columns)} are linearly dependent (rank {rank} of "
-                f"{design.shape[1]}): drop the covariate that repeats another."
+                f"{design.shape[1]}): remove a covariate that repeats others."
             ],
         )
     return design

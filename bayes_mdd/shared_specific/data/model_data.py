@@ -1,4 +1,4 @@
-"""From a FeatureSet and a table of symptoms to the arrays that a graph needs."""
+"""The arrays of a fit, built from a FeatureSet and a table of symptoms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.shared_specific.data.design import checked_design
+from bayes_mdd.shared_specific.data.design import build_design
 from bayes_mdd.shared_specific.data.ratings import (
     Item,
     Symptom,
@@ -23,6 +23,7 @@ from bayes_mdd.shared_specific.data.ratings import (
 )
 from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, reduce_features
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
+from bayes_mdd.shared_specific.likelihood.student import FeatureRows
 from bayes_mdd.shared_specific.search.feature_weight import feature_weight
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array
@@ -30,7 +31,7 @@ from bayes_mdd.types import Array
 
 @dataclass(frozen=True, eq=False)
 class ModelData:
-    """The people of a fit and what the model sees of them.
+    """Subjects, features, symptoms and design of a fit.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class ModelData:
     arms : tuple of str
         Arms in alphabetical order.
     arm : ndarray of int, shape (subject,)
-        Position of each person's arm in `arms`.
+        Position of each subject's arm in `arms`.
     design : DataFrame, shape (subject, covariate)
         Intercept and covariates.
     stats : BlockStatistics
@@ -47,17 +48,17 @@ class ModelData:
     feature_noise : ndarray, shape (feature,)
         Noise of each feature relative to its block (mean square 1 in a block).
     total : ndarray, shape (block, n, n)
-        Cross-products of the features as they came.
+        Cross-products of the features without this division and weight.
     symptoms : tuple of Symptom
         Linked symptom dimensions.
     excluded : mapping of str to str
-        People of the FeatureSet who are not fitted, with the reason.
+        Subjects of the FeatureSet that are not fitted, with the reason.
     items : tuple of Item
         Linked ordinal symptoms.
     symptom_design : DataFrame, shape (subject, column)
-        What is removed from symptoms: the design, and arms where links differ by arm.
+        Columns projected out of symptoms: the design, and arms where links differ by arm.
     weight : float, default 1.0
-        Power of the features' likelihood: effective over actual number of features.
+        Power of the likelihood of the features: effective over actual number of features.
     """
 
     features: xr.Dataset
@@ -87,32 +88,32 @@ class ModelData:
 
     @property
     def n_features(self) -> Array:
-        """Number of features of each block, whatever they are taken for."""
+        """Actual number of features of each block, shape (block,)."""
         return np.asarray(self.stats.block_size / self.weight)
 
     @property
     def arm_size(self) -> Array:
-        """Number of fitted people of each arm."""
+        """Number of fitted subjects of each arm, shape (arm,)."""
         return np.bincount(self.arm, minlength=len(self.arms)).astype(float)
 
     @property
     def arm_average(self) -> Array:
-        """Matrix that takes the mean over the people of each arm, shape (arm, subject)."""
+        """Matrix that averages over the subjects of each arm, shape (arm, subject)."""
         member = np.arange(len(self.arms))[:, None] == self.arm
         return np.asarray(member / self.arm_size[:, None])
 
     def moderated(self, n_factors: int) -> ModelData:
-        """Divide the features by a relative noise that is estimated beforehand.
+        """Divide the features by their estimated relative noise.
 
         Parameters
         ----------
         n_factors : int
-            Components that are not noise, at most.
+            Largest number of components that are not noise.
 
         Returns
         -------
         ModelData
-            As ``feature_noise="moderated"`` makes it of the same features.
+            Data of the same features with ``feature_noise="moderated"``.
         """
         relative = feature_noise_scale(self.projected * self.feature_noise, self.code, n_factors)
         y = self.features["y"].transpose(SUBJECT, FEATURE).values / relative
@@ -121,17 +122,17 @@ class ModelData:
         return replace(self, stats=stats.weighted(self.weight), feature_noise=relative)
 
     def with_weight(self, n_factors: int) -> ModelData:
-        """Weigh the features by how many independent ones they are worth.
+        """Weight the likelihood by the effective number of independent features.
 
         Parameters
         ----------
         n_factors : int
-            Components that are not noise, at most.
+            Largest number of components that are not noise.
 
         Returns
         -------
         ModelData
-            As ``feature_dependence="weighted"`` makes it of the same features.
+            Data of the same features with ``feature_dependence="weighted"``.
         """
         stats, y = self.stats, self.stats.basis @ self.projected
         weight = feature_weight(y, self.code, self.arm, stats.design, n_factors)
@@ -139,14 +140,14 @@ class ModelData:
 
     @property
     def subjects(self) -> list[str]:
-        """Names of the fitted people."""
+        """Names of the fitted subjects."""
         return [str(s) for s in self.features[SUBJECT].values]
 
 
 def prepare(
     spec: SharedSpecificSpec, features: xr.Dataset, symptoms: pd.DataFrame | None = None
 ) -> ModelData:
-    """Select the people with a known arm, check the design and sum up the features.
+    """Select subjects, check the design and compute sufficient statistics of the features.
 
     Parameters
     ----------
@@ -160,27 +161,27 @@ def prepare(
     Returns
     -------
     ModelData
-        What `build_shared_specific` takes.
+        Input of `build_shared_specific` and `make_density`.
 
     Raises
     ------
     DataContractError
-        If people, covariates or symptoms cannot serve the model; every problem is listed.
+        If subjects, covariates or symptoms do not suit the model; every problem is listed.
     SpecError
-        If the spec asks for more factors than people can carry or for an unknown arm.
+        If the spec has more factors than the subjects support, or an unknown arm.
     """
-    chosen, excluded = _people_to_fit(spec, features)
-    people = pd.DataFrame(
+    chosen, excluded = _select_subjects(spec, features)
+    subjects = pd.DataFrame(
         {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
     ).set_index(SUBJECT)
-    if spec.controls == "arm":  # `check_design` looks at everybody who is not a control
-        people = people.drop(columns=DIAGNOSIS)
+    if spec.controls == "arm":  # `check_design` ignores controls
+        subjects = subjects.drop(columns=DIAGNOSIS)
     linked = linked_columns(spec, symptoms)
-    design = checked_design(people, spec.covariates)
-    arms = tuple(sorted(set(people[ARM].astype(str))))
+    design = build_design(subjects, spec.covariates)
+    arms = tuple(sorted(set(subjects[ARM].astype(str))))
     _check_size(spec, design, arms)
     check_links(spec, arms)
-    arm_index = np.array([arms.index(a) for a in people[ARM].astype(str)])
+    arm_index = np.array([arms.index(a) for a in subjects[ARM].astype(str)])
     symptom_design = link_design(spec, design, arm_index, len(arms))
     dimensions, items = read_ratings(spec, linked, symptom_design)
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
@@ -204,10 +205,33 @@ def prepare(
     return data.with_weight(spec.n_factors) if spec.feature_dependence == "weighted" else data
 
 
-def _people_to_fit(
+def sort_features(data: ModelData) -> FeatureRows:
+    """Sort the features by block.
+
+    Parameters
+    ----------
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    FeatureRows
+        Blocks in the order of ``data.stats.blocks``.
+    """
+    code = data.code
+    order = np.argsort(code, kind="stable")
+    counts = np.bincount(code, minlength=len(data.stats.blocks))
+    return FeatureRows(
+        y=np.ascontiguousarray(data.projected.T[order]),
+        start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        order=order.astype(np.int64),
+    )
+
+
+def _select_subjects(
     spec: SharedSpecificSpec, features: xr.Dataset
 ) -> tuple[xr.Dataset, dict[str, str]]:
-    """Select people with an arm, and controls as an arm where asked; say why others stay out."""
+    """Subjects with an arm, or controls as an arm; the other subjects with the reason."""
     arm = features[ARM].values.astype(str)
     control = (
         features[DIAGNOSIS].values.astype(str) == CONTROL
@@ -217,12 +241,12 @@ def _people_to_fit(
     keep = (arm != MISSING) & ~control
     if not keep.any():
         raise DataContractError(
-            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
+            "subjects to fit", ["no patient has a known arm: add arms to participants.tsv."]
         )
     if spec.controls == "arm":
         if not control.any():
             raise SpecError(
-                f"controls is 'arm', but nobody has diagnosis '{CONTROL}': "
+                f"controls is 'arm', but no participant has diagnosis '{CONTROL}': "
                 "add controls, or set controls to 'reference'."
             )
         keep |= control
@@ -240,12 +264,13 @@ def _check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[s
     free = len(design) - design.shape[1]
     if spec.n_factors >= free:
         raise SpecError(
-            f"n_factors is {spec.n_factors}, but {len(design)} people with {design.shape[1]} "
-            f"design columns carry at most {free - 1} factors: lower n_factors or drop covariates."
+            f"n_factors is {spec.n_factors}, but {len(design)} participants with "
+            f"{design.shape[1]} design columns support at most {free - 1} factors: lower "
+            "n_factors or remove covariates."
         )
     unknown = sorted(set(spec.sharing or {}) - {"shared", *arms})
     if unknown:
         raise SpecError(
-            f"sharing names {some(unknown)}, which is no arm of these people ({', '.join(arms)}) "
-            "and not 'shared'."
+            f"sharing names {some(unknown)}: expected 'shared' or an arm of the participants "
+            f"({', '.join(arms)})."
         )

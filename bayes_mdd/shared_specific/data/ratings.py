@@ -1,4 +1,4 @@
-"""From a table of symptoms to the arrays that the symptom link needs."""
+"""Symptom ratings as the arrays of the symptom link."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array
 
-#: Ratings that a symptom needs beyond the columns of its design.
+#: Number of ratings that a symptom needs beyond the columns of its design.
 SPARE_RATINGS = 5
-#: More levels than this are a dimension, not an item.
+#: Largest number of levels of an item; symptoms with more are dimensions.
 MOST_LEVELS = 10
+#: Residual SD of the latent logistic variable of an item.
+LOGISTIC_SD = float(np.pi / np.sqrt(3.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +31,15 @@ class Symptom:
     name : str
         Name of the dimension.
     basis : ndarray, shape (rated, n)
-        Orthonormal basis of what the design leaves of the rated people.
+        Orthonormal basis of the complement of the design among the rated subjects.
     rated : ndarray of int, shape (rated,)
-        Positions of the people with a score; the others are integrated out.
+        Positions of the subjects with a score; the others are integrated out.
     value : ndarray, shape (n,)
         Standardised scores in that basis.
     score : ndarray, shape (rated,)
-        Scores as they came.
+        Scores in original units.
     mean, sd : float
-        What the scores were standardised with.
+        Mean and SD with which the scores were standardised.
     """
 
     name: str
@@ -58,12 +60,12 @@ class Item:
     name : str
         Its column.
     rated : ndarray of int, shape (rated,)
-        Positions of the people with a score; the others are integrated out.
+        Positions of the subjects with a score; the others are integrated out.
     level : ndarray of int, shape (rated,)
         Rank of each score among `values`, from 0.
     values : tuple of int
-        The scores that were given, ascending. Scores that nobody has are not told apart from
-        their neighbours: nothing speaks of their cutpoints.
+        Observed scores in ascending order. Scores that no subject has are merged with their
+        neighbours, because the data do not inform their cutpoints.
     """
 
     name: str
@@ -83,7 +85,7 @@ def arm_contrasts(n_arms: int) -> Array:
     Returns
     -------
     ndarray, shape (arm, arm - 1)
-        Independent standard normals times its transpose have SD 1 in each arm and sum to 0.
+        Applied to independent standard normals, it gives values with SD 1 that sum to 0 over arms.
 
     Examples
     --------
@@ -98,10 +100,10 @@ def arm_contrasts(n_arms: int) -> Array:
 def link_design(
     spec: SharedSpecificSpec, design: pd.DataFrame, arm: np.ndarray, n_arms: int
 ) -> pd.DataFrame:
-    """Columns that are removed from symptoms: the design, and arms where links differ by arm.
+    """Columns projected out of symptoms: the design, and arms where links differ by arm.
 
-    An interaction of factor and arm is read beside the main effect of the arm; without that a
-    mean difference between arms would pass for a link.
+    An interaction of factor and arm is interpreted given the main effect of arm; without it, a
+    mean difference between arms would appear as a link.
 
     Parameters
     ----------
@@ -110,14 +112,14 @@ def link_design(
     design : DataFrame, shape (subject, covariate)
         Intercept and covariates.
     arm : ndarray of int, shape (subject,)
-        Position of each person's arm.
+        Position of each subject's arm.
     n_arms : int
         Number of arms.
 
     Returns
     -------
     DataFrame, shape (subject, column)
-        The design, and the contrasts of arms where asked.
+        The design, and contrasts of arms for links by arm.
     """
     if spec.symptom_links == "common":
         return design
@@ -127,29 +129,29 @@ def link_design(
 
 
 def check_links(spec: SharedSpecificSpec, arms: Sequence[str]) -> None:
-    """Refuse links by arm where there is one arm.
+    """Refuse links by arm if there is only one arm.
 
     Parameters
     ----------
     spec : SharedSpecificSpec
         The model.
     arms : sequence of str
-        Arms of the people to fit.
+        Arms of the subjects to fit.
 
     Raises
     ------
     SpecError
-        If so.
+        If links by arm are asked for and there is one arm.
     """
     if spec.symptom_links == "by_arm" and spec.linked_symptoms and len(arms) < 2:
         raise SpecError(
-            f"symptom_links is 'by_arm', but all people are of arm {some(arms)}: "
-            "use 'common' or add people of another arm."
+            f"symptom_links is 'by_arm', but all participants are in arm {some(arms)}: "
+            "use 'common' or add participants of another arm."
         )
 
 
 def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> pd.DataFrame:
-    """Pick the columns that the spec links.
+    """Select the symptoms that the spec links.
 
     Parameters
     ----------
@@ -166,7 +168,7 @@ def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> p
     Raises
     ------
     DataContractError
-        If columns are missing or people repeated; every problem is listed.
+        If columns are missing or participants repeated; every problem is listed.
     """
     wanted = spec.linked_symptoms
     if not wanted:
@@ -187,7 +189,7 @@ def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> p
             problems.append(f"symptom '{name}' is not a column of the table.{hint}")
     twice = symptoms.index[symptoms.index.duplicated()]
     if len(twice):
-        problems.append(f"participant(s) {some(twice)} stand more than once: one row each.")
+        problems.append(f"participant(s) {some(twice)} occur more than once: keep one row each.")
     if problems:
         raise DataContractError("symptoms", problems)
     return symptoms.loc[:, list(wanted)].astype(float)
@@ -196,7 +198,7 @@ def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> p
 def read_ratings(
     spec: SharedSpecificSpec, linked: pd.DataFrame, design: pd.DataFrame
 ) -> tuple[tuple[Symptom, ...], tuple[Item, ...]]:
-    """Turn linked columns into what the graph observes.
+    """Convert linked columns to ratings.
 
     Parameters
     ----------
@@ -205,7 +207,7 @@ def read_ratings(
     linked : DataFrame
         From `linked_columns`.
     design : DataFrame, shape (subject, column)
-        From `link_design`; its index says who is fitted.
+        From `link_design`; its index holds the fitted subjects.
 
     Returns
     -------
@@ -217,7 +219,8 @@ def read_ratings(
     Raises
     ------
     DataContractError
-        If a symptom has too few ratings, does not vary, or is no item score; all are listed.
+        If a symptom has too few ratings, does not vary, or is not an item score where one is
+        expected; every problem is listed.
     """
     columns = {s: linked[s].reindex(design.index) for s in spec.linked_symptoms}
     problems = [
@@ -240,9 +243,9 @@ def _rating_problems(scores: pd.Series, design: pd.DataFrame, *, ordinal: bool) 
     problems = []
     if values.size < least or not sd > 0:
         problems.append(
-            f"symptom '{scores.name}': {values.size} of {len(design)} fitted people have a score "
-            f"and its SD is {sd:.3g}; at least {least} scores that vary are needed: "
-            "drop the symptom or add scores."
+            f"symptom '{scores.name}': {values.size} of {len(design)} fitted participants have a "
+            f"score and its SD is {sd:.3g}; at least {least} scores that vary are needed: "
+            "omit the symptom or add scores."
         )
     if not ordinal:
         return problems
@@ -250,12 +253,12 @@ def _rating_problems(scores: pd.Series, design: pd.DataFrame, *, ordinal: bool) 
     if len(broken):
         problems.append(
             f"ordinal symptom '{scores.name}' is not a whole number for {some(broken)}: correct "
-            "it, or list the symptom under `symptoms`."
+            "it, or list the symptom under 'symptoms'."
         )
     elif values.nunique() > MOST_LEVELS:
         problems.append(
             f"ordinal symptom '{scores.name}' has {values.nunique()} different scores, more than "
-            f"{MOST_LEVELS}: list it under `symptoms`."
+            f"{MOST_LEVELS}: list it under 'symptoms'."
         )
     return problems
 

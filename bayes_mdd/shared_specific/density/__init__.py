@@ -1,1 +1,1 @@
-"""The log density of the model in closed form, compiled once."""
+"""The compiled log density of the model and its gradient."""

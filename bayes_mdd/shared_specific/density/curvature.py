@@ -1,4 +1,4 @@
-"""The mode of the density and the Gaussian that fits it there."""
+"""Mode and curvature of a log density."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ DIFFERENCE = 1e-4
 
 
 def find_mode(density: Density, point: Array, *, steps: int = 2000) -> tuple[Array, float]:
-    """Follow the gradient to the highest point nearby.
+    """Find the mode near a point.
 
     Parameters
     ----------
     density : Density
-        What to climb.
+        The log density.
     point : ndarray, shape (size,)
-        Where to start.
+        Starting point.
     steps : int, default 2000
-        Steps of the optimiser, at most.
+        Largest number of optimiser steps.
 
     Returns
     -------
     mode : ndarray, shape (size,)
-        The point.
-    height : float
+        The mode.
+    value : float
         Log density there.
     """
     found = minimize(
-        _descend(density),
+        _negative(density),
         point,
         jac=True,
         method="L-BFGS-B",
@@ -44,7 +44,7 @@ def find_mode(density: Density, point: Array, *, steps: int = 2000) -> tuple[Arr
     return np.asarray(found.x), -float(found.fun)
 
 
-def _descend(density: Density) -> Callable[[Array], tuple[float, Array]]:
+def _negative(density: Density) -> Callable[[Array], tuple[float, Array]]:
     def negative(x: Array) -> tuple[float, Array]:
         value, gradient = density(x)
         return -value, -gradient
@@ -53,8 +53,8 @@ def _descend(density: Density) -> Callable[[Array], tuple[float, Array]]:
 
 
 def _bounds(density: Density) -> Array:
-    """Keep long first steps of the optimiser out of the flat land beyond the slab."""
-    slab = density.inputs.prior[3]
+    """Bounds that keep long first steps out of the region beyond the slab, which is flat."""
+    slab = density.inputs.prior.block_scale.slab
     reach = {"log_strength": (-12.0, np.log(10 * slab)), "sharing_simplex__": (-6.0, 6.0)}
     low, high = (
         density.join(
@@ -69,19 +69,19 @@ def _bounds(density: Density) -> Array:
 
 
 def hessian(density: Density, point: Array) -> Array:
-    """Differentiate the gradient.
+    """Second derivatives by central differences of the gradient.
 
     Parameters
     ----------
     density : Density
         The log density.
     point : ndarray, shape (size,)
-        Where.
+        The point.
 
     Returns
     -------
     ndarray, shape (size, size)
-        Second derivatives, symmetric.
+        Symmetric matrix.
     """
     found = np.empty((point.size, point.size))
     for i, step in enumerate(DIFFERENCE * np.eye(point.size)):

@@ -1,14 +1,14 @@
-r"""The log density of the sampling graph in NumPy, with its gradient written out.
+r"""The compiled log density of the model and its gradient, in closed form.
 
-Compiling the PyMC graph takes longer than sampling it. Here the same density, in the same
-unconstrained coordinates as `build_shared_specific` (its docstring says why these), is a few
-hand-written loops that Numba compiles once on a machine and keeps on disk. Two things differ: the
-variance that the data leave a score is a constant, and symptom weights are integrated out. The
-tests hold value and gradient against the graph.
+Compiling the PyMC graph takes longer than sampling it. This is the same density in the
+unconstrained coordinates of `build_shared_specific`, whose docstring explains them, as functions
+that Numba compiles once per machine and keeps on disk. Two things differ: the posterior variance
+of scores that scales the coordinates is a constant, and symptom weights are integrated out. Tests
+compare value and gradient with the graph.
 
-Reverse accumulation, factor by factor, with :math:`s` the log strengths, :math:`c` the log length
-of the scores and :math:`\rho = \log \mathrm{rms}(u) + c` the shift between strength and block
-scale: what the likelihood says of :math:`(h, \tau)` is carried to :math:`(r, c, s, \log w)` through
+Gradients are accumulated in reverse, factor by factor, with :math:`s` the log strengths, :math:`c`
+the log length of the scores and :math:`\rho = \log \mathrm{rms}(u) + c` the shift between strength
+and block scale. The gradient in :math:`(h, \tau)` is propagated to :math:`(r, c, s, \log w)` by
 
 .. math::
     u_i = r_i \sqrt{A w_{a(i)} / (v_i\, \overline{r^2/v})}, \quad h = e^c u, \quad
@@ -25,20 +25,16 @@ from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.density.kernels import Inputs, transform, value_and_grad
-from bayes_mdd.shared_specific.density.symptoms import (
-    SYMPTOM_LOCAL_DF,
-    draw_weights,
-    ratings,
-    reliability,
-)
-from bayes_mdd.shared_specific.prior.expression import fixed_sharing, mean_variance
+from bayes_mdd.shared_specific.density.symptoms import draw_weights, ratings, reliability
+from bayes_mdd.shared_specific.prior.arms import fixed_sharing
+from bayes_mdd.shared_specific.prior.priors import build_priors
 from bayes_mdd.shared_specific.start.spectral import OFF, Start
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array
 
-#: Coordinates are logs or scores: none of this size has any mass.
-BEYOND = 40.0
-#: Dimensions of what is kept of a draw.
+#: Absolute value beyond which a coordinate, a log or a score, has no mass.
+LARGEST_COORDINATE = 40.0
+#: Dimensions of the stored variables, without the draws.
 OUTCOME_DIMS = {
     "scores": (SUBJECT, FACTOR),
     "sharing": (FACTOR, ARM),
@@ -49,8 +45,8 @@ OUTCOME_DIMS = {
 }
 
 
-def is_written_out(spec: SharedSpecificSpec) -> bool:
-    """Whether this density is that of a spec.
+def has_closed_form(spec: SharedSpecificSpec) -> bool:
+    """Whether a spec has a compiled density.
 
     Parameters
     ----------
@@ -60,7 +56,7 @@ def is_written_out(spec: SharedSpecificSpec) -> bool:
     Returns
     -------
     bool
-        False with ordinal items, links by arm and noise by feature, which only the graph knows.
+        False for ordinal items, links by arm and noise by feature: only the graph supports them.
     """
     linked = not spec.ordinal_symptoms and spec.symptom_links == "common"
     return linked and spec.feature_noise != "student"
@@ -73,14 +69,14 @@ class Density:
     Parameters
     ----------
     inputs : Inputs
-        What it is of.
+        Data and constants.
     """
 
     inputs: Inputs
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Parts of a point in order, by the name that the graph gives them."""
+        """Shapes of the parts of a point, in order, by the names of the graph."""
         _, k, arms, blocks, symptoms = self.inputs.sizes
         n = self.inputs.arm.size
         parts: dict[str, tuple[int, ...]] = {
@@ -101,12 +97,17 @@ class Density:
         return parts
 
     @property
+    def outcome_dims(self) -> dict[str, tuple[str, ...]]:
+        """Dimensions of the variables of `outcome`, without the draws."""
+        return OUTCOME_DIMS
+
+    @property
     def size(self) -> int:
         """Number of coordinates."""
         return int(sum(np.prod(s, dtype=int) for s in self.shapes.values()))
 
     def join(self, parts: dict[str, Array]) -> Array:
-        """Put the parts of a point one after the other.
+        """Concatenate the parts of a point.
 
         Parameters
         ----------
@@ -121,7 +122,7 @@ class Density:
         return np.concatenate([np.ravel(parts[name]) for name in self.shapes])
 
     def split(self, points: Array) -> dict[str, Array]:
-        """Take points apart.
+        """Split points into their parts.
 
         Parameters
         ----------
@@ -135,9 +136,9 @@ class Density:
         """
         found, at = {}, 0
         for name, shape in self.shapes.items():
-            width = int(np.prod(shape, dtype=int))
-            found[name] = points[..., at : at + width].reshape((*points.shape[:-1], *shape))
-            at += width
+            size = int(np.prod(shape, dtype=int))
+            found[name] = points[..., at : at + size].reshape((*points.shape[:-1], *shape))
+            at += size
         return found
 
     def __call__(self, point: Array) -> tuple[float, Array]:
@@ -146,7 +147,7 @@ class Density:
         Parameters
         ----------
         point : ndarray, shape (size,)
-            Where.
+            The point.
 
         Returns
         -------
@@ -156,14 +157,14 @@ class Density:
             Its gradient.
         """
         point = np.ascontiguousarray(point)
-        # A long step may lead where exponentials overflow; there is no mass there.
-        if not np.abs(point).max() < BEYOND:
+        # A long step may reach points where exponentials overflow.
+        if not np.abs(point).max() < LARGEST_COORDINATE:
             return -np.inf, np.zeros(point.size)
         value, gradient = value_and_grad(point, self.inputs)
         return float(value), gradient
 
     def outcome(self, points: Array, rng: np.random.Generator) -> dict[str, Array]:
-        """Turn points into what is kept of a draw.
+        """Compute the variables that are stored for each draw.
 
         Parameters
         ----------
@@ -197,6 +198,7 @@ class Density:
                 found["scores"],
                 reliability(found["block_scale"], self.inputs.block_size),
                 np.exp(parts["symptom_local_log__"]) * overall,
+                self.inputs.prior.symptom_weight.slab,
                 found["symptom_noise"],
                 self.inputs.ratings,
                 rng,
@@ -204,8 +206,10 @@ class Density:
         return found
 
 
-def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float = 0.05) -> Density:
-    """Write down the density of a model.
+def make_density(
+    spec: SharedSpecificSpec, data: ModelData, score_variance: Array | float = 0.05
+) -> Density:
+    """Build the compiled density of a model.
 
     Parameters
     ----------
@@ -213,24 +217,24 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
         The model.
     data : ModelData
         From `prepare`.
-    left : float or ndarray of shape (factor,), default 0.05
-        Variance that the data leave a score, about; see `variance_left`. Any value gives the same
-        posterior.
+    score_variance : float or ndarray of shape (factor,), default 0.05
+        Approximate posterior variance of a standardised score, see `guess_score_variance`. Any
+        value gives the same posterior.
 
     Returns
     -------
     Density
-        The posterior of `build_generative`, in the coordinates of this module.
+        The posterior of `build_generative`, in unconstrained coordinates.
 
     Raises
     ------
     SpecError
-        If the density is not that of the spec, see `is_written_out`.
+        If the spec has no compiled density, see `has_closed_form`.
     """
-    if not is_written_out(spec):
+    if not has_closed_form(spec):
         raise SpecError(
-            "this density knows no noise by feature, no ordinal items and no links by arm: build "
-            "the graph, or leave feature_noise, ordinal_symptoms and symptom_links out."
+            "the compiled density does not support feature_noise='student', ordinal_symptoms or "
+            "symptom_links='by_arm': build the graph, or omit them."
         )
     stats = data.stats
     pattern = fixed_sharing(spec, data.arms)
@@ -246,38 +250,27 @@ def make_density(spec: SharedSpecificSpec, data: ModelData, left: Array | float 
             ),
             arm=data.arm.astype(np.int64),
             rotation=rotation,
-            turned=np.ascontiguousarray(rotation.T),
+            transposed=np.ascontiguousarray(rotation.T),
             cross_products=np.ascontiguousarray(stats.cross_products),
             traces=stats.traces,
             block_size=stats.block_size,
             fixed=np.empty((0, len(data.arms))) if pattern is None else pattern.astype(float),
-            prior=np.array(
-                [
-                    spec.sharing_concentration,
-                    spec.factor_scale,
-                    spec.local_df,
-                    spec.slab_scale,
-                    spec.noise_scale,
-                    spec.symptom_scale,
-                    SYMPTOM_LOCAL_DF,
-                ]
-            ),
-            left=np.broadcast_to(left, spec.n_factors).astype(float),
-            mean_variance=mean_variance(spec, data.arms),
+            prior=build_priors(spec, data.arms),
+            score_variance=np.broadcast_to(score_variance, spec.n_factors).astype(float),
             ratings=ratings(data),
         )
     )
 
 
-def variance_left(data: ModelData, start: Start) -> Array:
-    """Guess the variance that the data leave a score, from the block scales of a start.
+def guess_score_variance(data: ModelData, start: Start) -> Array:
+    """Approximate the posterior variance of scores from the block scales of a start.
 
     Parameters
     ----------
     data : ModelData
         For the sizes of the blocks.
     start : Start
-        From `climb`.
+        From `find_modes`.
 
     Returns
     -------
@@ -289,14 +282,14 @@ def variance_left(data: ModelData, start: Start) -> Array:
 
 
 def first_point(density: Density, start: Start) -> Array:
-    """Place a start in the coordinates of the density.
+    """Convert starting values to the coordinates of the density.
 
     Parameters
     ----------
     density : Density
         The density.
     start : Start
-        From `climb`.
+        From `find_modes`.
 
     Returns
     -------
@@ -305,11 +298,12 @@ def first_point(density: Density, start: Start) -> Array:
     """
     _, k, _, _, symptoms = density.inputs.sizes
     on = start.block_scale.max(axis=0) > OFF
+    overall = density.inputs.prior.block_scale.overall
     parts: dict[str, Array] = {
         "raw_scores": density.inputs.rotation.T @ start.scores,
         "log_strength": np.log(start.block_scale),
         "log_radius": np.zeros(k),
-        "factor_scale_log__": np.log(np.where(on, 0.1, density.inputs.prior[1])),
+        "factor_scale_log__": np.log(np.where(on, 0.1, overall.scale)),
         "noise_log__": np.log(start.noise),
     }
     if not density.inputs.fixed.size:
@@ -324,33 +318,33 @@ def first_point(density: Density, start: Start) -> Array:
     return density.join(parts)
 
 
-def widths(density: Density, start: Start) -> Array:
-    """Guess how far each coordinate moves in the posterior.
+def initial_scales(density: Density, start: Start) -> Array:
+    """Approximate the posterior SD of each coordinate.
 
-    Coordinates in these units need no wide search for a metric, and a displacement by one unit
-    stays where the mass is, however many features there are.
+    In these units the sampler adapts its metric quickly, and a displacement by one unit stays
+    where the mass is, whatever the number of features.
 
     Parameters
     ----------
     density : Density
         The density.
     start : Start
-        From `climb`.
+        From `find_modes`.
 
     Returns
     -------
     ndarray, shape (size,)
-        About one posterior SD each, from the counts of people and features alone.
+        About one posterior SD each, from block scales and numbers of subjects and features.
     """
     inputs = density.inputs
     n, k, arms, _, symptoms = inputs.sizes
-    raw = np.ones((n, k))
-    raw[: inputs.cross_products.shape[1]] = np.sqrt(inputs.left / (1 + inputs.left))
+    raw, variance = np.ones((n, k)), inputs.score_variance
+    raw[: inputs.cross_products.shape[1]] = np.sqrt(variance / (1 + variance))
     size = inputs.block_size[:, None]
-    blurred = (1 + 1 / (n * start.block_scale**2)) / np.sqrt(2 * size)
+    strength = (1 + 1 / (n * start.block_scale**2)) / np.sqrt(2 * size)
     parts: dict[str, Array] = {
         "raw_scores": raw,
-        "log_strength": np.minimum(blurred, 1.0),
+        "log_strength": np.minimum(strength, 1.0),
         "log_radius": np.full(k, 1 / np.sqrt(2 * n)),
         "factor_scale_log__": np.full(k, 0.5),
         "noise_log__": 1 / np.sqrt(2 * n * size[:, 0]),

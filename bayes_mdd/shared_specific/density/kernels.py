@@ -1,15 +1,24 @@
-"""Compiled loops of the log density: from a point to scores, and back to the gradient."""
+"""Compiled functions of the log density: from a point to scores, and back to the gradient."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from bayes_mdd.kernels import compiled
 from bayes_mdd.shared_specific.density.symptoms import Ratings, symptom_density
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad, thin_product
+from bayes_mdd.shared_specific.prior.compiled import (
+    add_sharing,
+    half_normal_log,
+    half_normal_slope,
+    half_t_log,
+    half_t_slope,
+    slab_ratio,
+)
+from bayes_mdd.shared_specific.prior.priors import Priors
 from bayes_mdd.types import Array
 
 
@@ -19,24 +28,21 @@ class Inputs(NamedTuple):
     Parameters
     ----------
     sizes : tuple of int
-        People, factors, arms, blocks, symptoms.
+        Numbers of subjects, factors, arms, blocks and symptoms.
     arm : ndarray of int, shape (subject,)
-        Position of each person's arm.
+        Position of each subject's arm.
     rotation : ndarray, shape (subject, subject)
-        As in `BlockStatistics`: the first n columns are what the likelihood sees.
-    turned : ndarray, shape (subject, subject)
-        Its transpose, stored row by row.
+        As in `BlockStatistics`: the likelihood depends on the first n columns only.
+    transposed : ndarray, shape (subject, subject)
+        Its transpose; both are stored row by row.
     cross_products, traces, block_size : ndarray
         As in `BlockStatistics`.
     fixed : ndarray, shape (factor, arm)
-        Sharing that is not learned; empty where it is learned.
-    prior : ndarray, shape (7,)
-        Sharing concentration, factor scale, local df, slab, noise scale, symptom scale, df of the
-        local scales of symptom weights.
-    left : ndarray, shape (factor,)
-        Variance that the data leave a score, about; a constant.
-    mean_variance : ndarray, shape (arm, factor)
-        Prior variance of arm means, which are integrated out.
+        Sharing that is fixed; empty where it is estimated.
+    prior : Priors
+        All priors; arm means are integrated out.
+    score_variance : ndarray, shape (factor,)
+        Approximate posterior variance of a standardised score; a constant.
     ratings : Ratings
         Linked symptoms.
     """
@@ -44,18 +50,17 @@ class Inputs(NamedTuple):
     sizes: tuple[int, int, int, int, int]
     arm: NDArray[np.int64]
     rotation: Array
-    turned: Array
+    transposed: Array
     cross_products: Array
     traces: Array
     block_size: Array
     fixed: Array
-    prior: Array
-    left: Array
-    mean_variance: Array
+    prior: Priors
+    score_variance: Array
     ratings: Ratings
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     """Log density of a point and its gradient.
 
@@ -81,7 +86,7 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     noise = np.exp(x[at : at + blocks])
     visible = inputs.cross_products.shape[1]
     values, to_scores_q, to_tau, to_noise = collapsed_value_and_grad(
-        thin_product(inputs.turned[:visible], scores),
+        thin_product(inputs.transposed[:visible], scores),
         tau,
         noise,
         inputs.cross_products,
@@ -91,15 +96,15 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     to_rotated = np.zeros((n, k))
     to_rotated[:visible] = to_scores_q
     to_scores = thin_product(inputs.rotation, to_rotated)
-    relative2 = (noise / inputs.prior[4]) ** 2
-    value = values.sum() + np.log(noise).sum() - 0.5 * relative2.sum()
-    grad[at : at + blocks] = to_noise * noise + 1.0 - relative2
+    square = (noise / inputs.prior.noise.scale) ** 2
+    value = values.sum() + np.log(noise).sum() + half_normal_log(square).sum()
+    grad[at : at + blocks] = to_noise * noise + 1.0 + half_normal_slope(square)
     if symptoms:
         rest = at + blocks
         if not inputs.fixed.size:
             rest += k * (arms - 1)
         found = symptom_density(
-            x[rest:], scores, tau, inputs.block_size, inputs.ratings, inputs.prior[5:]
+            x[rest:], scores, tau, inputs.block_size, inputs.ratings, inputs.prior
         )
         value += found.value
         grad[rest:] = found.to_x
@@ -109,9 +114,9 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     return value, grad
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def transform(x, inputs):  # type: ignore[no-untyped-def]
-    """Scores, block scales, sharing, and what the way back needs of them.
+    """Scores, block scales, sharing, and intermediate values for the gradient.
 
     Parameters
     ----------
@@ -124,22 +129,22 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
     -------
     scores, tau, sharing : ndarray
         Shape (subject, factor), (block, factor) and (factor, arm).
-    variances, damping, per_factor, seen, raw : ndarray
-        Variances of scores (see `_scale`); slope of the slab; mean square of standardised scores
-        and of what is seen of raw ones, and the shift from strength to block scale; scores
-        without the design; raw scores.
+    variances, damping, per_factor, visible_scores, raw : ndarray
+        Variances of scores (see `_scale`); slope of the slab; for each factor, mean square of
+        standardised scores and of the visible part of raw ones, and shift from strength to block
+        scale; scores with the design projected out; raw scores.
     """
     n, k, arms, blocks, _ = inputs.sizes
-    turned = x[: n * k].copy().reshape(n, k)
-    raw, visible = thin_product(inputs.rotation, turned), inputs.cross_products.shape[1]
+    rotated = x[: n * k].copy().reshape(n, k)
+    raw, visible = thin_product(inputs.rotation, rotated), inputs.cross_products.shape[1]
     strength = x[n * k : (n + blocks) * k].copy().reshape(blocks, k)
     radius = x[(n + blocks) * k : (n + blocks + 1) * k]
     at = (n + blocks + 2) * k + blocks
     sharing, variances = np.empty((k, arms)), np.empty((k, arms, 4))
-    scores, seen = np.empty((n, k)), np.empty((n, k))
+    scores, visible_scores = np.empty((n, k)), np.empty((n, k))
     tau, damping = np.empty((blocks, k)), np.empty((blocks, k))
     per_factor = np.empty((3, k))
-    design = inputs.turned[visible:]
+    design = inputs.transposed[visible:]
     for j in range(k):
         if inputs.fixed.size:
             sharing[j] = inputs.fixed[j]
@@ -147,34 +152,35 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
             _softmax(x[at + j * (arms - 1) : at + (j + 1) * (arms - 1)], sharing[j])
         r = np.ascontiguousarray(raw[:, j])
         h, length2 = _scale(r, sharing[j], j, inputs, variances[j])
-        # Strengths refer to what is seen of the scores: not their means, not their site effects.
+        # Strengths refer to the visible part of scores, without their mean and covariate effects.
         q = h - (design @ h) @ design
         shift = 0.5 * np.log((q**2).sum() / n) + radius[j]
-        scores[:, j], seen[:, j] = h * np.exp(radius[j]), q * np.exp(radius[j])
+        scores[:, j], visible_scores[:, j] = h * np.exp(radius[j]), q * np.exp(radius[j])
         for b in range(blocks):
             plain = np.exp(strength[b, j] - shift)
-            damping[b, j] = 1.0 / (1.0 + (plain / inputs.prior[3]) ** 2)
+            damping[b, j] = 1.0 / slab_ratio(plain, inputs.prior.block_scale.slab)
             tau[b, j] = plain * np.sqrt(damping[b, j])
         per_factor[0, j] = length2
-        per_factor[1, j] = (turned[:visible, j] ** 2).sum() / n
+        per_factor[1, j] = (rotated[:visible, j] ** 2).sum() / n
         per_factor[2, j] = shift
-    return scores, tau, sharing, variances, damping, per_factor, seen, raw
+    return scores, tau, sharing, variances, damping, per_factor, visible_scores, raw
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _scale(raw, shares, j, inputs, variances):  # type: ignore[no-untyped-def]
-    """Scores with a standard length, from raw ones; an arm's mean is scaled apart.
+    """Scores with a standard length from raw scores; the mean of an arm is scaled separately.
 
     `variances` receives, by arm, the prior variance across and along the mean of an arm, and the
-    variances that raw scores have in their stead.
+    corresponding variances of raw scores.
     """
-    n, arms, left = raw.size, inputs.sizes[2], inputs.left[j]
+    n, arms, remaining = raw.size, inputs.sizes[2], inputs.score_variance[j]
     h, length2 = np.empty(n), 0.0
     for a in range(arms):
         mean, size = _arm_mean(raw, a, inputs.arm)
         across = arms * shares[a]
-        along = across + size * inputs.mean_variance[a, j]
-        v_across, v_along = (across + left) / (1 + left), (along + left) / (1 + left)
+        along = across + size * inputs.prior.arm_mean.variance[a, j]
+        v_across = (across + remaining) / (1 + remaining)
+        v_along = (along + remaining) / (1 + remaining)
         variances[a, 0], variances[a, 1] = across, along
         variances[a, 2], variances[a, 3] = v_across, v_along
         length2 += size * mean**2 / v_along / n
@@ -186,7 +192,7 @@ def _scale(raw, shares, j, inputs, variances):  # type: ignore[no-untyped-def]
     return h / np.sqrt(length2), length2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _arm_mean(values, a, arm):  # type: ignore[no-untyped-def]
     total, size = 0.0, 0
     for i in range(values.size):
@@ -196,9 +202,9 @@ def _arm_mean(values, a, arm):  # type: ignore[no-untyped-def]
     return total / size, size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _softmax(free, out):  # type: ignore[no-untyped-def]
-    """Shares of arms whose logs have the mean zero before they are made to add up to 1."""
+    """Shares from logs that sum to zero, of which the last is omitted."""
     last = 0.0
     for a in range(free.size):
         out[a] = free[a]
@@ -208,61 +214,62 @@ def _softmax(free, out):  # type: ignore[no-untyped-def]
     out[:] /= out.sum()
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _factors(x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-untyped-def]
     """Log prior of all factors, and the gradient in their coordinates.
 
-    `state` is what `transform` returns; `to_scores` and `to_tau` are the gradient of the
-    likelihood in scores and block scales; `grad` receives the gradient.
+    `state` comes from `transform`; `to_scores` and `to_tau` are the gradient of the likelihood in
+    scores and block scales; `grad` receives the gradient.
     """
     n, k, _, _, _ = inputs.sizes
     total = 0.0
     for j in range(k):
         total += _factor(j, x, inputs, state, to_scores, to_tau, grad)
     to_raw = grad[: n * k].copy().reshape(n, k)
-    grad[: n * k] = thin_product(inputs.turned, to_raw).ravel()
+    grad[: n * k] = thin_product(inputs.transposed, to_raw).ravel()
     for j in range(k):
         total += _length(j, x, inputs, state[5][1, j], grad)
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _length(j, x, inputs, square, grad):  # type: ignore[no-untyped-def]
-    """Prior of the length of raw scores, on which nothing depends.
+    """Prior of the length of raw scores, an auxiliary coordinate.
 
-    It is that of the part which the likelihood sees, so that means and site effects move freely,
-    and about as wide as the data let a score move.
+    It concerns their visible part, so that means and site effects move freely, and is about as
+    wide as the posterior of a score.
     """
     n, k, _, _, _ = inputs.sizes
     log_length = 0.5 * np.log(square)
-    width2 = inputs.left[j] / (1 + inputs.left[j]) / n
+    width2 = inputs.score_variance[j] / (1 + inputs.score_variance[j]) / n
     for i in range(inputs.cross_products.shape[1]):
         grad[i * k + j] -= log_length / width2 * x[i * k + j] / (n * square)
     return -0.5 * log_length**2 / width2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _factor(j, x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-untyped-def]
     """Priors of one factor, and the gradient in its coordinates."""
     n, k, arms, blocks, _ = inputs.sizes
     damping, shift = state[4], state[5][2, j]
-    df, cauchy = inputs.prior[2], inputs.prior[1]
+    local, overall = inputs.prior.block_scale.local, inputs.prior.block_scale.overall
     log_scale = x[(n + blocks + 1) * k + j]
     radius = x[(n + blocks) * k + j]
     value, to_shift, to_scale = 0.0, 0.0, 0.0
     for b in range(blocks):
         s = x[n * k + b * k + j]
         z = s - shift - log_scale
-        e = np.exp(min(2 * z - np.log(df), 700.0))
-        value += z - 0.5 * (df + 1) * np.log1p(e)
-        prior = 1.0 - (df + 1) * e / (1 + e)
-        pull = to_tau[b, j] * state[1][b, j] * damping[b, j] + prior
-        grad[n * k + b * k + j] = pull
-        to_shift -= pull
+        # The scale of local scales is 1.
+        square = np.exp(min(2 * z - np.log(local.df), 700.0))
+        value += z + half_t_log(square, local.df)
+        prior = 1.0 + half_t_slope(square, local.df)
+        slope = to_tau[b, j] * state[1][b, j] * damping[b, j] + prior
+        grad[n * k + b * k + j] = slope
+        to_shift -= slope
         to_scale -= prior
-    ratio2 = np.exp(2 * log_scale) / cauchy**2
-    value += log_scale - np.log1p(ratio2)
-    grad[(n + blocks + 1) * k + j] = to_scale + 1.0 - 2 * ratio2 / (1 + ratio2)
+    square = np.exp(2 * log_scale) / overall.scale**2 / overall.df
+    value += log_scale + half_t_log(square, overall.df)
+    grad[(n + blocks + 1) * k + j] = to_scale + 1.0 + half_t_slope(square, overall.df)
     value += n * radius - 0.5 * n * np.exp(2 * radius)
     along = 0.0
     for i in range(n):
@@ -275,15 +282,15 @@ def _factor(j, x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-un
     return value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad):  # type: ignore[no-untyped-def]
     """Prior of the raw scores of one factor, and the gradient through their direction."""
     n, k, arms, blocks, _ = inputs.sizes
-    left, length2 = inputs.left[j], state[5][0, j]
+    remaining, length2 = inputs.score_variance[j], state[5][0, j]
     value = -0.5 * n * np.log(length2)
     raw, h = state[7][:, j].copy(), state[0][:, j].copy()
-    seen = state[6][:, j].copy()
-    to_h = to_scores[:, j] + to_shift * seen / (seen**2).sum()
+    visible = state[6][:, j].copy()
+    to_h = to_scores[:, j] + to_shift * visible / (visible**2).sum()
     to_length2 = (-0.5 * (to_h * h).sum() - 0.5 * n) / length2
     size_h = np.exp(x[(n + blocks) * k + j]) / np.sqrt(length2)
     for a in range(arms):
@@ -306,21 +313,18 @@ def _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad):  # typ
                 )
         to_across = -0.5 * (u_across + size - 1) - to_length2 * square / (n * v_across)
         to_along = -0.5 * (u_along + 1) - to_length2 * size * mean**2 / (n * v_along)
-        to_ratio[a] += 0.5 * u_across + to_across * across / (across + left)
+        to_ratio[a] += 0.5 * u_across + to_across * across / (across + remaining)
         if along > 0:
-            to_ratio[a] += (0.5 * u_along + to_along * along / (along + left)) * across / along
+            slope = 0.5 * u_along + to_along * along / (along + remaining)
+            to_ratio[a] += slope * across / along
     return value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _shares(j, inputs, sharing, to_ratio, grad):  # type: ignore[no-untyped-def]
-    """Dirichlet prior of one factor's shares and the Jacobian of their coordinates."""
+    """Prior of one factor's shares, and the gradient in their coordinates."""
     n, k, arms, blocks, _ = inputs.sizes
-    alpha = inputs.prior[0]
-    value = 0.0
-    for a in range(arms):
-        value += alpha * np.log(sharing[a])
-        to_ratio[a] += alpha
+    value = add_sharing(sharing, inputs.prior.sharing.concentration, to_ratio)
     total = to_ratio.sum()
     last = to_ratio[arms - 1] - sharing[arms - 1] * total
     at = (n + blocks + 2) * k + blocks + j * (arms - 1)

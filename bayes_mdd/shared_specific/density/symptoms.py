@@ -1,7 +1,7 @@
 """The part of the density that links factors with symptoms, with its gradient.
 
-Given scores and scales, a symptom is to its weights what a feature is to its loadings: the weights
-leave in closed form, and are drawn exactly afterwards.
+Given scores and scales, symptom weights are integrated out in closed form, as loadings are, and
+drawn exactly afterwards.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from bayes_mdd.kernels import compiled
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.graph.symptoms import OVERALL
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_block, thin_product
+from bayes_mdd.shared_specific.prior.compiled import (
+    half_normal_log,
+    half_normal_slope,
+    half_t_log,
+    half_t_slope,
+    slab_ratio,
+)
+from bayes_mdd.shared_specific.prior.horseshoe import regularise
 from bayes_mdd.types import Array, IntArray
-
-#: Degrees of freedom of the half-t prior of local scales; 1 is the half-Cauchy of the horseshoe.
-SYMPTOM_LOCAL_DF = 1.0
 
 
 class Ratings(NamedTuple):
@@ -26,17 +30,17 @@ class Ratings(NamedTuple):
     Parameters
     ----------
     basis : ndarray, shape (symptom, n, subject)
-        Transposed basis of each symptom; zero for people without a score.
-    turned : ndarray, shape (symptom, subject, n)
-        The basis itself: both are stored row by row.
+        Transposed basis of each symptom; zero for subjects without a score.
+    transposed : ndarray, shape (symptom, subject, n)
+        The basis itself; both are stored row by row.
     value : ndarray, shape (symptom, n)
         Scores in that basis.
     rows : ndarray of int, shape (symptom,)
-        Rows of each that are in use.
+        Number of rows of each that are in use.
     """
 
     basis: Array
-    turned: Array
+    transposed: Array
     value: Array
     rows: IntArray
 
@@ -60,9 +64,9 @@ def ratings(data: ModelData) -> Ratings:
     for row, s in enumerate(data.symptoms):
         basis[row][: s.value.size, s.rated] = s.basis.T
         value[row, : s.value.size] = s.value
-    turned = np.ascontiguousarray(np.swapaxes(basis, 1, 2))
+    transposed = np.ascontiguousarray(np.swapaxes(basis, 1, 2))
     rows = np.array([s.value.size for s in data.symptoms], dtype=np.int64)
-    return Ratings(basis, turned, value, rows)
+    return Ratings(basis, transposed, value, rows)
 
 
 def reliability(block_scale: Array, block_size: Array) -> Array:
@@ -88,6 +92,7 @@ def draw_weights(
     scores: Array,
     reliable: Array,
     scale: Array,
+    slab: float,
     noise: Array,
     rated: Ratings,
     rng: np.random.Generator,
@@ -102,6 +107,8 @@ def draw_weights(
         Reliability of the scores.
     scale : ndarray, shape (draw, factor, symptom)
         Horseshoe scale of each weight before it is bounded.
+    slab : float
+        Upper bound of these scales.
     noise : ndarray, shape (draw, symptom)
         Residual SD.
     rated : Ratings
@@ -115,22 +122,22 @@ def draw_weights(
         Weights: SD of the symptom per SD of a score.
     """
     weight = np.empty(scale.shape)
-    prior_sd = scale / np.sqrt(1 + scale**2) * reliable[:, :, None]
+    prior_sd = regularise(scale, slab) * reliable[:, :, None]
     for s in range(rated.rows.size):
-        seen = rated.basis[s] @ scores
+        visible = rated.basis[s] @ scores
         d = prior_sd[:, :, s, None]
-        pull = np.swapaxes(seen, 1, 2) @ rated.value[s]
-        gram = np.swapaxes(seen, 1, 2) @ seen / noise[:, s, None, None] ** 2
-        # V = D (I + D G D)^-1 D stays defined where a prior SD is zero.
+        product = np.swapaxes(visible, 1, 2) @ rated.value[s]
+        gram = np.swapaxes(visible, 1, 2) @ visible / noise[:, s, None, None] ** 2
+        # V = D (I + D G D)^-1 D is defined even where a prior SD is zero.
         inner = np.linalg.inv(np.eye(d.shape[1]) + d * gram * np.swapaxes(d, 1, 2))
-        mean = d * (inner @ (d * pull[:, :, None])) / noise[:, s, None, None] ** 2
+        mean = d * (inner @ (d * product[:, :, None])) / noise[:, s, None, None] ** 2
         random = np.linalg.cholesky(inner) @ rng.standard_normal(d.shape)
         weight[:, :, s] = (mean + d * random)[:, :, 0]
     return weight
 
 
 class SymptomPart(NamedTuple):
-    """What symptoms add to the density.
+    """Contribution of the symptoms to the density.
 
     Parameters
     ----------
@@ -146,7 +153,7 @@ class SymptomPart(NamedTuple):
     to_tau: Array
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def symptom_density(  # type: ignore[no-untyped-def]
     x, scores, tau, block_size, rated, prior
 ):
@@ -157,59 +164,62 @@ def symptom_density(  # type: ignore[no-untyped-def]
     x : ndarray
         Log local scales (factor by symptom), log overall scale, log residual SD.
     scores : ndarray, shape (subject, factor)
-        Scores of all people.
+        Scores of all subjects.
     tau : ndarray, shape (block, factor)
         Block scales.
     block_size : ndarray, shape (block,)
         Features of each block.
     rated : Ratings
         The symptoms.
-    prior : ndarray, shape (2,)
-        Scale of the prior of the residual SD, and degrees of freedom of local scales.
+    prior : Priors
+        Those of symptom weights and residual SDs are read.
 
     Returns
     -------
     SymptomPart
         Value and gradient.
     """
-    k, d, df = scores.shape[1], rated.rows.size, prior[1]
+    k, d = scores.shape[1], rated.rows.size
+    whole, local_df = prior.symptom_weight.overall, prior.symptom_weight.local.df
     local = np.exp(x[: k * d].copy()).reshape(k, d)
     overall, noise = np.exp(x[k * d]), np.exp(x[k * d + 1 :])
     scale = local * overall
     information = tau.T**2 @ block_size
     reliable = information / (1 + information)
-    sd = scale / np.sqrt(1 + scale**2) * reliable.reshape(k, 1)
-    relative2, overall2 = (noise / prior[0]) ** 2, (overall / OVERALL) ** 2
+    bound = slab_ratio(scale, prior.symptom_weight.slab)
+    sd = scale / np.sqrt(bound) * reliable.reshape(k, 1)
+    noise2 = (noise / prior.symptom_noise.scale) ** 2
+    overall2, local2 = (overall / whole.scale) ** 2 / whole.df, local**2 / local_df
     value = (
         x.sum()
-        - np.log1p(overall2)
-        - 0.5 * (df + 1) * np.log1p(local**2 / df).sum()
-        - 0.5 * relative2.sum()
+        + half_t_log(overall2, whole.df)
+        + half_t_log(local2, local_df).sum()
+        + half_normal_log(noise2).sum()
     )
-    to_log_sd, to_log_noise = np.empty((k, d)), 1.0 - relative2
+    to_log_sd, to_log_noise = np.empty((k, d)), 1.0 + half_normal_slope(noise2)
     to_scores, work = np.zeros(scores.shape), np.zeros((5, k, k))
     for s in range(d):
         # A symptom is a block of one feature, and its weights are the loadings.
-        v, seen = rated.value[s], thin_product(rated.basis[s], scores)
-        pull, gram = seen.T @ v, seen.T @ seen
+        v, visible = rated.value[s], thin_product(rated.basis[s], scores)
+        product, gram = visible.T @ v, visible.T @ visible
         from_gram, to_scale = np.zeros((k, k)), np.empty(k)
         added, to_noise, weight = collapsed_block(
-            np.outer(pull, pull), gram, sd[:, s] / noise[s], noise[s], (v**2).sum(), 1.0,
+            np.outer(product, product), gram, sd[:, s] / noise[s], noise[s], (v**2).sum(), 1.0,
             rated.rows[s], to_scale, from_gram, work,
         )  # fmt: skip
         value += added
-        to_seen = np.outer(v, pull @ weight) + seen @ from_gram
-        to_scores += thin_product(rated.turned[s], to_seen)
+        to_visible = np.outer(v, product @ weight) + visible @ from_gram
+        to_scores += thin_product(rated.transposed[s], to_visible)
         to_log_sd[:, s] = to_scale * sd[:, s] / noise[s]
         to_log_noise[s] += to_noise * noise[s] - to_log_sd[:, s].sum()
-    to_log_scale = to_log_sd / (1 + scale**2)
-    to_local = to_log_scale + 1.0 - (df + 1) * local**2 / (df + local**2)
-    to_overall = to_log_scale.sum() + 1.0 - 2 * overall2 / (1 + overall2)
+    to_log_scale = to_log_sd / bound
+    to_local = to_log_scale + 1.0 + half_t_slope(local2, local_df)
+    to_overall = to_log_scale.sum() + 1.0 + half_t_slope(overall2, whole.df)
     # d log reliability / d information = (1 - reliability)^2 / reliability
-    pull = to_log_sd.sum(axis=1) * (1 - reliable) ** 2 / reliable
+    to_information = to_log_sd.sum(axis=1) * (1 - reliable) ** 2 / reliable
     return SymptomPart(
         value,
         np.concatenate((to_local.ravel(), np.array([to_overall]), to_log_noise)),
         to_scores,
-        2 * pull * tau * block_size.reshape(-1, 1),
+        2 * to_information * tau * block_size.reshape(-1, 1),
     )

@@ -44,6 +44,7 @@ import pytensor.tensor as pt
 
 from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT
 from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.graph.expression import Expression, relative_variance
 from bayes_mdd.shared_specific.graph.observed import observe_features
 from bayes_mdd.shared_specific.graph.symptoms import (
     STORED_SYMPTOM,
@@ -52,7 +53,6 @@ from bayes_mdd.shared_specific.graph.symptoms import (
     symptom_coords,
     symptom_start,
 )
-from bayes_mdd.shared_specific.prior.expression import Expression, relative_variance
 from bayes_mdd.shared_specific.start.spectral import OFF, Start
 from bayes_mdd.specs import SharedSpecificSpec
 
@@ -80,7 +80,7 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         noise of its own.
     """
     n = len(data.arm)
-    with pm.Model(coords=_coords(spec, data)) as model:
+    with pm.Model(coords=model_coords(spec, data)) as model:
         ratio = relative_variance(spec, data)
         scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
         log_radius = pm.Flat("log_radius", dims=FACTOR)
@@ -148,18 +148,39 @@ def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
         The same posterior as `build_shared_specific`, with every variable a distribution, for
         prior predictive draws and as a yardstick.
     """
-    with pm.Model(coords=_coords(spec, data)) as model:
-        ratio = relative_variance(spec, data)
-        scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
-        local = pm.HalfStudentT("local_scale", spec.local_df, 1.0, dims=(BLOCK, FACTOR))
-        f = pm.Normal("standard_scores", 0.0, 1.0, dims=(SUBJECT, FACTOR))
-        prior = Expression.prior(spec, data, ratio)
-        scores = pm.Deterministic("scores", prior.scale(data, f, 0.5), dims=(SUBJECT, FACTOR))
-        tau = pm.Deterministic(
-            "block_scale", regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
-        )
+    with pm.Model(coords=model_coords(spec, data)) as model:
+        scores, tau = declare_prior(spec, data)
         _observe(spec, data, scores, tau)
     return model
+
+
+def declare_prior(spec: SharedSpecificSpec, data: ModelData) -> tuple[Any, Any]:
+    """Declare scores and block scales, as they are in the model, on the context stack.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    scores : TensorVariable, shape (subject, factor)
+        Scores.
+    block_scale : TensorVariable, shape (block, factor)
+        Block scales, in units of the noise.
+    """
+    ratio = relative_variance(spec, data)
+    scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
+    local = pm.HalfStudentT("local_scale", spec.local_df, 1.0, dims=(BLOCK, FACTOR))
+    f = pm.Normal("standard_scores", 0.0, 1.0, dims=(SUBJECT, FACTOR))
+    prior = Expression.prior(spec, data, ratio)
+    scores = pm.Deterministic("scores", prior.scale(data, f, 0.5), dims=(SUBJECT, FACTOR))
+    tau = pm.Deterministic(
+        "block_scale", regularised(local * scale, spec.slab_scale), dims=(BLOCK, FACTOR)
+    )
+    return scores, tau
 
 
 def starting_point(
@@ -174,7 +195,7 @@ def starting_point(
     data : ModelData
         From `prepare`.
     start : Start
-        From `climb`.
+        From `find_modes`.
     jitter : float, default 0.1
         SD of what is added to scores and log scales.
 
@@ -204,7 +225,21 @@ def _around(value: np.ndarray, sd: float) -> Any:
     return pm.Normal.dist(value, sd, shape=value.shape)
 
 
-def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
+def model_coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[str]]:
+    """Coordinates of a graph.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        From `prepare`.
+
+    Returns
+    -------
+    dict of str to list of str
+        Names along each dimension.
+    """
     return {
         SUBJECT: data.subjects,
         FACTOR: [f"F{i + 1}" for i in range(spec.n_factors)],

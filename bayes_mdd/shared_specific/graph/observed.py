@@ -8,11 +8,12 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.model_data import ModelData, sort_features
 from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics
 from bayes_mdd.shared_specific.likelihood.collapsed_op import collapsed_loglik_op
-from bayes_mdd.shared_specific.likelihood.student import DF_PRIOR, FeatureRows, sort_features
+from bayes_mdd.shared_specific.likelihood.student import FeatureRows
 from bayes_mdd.shared_specific.likelihood.student_op import student_loglik_op
+from bayes_mdd.shared_specific.prior.priors import NOISE_DF
 from bayes_mdd.specs import SharedSpecificSpec
 
 
@@ -41,7 +42,7 @@ def observe_features(
             scores_q,
             tau,
             noise,
-            _noise_df(spec),
+            declare_noise_df(spec),
             rows.block,  # from which PyMC knows how many features there are
             logp=_student_logp(rows),
             random=_random_student,
@@ -61,20 +62,45 @@ def observe_features(
     )
 
 
-def _noise_df(spec: SharedSpecificSpec) -> Any:
+def declare_noise_df(spec: SharedSpecificSpec) -> Any:
+    """Declare the degrees of freedom of the noise variances of features, or fix them.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model; `noise_df` is read.
+
+    Returns
+    -------
+    TensorVariable
+        A scalar.
+    """
     if spec.noise_df is None:
-        return pm.Gamma("noise_df", *DF_PRIOR)
+        return pm.Gamma("noise_df", NOISE_DF.shape, NOISE_DF.rate)
     return pm.Deterministic("noise_df", pt.as_tensor(float(spec.noise_df)))
 
 
-def _plain(values: tuple[Any, ...], ndims: tuple[int, ...]) -> list[Any]:
-    """CustomDist hands parameters over with a batch axis of length one: take it off."""
+def without_batch(values: tuple[Any, ...], ndims: tuple[int, ...]) -> list[Any]:
+    """Remove the leading axis of length one with which CustomDist passes parameters.
+
+    Parameters
+    ----------
+    values : tuple of TensorVariable
+        Parameters.
+    ndims : tuple of int
+        Number of dimensions that each should have.
+
+    Returns
+    -------
+    list of TensorVariable
+        With these numbers of dimensions.
+    """
     return [x[0] if x.ndim > ndim else x for x, ndim in zip(values, ndims, strict=True)]
 
 
 def _student_logp(rows: FeatureRows) -> Any:
     def logp(y: Any, scores_q: Any, tau: Any, noise: Any, df: Any, block: Any) -> Any:
-        *plain, y = _plain((scores_q, tau, noise, df, y), (2, 2, 1, 0, 2))
+        *plain, y = without_batch((scores_q, tau, noise, df, y), (2, 2, 1, 0, 2))
         value: Any = student_loglik_op(*plain, y, rows.start)
         return value[0]
 
@@ -94,7 +120,7 @@ def _random_student(*parameters: np.ndarray, rng: Any = None, size: Any = None) 
 
 def _logp(stats: BlockStatistics) -> Any:
     def logp(cross_products: Any, scores_q: Any, tau: Any, noise: Any) -> Any:
-        plain = _plain((cross_products, scores_q, tau, noise), (3, 2, 2, 1))
+        plain = without_batch((cross_products, scores_q, tau, noise), (3, 2, 2, 1))
         value: Any = collapsed_loglik_op(*plain[1:], plain[0], stats.traces, stats.block_size)
         return value[0]
 

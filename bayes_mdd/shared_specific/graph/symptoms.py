@@ -21,8 +21,13 @@ from scipy.linalg import block_diag
 
 from bayes_mdd.dims import ARM, DIMENSION, FACTOR, SYMPTOM
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.data.ratings import arm_contrasts
+from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD, arm_contrasts
 from bayes_mdd.shared_specific.graph.ordinal import observe_levels
+from bayes_mdd.shared_specific.prior.priors import (
+    SYMPTOM_ARM_OVERALL,
+    SYMPTOM_OVERALL,
+    SYMPTOM_SLAB,
+)
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: Axes of the graph's own: Gaussian dimensions, ordinal items, their covariates and cutpoints, and
@@ -37,10 +42,6 @@ STORED_SYMPTOM = (
     "symptom_cutpoint",
     "symptom_covariate",
 )
-#: Residual SD of the latent logistic variable of an item.
-LOGISTIC_SD = float(np.pi / np.sqrt(3.0))
-#: Scale of the half-Cauchy priors of overall scales: deviations of arms are smaller than weights.
-OVERALL, OVERALL_DEVIATION = 0.2, 0.1
 
 
 def regularised(scale: Any, slab: float) -> Any:
@@ -86,12 +87,12 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
     scale = reliability[:, None] * unit
     dims = (FACTOR, SYMPTOM)
     common = pm.Deterministic(
-        "symptom_weight", _horseshoe("symptom", OVERALL, dims) * scale, dims=dims
+        "symptom_weight", _horseshoe("symptom", SYMPTOM_OVERALL, dims) * scale, dims=dims
     )
     if spec.symptom_links == "common":
         predicted = pt.dot(scores, common)
     else:
-        raw = _horseshoe("symptom_arm", OVERALL_DEVIATION, dims, (CONTRAST,))
+        raw = _horseshoe("symptom_arm", SYMPTOM_ARM_OVERALL, dims, (CONTRAST,))
         deviation = pt.tensordot(arm_contrasts(len(data.arms)), raw, axes=([1], [0])) * scale
         weight = pm.Deterministic(
             "symptom_weight_by_arm", common + deviation, dims=(ARM, FACTOR, SYMPTOM)
@@ -102,11 +103,11 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
 
 
 def _horseshoe(name: str, overall: float, dims: tuple[str, ...], more: tuple[str, ...] = ()) -> Any:
-    """Regularised horseshoe with slab 1; the axes `more`, in front, share their local scales."""
+    """Regularised horseshoe; local scales are the same along the leading axes `more`."""
     whole = pm.HalfCauchy(f"{name}_global", overall)
     local = pm.HalfCauchy(f"{name}_local", 1.0, dims=dims)
     raw = pm.Normal(f"{name}_raw", 0.0, 1.0, dims=(*more, *dims))
-    return raw * regularised(local * whole, 1.0)
+    return raw * regularised(local * whole, SYMPTOM_SLAB)
 
 
 def _observe_dimensions(spec: SharedSpecificSpec, data: ModelData, predicted: Any) -> None:

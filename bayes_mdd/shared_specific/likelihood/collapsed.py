@@ -18,23 +18,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import null_space
 
+from bayes_mdd.kernels import compiled
 from bayes_mdd.types import Array
 
-#: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
-KERNEL_VERSION = 5
-
 #: Multiplications of a matrix product up to which OpenBLAS uses its kernels for small matrices; on
-#: a thin right-hand side these are 7 to 10 times faster than the others (400 people, 8 factors).
+#: a thin right-hand side these are 7 to 10 times faster than the others (400 subjects, 8 factors).
 SMALL_PRODUCT = 900_000
 
 
 @dataclass(frozen=True, eq=False)
 class BlockStatistics:
-    """What the likelihood needs to know of the data, whatever their number of features.
+    """Sufficient statistics of the features, whose size does not depend on their number.
 
     Parameters
     ----------
@@ -43,7 +40,7 @@ class BlockStatistics:
     cross_products : ndarray, shape (block, n, n)
         Sum over the features of a block of their outer products in that basis.
     block_size : ndarray of float, shape (block,)
-        Number of features of a block, or what they are taken for (`weighted`).
+        Number of features of a block, times the weight of the likelihood (see `weighted`).
     blocks : tuple of str
         Names of the blocks.
     """
@@ -64,7 +61,7 @@ class BlockStatistics:
         return np.column_stack([self.basis, self.design])
 
     def weighted(self, weight: float) -> BlockStatistics:
-        """Let the features count as fewer ones: their likelihood to a power.
+        """Raise the likelihood of the features to a power, so that they count as fewer.
 
         Parameters
         ----------
@@ -74,7 +71,7 @@ class BlockStatistics:
         Returns
         -------
         BlockStatistics
-            With cross-products and numbers of features times `weight`, which is the same.
+            Cross-products and numbers of features times `weight`, which has this effect.
         """
         if weight == 1.0:
             return self
@@ -91,7 +88,7 @@ class BlockStatistics:
 
 
 def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockStatistics:
-    """Sum up the features of each block after projecting the design out.
+    """Compute the cross-products of each block after projecting the design out.
 
     Parameters
     ----------
@@ -131,31 +128,31 @@ def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockSt
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def thin_product(square: Array, thin: Array) -> Array:
-    """Multiply a matrix of the size of the people by one with few columns.
+    """Multiply a matrix with one row per subject by one with few columns.
 
     Parameters
     ----------
     square : ndarray, shape (n, m)
-        Stored row by row; matrices with the same `thin` may stand below each other.
+        Stored row by row; several matrices to multiply by the same `thin` may be stacked.
     thin : ndarray, shape (m, few)
         Stored row by row.
 
     Returns
     -------
     ndarray, shape (n, few)
-        The product, in panels that the kernels for small matrices take.
+        The product, computed in panels within the reach of the kernels for small matrices.
     """
     out = np.empty((square.shape[0], thin.shape[1]))
     rows = max(1, int(SMALL_PRODUCT / max(thin.size, 1)))
     for begin in range(0, square.shape[0], rows):
-        # Into its place: a product that is copied there afterwards takes half as long again.
+        # Written in place: copying the product afterwards takes half as long again.
         np.dot(square[begin : begin + rows], thin, out[begin : begin + rows])
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _cholesky_logdet(matrix: Array, chol: Array) -> float:
     """Write the lower Cholesky factor; loops beat LAPACK calls at K < 20."""
     size = matrix.shape[0]
@@ -175,9 +172,24 @@ def _cholesky_logdet(matrix: Array, chol: Array) -> float:
     return 2.0 * logdet
 
 
-@njit(cache=True, nogil=True)
-def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array) -> float:
-    """Invert a small symmetric positive definite matrix."""
+@compiled
+def inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array) -> float:
+    """Invert a small symmetric positive definite matrix.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (k, k)
+        The matrix.
+    inverse : ndarray, shape (k, k)
+        Receives the inverse.
+    chol, work : ndarray, shape (k, k)
+        Workspace, overwritten.
+
+    Returns
+    -------
+    float
+        Log determinant of `matrix`.
+    """
     size = matrix.shape[0]
     logdet = _cholesky_logdet(matrix, chol)
     for j in range(size):
@@ -197,7 +209,7 @@ def _inverse_and_logdet(matrix: Array, inverse: Array, chol: Array, work: Array)
     return logdet
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def collapsed_value_and_grad(
     scores_q: Array,
     block_scale: Array,
@@ -240,26 +252,26 @@ def collapsed_value_and_grad(
     grad_noise = np.empty(n_blocks)
     from_gram = np.zeros((k, k))
     work = np.zeros((5, k, k))
-    # All blocks at once: calls of BLAS for small matrices cost as much as what they do.
+    # All blocks in one call: for small matrices the overhead of a BLAS call matters.
     products = thin_product(cross_products.reshape(n_blocks * n, n), h).reshape(n_blocks, n, k)
-    pulled, hsh, turned = np.empty((n, k)), np.empty((k, k)), np.ascontiguousarray(h.T)
+    added, hsh, transposed = np.empty((n, k)), np.empty((k, k)), np.ascontiguousarray(h.T)
     for b in range(n_blocks):
-        np.dot(turned, products[b], hsh)
+        np.dot(transposed, products[b], hsh)
         value[b], grad_noise[b], weight = collapsed_block(
             hsh, gram, block_scale[b], noise[b], traces[b], block_size[b], n,
             grad_scale[b], from_gram, work,
         )  # fmt: skip
-        np.dot(products[b], weight, pulled)
-        grad_scores += pulled
+        np.dot(products[b], weight, added)
+        grad_scores += added
     grad_scores += h @ from_gram
     return value, grad_scores, grad_scale, grad_noise
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def collapsed_block(  # type: ignore[no-untyped-def]
     hsh, gram, scale, noise, trace, size, n, grad_scale, from_gram, work
 ):
-    r"""Log-likelihood of one block from products of the size of the factors.
+    r"""Log-likelihood of one block from products of the size of the number of factors.
 
     Parameters
     ----------
@@ -272,7 +284,7 @@ def collapsed_block(  # type: ignore[no-untyped-def]
     grad_scale : ndarray, shape (factor,)
         Receives the gradient in `scale`.
     from_gram : ndarray, shape (factor, factor)
-        What this block adds to it is to be multiplied by :math:`H_q` for the gradient in scores.
+        The block adds its part; :math:`H_q` times the sum is one part of the gradient in scores.
     work : ndarray, shape (5, factor, factor)
         Overwritten.
 
@@ -294,8 +306,8 @@ def collapsed_block(  # type: ignore[no-untyped-def]
             m[i, j] = tt * gram[i, j]
             a[i, j] = tt * hsh[i, j]
         m[i, i] += 1.0
-    # `weight` has not been written yet: it lends its place to the inverse of the triangle.
-    logdet = _inverse_and_logdet(m, w, chol, weight)
+    # `weight` is not in use yet and serves as workspace.
+    logdet = inverse_and_logdet(m, w, chol, weight)
     wa = w @ a
     waw = wa @ w
     quad = trace - np.trace(wa)
@@ -304,9 +316,9 @@ def collapsed_block(  # type: ignore[no-untyped-def]
         g = 0.0
         for j in range(k):
             tt = scale[i] * scale[j]
-            pull = size * w[i, j] + waw[i, j] / var
+            slope = size * w[i, j] + waw[i, j] / var
             weight[i, j] = tt * w[i, j] / var
-            from_gram[i, j] -= tt * pull
-            g += scale[j] * (hsh[i, j] * w[j, i] / var - gram[i, j] * pull)
+            from_gram[i, j] -= tt * slope
+            g += scale[j] * (hsh[i, j] * w[j, i] / var - gram[i, j] * slope)
         grad_scale[i] = g
     return value, (quad / var - size * n) / noise, weight

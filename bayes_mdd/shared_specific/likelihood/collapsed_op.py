@@ -11,7 +11,8 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from bayes_mdd.shared_specific.likelihood.collapsed import KERNEL_VERSION, collapsed_value_and_grad
+from bayes_mdd.kernels import source_version
+from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
 
 
 class CollapsedLoglik(Op):
@@ -26,7 +27,7 @@ class CollapsedLoglik(Op):
     __props__ = ()
 
     def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Wire the operation into a graph."""
+        """Add the operation to a graph."""
         tensors = [pt.as_tensor_variable(x).astype("float64") for x in inputs]
         ndims = (2, 2, 1, 3, 1, 1)
         if tuple(t.ndim for t in tensors) != ndims:
@@ -42,7 +43,7 @@ class CollapsedLoglik(Op):
             store[0] = grad
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable[Any, Any]]:
-        """Chain rule; second derivatives are not offered."""
+        """Chain rule; second derivatives are not supported."""
         from pytensor.gradient import disconnected_type
 
         scale = cotangents[0]
@@ -62,7 +63,7 @@ def _numba_collapsed_loglik(op: Op, node: Apply[Any] | None = None, **kwargs: An
         )
         return np.asarray(value.sum()), g_scores, g_scale, g_noise
 
-    return collapsed_loglik, KERNEL_VERSION
+    return collapsed_loglik, source_version(_numba_collapsed_loglik)
 
 
 collapsed_loglik_op = CollapsedLoglik()

@@ -42,7 +42,7 @@ def _student_value(scores: Any, scale: Any, noise: Any, df: Any, y: Any, block: 
 
 def _student_with_gradients(*inputs: Any) -> Any:
     *numbers, start = inputs
-    # As many steps up to a row as blocks begin at or before it, which may hold no rows.
+    # Block of a row: number of blocks that begin at or before it, empty ones included, minus 1.
     block = jnp.searchsorted(start, jnp.arange(numbers[4].shape[0]), side="right") - 1
     value, grads = jax.value_and_grad(_student_value, argnums=(0, 1, 2, 3))(*numbers, block)
     return (value, *grads)
@@ -62,7 +62,7 @@ def _convert_student(op: Any, node: Any = None, **kwargs: Any) -> Any:
 
 
 def register() -> None:
-    """Teach PyTensor how to hand the operations to JAX."""
+    """Register the JAX versions of the operations with PyTensor."""
     if CollapsedLoglik in jax_funcify.registry:
         return
 

@@ -1,4 +1,4 @@
-"""How noisy each feature is, relative to its block."""
+"""Noise of each feature relative to its block, estimated before the fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bayes_mdd.types import Array
 
 
 def moderated_variance(variance: Array, df: float) -> Array:
-    """Shrink variances that were estimated with few degrees of freedom toward each other.
+    """Shrink variances estimated with few degrees of freedom towards each other.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def moderated_variance(variance: Array, df: float) -> Array:
     -------
     ndarray, shape (feature,)
         Posterior means under a scaled inverse chi-square prior whose parameters are fitted to
-        all of them. Where they vary no more than chance, all are equal.
+        all of them. If they vary no more than expected by chance, all are equal.
 
     References
     ----------
@@ -51,10 +51,10 @@ def moderated_variance(variance: Array, df: float) -> Array:
 def feature_noise_scale(projected: Array, code: NDArray[np.integer], n_factors: int) -> Array:
     """Noise SD of each feature relative to its block.
 
-    Features that were standardised against a few dozen controls do not have equal noise in the
-    patients; a spare factor would spend itself on the noisiest feature of a small block. The
-    residual variance left by the leading `n_factors` components, moderated over all features,
-    removes that without a parameter for each feature.
+    Features that were standardised relative to a few dozen controls differ in noise among the
+    patients, and a superfluous factor would fit the noisiest feature of a small block. Dividing
+    by the residual standard deviation beyond the leading `n_factors` components, moderated over
+    all features, removes these differences without a parameter per feature.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def feature_noise_scale(projected: Array, code: NDArray[np.integer], n_factors: 
     code : ndarray of int, shape (feature,)
         Block of each feature.
     n_factors : int
-        Components that are not noise, at most.
+        Largest number of components that are not noise.
 
     Returns
     -------

@@ -17,8 +17,8 @@ t. With n, :math:`H_q`, :math:`D_b` and :math:`M_b` as in
 
 The gradient in scores, block scales and noise is that of the Gaussian likelihood in which every
 feature has the weight :math:`w_p = (\nu+n)/(\nu\sigma_b^2 + q_p)`, its expected precision. Weights
-change with the parameters, so features cannot be summed up beforehand: the cost grows with their
-number.
+change with the parameters, so there are no sufficient statistics and the cost grows with the
+number of features.
 """
 
 from __future__ import annotations
@@ -27,36 +27,29 @@ from dataclasses import dataclass
 from math import lgamma, log, log1p, pi
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.kernels import compiled
 from bayes_mdd.shared_specific.likelihood.collapsed import (
     SMALL_PRODUCT,
-    _inverse_and_logdet,
+    inverse_and_logdet,
     thin_product,
 )
 from bayes_mdd.types import Array
 
-#: Raised by hand when a kernel below changes, so that PyTensor's disk cache forgets the old one.
-KERNEL_VERSION = 6
-#: Shape and rate of the gamma prior of nu: weak, away from 0, and with mass beyond 50, where
-#: features hardly differ.
-DF_PRIOR = (2.0, 0.1)
-
 
 @dataclass(frozen=True, eq=False)
 class FeatureRows:
-    """Features without the design, one a row, those of a block together.
+    """Features with the design projected out, one per row, sorted by block.
 
     Parameters
     ----------
     y : ndarray, shape (feature, n)
         In the basis orthogonal to the design.
     start : ndarray of int, shape (block + 1,)
-        Row at which each block begins; last, the number of features.
+        First row of each block, then the number of features.
     order : ndarray of int, shape (feature,)
-        Position of each row among the features as they came.
+        Position of each row among the features before sorting.
     """
 
     y: Array
@@ -69,30 +62,7 @@ class FeatureRows:
         return np.repeat(np.arange(self.start.size - 1), np.diff(self.start))
 
 
-def sort_features(data: ModelData) -> FeatureRows:
-    """Bring the features of each block together.
-
-    Parameters
-    ----------
-    data : ModelData
-        From `prepare`.
-
-    Returns
-    -------
-    FeatureRows
-        Blocks in the order of ``data.stats.blocks``.
-    """
-    code = data.code
-    order = np.argsort(code, kind="stable")
-    counts = np.bincount(code, minlength=len(data.stats.blocks))
-    return FeatureRows(
-        y=np.ascontiguousarray(data.projected.T[order]),
-        start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        order=order.astype(np.int64),
-    )
-
-
-@njit(cache=True, nogil=True)
+@compiled
 def digamma(x: float) -> float:
     """Differentiate the log gamma function, for x above 0.
 
@@ -115,9 +85,9 @@ def digamma(x: float) -> float:
     return shift + log(x) - 0.5 / x - series
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _explain(row: Array, projected: Array, w: Array, t: Array, loading: Array) -> float:
-    """Write the expected loadings of one feature; return what they leave of its square."""
+    """Write the expected loadings of one feature; return its residual sum of squares."""
     q = 0.0
     for i in range(row.size):
         q += row[i] * row[i]
@@ -130,7 +100,7 @@ def _explain(row: Array, projected: Array, w: Array, t: Array, loading: Array) -
     return max(q, 0.0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _matrix(gram: Array, t: Array, m: Array) -> None:
     """Write I + D G D."""
     for i in range(t.size):
@@ -139,7 +109,7 @@ def _matrix(gram: Array, t: Array, m: Array) -> None:
         m[i, i] += 1.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def student_value_and_grad(
     scores_q: Array,
     block_scale: Array,
@@ -197,7 +167,7 @@ def student_value_and_grad(
         t, var = block_scale[b], noise[b] * noise[b]
         size = start[b + 1] - start[b]
         _matrix(gram, t, m)
-        logdet = _inverse_and_logdet(m, w, chol, work)
+        logdet = inverse_and_logdet(m, w, chol, work)
         logs, squares = 0.0, 0.0
         for p in range(start[b], start[b + 1]):
             q = _explain(rows[p], projected[p], w, t, loading)
@@ -207,12 +177,12 @@ def student_value_and_grad(
             squares += weight * q
             grad_df += 0.5 * (weight * q / df - log_term)
             for i in range(k):
-                left = projected[p, i]
+                residual = projected[p, i]
                 for j in range(k):
-                    left -= gram[i, j] * loading[j]
+                    residual -= gram[i, j] * loading[j]
                     from_gram[i, j] -= weight * loading[i] * loading[j]
                 weighted[p, i] = weight * loading[i]
-                grad_scale[b, i] += weight * t[i] * left * left
+                grad_scale[b, i] += weight * t[i] * residual * residual
         value[b] = size * (constant - n * log(noise[b]) - 0.5 * logdet) - 0.5 * (df + n) * logs
         grad_noise[b] = (squares - size * n) / noise[b]
         for i in range(k):

@@ -11,7 +11,8 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from bayes_mdd.shared_specific.likelihood.student import KERNEL_VERSION, student_value_and_grad
+from bayes_mdd.kernels import source_version
+from bayes_mdd.shared_specific.likelihood.student import student_value_and_grad
 
 
 class StudentLoglik(Op):
@@ -19,13 +20,13 @@ class StudentLoglik(Op):
 
     The inputs are scores (n, factor), block scale (block, factor), noise (block,), degrees of
     freedom (), and the arrays of `FeatureRows`; the first output is the log-likelihood, the others
-    its gradients in the first four inputs (see `CollapsedLoglik` for why).
+    its gradients in the first four inputs (`CollapsedLoglik` gives the reason).
     """
 
     __props__ = ()
 
     def make_node(self, *inputs: Any) -> Apply[Any]:
-        """Wire the operation into a graph."""
+        """Add the operation to a graph."""
         *numbers, start = (pt.as_tensor_variable(x) for x in inputs)
         tensors = [*(x.astype("float64") for x in numbers), start.astype("int64")]
         ndims = (2, 2, 1, 0, 2, 1)
@@ -42,7 +43,7 @@ class StudentLoglik(Op):
             store[0] = np.asarray(grad)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Variable[Any, Any]]:
-        """Chain rule; second derivatives are not offered."""
+        """Chain rule; second derivatives are not supported."""
         from pytensor.gradient import disconnected_type
 
         scale = cotangents[0]
@@ -62,7 +63,7 @@ def _numba_student_loglik(op: Op, node: Apply[Any] | None = None, **kwargs: Any)
         )
         return np.asarray(value.sum()), g_scores, g_scale, g_noise, np.asarray(g_df)
 
-    return student_loglik, KERNEL_VERSION
+    return student_loglik, source_version(_numba_student_loglik)
 
 
 student_loglik_op = StudentLoglik()

@@ -1,4 +1,4 @@
-"""Draws of a model in which no factor stands out: noise, and everything else at its prior."""
+"""Independent draws of a model without factors: noise given the data, all else from its prior."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ import numpy as np
 import xarray as xr
 
 from bayes_mdd.dims import CHAIN, DRAW
-from bayes_mdd.sampling.draws import pack_draws
+from bayes_mdd.sampling.draws import OWN_SAMPLER, pack_draws
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.density.density import Density
-from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.shared_specific.prior.arms import draw_scores
+from bayes_mdd.shared_specific.prior.scales import HalfNormal
 from bayes_mdd.types import Array
 
-#: Points of the grid on which a noise SD is drawn, and its reach in posterior SDs.
+#: Points of the grid on which a noise SD is drawn, and its half-width in posterior SDs.
 GRID, REACH = 401, 7.0
 
 
 def sample_without_factors(
-    spec: SharedSpecificSpec,
     data: ModelData,
     density: Density,
     shape: tuple[int, int],
     rng: np.random.Generator,
 ) -> xr.DataTree:
-    """Put independent draws into the shape of chains.
+    """Draw independently, in the layout of chains.
 
     Parameters
     ----------
-    spec : SharedSpecificSpec
-        The model.
     data : ModelData
         From `prepare`.
     density : Density
-        For the prior of the scores.
+        For the priors.
     shape : tuple of int
         Chains and draws.
     rng : numpy.random.Generator
@@ -41,40 +39,28 @@ def sample_without_factors(
     Returns
     -------
     DataTree
-        Groups ``posterior`` and ``sample_stats``, as a sampler returns them.
+        Groups ``posterior`` and ``sample_stats``, as a sampler returns them. The second holds
+        ``diverging`` only, which is False: independent draws have no energy and no steps.
     """
-    kept = draw_without_factors(spec, data, density, shape[0] * shape[1], rng)
-    # Independent draws have no path: what varies in the stead of an energy is their noise.
-    nothing = np.zeros(shape)
-    stats = {
-        "diverging": nothing > 0,
-        "energy": np.log(kept["noise"]).sum(axis=1).reshape(shape),
-        "acceptance_rate": nothing + 1.0,
-        "n_steps": nothing.astype(int),
-        "logp": nothing,
-        "step_size": nothing,
-    }
-    plain = xr.Dataset({name: ((CHAIN, DRAW), x) for name, x in stats.items()})
-    return pack_draws(kept, shape, plain, inference_library="bayes-mdd")
+    kept = draw_without_factors(data, density, shape[0] * shape[1], rng)
+    stats = xr.Dataset({"diverging": ((CHAIN, DRAW), np.zeros(shape, dtype=bool))})
+    return pack_draws(kept, density.outcome_dims, shape, stats, **OWN_SAMPLER)
 
 
 def draw_without_factors(
-    spec: SharedSpecificSpec,
     data: ModelData,
     density: Density,
     draws: int,
     rng: np.random.Generator,
 ) -> dict[str, Array]:
-    """Draw what `Density.outcome` returns, with all factors pinned to zero.
+    """Draw the variables of `Density.outcome` with all factors pinned to zero.
 
     Parameters
     ----------
-    spec : SharedSpecificSpec
-        The model.
     data : ModelData
         From `prepare`.
     density : Density
-        For the prior of the scores.
+        For the priors.
     draws : int
         Number of draws.
     rng : numpy.random.Generator
@@ -85,23 +71,20 @@ def draw_without_factors(
     dict of ndarray
         Block scales and symptom weights are zero; scores and sharing have their prior.
     """
-    n, k, arms, blocks, symptoms = density.inputs.sizes
-    fixed, free = density.inputs.fixed, len(data.stats.basis.T)
-    alpha = np.full(arms, spec.sharing_concentration)
+    _, k, arms, blocks, symptoms = density.inputs.sizes
+    priors, fixed, free = density.inputs.prior, density.inputs.fixed, len(data.stats.basis.T)
     sharing = (
         np.broadcast_to(fixed, (draws, k, arms)).copy()
         if fixed.size
-        else rng.dirichlet(alpha, size=(draws, k))
+        else priors.sharing.draw(rng, (draws, k))
     )
-    spread = np.sqrt(arms * np.swapaxes(sharing, 1, 2))[:, data.arm]
-    mean = rng.standard_normal((draws, arms, k)) * np.sqrt(density.inputs.mean_variance)
     found = {
-        "scores": mean[:, data.arm] + spread * rng.standard_normal((draws, n, k)),
+        "scores": draw_scores(np.swapaxes(sharing, 1, 2), priors.arm_mean, data.arm, rng),
         "sharing": sharing,
         "block_scale": np.zeros((draws, blocks, k)),
         "noise": np.stack(
             [
-                draw_sd(total, size * free, spec.noise_scale, draws, rng)
+                draw_sd(total, size * free, priors.noise, draws, rng)
                 for total, size in zip(data.stats.traces, data.stats.block_size, strict=True)
             ],
             axis=1,
@@ -111,7 +94,7 @@ def draw_without_factors(
         found["symptom_weight"] = np.zeros((draws, k, symptoms))
         found["symptom_noise"] = np.stack(
             [
-                draw_sd(float(s.value @ s.value), s.value.size, spec.symptom_scale, draws, rng)
+                draw_sd(float(s.value @ s.value), s.value.size, priors.symptom_noise, draws, rng)
                 for s in data.symptoms
             ],
             axis=1,
@@ -120,18 +103,18 @@ def draw_without_factors(
 
 
 def draw_sd(
-    squares: float, count: float, prior: float, draws: int, rng: np.random.Generator
+    squares: float, count: float, prior: HalfNormal, draws: int, rng: np.random.Generator
 ) -> Array:
-    """Draw the SD of normal values under a half-normal prior.
+    """Draw the SD of normal values from its posterior.
 
     Parameters
     ----------
     squares : float
         Sum of squares of the values.
     count : float
-        How many there are.
-    prior : float
-        Scale of the half-normal prior.
+        Number of values.
+    prior : HalfNormal
+        Prior of the SD.
     draws : int
         Number of draws.
     rng : numpy.random.Generator
@@ -144,9 +127,9 @@ def draw_sd(
     """
     width = REACH / np.sqrt(2 * count)
     log_sd = 0.5 * np.log(squares / count) + np.linspace(-width, width, GRID)
-    # The log scale brings its Jacobian.
+    # Includes the Jacobian of the log scale.
     log_p = (1 - count) * log_sd - 0.5 * np.exp(-2 * log_sd) * squares
-    log_p -= 0.5 * np.exp(2 * log_sd) / prior**2
+    log_p += prior.log_kernel_of_log(log_sd)
     p = np.exp(log_p - log_p.max())
     at = rng.choice(GRID, size=draws, p=p / p.sum())
     step = log_sd[1] - log_sd[0]

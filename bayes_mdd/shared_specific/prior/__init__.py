@@ -1,1 +1,1 @@
-"""Priors of the factor model."""
+"""Priors of the factor model, each as one value with a density and draws."""

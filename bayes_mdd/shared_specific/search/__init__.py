@@ -1,1 +1,1 @@
-"""The search for components that exceed those of noise."""
+"""Parallel analysis: components that exceed noise, and the effective number of features."""

@@ -1,4 +1,4 @@
-"""The search for patterns: of all features together, then within arms, then block by block."""
+"""Search for components: in all features together, then within arms, then block by block."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.search.parallel_analysis import (
-    arm_pattern,
-    block_pattern,
+    arm_component,
+    block_component,
     complement,
+    leading_component,
     orthonormal,
-    top_pattern,
 )
 from bayes_mdd.types import Array
 
-#: The rotation is found on at most so many features, evenly spaced.
+#: Largest number of features, evenly spaced, from which the rotation is computed.
 MAX_FEATURES = 5000
 
 
 def varimax(loadings: Array, *, iterations: int = 200, tolerance: float = 1e-8) -> Array:
-    """Rotate loadings so that each feature has few large ones.
+    """Find the rotation after which each feature has few large loadings.
 
     Parameters
     ----------
     loadings : ndarray, shape (feature, factor)
         Loadings in any rotation.
     iterations : int, default 200
-        At most so many steps.
+        Largest number of steps.
     tolerance : float, default 1e-8
         Relative growth of the criterion below which to stop.
 
     Returns
     -------
     ndarray, shape (factor, factor)
-        The orthogonal matrix to multiply `loadings` with from the right.
+        Orthogonal matrix R; the rotated loadings are ``loadings @ R``.
 
     References
     ----------
@@ -54,7 +54,7 @@ def varimax(loadings: Array, *, iterations: int = 200, tolerance: float = 1e-8) 
     return rotation
 
 
-def find_patterns(
+def find_components(
     y: Array,
     code: NDArray[np.integer],
     arm: NDArray[np.integer],
@@ -65,52 +65,52 @@ def find_patterns(
     weight: float = 1.0,
     max_features: int = MAX_FEATURES,
 ) -> Array:
-    """Find the patterns of people that stand out of noise, one after the other.
+    """Find the components that exceed the parallel-analysis threshold, one after the other.
 
-    Components of all features together that stand out are rotated by varimax. What is left is
-    searched within each arm and then block by block (see
+    Components of all features together are rotated by varimax. The residuals are then searched
+    within each arm and block by block (see
     `bayes_mdd.shared_specific.search.parallel_analysis`).
 
     Parameters
     ----------
     y : ndarray, shape (subject, feature)
-        Features without the design, equally noisy.
+        Features with the design projected out and equal noise.
     code : ndarray of int, shape (feature,)
         Block of each feature.
     arm : ndarray of int, shape (subject,)
-        Arm of each person.
+        Arm of each subject.
     design : ndarray, shape (subject, m)
-        Orthonormal columns that span the design.
+        Orthonormal basis of the design.
     n_factors : int
-        Patterns to find at most.
+        Largest number of components.
     rng : numpy.random.Generator
-        For the nulls.
+        For the null distributions.
     weight : float, default 1.0
         Effective over actual number of features.
     max_features : int, default 5000
-        The rotation is found on at most so many features, evenly spaced.
+        Largest number of features, evenly spaced, from which the rotation is computed.
 
     Returns
     -------
-    ndarray, shape (subject, pattern)
+    ndarray, shape (subject, component)
         Scores.
     """
-    found = _pooled_patterns(y, design, n_factors, rng, max_features, weight)
+    found = _pooled_components(y, design, n_factors, rng, max_features, weight)
     while found.shape[1] < n_factors:
         taken = orthonormal(design, found)
-        left = complement(y, taken)
-        pattern = None
+        residual = complement(y, taken)
+        component = None
         if arm.max() > 0:
-            pattern = arm_pattern(left, arm, taken, rng, weight)
-        if pattern is None:
-            pattern = block_pattern(left, code, rng, len(y) - taken.shape[1], weight)
-        if pattern is None:
+            component = arm_component(residual, arm, taken, rng, weight)
+        if component is None:
+            component = block_component(residual, code, rng, len(y) - taken.shape[1], weight)
+        if component is None:
             break
-        found = np.column_stack([found, pattern * np.sqrt(len(y))])
+        found = np.column_stack([found, component * np.sqrt(len(y))])
     return found
 
 
-def _pooled_patterns(
+def _pooled_components(
     y: Array,
     design: Array,
     n_factors: int,
@@ -118,16 +118,16 @@ def _pooled_patterns(
     max_features: int,
     weight: float,
 ) -> Array:
-    """Components that stand out one after the other, in a rotation with few large loadings."""
-    taken, left = design, y
+    """Components of all features together, rotated to few large loadings."""
+    taken, residual = design, y
     found: list[Array] = []
     while len(found) < n_factors:
-        pattern, _ = top_pattern(left, taken, rng, weight)
-        if pattern is None:
+        component, _ = leading_component(residual, taken, rng, weight)
+        if component is None:
             break
-        found.append(pattern)
-        taken = orthonormal(taken, pattern[:, None])
-        left = complement(y, taken)
+        found.append(component)
+        taken = orthonormal(taken, component[:, None])
+        residual = complement(y, taken)
     scores = np.asarray(np.reshape(found, (len(found), len(y))).T * np.sqrt(len(y)))
     if len(found) < 2:
         return scores

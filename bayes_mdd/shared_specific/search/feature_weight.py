@@ -1,12 +1,12 @@
-"""The weight of features whose errors are correlated."""
+"""Weight of the likelihood of features whose errors are correlated."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.likelihood.effective_features import effective_count
-from bayes_mdd.shared_specific.search.components import find_patterns
+from bayes_mdd.shared_specific.search.components import find_components
+from bayes_mdd.shared_specific.search.effective_features import effective_count
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
 from bayes_mdd.types import Array
 
@@ -18,25 +18,26 @@ def feature_weight(
     design: Array,
     n_factors: int,
 ) -> float:
-    """Weight at which the features of a cohort tell no more than they know.
+    """Likelihood weight that corrects for correlated errors.
 
-    It is taken from what factors leave. Leaving out as many of the largest eigenvalues as there
-    may be factors takes those of noise, too, and the more the more are offered (with 8 of 50 the
-    count was 16-39 % too high). So that is only where it begins: patterns that stand out at this
-    weight are taken out, the weight is read off anew, and again while fewer of them stand out.
+    The weight is the effective over the actual number of features and is estimated from residuals.
+    Removing the `n_factors` largest eigenvalues also removes noise and biases the estimate upwards
+    (by 16-39 % with 8 of 50 eigenvalues). It therefore serves as starting value only: components
+    that exceed the parallel-analysis threshold at the current weight are removed and the weight is
+    estimated again, until the number of components stops falling.
 
     Parameters
     ----------
     y : ndarray, shape (subject, feature)
-        Features without the design.
+        Features with the design projected out.
     code : ndarray of int, shape (feature,)
-        Block of each feature; all of a block are equally noisy.
+        Block of each feature; the features of a block have the same noise.
     arm : ndarray of int, shape (subject,)
-        Arm of each person.
+        Arm of each subject.
     design : ndarray, shape (subject, m)
-        Orthonormal columns that span the design.
+        Orthonormal basis of the design.
     n_factors : int
-        Patterns that are not noise, at most.
+        Largest number of components that are not noise.
 
     Returns
     -------
@@ -56,20 +57,20 @@ def feature_weight(
     lead = np.linalg.eigh(even @ even.T)[1][:, -n_factors:]
     even = y / _block_rms(complement(y, lead), code)
     weight = _weight(even, design, n_factors)
-    standing = n_factors + 1
+    n_components = n_factors + 1
     while True:
-        found = find_patterns(
+        found = find_components(
             even, code, arm, design, n_factors, np.random.default_rng(0), weight=weight
         )
-        if found.shape[1] >= standing:
+        if found.shape[1] >= n_components:
             return weight
-        standing, taken = found.shape[1], orthonormal(design, found)
+        n_components, taken = found.shape[1], orthonormal(design, found)
         even = y / _block_rms(complement(y, taken), code)
         weight = _weight(complement(even, taken), taken, 0)
 
 
 def _weight(even: Array, taken: Array, n_leading: int) -> float:
-    """Weight of equally noisy features that have no part in the columns of `taken`."""
+    """Weight of features with equal noise, outside the columns of `taken`."""
     free = np.linalg.qr(taken, mode="complete")[0][:, taken.shape[1] :]
     inside = free.T @ even
     return float(effective_count(inside @ inside.T, even.shape[1], n_leading) / even.shape[1])

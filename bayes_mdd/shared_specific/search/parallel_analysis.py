@@ -1,9 +1,10 @@
-"""Patterns that stand out of noise: of all people, of one arm, of one block.
+"""Parallel analysis: components of all subjects, of one arm, or of one block that exceed noise.
 
-Noise is what remains when the signs of the entries are drawn anew: sizes stay, patterns go. The
-null of the next pattern is made of what is left after the patterns found so far (deflation), on
-the same complement of the design and of these patterns, and scaled to the same energy. A null of
-the features themselves would hold the energy of the strong patterns and hide weak ones behind it.
+The null distribution comes from copies of the features with random signs, which keep the size of
+every entry and destroy components. Components are sought one after the other (deflation): the null
+of the next one is made of the residuals of those found so far, projected onto the same complement
+of design and components, and scaled to the same total variance. A null of the features themselves
+would contain the variance of the strong components and hide weak ones.
 
 References
 ----------
@@ -19,27 +20,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.likelihood.effective_features import draw_top, effective_count
+from bayes_mdd.shared_specific.search.effective_features import draw_top, effective_count
 from bayes_mdd.types import Array
 
-#: A pattern must exceed so many sign-flipped copies of what is left,
+#: Number of sign-flipped copies of the residuals that a component must exceed.
 FLIPS = 40
-#: by this ratio: what patterns found before leave of themselves reaches 1.04 in simulations, weak
-#: true patterns begin at 1.15, and scores of a pattern in between could not be estimated.
+#: Ratio by which it must exceed them. What is left of components found before reaches 1.04 in
+#: simulations, weak true components begin at 1.15, and the scores of a component in between could
+#: not be estimated.
 MARGIN = 1.07
-#: Further copies are not drawn where a pattern exceeds the first by this ratio.
-CLEARLY = 1.25
-#: Patterns of correlated noise stand out of as many independent features as it is worth by up to
-#: this much more (errors of regions: .27 in 24 draws), because few of its directions hold most of
-#: it; features that are worth more than half their number get a part of it.
-DEPENDENT = 0.3
-#: A block pattern must explain this many times what it explains of sign-flipped features.
-STANDS_OUT = 1.5
+#: A component that exceeds the first copy by this ratio is accepted without further copies.
+CLEAR_MARGIN = 1.25
+#: Extra margin for correlated noise, whose leading eigenvalue exceeds that of the same effective
+#: number of independent features by up to 30 % (errors of regions: 0.27 in 24 simulations),
+#: because few of its directions hold most of its variance. It applies in part where the effective
+#: number is more than half the actual one.
+CORRELATION_MARGIN = 0.3
+#: Smallest ratio of the largest eigenvalue of a block to that of sign-flipped features. The
+#: residuals of components found before reach 1.4 in the blocks that carry them.
+BLOCK_THRESHOLD = 1.5
+#: Number of sign-flipped copies of each block.
 BLOCK_FLIPS = 20
 
 
 def complement(y: Array, taken: Array) -> Array:
-    """Take what `taken` predicts out of features.
+    """Project columns out of features.
 
     Parameters
     ----------
@@ -57,7 +62,7 @@ def complement(y: Array, taken: Array) -> Array:
 
 
 def orthonormal(*columns: Array) -> Array:
-    """Span the columns of matrices by orthonormal ones, leaving out what adds nothing.
+    """Orthonormal basis of the columns of matrices; dependent columns are dropped.
 
     Parameters
     ----------
@@ -73,156 +78,158 @@ def orthonormal(*columns: Array) -> Array:
     return np.asarray(u[:, s > 1e-10 * s.max(initial=1e-300)])
 
 
-def top_pattern(
-    left: Array, taken: Array, rng: np.random.Generator, weight: float = 1.0
+def leading_component(
+    residual: Array, taken: Array, rng: np.random.Generator, weight: float = 1.0
 ) -> tuple[Array | None, float]:
-    """Find the leading pattern of what is left, if it stands out of noise.
+    """Find the leading component of residuals, if it exceeds the threshold.
 
     Parameters
     ----------
-    left : ndarray, shape (subject, feature)
-        Features without what `taken` predicts.
+    residual : ndarray, shape (subject, feature)
+        Features with `taken` projected out.
     taken : ndarray, shape (subject, m)
-        Orthonormal columns of design and patterns found before.
+        Orthonormal basis of the design and the components found before.
     rng : numpy.random.Generator
         For the signs.
     weight : float, default 1.0
-        Effective over actual number of features. Below 1 noise is drawn with as many features as
-        they are worth: signs drawn anew would take its correlations away.
+        Effective over actual number of features. Below 1 the null is noise with the effective
+        number of features: random signs would remove the correlations of the noise.
 
     Returns
     -------
     scores : ndarray of shape (subject,) or None
-        Unit scores of the pattern.
+        Scores of the component, with norm 1.
     ratio : float
-        Its energy over what it must exceed.
+        Its eigenvalue over the threshold; 0 without a component.
     """
-    values, vectors = np.linalg.eigh(left @ left.T)
-    energy, free = float(values.sum()), len(left) - taken.shape[1]
-    top, limit = float(values[-1]), 0.0
+    values, vectors = np.linalg.eigh(residual @ residual.T)
+    total, free = float(values.sum()), len(residual) - taken.shape[1]
+    top, threshold = float(values[-1]), 0.0
     for flip in range(FLIPS):
         noise = (
-            _top_of_noise(left, taken, rng)
+            _top_of_flipped(residual, taken, rng)
             if weight == 1.0
-            else _uneven(weight) * draw_top(weight * left.shape[1], free, rng) * energy / free
+            else _correlation_margin(weight)
+            * draw_top(weight * residual.shape[1], free, rng)
+            * total
+            / free
         )
-        limit = max(limit, MARGIN * noise)
-        if top <= limit or (flip == 0 and top > CLEARLY * limit):
+        threshold = max(threshold, MARGIN * noise)
+        if top <= threshold or (flip == 0 and top > CLEAR_MARGIN * threshold):
             break
-    if not top > limit:
+    if not top > threshold:
         return None, 0.0
-    return np.asarray(vectors[:, -1]), top / limit
+    return np.asarray(vectors[:, -1]), top / threshold
 
 
-def arm_pattern(
+def arm_component(
     y: Array,
     arm: NDArray[np.integer],
     taken: Array,
     rng: np.random.Generator,
     weight: float = 1.0,
 ) -> Array | None:
-    """Find the pattern that stands out most within an arm.
+    """Find the component within one arm that exceeds its threshold by most.
 
-    Half of the people double the contrast of a pattern that the other half does not have.
+    The contrast of a component that only one of two arms has is twice as large within that arm.
 
     Parameters
     ----------
     y : ndarray, shape (subject, feature)
-        Features without what `taken` predicts.
+        Features with `taken` projected out.
     arm : ndarray of int, shape (subject,)
-        Arm of each person.
+        Arm of each subject.
     taken : ndarray, shape (subject, m)
-        Orthonormal columns of design and patterns found before.
+        Orthonormal basis of the design and the components found before.
     rng : numpy.random.Generator
         For the signs.
     weight : float, default 1.0
-        As in `top_pattern`.
+        As in `leading_component`.
 
     Returns
     -------
     ndarray of shape (subject,) or None
-        Scores of all people on that pattern.
+        Scores of all subjects, with norm 1.
     """
     best, scores = 0.0, None
     for a in np.unique(arm):
         at = arm == a
-        # The mean of an arm is a pattern of all people, not one within the arm.
+        # The mean of an arm is a component of all subjects, not one within the arm.
         inside = orthonormal(taken[at], np.ones((at.sum(), 1)))
         if inside.shape[1] >= at.sum() - 1:
             continue
-        left = complement(y[at], inside)
-        found, ratio = top_pattern(left, inside, rng, weight)
+        residual = complement(y[at], inside)
+        found, ratio = leading_component(residual, inside, rng, weight)
         if found is not None and ratio > best:
-            best, scores = ratio, y @ (left.T @ found)
+            best, scores = ratio, y @ (residual.T @ found)
     return None if scores is None else np.asarray(scores / np.linalg.norm(scores))
 
 
-def block_pattern(
-    left: Array,
+def block_component(
+    residual: Array,
     code: NDArray[np.integer],
     rng: np.random.Generator,
     free: int,
     weight: float = 1.0,
 ) -> Array | None:
-    """Find the block pattern that stands out most of what is left, if any does.
+    """Find the component of a single block that is strongest, if it exceeds the threshold.
 
     Parameters
     ----------
-    left : ndarray, shape (subject, feature)
-        Features without design and patterns found before.
+    residual : ndarray, shape (subject, feature)
+        Features with design and components found before projected out.
     code : ndarray of int, shape (feature,)
         Block of each feature.
     rng : numpy.random.Generator
         For the signs.
     free : int
-        Dimensions that design and patterns leave.
+        Number of subjects minus the rank of design and components.
     weight : float, default 1.0
-        As in `top_pattern`; what the features of a block are worth is counted block by block.
-        Below 1 a block must stand out of the typical block, too: correlated errors are alike in
-        all of them, and a pattern of most blocks has been found before.
+        As in `leading_component`; the effective number of features is estimated for each block.
+        Below 1 a block must also exceed the median block: correlated errors are alike in all
+        blocks, and a component of most blocks has been found before.
 
     Returns
     -------
     ndarray of shape (subject,) or None
-        Unit scores.
+        Scores, with norm 1.
     """
-    # What the pooled patterns leave of themselves in the blocks they carry reaches 1.4.
-    limit, ratio = STANDS_OUT, []
-    parts = [left[:, code == b] for b in np.unique(code)]
+    threshold, ratio = BLOCK_THRESHOLD, []
+    parts = [residual[:, code == b] for b in np.unique(code)]
     for part in parts:
         if weight == 1.0:
             null = np.array([_top(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
         else:
-            null = _dependent_tops(part, free, rng)
-        limit = max(limit, float(null.max() / null.mean()))
+            null = _correlated_tops(part, free, rng)
+        threshold = max(threshold, float(null.max() / null.mean()))
         ratio.append(_top(part) / null.mean())
     best = int(np.argmax(ratio))
     if weight < 1.0:
-        limit *= max(_uneven(weight), float(np.median(ratio)))
-    if ratio[best] <= limit:
+        threshold *= max(_correlation_margin(weight), float(np.median(ratio)))
+    if ratio[best] <= threshold:
         return None
     return np.asarray(np.linalg.eigh(parts[best] @ parts[best].T)[1][:, -1])
 
 
-def _dependent_tops(part: Array, free: int, rng: np.random.Generator) -> Array:
-    """Largest eigenvalues of noise that is worth as many features as a block's, of its energy."""
+def _correlated_tops(part: Array, free: int, rng: np.random.Generator) -> Array:
+    """Largest eigenvalues of noise with effective number of features and variance of a block."""
     basis = np.linalg.svd(part, full_matrices=False)[0][:, :free]
     inside = basis.T @ part
     similarity = np.zeros((free, free))
     similarity[: len(inside), : len(inside)] = inside @ inside.T
     count = effective_count(similarity, part.shape[1], 1)
-    energy = float((part**2).sum()) / free
-    return np.array([draw_top(count, free, rng) * energy for _ in range(BLOCK_FLIPS)])
+    mean = float((part**2).sum()) / free
+    return np.array([draw_top(count, free, rng) * mean for _ in range(BLOCK_FLIPS)])
 
 
-def _uneven(weight: float) -> float:
-    return 1.0 + DEPENDENT * min(1.0, 1.0 / weight - 1.0)
+def _correlation_margin(weight: float) -> float:
+    return 1.0 + CORRELATION_MARGIN * min(1.0, 1.0 / weight - 1.0)
 
 
-def _top_of_noise(left: Array, taken: Array, rng: np.random.Generator) -> float:
-    noise = complement(_flipped(left, rng), taken)
+def _top_of_flipped(residual: Array, taken: Array, rng: np.random.Generator) -> float:
+    noise = complement(_flipped(residual, rng), taken)
     gram = noise @ noise.T
-    return float(np.linalg.eigvalsh(gram)[-1] * (left**2).sum() / np.trace(gram))
+    return float(np.linalg.eigvalsh(gram)[-1] * (residual**2).sum() / np.trace(gram))
 
 
 def _flipped(y: Array, rng: np.random.Generator) -> Array:

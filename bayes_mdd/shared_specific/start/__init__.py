@@ -1,1 +1,1 @@
-"""Where chains start: a spectral split of the features and the mode near it."""
+"""Starting values of the chains: components of the features and the mode near them."""

@@ -1,9 +1,9 @@
-"""From a rough start to the mode of the collapsed likelihood, tried from several sides.
+"""Mode finding: optimisation of the collapsed likelihood from several starts.
 
-A spectral split knows nothing of blocks. With tens of thousands of features, a chain that starts
-in the valley of an inferior mode never leaves it: on real connectivity (49 people, 87 571 edges)
-one of four chains stayed 275 nats below the others. An optimiser from a handful of starts costs a
-second and finds the mode that holds the mass; how many of the starts agree on it is kept.
+The spectral start does not use blocks. With tens of thousands of features, a chain that starts
+near an inferior mode never leaves it: on real connectivity (49 subjects, 87 571 edges) one of four
+chains stayed 275 nats below the others. Optimisation from a few starts takes a second and finds
+the mode that holds the mass; the number of starts that reach it is recorded.
 """
 
 from __future__ import annotations
@@ -18,59 +18,61 @@ from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_g
 from bayes_mdd.shared_specific.start.spectral import SCALE_RANGE, Start, spread_over_arms
 from bayes_mdd.types import Array
 
-#: Starts beside the given one: displaced, and drawn at random.
+#: Number of starts besides the given one: displaced from it, and random.
 DISPLACED, RANDOM = 3, 2
-#: Steps of the optimiser for each start: at most, at least, and in multiplications in between.
+#: Optimiser steps for each start: largest and smallest number, and multiplications in between.
 MOST_STEPS, LEAST_STEPS, BUDGET = 1000, 150, 3e10
-#: Ends within so many nats of the best are taken to be at the same mode: the last steps go into
+#: Optima within this many nats of the best are taken for the same mode: the last steps adjust
 #: block scales near zero, which hardly matter.
 SAME_MODE = 60.0
-#: How far the noise may go from its start, on the log scale.
+#: Largest distance of the noise from its start, on the log scale.
 NOISE_RANGE = 7.0
 
 
 @dataclass(frozen=True, eq=False)
-class Climb:
-    """Where the best of several climbs ended.
+class ModeSearch:
+    """Best of several optimisations.
 
     Parameters
     ----------
     start : Start
-        The point.
-    height : ndarray, shape (climb,)
-        Collapsed log-likelihood plus the log density of standard normal scores, at each end.
+        The best optimum.
+    log_density : ndarray, shape (start,)
+        Collapsed log-likelihood plus the log density of standard normal scores, at each optimum.
     """
 
     start: Start
-    height: Array
+    log_density: Array
 
     @property
     def agreeing(self) -> int:
-        """Number of climbs that ended at the height of the best."""
-        return int((self.height > self.height.max() - SAME_MODE).sum())
+        """Number of optimisations that reached the best mode."""
+        return int((self.log_density > self.log_density.max() - SAME_MODE).sum())
 
 
-def climb(data: ModelData, start: Start, *, seed: int = 0, steps: int | None = None) -> Climb:
+def find_modes(
+    data: ModelData, start: Start, *, seed: int = 0, steps: int | None = None
+) -> ModeSearch:
     """Maximise the collapsed likelihood with standard normal scores from several starts.
 
-    Only factors that start on a pattern take part; the others are handed through.
+    Factors that start switched off are left unchanged.
 
     Parameters
     ----------
     data : ModelData
-        What the model sees.
+        From `prepare`.
     start : Start
         From `spectral_start`.
     seed : int, default 0
-        Of the displaced and random starts.
+        Seed of the displaced and random starts.
     steps : int, optional
-        Steps of the optimiser for each start; default as many as a fixed amount of arithmetic
-        allows, between 150 and 1000.
+        Optimiser steps for each start. Default: as many as a fixed amount of arithmetic allows,
+        between 150 and 1000.
 
     Returns
     -------
-    Climb
-        The highest point and the heights of all.
+    ModeSearch
+        The best optimum, and the log densities of all.
 
     References
     ----------
@@ -79,7 +81,7 @@ def climb(data: ModelData, start: Start, *, seed: int = 0, steps: int | None = N
     """
     on = start.n_on
     if not on:
-        return Climb(start, np.zeros(1))
+        return ModeSearch(start, np.zeros(1))
     rng = np.random.default_rng([seed, on])
     given = start.first(on)
     shape = given.scores.shape
@@ -89,16 +91,16 @@ def climb(data: ModelData, start: Start, *, seed: int = 0, steps: int | None = N
         starts += [rng.standard_normal(shape) for _ in range(RANDOM)]
     if steps is None:
         n, blocks = data.stats.basis.shape[1], len(data.stats.blocks)
-        afford = BUDGET / (len(starts) * blocks * n**2 * on)
-        steps = int(np.clip(afford, LEAST_STEPS, MOST_STEPS))
-    ends = [_ascend(data, replace(given, scores=h), steps) for h in starts]
-    height = np.array([value for value, _ in ends])
-    best = ends[int(height.argmax())][1]
-    return Climb(_with_the_rest(data, start, best), height)
+        affordable = BUDGET / (len(starts) * blocks * n**2 * on)
+        steps = int(np.clip(affordable, LEAST_STEPS, MOST_STEPS))
+    optima = [_optimise(data, replace(given, scores=h), steps) for h in starts]
+    log_density = np.array([value for value, _ in optima])
+    best = optima[int(log_density.argmax())][1]
+    return ModeSearch(_with_switched_off(data, start, best), log_density)
 
 
-def _ascend(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
-    """Follow the gradient in scores, log block scales and log noise."""
+def _optimise(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
+    """Optimise scores, log block scales and log noise; return log density and optimum."""
     stats = data.stats
     n, k = start.scores.shape
     cut = np.cumsum([n * k, start.block_scale.size])
@@ -108,7 +110,7 @@ def _ascend(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
         h, tau, noise = np.split(x, cut)
         return h.reshape(n, k), np.exp(tau).reshape(-1, k), np.exp(noise)
 
-    def descend(x: Array) -> tuple[float, Array]:
+    def negative(x: Array) -> tuple[float, Array]:
         h, tau, noise = split(x)
         value, to_h, to_tau, to_noise = collapsed_value_and_grad(
             np.ascontiguousarray(stats.basis.T @ h), tau, noise, *rest
@@ -121,27 +123,27 @@ def _ascend(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
     low, high = np.log(SCALE_RANGE)
     tau = np.log(np.clip(start.block_scale, *SCALE_RANGE))
     x = np.concatenate([start.scores.ravel(), tau.ravel(), np.log(start.noise)])
-    wide = np.full(x.size, np.inf)
-    wide[cut[0] : cut[1]] = high
-    narrow = np.full(x.size, -np.inf)
-    narrow[cut[0] : cut[1]] = low
-    # A line search that overshoots would else ask for a noise of exp(-800) = 0.
-    wide[cut[1] :] = x[cut[1] :] + NOISE_RANGE
-    narrow[cut[1] :] = x[cut[1] :] - NOISE_RANGE
+    upper = np.full(x.size, np.inf)
+    upper[cut[0] : cut[1]] = high
+    lower = np.full(x.size, -np.inf)
+    lower[cut[0] : cut[1]] = low
+    # Without these bounds a line search may try a noise of exp(-800) = 0.
+    upper[cut[1] :] = x[cut[1] :] + NOISE_RANGE
+    lower[cut[1] :] = x[cut[1] :] - NOISE_RANGE
     found = minimize(
-        descend,
+        negative,
         x,
         jac=True,
         method="L-BFGS-B",
-        bounds=np.column_stack([narrow, wide]),
+        bounds=np.column_stack([lower, upper]),
         options={"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20},
     )
     h, scale, noise = split(found.x)
     return -float(found.fun), replace(start, scores=h, block_scale=scale, noise=noise)
 
 
-def _with_the_rest(data: ModelData, start: Start, found: Start) -> Start:
-    """Put the climbed factors back beside those that start switched off."""
+def _with_switched_off(data: ModelData, start: Start, found: Start) -> Start:
+    """Join the optimised factors with those that start switched off."""
     on = start.n_on
     size = np.sqrt((found.scores**2).mean(axis=0))
     return replace(

@@ -1,4 +1,4 @@
-"""Where chains start: a spectral split of the features, rotated to few blocks a factor."""
+"""Starting values from the components of the features that exceed noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_patterns
+from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_components
 from bayes_mdd.types import Array
 
 
@@ -28,7 +28,7 @@ class Start:
     noise : ndarray, shape (block,)
         Residual SD.
     n_on : int
-        Factors that start on a pattern; the others start switched off.
+        Number of factors that start at a component; the others start switched off.
     """
 
     scores: Array
@@ -43,12 +43,12 @@ class Start:
         Parameters
         ----------
         n_factors : int
-            How many.
+            Number of factors to keep.
 
         Returns
         -------
         Start
-            A smaller start.
+            Starting values of these factors.
         """
         return replace(
             self,
@@ -59,7 +59,7 @@ class Start:
         )
 
     def arranged(self, pattern: Array) -> Start:
-        """Order the factors so that each starts where a fixed sharing pattern wants it.
+        """Order the factors by a fixed sharing pattern.
 
         Parameters
         ----------
@@ -69,11 +69,11 @@ class Start:
         Returns
         -------
         Start
-            The same factors; the one whose spread over the arms is nearest to a row of `pattern`
-            stands there.
+            The same factors, assigned to the rows of `pattern` that their spread over the arms is
+            closest to.
         """
         distance = np.abs(pattern[:, None, :] - self.sharing[None, :, :]).sum(axis=2)
-        # Factors that start switched off go where nothing better is left.
+        # Factors that start switched off take the remaining rows.
         distance[:, self.n_on :] += 1.0
         order = linear_sum_assignment(distance)[1]
         return replace(
@@ -86,37 +86,37 @@ class Start:
 
 #: Block scale of a factor that starts switched off.
 OFF = 1e-5
-#: Block scales at which other factors may start.
+#: Range of block scales of the other factors at the start.
 SCALE_RANGE = (0.01, 1.5)
 
 
 def spectral_start(
     data: ModelData, n_factors: int, *, seed: int = 0, max_features: int = MAX_FEATURES
 ) -> Start:
-    """Split the features into patterns that stand out of noise; leave the other factors off.
+    """Start factors at components that exceed the parallel-analysis threshold.
 
-    Factors beyond the patterns that `find_patterns` finds start switched off: started on a noise
-    pattern of a small block, a factor would stay there for the whole of a short run.
+    Factors beyond the components that `find_components` finds start switched off: a factor that
+    started at the noise of a small block would stay there throughout a short run.
 
     Parameters
     ----------
     data : ModelData
-        What the model sees.
+        From `prepare`.
     n_factors : int
         Number of factors.
     seed : int, default 0
-        Of the null and of the scores of factors that start switched off.
+        Seed of the null distributions and of the scores of factors that start switched off.
     max_features : int, default 5000
-        The rotation is found on at most so many features, evenly spaced.
+        Largest number of features, evenly spaced, from which the rotation is computed.
 
     Returns
     -------
     Start
-        Values that `starting_point` turns into initial values.
+        Values that `starting_point` and `first_point` convert to coordinates.
     """
     rng = np.random.default_rng(seed)
     y, code = _whitened(data)
-    found = find_patterns(
+    found = find_components(
         y,
         code,
         data.arm,
@@ -126,11 +126,11 @@ def spectral_start(
         weight=data.weight,
         max_features=max_features,
     )
-    left = y - _fitted(y, found)
+    residual = y - _fitted(y, found)
     on = found.shape[1]
     n = len(data.arm)
     loadings = _regress(y, found)
-    noise = np.sqrt(np.bincount(code, (left**2).sum(axis=0)) / (np.bincount(code) * (n - on)))
+    noise = np.sqrt(np.bincount(code, (residual**2).sum(axis=0)) / (np.bincount(code) * (n - on)))
     size = np.stack([np.sqrt((loadings[:, code == b] ** 2).mean(axis=1)) for b in np.unique(code)])
     scores = np.column_stack([found, rng.standard_normal((n, n_factors - on))])
     sharing = spread_over_arms(data, scores)
@@ -150,19 +150,19 @@ def spectral_start(
 
 
 def spread_over_arms(data: ModelData, scores: Array) -> Array:
-    """Divide the variance of scores among the arms.
+    """Share of each arm in the variance of scores.
 
     Parameters
     ----------
     data : ModelData
-        For the arm of each person.
+        For the arm of each subject.
     scores : ndarray, shape (subject, factor)
-        Any scores.
+        Scores.
 
     Returns
     -------
     ndarray, shape (factor, arm)
-        Shares; none below 0.05 before they are made to add up to 1.
+        Shares that sum to 1, none below 0.05 before normalisation.
     """
     spread = np.stack(
         [(scores[data.arm == a] ** 2).mean(axis=0) for a in range(len(data.arms))], axis=1
@@ -172,7 +172,7 @@ def spread_over_arms(data: ModelData, scores: Array) -> Array:
 
 
 def _whitened(data: ModelData) -> tuple[Array, NDArray[np.int64]]:
-    """Features without covariates, equally noisy, with unit variance in each block."""
+    """Features with covariates projected out and unit variance in each block; codes of blocks."""
     stats, code = data.stats, data.code
     scale = np.sqrt(stats.traces / (stats.block_size * (len(data.arm) - 1)))
     return stats.basis @ (data.projected / np.maximum(scale, 1e-12)[code]), code

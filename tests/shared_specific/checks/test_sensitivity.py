@@ -9,13 +9,7 @@ from scipy import stats
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.sampling.run_folder import read_run
-from bayes_mdd.shared_specific.checks.log_prior import (
-    draw_factor_scale,
-    draw_overall_scale,
-    log_half_cauchy,
-    log_normal,
-    log_sharing,
-)
+from bayes_mdd.shared_specific.checks.log_prior import draw_factor_scale, draw_overall_scale
 from bayes_mdd.shared_specific.checks.sensitivity import (
     CONFLICT,
     NOTHING,
@@ -25,6 +19,9 @@ from bayes_mdd.shared_specific.checks.sensitivity import (
     _doubled,
     judge_sensitivity,
 )
+from bayes_mdd.shared_specific.prior.arms import Sharing
+from bayes_mdd.shared_specific.prior.horseshoe import Horseshoe
+from bayes_mdd.shared_specific.prior.scales import HalfT
 
 
 def half_cauchy(rng, scale, size):
@@ -37,32 +34,19 @@ def test_a_completed_draw_has_the_joint_distribution_of_the_prior():
     n = 2000
     s = half_cauchy(rng, 0.01, (n, 1, 2))
     u = s * np.abs(rng.standard_t(4, (n, 6, 2)))
-    again = draw_factor_scale(u / np.sqrt(1 + (u / 2) ** 2), 0.01, 4.0, 2.0, rng)
+    prior = Horseshoe(HalfT(1.0, 0.01), HalfT(4.0, 1.0), 2.0)
+    again = draw_factor_scale(u / np.sqrt(1 + (u / 2) ** 2), prior, rng)
     assert stats.kstest(again[:, 0] / 0.01, stats.halfcauchy.cdf).pvalue > 0.01
-    # And it knows the one it came from.
+    # It is close to the draw it came from.
     assert np.corrcoef(np.log(s[:, 0, 1]), np.log(again[:, 1]))[0, 1] > 0.9
 
     whole = half_cauchy(rng, 0.2, (n, 1))
     scale = whole * half_cauchy(rng, 1.0, (n, 8))
     weight = scale / np.sqrt(1 + scale**2) * rng.normal(size=(n, 8))
-    again = draw_overall_scale(weight, 0.2, rng)
+    again = draw_overall_scale(weight, Horseshoe(HalfT(1.0, 0.2), HalfT(1.0, 1.0), 1.0), rng)
     assert again.shape == (n, 1)
     assert stats.kstest(again[:, 0] / 0.2, stats.halfcauchy.cdf).pvalue > 0.01
     assert np.corrcoef(np.log(whole[:, 0]), np.log(again[:, 0]))[0, 1] > 0.5
-
-
-def test_log_priors_are_scipys_up_to_a_constant():
-    rng = np.random.default_rng(1)
-    w = np.swapaxes(rng.dirichlet([0.6, 0.6, 0.6], size=(5, 2)), 1, 2)
-    true = [sum(stats.dirichlet.logpdf(d[:, k], [0.6] * 3) for k in range(2)) for d in w]
-    np.testing.assert_allclose(np.diff(log_sharing(w, 0.6)), np.diff(true), rtol=1e-9)
-    m = rng.normal(size=(5, 2, 3))
-    variance = np.array([[0.25], [0.0]]) * np.ones(3)
-    true = stats.norm.logpdf(m[:, 0], scale=0.5).sum(axis=1)
-    np.testing.assert_allclose(np.diff(log_normal(m, variance)), np.diff(true), rtol=1e-9)
-    s = np.abs(rng.normal(size=(5, 2)))
-    true = stats.halfcauchy.logpdf(s, scale=0.1).sum(axis=1)
-    np.testing.assert_allclose(np.diff(log_half_cauchy(s, 0.1)), np.diff(true), rtol=1e-9)
 
 
 def sharing_posterior(alpha, n=(6, 5), sums=(9.0, 2.0)):
@@ -81,7 +65,9 @@ def test_shift_is_that_of_a_posterior_with_another_prior():
     rng = np.random.default_rng(2)
     draws = rng.choice(w, p=p, size=200_000)
     sharing = np.stack([draws, 1 - draws], axis=1)[:, :, None]
-    log = xr.DataArray(log_sharing(sharing, alpha)[None], dims=("chain", "draw"))
+    log = xr.DataArray(
+        Sharing(alpha, 2).log_kernel(sharing, axis=(1, 2))[None], dims=("chain", "draw")
+    )
     reported = xr.Dataset({"sharing": (("chain", "draw"), draws[None])})
     found = float(_doubled(reported, log)["sharing"])
     # The prior to the power 1.02 is a Dirichlet with this concentration.

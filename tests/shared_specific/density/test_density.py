@@ -1,4 +1,4 @@
-"""The hand-written density is that of the graph that reads like the model."""
+"""The compiled density equals that of the generative graph."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,11 @@ from scipy.stats import norm
 
 from bayes_mdd.shared_specific.data.model_data import prepare
 from bayes_mdd.shared_specific.density.curvature import find_mode, hessian
-from bayes_mdd.shared_specific.density.density import first_point, make_density, variance_left
+from bayes_mdd.shared_specific.density.density import (
+    first_point,
+    guess_score_variance,
+    make_density,
+)
 from bayes_mdd.shared_specific.graph.model import build_generative
 from bayes_mdd.shared_specific.start.spectral import Start
 from bayes_mdd.specs import SharedSpecificSpec
@@ -47,7 +51,7 @@ def arm_power(density, data, sharing, column, power, left=None):
     for a in range(arms):
         at = np.flatnonzero(data.arm == a)
         across = arms * sharing[a]
-        along = across + at.size * density.inputs.mean_variance[a, column]
+        along = across + at.size * density.inputs.prior.arm_mean.variance[a, column]
         if left is not None:
             across, along = ((c + left) / (1 + left) for c in (across, along))
         mean = np.full((at.size, at.size), 1 / at.size)
@@ -84,7 +88,7 @@ def of_graph(density, data, x, at_graph):
     standard, extra = np.empty(parts["raw_scores"].shape), 0.0
     n, n_seen = data.stats.basis.shape
     for k, (raw, radius) in enumerate(zip(parts["raw_scores"].T, parts["log_radius"], strict=True)):
-        sharing, left = out["sharing"][0, k], density.inputs.left[k]
+        sharing, left = out["sharing"][0, k], density.inputs.score_variance[k]
         root = arm_power(density, data, sharing, k, -0.5, left) @ density.inputs.rotation
         *standard[:, k], length = to_standard(raw, radius, root, n_seen)
         np.testing.assert_allclose(
@@ -158,7 +162,7 @@ def test_gradient(case, cohort):
     data = prepare(spec, features, symptoms_of(features) if spec.symptoms else None)
     density = make_density(spec, data, 0.2)
     if case == "means":
-        density.inputs.mean_variance[:] = 0.3
+        density.inputs.prior.arm_mean.variance[:] = 0.3
     rng = np.random.default_rng(2)
     for _ in range(2):
         x = random_point(density, rng)
@@ -188,7 +192,7 @@ def test_mode_and_curvature(cohort):
     start = Start(
         rng.normal(size=(16, 1)), np.full((3, 1), 0.4), np.full((1, 2), 0.5), np.ones(3), 1
     )
-    density = make_density(spec, data, variance_left(data, start))
+    density = make_density(spec, data, guess_score_variance(data, start))
     first = first_point(density, start)
     mode, height = find_mode(density, first)
     assert height > density(first)[0]

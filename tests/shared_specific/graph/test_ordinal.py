@@ -9,10 +9,9 @@ from scipy.stats import norm
 
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.shared_specific.data.model_data import prepare
-from bayes_mdd.shared_specific.data.ratings import arm_contrasts
+from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD, arm_contrasts
 from bayes_mdd.shared_specific.graph.model import build_generative, build_shared_specific
 from bayes_mdd.shared_specific.graph.ordinal import observe_levels
-from bayes_mdd.shared_specific.graph.symptoms import LOGISTIC_SD
 from bayes_mdd.specs import SharedSpecificSpec
 
 pytestmark = pytest.mark.usefixtures("interpreted")

@@ -9,6 +9,7 @@ import bayes_mdd as bm
 from bayes_mdd.sampling.hamiltonian import sample_chain
 from bayes_mdd.shared_specific.posterior.fast import fit_metric, widen
 from bayes_mdd.shared_specific.posterior.no_factor import draw_sd
+from bayes_mdd.shared_specific.prior.scales import HalfNormal
 from bayes_mdd.shared_specific.report.content import describe_cohort, summarise_findings
 from bayes_mdd.shared_specific.report.methods import describe_methods
 
@@ -131,11 +132,16 @@ def test_noise_has_no_active_factor(cohort, seed, labels):
     table = bm.classify_factors(idata)
     assert not table["active"].any()
     assert set(table["label"]) <= labels
+    # Independent draws have no energy, and no statistic is made up for them.
+    sampled = "n/a" in table["label"].values
+    assert ("energy" in idata["sample_stats"]) == sampled
+    bfmi = bm.diagnose(idata).set_index("name").loc["min BFMI (energy)"]
+    assert (bfmi["passed"] is None) != sampled
 
 
 def test_noise_is_drawn_from_its_posterior():
     # 12 values with mean square 2 under a half-normal(1) prior, against a fine grid.
-    drawn = draw_sd(24.0, 12.0, 1.0, 100_000, np.random.default_rng(1))
+    drawn = draw_sd(24.0, 12.0, HalfNormal(1.0), 100_000, np.random.default_rng(1))
     sd = np.linspace(0.3, 6, 20_000)
     density = sd**-12.0 * np.exp(-12 / sd**2 - 0.5 * sd**2)
     mean = (sd * density).sum() / density.sum()

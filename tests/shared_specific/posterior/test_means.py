@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bayes_mdd.shared_specific.graph.expression import Expression
 from bayes_mdd.shared_specific.posterior.means import draw_arm_means
-from bayes_mdd.shared_specific.prior.expression import Expression, mean_variance
+from bayes_mdd.shared_specific.prior.arms import mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
 
 

@@ -1,4 +1,4 @@
-"""What correlated features are worth, and what weighing them does."""
+"""Effective number of correlated features, and the effect of the weight."""
 
 import sys
 
@@ -9,13 +9,13 @@ import xarray as xr
 from bayes_mdd.errors import SpecError
 from bayes_mdd.shared_specific.data.model_data import prepare
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad, reduce_features
-from bayes_mdd.shared_specific.likelihood.effective_features import (
+from bayes_mdd.shared_specific.search.effective_features import (
     draw_top,
     effective_count,
     noise_spectrum,
 )
 from bayes_mdd.shared_specific.search.feature_weight import feature_weight
-from bayes_mdd.shared_specific.search.parallel_analysis import block_pattern
+from bayes_mdd.shared_specific.search.parallel_analysis import block_component
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 from bayes_mdd.specs import SharedSpecificSpec
 
@@ -152,17 +152,17 @@ def test_no_factor_starts_on_correlated_noise_and_a_strong_one_still_does():
     assert abs(np.corrcoef(start.scores[:, 0], score)[0, 1]) > 0.95
 
 
-def test_short_series_of_alike_networks_start_no_factor_however_many_are_offered(repository):
+def test_short_series_of_similar_networks_start_no_factor_whatever_n_factors(repository):
     sys.path.insert(0, str(repository / "benchmarks"))
     try:
         import feature_weight as study
     finally:
         sys.path.remove(str(repository / "benchmarks"))
     spec = SharedSpecificSpec(n_factors=8, feature_dependence="weighted")
-    # Independent features would start all eight; seeds that the study does not hold.
+    # Independent features would start all eight. The study does not use these seeds.
     for seed in (101, 102, 103):
         data = prepare(spec, study.cohort("series, 30 regions", "none", seed))
-        assert data.weight == pytest.approx(0.634, rel=0.2)  # of 4000 people, by the study
+        assert data.weight == pytest.approx(0.634, rel=0.2)  # of 4000 subjects, in the study
         assert spectral_start(data, 8).n_on == 0
 
 
@@ -171,19 +171,19 @@ def test_a_single_feature_counts_as_one():
     assert effective_count(e @ e.T, 1, 1) == 1.0
 
 
-def test_a_block_must_stand_out_of_the_typical_one():
-    """All blocks hold a pattern of their own, so none of them is a finding."""
+def test_a_block_must_exceed_the_median_block():
+    """All blocks have a component of their own, so none of them is a finding."""
     rng = np.random.default_rng(8)
     code, free = np.repeat(np.arange(7), 40), N - 1
     y = rng.standard_normal((N, code.size))
     for b in range(7):
         y[:, code == b] += 0.5 * rng.standard_normal((N, 1)) @ rng.standard_normal((1, 40))
     y -= y.mean(axis=0)
-    assert block_pattern(y, code, np.random.default_rng(0), free) is not None
-    assert block_pattern(y, code, np.random.default_rng(0), free, weight=0.6) is None
+    assert block_component(y, code, np.random.default_rng(0), free) is not None
+    assert block_component(y, code, np.random.default_rng(0), free, weight=0.6) is None
     score = rng.standard_normal(N)
     y[:, code == 3] += 2 * np.outer(score, rng.standard_normal(40))
-    found = block_pattern(y, code, np.random.default_rng(0), free, weight=0.6)
+    found = block_component(y, code, np.random.default_rng(0), free, weight=0.6)
     assert abs(np.corrcoef(found, score)[0, 1]) > 0.9
 
 

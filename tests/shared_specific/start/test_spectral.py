@@ -1,4 +1,4 @@
-"""The spectral start finds what is strong, whatever the order of people."""
+"""The spectral start finds strong factors, whatever the order of subjects."""
 
 import numpy as np
 import pymc as pm
@@ -54,7 +54,7 @@ def test_planted_factors_are_found(planted):
     np.testing.assert_allclose(start.noise, 1.0, atol=0.3)
 
 
-def test_order_of_people_changes_order_and_sign_only(planted):
+def test_order_of_subjects_changes_order_and_sign_only(planted):
     features, _ = planted
     order = np.random.default_rng(1).permutation(features.sizes["subject"])
     a = spectral_start(prepare(SPEC, features), 3)

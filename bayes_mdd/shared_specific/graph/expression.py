@@ -1,4 +1,4 @@
-"""How scores vary in each arm: sharing, and the means that are integrated out."""
+"""Variances of the scores of each arm: sharing, and arm means that are integrated out."""
 
 from __future__ import annotations
 
@@ -10,40 +10,19 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_mdd.dims import ARM, CONTROL, FACTOR
+from bayes_mdd.dims import ARM, FACTOR
 from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.prior.arms import fixed_sharing, mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
-
-
-def fixed_sharing(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray | None:
-    """Sharing that is not learned, or None.
-
-    Parameters
-    ----------
-    spec : SharedSpecificSpec
-        The model; `sharing` is read.
-    arms : tuple of str
-        Arms in order.
-
-    Returns
-    -------
-    ndarray of shape (factor, arm), or None
-        One arm alone, or a pattern that the spec fixes.
-    """
-    if spec.sharing is None:
-        return np.ones((spec.n_factors, 1)) if len(arms) == 1 else None
-    rows = [np.full(len(arms), 1 / len(arms))] * spec.sharing.get("shared", 0)
-    for i, arm in enumerate(arms):
-        rows += [np.eye(len(arms))[i]] * spec.sharing.get(arm, 0)
-    return np.stack(rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Expression:
     """Variances of the scores of an arm: across its mean, and along it.
 
-    The scores of the n people of an arm have the covariance ``across (I - 11'/n) + along 11'/n``,
-    whose powers act on a vector's mean and on what is left of it.
+    The scores of the n subjects of an arm have the covariance
+    ``across (I - 11'/n) + along 11'/n``, whose powers act separately on the mean of a vector and
+    on its deviations from the mean.
 
     Parameters
     ----------
@@ -56,7 +35,7 @@ class Expression:
 
     @classmethod
     def prior(cls, spec: SharedSpecificSpec, data: ModelData, ratio: Any) -> Expression:
-        """Variances that the model states, with the arm means integrated out.
+        """Prior variances, with the arm means integrated out.
 
         Parameters
         ----------
@@ -80,7 +59,7 @@ class Expression:
         Parameters
         ----------
         function : callable
-            Of a variance.
+            Function of a variance.
 
         Returns
         -------
@@ -90,16 +69,16 @@ class Expression:
         return Expression(function(self.across), function(self.along))
 
     def scale(self, data: ModelData, x: Any, power: float) -> Any:
-        """Multiply scores with a power of their covariance.
+        """Multiply scores by a power of their covariance.
 
         Parameters
         ----------
         data : ModelData
-            For the arm of each person.
+            For the arm of each subject.
         x : TensorVariable, shape (subject, factor)
             Scores.
         power : float
-            0.5 gives standard scores their variance, -0.5 takes it away.
+            0.5 scales standard scores to their variance, -0.5 standardises scores.
 
         Returns
         -------
@@ -127,30 +106,8 @@ class Expression:
         return ((size - 1) * pt.log(self.across) + pt.log(self.along)).sum()
 
 
-def mean_variance(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> np.ndarray:
-    """Prior variance of the arm means.
-
-    Parameters
-    ----------
-    spec : SharedSpecificSpec
-        The model.
-    arms : tuple of str
-        Arms in order.
-
-    Returns
-    -------
-    ndarray, shape (arm, factor)
-        Zero for controls, who are the reference, and for arms that a fixed pattern of sharing
-        leaves out of a factor.
-    """
-    variance = np.full((len(arms), spec.n_factors), spec.mean_scale**2)
-    variance[[a == CONTROL for a in arms]] = 0.0
-    pattern = fixed_sharing(spec, arms)
-    return variance if pattern is None else np.where(pattern.T > 0, variance, 0.0)
-
-
 def relative_variance(spec: SharedSpecificSpec, data: ModelData) -> Any:
-    """Declare sharing, or fix it, and turn it into variances of scores.
+    """Declare or fix sharing and compute the variances of scores.
 
     Parameters
     ----------

@@ -1,14 +1,15 @@
-r"""How many independent features the features of a cohort are worth.
+r"""The effective number of independent features, from the eigenvalues of a cohort.
 
-Edges that share a region share its error. Seen from people, P features with correlated noise add
-a matrix :math:`E E^\top` that fluctuates like that of fewer, independent ones. How many can be
-read off its eigenvalues: for c independent features and n people they follow the law of
-Marchenko and Pastur with :math:`\gamma = n / c`, whatever P is. Compared is
+Edges that share a region share its error. The similarity matrix :math:`E E^\top` of n subjects
+over P features with correlated noise fluctuates like that of c < P independent features. Its
+eigenvalues then follow the Marchenko-Pastur distribution with :math:`\gamma = n / c`, whatever P
+is. The effective number is the c for which
 
 .. math:: \Big(\sum_{i > k} \lambda_i^2\Big) \Big/ \Big(\sum_{i > k} \lambda_i\Big)^2
 
-beyond the k largest, which may be factors, in the data and under the law; leaving out the largest
-on one side only would make noise look less dependent than it is.
+is the same in the data and under the distribution. The k largest eigenvalues, which may belong to
+factors, are left out on both sides: leaving them out of the data only would make noise look less
+dependent than it is.
 
 References
 ----------
@@ -23,14 +24,14 @@ from scipy.optimize import brentq
 
 from bayes_mdd.types import Array
 
-#: Points at which the law is integrated.
+#: Points at which the Marchenko-Pastur distribution is integrated.
 GRID = 4001
-#: Fewest eigenvalues beyond the leading ones from which anything is read.
-LEAST_LEFT = 5
+#: Smallest number of remaining eigenvalues from which an effective number is estimated.
+LEAST_REMAINING = 5
 
 
 def noise_spectrum(count: float, n: int) -> Array:
-    """Expect eigenvalues of the similarity of people under independent features.
+    """Compute the expected eigenvalues of the similarity of subjects for independent features.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def noise_spectrum(count: float, n: int) -> Array:
     Returns
     -------
     ndarray, shape (n,)
-        In falling order, with mean about 1: quantiles of the law of Marchenko and Pastur.
+        In descending order, with mean about 1: quantiles of the Marchenko-Pastur distribution.
 
     Examples
     --------
@@ -56,7 +57,7 @@ def noise_spectrum(count: float, n: int) -> Array:
     angle = np.linspace(0.0, np.pi, GRID)
     x = np.maximum((low + high) / 2 - (high - low) / 2 * np.cos(angle), 1e-12)
     mass = np.cumsum(np.sin(angle) ** 2 / x)
-    # With fewer features than people the other eigenvalues are zero.
+    # With fewer features than subjects the other eigenvalues are zero.
     zero = max(0.0, 1.0 - 1.0 / ratio)
     at = (np.arange(n, 0, -1) - 0.5) / n
     inside = np.interp((at - zero) / (1.0 - zero), mass / mass[-1], x)
@@ -64,12 +65,12 @@ def noise_spectrum(count: float, n: int) -> Array:
 
 
 def effective_count(similarity: Array, n_features: int, n_leading: int) -> float:
-    """Count how many independent features would fluctuate as much.
+    """Estimate the number of independent features that would fluctuate as much.
 
     Parameters
     ----------
     similarity : ndarray, shape (n, n)
-        Sum over equally noisy features of their outer products, over people in a basis that is
+        Sum of outer products of equally noisy features, in a basis of the subjects that is
         orthogonal to the design.
     n_features : int
         Number of features.
@@ -79,8 +80,8 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
     Returns
     -------
     float
-        Between 1 and `n_features`; `n_features` where fewer than 5 eigenvalues, or none above
-        zero, are left.
+        Between 1 and `n_features`; `n_features` if fewer than 5 eigenvalues, or none above
+        zero, remain.
 
     Examples
     --------
@@ -90,18 +91,18 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
     True
     """
     n = len(similarity)
-    if n - n_leading < LEAST_LEFT:
+    if n - n_leading < LEAST_REMAINING:
         return float(n_features)
     values = np.maximum(np.linalg.eigvalsh(similarity)[::-1], 0.0)
     found = values[n_leading:]
     if found.sum() <= 1e-10 * values.sum():  # no more features than leading values
         return float(n_features)
-    aim = _concentration(found)
+    target = _concentration(found)
 
     def _excess(log_count: float) -> float:
-        return _concentration(noise_spectrum(np.exp(log_count), n)[n_leading:]) - aim
+        return _concentration(noise_spectrum(np.exp(log_count), n)[n_leading:]) - target
 
-    # Below about `n_leading` features nothing would be left.
+    # With about `n_leading` features or fewer no eigenvalue would remain.
     low, high = np.log(n_leading + 2.0), np.log(n_features)
     if low >= high or _excess(high) >= 0:
         return float(n_features)
@@ -115,21 +116,21 @@ def _concentration(values: Array) -> float:
 
 
 def draw_top(count: float, n: int, rng: np.random.Generator) -> float:
-    """Draw the largest eigenvalue of noise over the mean one.
+    """Draw the largest eigenvalue of noise relative to the mean eigenvalue.
 
     Parameters
     ----------
     count : float
-        Number of independent features that the noise is worth.
+        Effective number of features.
     n : int
-        Number of people, less what design and patterns take.
+        Number of subjects minus the rank of design and components found before.
     rng : numpy.random.Generator
         For the draw.
 
     Returns
     -------
     float
-        Of a Wishart matrix with `count` degrees of freedom.
+        For a Wishart matrix with `count` degrees of freedom.
     """
     if count < n:
         root = rng.standard_normal((n, max(1, round(count))))

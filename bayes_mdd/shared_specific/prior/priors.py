@@ -1,0 +1,89 @@
+"""All priors of a model as one value, built from its spec.
+
+The compiled density, prior draws, prior sensitivity and the draws of pinned factors take their
+priors from here. The PyMC graphs declare the same priors with PyMC's own distributions, so that
+tests can compare the two.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bayes_mdd.shared_specific.prior.arms import ArmMeans, Sharing, mean_variance
+from bayes_mdd.shared_specific.prior.horseshoe import Horseshoe
+from bayes_mdd.shared_specific.prior.scales import Gamma, HalfNormal, HalfT
+from bayes_mdd.specs import SharedSpecificSpec
+
+#: Scales of the half-Cauchy priors of the overall scales of symptom weights, and of the deviations
+#: of arms from them, which are smaller. Both have half-Cauchy local scales and a slab of 1, in
+#: units of a residual SD.
+SYMPTOM_OVERALL, SYMPTOM_ARM_OVERALL = 0.2, 0.1
+SYMPTOM_SLAB = 1.0
+#: Gamma prior of the degrees of freedom of noise variances: weak, away from 0, and with mass
+#: beyond 50, where features hardly differ.
+NOISE_DF = Gamma(2.0, 0.1)
+
+
+class Priors(NamedTuple):
+    """Priors of the parameters of a model.
+
+    Parameters
+    ----------
+    sharing : Sharing
+        Shares of arms in the variance of a factor, where they are estimated.
+    arm_mean : ArmMeans
+        Means of arms in a factor.
+    block_scale : Horseshoe
+        Block scales; the overall scale is that of a factor.
+    noise : HalfNormal
+        Residual SD of a block.
+    noise_df : Gamma
+        Degrees of freedom of the noise variances of features.
+    symptom_weight : Horseshoe
+        Symptom weights in units of a residual SD, before reliability.
+    symptom_arm : Horseshoe
+        Deviations of arms from symptom weights.
+    symptom_noise : HalfNormal
+        Residual SD of a symptom dimension.
+    """
+
+    sharing: Sharing
+    arm_mean: ArmMeans
+    block_scale: Horseshoe
+    noise: HalfNormal
+    noise_df: Gamma
+    symptom_weight: Horseshoe
+    symptom_arm: Horseshoe
+    symptom_noise: HalfNormal
+
+
+def build_priors(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> Priors:
+    """Build the priors of a model.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    arms : tuple of str
+        Arms in order.
+
+    Returns
+    -------
+    Priors
+        All priors, including those of parameters that the spec does not use.
+    """
+    half_cauchy, standard = 1.0, HalfT(df=1.0, scale=1.0)
+    return Priors(
+        sharing=Sharing(float(spec.sharing_concentration), len(arms)),
+        arm_mean=ArmMeans(mean_variance(spec, arms)),
+        block_scale=Horseshoe(
+            overall=HalfT(half_cauchy, float(spec.factor_scale)),
+            local=HalfT(float(spec.local_df), 1.0),
+            slab=float(spec.slab_scale),
+        ),
+        noise=HalfNormal(float(spec.noise_scale)),
+        noise_df=NOISE_DF,
+        symptom_weight=Horseshoe(HalfT(half_cauchy, SYMPTOM_OVERALL), standard, SYMPTOM_SLAB),
+        symptom_arm=Horseshoe(HalfT(half_cauchy, SYMPTOM_ARM_OVERALL), standard, SYMPTOM_SLAB),
+        symptom_noise=HalfNormal(float(spec.symptom_scale)),
+    )
