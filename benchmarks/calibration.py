@@ -1,12 +1,12 @@
-"""Calibration of the model on simulated cohorts; writes docs/validation.md.
+"""Calibration of the factor model on simulated cohorts.
 
-    python benchmarks/calibration.py --fits 200                 all scenarios
-    python benchmarks/calibration.py --scenarios noise --fits 60
+    python benchmarks/calibration.py --fits 200                    all scenarios
+    python benchmarks/calibration.py --scenarios noise --fits 60   one scenario
 
-Every fit is the public `fit` with its defaults but for the number of draws; where errors are
-correlated, features are weighted, and once more are not. Results are kept in
-benchmarks/results/calibration, a file a scenario, so that a run can be carried on; the page is
-written from all of them.
+Every fit is the public `fit` with default settings, apart from the number of draws. Cohorts with
+correlated errors are fitted twice, with weighted and with independent features. Results are stored
+in benchmarks/results/calibration, one file for each scenario, so that a run can be continued.
+`python benchmarks/validation_pages.py` writes the page.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 from calibration_cohorts import ARMS, PEOPLE, Cohort, make_cohort
-from calibration_page import SCENARIOS, write_page
 from compact import compact
 from joblib import Parallel, delayed
+from provenance import record
 from scipy.optimize import linear_sum_assignment
+from validation.calibration import SCENARIOS
 
 import bayes_mdd as bm
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "calibration"
-PAGE = HERE.parent / "docs" / "validation.md"
 N_FACTORS = 5
 CI = 0.9
 OPTIONS: dict[str, dict[str, Any]] = {"regions": {"feature_dependence": "weighted"}}
@@ -40,7 +40,7 @@ COHORTS_OF = {"regions-independent": "regions"}
 
 
 def fit_one(scenario: str, seed: int, sampler: dict[str, int]) -> dict[str, Any]:
-    """Fit one cohort and say what the posterior gave to what was true."""
+    """Fit one cohort and compare the posterior with the truth."""
     cohort = make_cohort(COHORTS_OF.get(scenario, scenario), seed)
     began = time.perf_counter()
     idata = bm.fit(
@@ -71,7 +71,7 @@ def fit_one(scenario: str, seed: int, sampler: dict[str, int]) -> dict[str, Any]
 
 
 def _compare(idata: Any, table: Any, cohort: Cohort) -> list[dict[str, Any]]:
-    """Match true factors with found ones by their scores, and look the truth up in the draws."""
+    """Match true and estimated factors by their scores; rank the truth among the draws."""
     posterior, found = idata["posterior"].to_dataset(), idata["loadings"].to_dataset()
     k = cohort.scores.shape[1]
     if not k:
@@ -82,7 +82,7 @@ def _compare(idata: Any, table: Any, cohort: Cohort) -> list[dict[str, Any]]:
     rows = []
     for t, f in zip(true, own, strict=True):
         sign = np.sign(r[t, f])
-        # Found scores have the scale of their prior; true ones too: nothing to rescale.
+        # True and estimated scores both have the scale of the prior: no rescaling is needed.
         share = posterior["sharing"].isel(factor=f).sel(arm=list(ARMS)).values.reshape(-1, 2)
         means = sign * posterior["arm_mean"].isel(factor=f).sel(arm=list(ARMS)).values
         gap = (means[..., 1] - means[..., 0]).ravel()
@@ -115,7 +115,7 @@ def _compare(idata: Any, table: Any, cohort: Cohort) -> list[dict[str, Any]]:
 
 
 def _explained(cohort: Cohort, t: int) -> np.ndarray:
-    """Share of each arm's variance that a true factor has, as the model defines it."""
+    """Share of each arm's variance that a true factor explains, as the model defines it."""
     squares = (cohort.loadings**2).sum(axis=0)
     parts = 2 * cohort.sharing * squares
     return parts[:, t] / (parts.sum(axis=1) + cohort.loadings.shape[0])
@@ -124,11 +124,11 @@ def _explained(cohort: Cohort, t: int) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
-    parser.add_argument("--fits", type=int, default=200, help="cohorts of each scenario")
-    parser.add_argument("--draws", type=int, default=400)
-    parser.add_argument("--tune", type=int, default=500)
-    parser.add_argument("--chains", type=int, default=2)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--fits", type=int, default=200, help="number of cohorts of each scenario")
+    parser.add_argument("--draws", type=int, default=400, help="kept draws of each chain")
+    parser.add_argument("--tune", type=int, default=500, help="warm-up draws of each chain")
+    parser.add_argument("--chains", type=int, default=2, help="number of chains")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel fits")
     options = parser.parse_args()
     settings = {
         "sampler": {"draws": options.draws, "tune": options.tune, "chains": options.chains},
@@ -137,17 +137,19 @@ def main() -> None:
         "python": platform.python_version(),
     }
     for scenario in options.scenarios:
-        carry_on(scenario, options.fits, settings, options.jobs)
-    stored = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
-    print(write_page(stored, PAGE).read_text())
+        continue_scenario(scenario, options.fits, settings, options.jobs)
+    print("Run `python benchmarks/validation_pages.py` to update the page.")
 
 
-def carry_on(scenario: str, count: int, settings: dict[str, Any], jobs: int) -> None:
-    """Fit the cohorts of a scenario that are still lacking, and keep the results."""
+def continue_scenario(scenario: str, count: int, settings: dict[str, Any], jobs: int) -> None:
+    """Fit the remaining cohorts of a scenario and store the results."""
     path = RESULTS / f"{scenario}.json"
     stored = json.loads(path.read_text()) if path.exists() else settings | {"fits": []}
     if stored["sampler"] != settings["sampler"]:
-        sys.exit(f"{path} holds fits with {stored['sampler']}: move it away first.")
+        sys.exit(
+            f"{path} holds fits with {stored['sampler']}, not {settings['sampler']}. Move the file "
+            "or use the same options."
+        )
     done = {f["seed"] for f in stored["fits"]}
     todo = [i for i in range(1, count + 1) if i not in done]
     fits = Parallel(n_jobs=jobs, return_as="generator_unordered")(
@@ -159,7 +161,8 @@ def carry_on(scenario: str, count: int, settings: dict[str, Any], jobs: int) -> 
         if n % 10 == 0 or n == len(todo):
             stored["fits"].sort(key=lambda f: f["seed"])
             path.write_text(compact(stored))
-            print(f"{scenario}: {n} of {len(todo)}", file=sys.stderr)
+            record(path)
+            print(f"{scenario}: {n} of {len(todo)} fits done", file=sys.stderr)
 
 
 if __name__ == "__main__":
