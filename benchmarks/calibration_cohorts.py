@@ -1,4 +1,4 @@
-"""Small cohorts with known sharing, means and loadings, for the calibration of the model."""
+"""Small cohorts with known sharing, means and loadings for the calibration study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PEOPLE = 25
 N_BLOCKS, PER_BLOCK, BLOCKS_PER_FACTOR = 10, 43, 3
 #: As in the model: the Dirichlet prior of sharing and the prior SD of arm means.
 CONCENTRATION, MEAN_SCALE = 0.6, 0.5
-#: Of the edges whose errors are correlated.
+#: Regions and networks of the edges with correlated errors, and the correlation.
 REGIONS, NETWORKS, RHO = 30, 4, 0.15
 ENDS = np.stack(np.triu_indices(REGIONS, 1))
 
@@ -25,11 +25,11 @@ def network_blocks() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Features and what they were made of.
+    """Features and the values they were generated from.
 
-    `sharing` (arm, factor), `mean` (arm, factor), `scores` (subject, factor), `loadings`
-    (feature, factor), `carried` (feature, factor), whether a feature's block carries the factor;
-    the variance of noise is 1 everywhere.
+    `sharing` and `mean` have shape (arm, factor), `scores` (subject, factor), `loadings` (feature,
+    factor). `carried` (feature, factor) says whether the block of a feature carries the factor.
+    The variance of the noise is 1 for all features.
     """
 
     features: xr.Dataset
@@ -41,13 +41,16 @@ class Cohort:
 
 
 def make_cohort(scenario: str, seed: int) -> Cohort:
-    """Draw a cohort.
+    """Draw a cohort of a scenario.
 
-    "prior": sharing and means from the model's prior. "shared": sharing 1/2, no means. "noise": no
-    factors. "nested": two shared factors and one of the second arm that is a mixture of both.
-    "means": one shared factor each with neither, a mean difference, a spread of one arm, or both.
-    "regions": as "prior", but features are the edges of 30 regions in 4 networks, and edges that
-    share a region have errors that correlate by .15.
+    * "prior": sharing and means from the prior of the model.
+    * "shared": sharing of 1/2, no means.
+    * "noise": no factors.
+    * "nested": two shared factors, and one of the second arm whose loadings are a mixture of both.
+    * "means": four factors with neither difference, a difference between means, the spread of one
+      arm only, or both.
+    * "regions": as "prior", but the features are the edges of 30 regions in 4 networks, and errors
+      of edges that share a region correlate by 0.15.
     """
     rng = np.random.default_rng([seed, sum(map(ord, scenario))])
     k = {"noise": 0, "means": 4}.get(scenario, 3)

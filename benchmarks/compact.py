@@ -1,4 +1,4 @@
-"""Results as JSON that stays small enough for the repository."""
+"""JSON that is small enough for the repository."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DIGITS = 3
 
 
 def compact(value: Any) -> str:
-    """JSON on one line, numbers to three significant digits."""
+    """Write a value as JSON on one line, numbers with three significant digits."""
     return json.dumps(_rounded(value), separators=(",", ":")) + "\n"
 
 

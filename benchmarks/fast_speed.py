@@ -1,7 +1,8 @@
-"""The fast path against mofapy2 on the same cohort, wall clock and processor time.
+"""Time of the fast path compared with mofapy2 on the same cohort: wall clock and processor.
 
-mofapy2 lives in an environment of its own (``--mofapy2 PATH/bin/python``). Both run in this order
-on one thread each; the first fast fit, in which Numba may compile, is timed apart.
+mofapy2 needs an environment of its own (``--mofapy2 PATH/bin/python``). Both programs run one after
+the other with one core; set OMP_NUM_THREADS=1 for one thread. The first fast fit, in which Numba
+may compile, is stored separately from the later ones.
 
     python benchmarks/fast_speed.py --mofapy2 /path/to/env/bin/python --regions 51 200
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from provenance import record
 
 from bayes_mdd import SamplerSpec, SharedSpecificSpec, fit, reference_to_controls, simulate_cohort
 
@@ -41,6 +43,7 @@ for _ in range(2):
 
 
 def time_mofapy2(python: Path, features: xr.Dataset) -> list[dict[str, float]]:
+    """Time two fits of mofapy2 in a process of their own."""
     keep = features["arm"].values.astype(str) != "n/a"
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
@@ -52,6 +55,7 @@ def time_mofapy2(python: Path, features: xr.Dataset) -> list[dict[str, float]]:
 
 
 def time_fast(features: xr.Dataset, repeats: int) -> list[dict[str, float]]:
+    """Time a first fast fit and some repetitions."""
     spec, rows = SharedSpecificSpec(n_factors=N_FACTORS), []
     for _ in range(1 + repeats):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -62,17 +66,19 @@ def time_fast(features: xr.Dataset, repeats: int) -> list[dict[str, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mofapy2", type=Path, required=True, help="interpreter that has mofapy2")
-    parser.add_argument("--regions", type=int, nargs="+", default=[51])
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("-o", "--output", type=Path, help="JSON file to write")
+    parser.add_argument("--mofapy2", type=Path, required=True, help="Python with mofapy2")
+    parser.add_argument("--regions", type=int, nargs="+", default=[51], help="numbers of regions")
+    parser.add_argument("--repeats", type=int, default=1, help="fast fits after the first one")
+    parser.add_argument("-o", "--output", type=Path, help="JSON file for the results")
     given = parser.parse_args()
     found = {str(regions): compare(regions, given) for regions in given.regions}
     if given.output:
-        given.output.write_text(json.dumps(found, indent=1) + "\n")
+        given.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        record(given.output)
 
 
 def compare(regions: int, given: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
+    """Time both programs on one cohort and print the ratios."""
     cohort = simulate_cohort(seed=1, n_regions=regions)
     features = reference_to_controls(cohort.features, covariates=["age", "sex", "mean_fd"])
     found = {

@@ -1,12 +1,10 @@
-"""Time and memory of features at the size of a large study.
-
-Usage::
+"""Time and memory needed to compute features at the size of a large study.
 
     python benchmarks/features.py [--people 200] [--regions 419] [--volumes 1200] [--jobs 2]
 
-The series of a person are made when their turn comes, as they would be read from a file, and the
-time for that is part of the figure. Prints one JSON line a kind: seconds, peak memory of the
-process (MiB, with imports), and the size of the result.
+The time series of a subject are generated when they are needed, as they would be read from a file;
+this is included in the time. Prints one JSON line for each kind of feature: seconds, peak memory of
+the process (MiB, including imports) and the size of the result.
 """
 
 from __future__ import annotations
@@ -26,14 +24,14 @@ KINDS = ("correlation", "partial correlation", "alff", "graph")
 
 
 def make_series(seed: int, volumes: int, regions: int) -> np.ndarray:
-    """Draw series with a few common signals, so that edges are like real ones."""
+    """Draw series with a few common signals, so that correlations are realistic."""
     rng = np.random.default_rng(seed)
     common = rng.normal(size=(volumes, 10)) @ rng.normal(size=(10, regions)) * 0.3
     return common + rng.normal(size=(volumes, regions))
 
 
 def compute(kind: str, series: dict, table: pd.DataFrame, jobs: int):
-    """Compute one kind of feature for everybody."""
+    """Compute one kind of feature for all subjects."""
     if kind == "alff":
         return bm.regional_features(series, table, "alff", tr=0.8, n_jobs=jobs)
     if kind == "graph":
@@ -45,11 +43,13 @@ def compute(kind: str, series: dict, table: pd.DataFrame, jobs: int):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--people", type=int, default=200)
-    parser.add_argument("--regions", type=int, default=419)
-    parser.add_argument("--volumes", type=int, default=1200)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--kind", choices=KINDS, nargs="*", default=list(KINDS))
+    parser.add_argument("--people", type=int, default=200, help="number of subjects")
+    parser.add_argument("--regions", type=int, default=419, help="number of regions")
+    parser.add_argument("--volumes", type=int, default=1200, help="length of the series")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel jobs")
+    parser.add_argument(
+        "--kind", choices=KINDS, nargs="*", default=list(KINDS), help="kinds of features"
+    )
     asked = parser.parse_args()
     names = [f"r{i:03d}" for i in range(asked.regions)]
     table = pd.DataFrame({"region": names, "network": [f"N{i % 8}" for i in range(asked.regions)]})

@@ -1,14 +1,18 @@
-"""Run mofapy2 on one file; for the interpreter that has it. python mofapy2_worker.py IN OUT"""
+"""Fit mofapy2 to one file. Run by benchmarks/recovery.py in an environment that has mofapy2.
+
+python mofapy2_worker.py SOURCE TARGET
+"""
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 
 import numpy as np
 
 
-def main(source: str, target: str) -> None:
+def fit(source: str, target: str) -> None:
+    """Read features and arms from one NumPy archive and write the estimate to another."""
     from mofapy2.run.entry_point import entry_point
 
     with np.load(source) as given:
@@ -39,10 +43,18 @@ def main(source: str, target: str) -> None:
     order = np.concatenate([np.flatnonzero(arm == a) for a in groups])
     scores = np.empty_like(z)
     scores[order] = z
-    # Share of each arm's sum of squares that one factor alone explains, as mofapy2 reports it.
+    # Share of each arm's sum of squares that a single factor explains, as reported by mofapy2.
     r2 = np.stack([m[0] for m in run.model.calculate_variance_explained()])
     np.savez(target, scores=scores, loadings=w, explained=r2, seconds=seconds)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", help="NumPy archive with y, arm, factors and seed")
+    parser.add_argument("target", help="NumPy archive for scores, loadings and explained variance")
+    asked = parser.parse_args()
+    fit(asked.source, asked.target)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,8 +1,9 @@
-"""Time polar LDA: a small corpus to the published number of iterations, and a whole connectome.
+"""Time of polar LDA: a small corpus with the published number of iterations, and a connectome.
 
     python benchmarks/polar_lda.py [--json FILE]
 
-Prints one row a case: seconds, seconds an iteration, and the peak memory of the process so far.
+Prints one row for each case: seconds, seconds per iteration, and the peak memory of the process so
+far.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bayes_mdd.polar_lda import fit_counts
 
 
 def simulate(n_people: int, n_edges: int, n_factors: int, seed: int = 1) -> np.ndarray:
-    """Counts of Gaussian patterns in unit noise, ten tokens a SD."""
+    """Draw counts of Gaussian patterns in unit noise, ten tokens per SD."""
     rng = np.random.default_rng(seed)
     weight = rng.dirichlet(np.full(n_factors, 0.5), size=n_people)
     pattern = rng.normal(size=(n_factors, n_edges))
@@ -31,6 +32,7 @@ def simulate(n_people: int, n_edges: int, n_factors: int, seed: int = 1) -> np.n
 def time_case(
     name: str, counts: np.ndarray, n_factors: int, iterations: int, e_step: str, restarts: int = 1
 ) -> dict[str, object]:
+    """Time one case after a short fit that compiles the loops."""
     fit_counts(counts[:, :50], n_factors, 1, max_iterations=2, e_step=e_step, absent_edges="keep")
     began, cpu = time.perf_counter(), time.process_time()
     model = fit_counts(
@@ -49,15 +51,15 @@ def time_case(
         "iterations": model.attrs["iterations"],
         "seconds": round(seconds, 2),
         "seconds_per_iteration": round(seconds / model.attrs["iterations"] / restarts, 4),
-        # Of all threads: what a busy machine cannot blur.
+        # Processor time of all threads, which other processes affect less.
         "cpu_per_iteration": round(cpu / model.attrs["iterations"] / restarts, 4),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="also write the rows, with versions, to a file")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="also write rows and versions to a file")
     asked = parser.parse_args()
     small, large = simulate(40, 190, 3), simulate(30, 87_571, 2)
     cases = [

@@ -1,15 +1,16 @@
-"""Do the intervals of compositions of full-Bayes polar LDA cover the truth?
+"""Coverage of compositions by the intervals of full-Bayes polar LDA.
 
     python benchmarks/polar_lda_coverage.py [--cohorts 20] [--generator model ...] [--json FILE]
 
-Three generators, none of which shares code with the model:
+There are three generators, none of which shares code with the model:
 
 model   block patterns, compositions and Dirichlet-multinomial tokens, with hyperparameters drawn
         where there is something to find
 edges   Gaussian deviations of edges, with patterns that differ between the edges of a block
-words   tokens of an LDA: each draws a factor and an edge; one polarity a person and edge
+words   tokens of an LDA: each token draws a factor and an edge; there is one polarity for each
+        subject and edge
 
-One graph is compiled and all cohorts of a run go through it, since they have the same shape.
+All cohorts have the same shape, so that one graph is compiled and used for all of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import arviz as az
 import numpy as np
 import nutpie
 import pymc as pm
+from provenance import record
 from pymc.initial_point import make_initial_point_fn
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import beta, norm
@@ -45,11 +47,12 @@ GENERATORS = ("model", "edges", "words")
 
 
 def one_sided(x: np.ndarray) -> np.ndarray:
-    """Mean of the positive part of N(x, 1)."""
+    """Return the mean of the positive part of N(x, 1)."""
     return x * norm.cdf(x) + norm.pdf(x)
 
 
 def block_names() -> np.ndarray:
+    """Name the block of each edge."""
     network = np.repeat(np.arange(N_NETWORKS), PER_NETWORK)
     a, b = np.triu_indices(len(network), 1)
     return np.array([f"{i}-{j}" for i, j in zip(network[a], network[b], strict=True)])
@@ -58,7 +61,7 @@ def block_names() -> np.ndarray:
 def simulate(
     generator: str, seed: int, n_factors: int
 ) -> tuple[np.ndarray | None, CompositionData, np.ndarray]:
-    """Signed counts of edges (None where only blocks exist), tokens of blocks, compositions."""
+    """Draw signed counts of edges (None for "model"), tokens of blocks and compositions."""
     rng = np.random.default_rng([seed, n_factors])
     blocks = block_names()
     names, first, at = np.unique(blocks, return_index=True, return_inverse=True)
@@ -100,19 +103,19 @@ def simulate(
 
 
 def block_counts(data: CompositionData) -> np.ndarray:
-    """Net tokens of blocks, for a first guess where there are no edges."""
+    """Return net tokens of blocks, for a first guess where there are no edges."""
     n = len(data.blocks)
     return (data.tokens[:, n:] - data.tokens[:, :n]).astype(np.int32)
 
 
 def flat_start(model: pm.Model, start: dict[str, object]) -> np.ndarray:
-    """Initial values as the sampler's one vector."""
+    """Return the initial values as one vector, as the sampler takes them."""
     point = make_initial_point_fn(model=model, overrides=start, return_transformed=True)(0)
     return np.concatenate([np.ravel(point[v.name]) for v in model.value_vars])
 
 
 class Fitter:
-    """One compiled graph for all cohorts of a shape."""
+    """One compiled graph for all cohorts of the same shape."""
 
     def __init__(self, n_factors: int, draws: int, chains: int) -> None:
         self.n_factors, self.draws, self.chains = n_factors, draws, chains
@@ -126,7 +129,7 @@ class Fitter:
             self._compiled = nutpie.compile_pymc_model(
                 model, jitter_rvs=set(), initial_points=start
             )
-            # The order of the vector is nutpie's own affair, so it is looked at once.
+            # nutpie does not document the order of the vector, so it is checked once.
             np.testing.assert_allclose(self._compiled.initial_point_func(0), begin)
         seen = {n: model[n].get_value() for n in ("token_counts", "projection", "ridge")}
         compiled = replace(
@@ -154,6 +157,7 @@ class Fitter:
 
 
 def run_cohort(fitter: Fitter, generator: str, seed: int) -> dict[str, object]:
+    """Fit one cohort and compare its intervals with the truth."""
     began = time.perf_counter()
     counts, data, truth = simulate(generator, seed, fitter.n_factors)
     variational = fit_counts(
@@ -184,13 +188,13 @@ def run_cohort(fitter: Fitter, generator: str, seed: int) -> dict[str, object]:
 
 
 def match_factors(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Factor of the fit for each true one, by correlation over people."""
+    """Match a fitted factor with each true one by correlation over subjects."""
     k = len(truth)
     return linear_sum_assignment(np.corrcoef(truth, found)[:k, k:], maximize=True)[1]
 
 
 def nominal_coverage(gamma: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the truth in the 95 % intervals of the variational Dirichlet."""
+    """Return the coverage of the 95% intervals of the variational Dirichlet."""
     mean = gamma / gamma.sum(axis=1, keepdims=True)
     order = match_factors(truth.T, mean.T)
     low, high = (
@@ -201,7 +205,7 @@ def nominal_coverage(gamma: np.ndarray, truth: np.ndarray) -> float:
 
 
 def summarise(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """One row a generator; standard errors are between cohorts."""
+    """Summarise each generator; standard errors are between cohorts."""
     table = []
     for generator in dict.fromkeys(r["generator"] for r in rows):
         own = [r for r in rows if r["generator"] == generator]
@@ -220,13 +224,21 @@ def summarise(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=20, help="of each generator, at least 2")
-    parser.add_argument("--generator", nargs="+", default=list(GENERATORS), choices=GENERATORS)
-    parser.add_argument("--factors", type=int, default=2)
-    parser.add_argument("--draws", type=int, default=400, help="kept, and as many to warm up")
-    parser.add_argument("--chains", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="also write the rows, with versions, to a file")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cohorts", type=int, default=20, help="number for each generator")
+    parser.add_argument(
+        "--generator",
+        nargs="+",
+        default=list(GENERATORS),
+        choices=GENERATORS,
+        help="generators to use",
+    )
+    parser.add_argument("--factors", type=int, default=2, help="number of factors")
+    parser.add_argument("--draws", type=int, default=400, help="warm-up and kept draws")
+    parser.add_argument("--chains", type=int, default=2, help="number of chains")
+    parser.add_argument("--json", type=Path, help="also write rows and versions to a file")
     asked = parser.parse_args()
     fitter = Fitter(asked.factors, asked.draws, asked.chains)
     rows: list[dict[str, object]] = []
@@ -242,6 +254,7 @@ def main() -> None:
 
 
 def write(path: Path, asked: argparse.Namespace, rows: list[dict[str, object]]) -> None:
+    """Store the rows so far, with settings, versions and a summary."""
     complete = [r for r in rows if sum(o["generator"] == r["generator"] for o in rows) > 1]
     said = {
         "what": "coverage of compositions, full-Bayes polar LDA",
@@ -258,6 +271,7 @@ def write(path: Path, asked: argparse.Namespace, rows: list[dict[str, object]]) 
         "rows": rows,
     }
     path.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    record(path)
 
 
 if __name__ == "__main__":

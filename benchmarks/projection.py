@@ -1,10 +1,10 @@
-"""Scores of people who were not in the fit, against what the true model would say of them.
+"""Scores of subjects who were not in the fit, compared with those under the true model.
 
-    python benchmarks/projection.py --kinds block-strong block-weak --seeds 3
+    python benchmarks/projection.py --kinds block-strong block-weak unequal --seeds 3
 
-Half of the people of a cohort are fitted, the others projected. The oracle is the posterior mean
-of scores given the true loadings, noise, sharing and mean map. Scores of specific factors are
-judged within their arm. Coverage is that of 90 % intervals, in the model's unit of scores.
+Half of the subjects of a cohort are fitted, the others are projected. The oracle is the posterior
+mean of scores given the true loadings, noise, sharing and mean map. Scores of specific factors are
+compared within their arm. Coverage is that of 90% intervals, in the model's unit of scores.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from provenance import record
 from recovery_cohorts import ARMS, KINDS, N_SHARED, Cohort, make_cohort
 from scipy.optimize import linear_sum_assignment
 
@@ -26,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def oracle_scores(cohort: Cohort) -> np.ndarray:
-    """Posterior means that know everything but the scores."""
+    """Compute posterior means of scores when everything else is known."""
     loadings = np.column_stack([cohort.shared, *(cohort.specific[a] for a in ARMS)])
     arm = np.searchsorted(ARMS, cohort.features["arm"].values.astype(str))
     weighted = loadings / cohort.noise[:, None]
@@ -40,7 +41,7 @@ def oracle_scores(cohort: Cohort) -> np.ndarray:
 
 
 def judge(found: xr.Dataset, cohort: Cohort, people: np.ndarray) -> list[dict]:
-    """Correlation with the truth and coverage of each true factor's best match."""
+    """Compare each true factor with its best match: correlation and coverage."""
     arm = np.searchsorted(ARMS, cohort.features["arm"].values.astype(str)[people])
     own = found["scores"].sel(arm=found["known_arm"]).stack(sample=("chain", "draw"))
     draws = own.transpose("subject", "factor", "sample").values
@@ -70,6 +71,7 @@ def judge(found: xr.Dataset, cohort: Cohort, people: np.ndarray) -> list[dict]:
 
 
 def run(kind: str, seed: int, options: argparse.Namespace) -> list[dict]:
+    """Fit half of a cohort, project the other half and compare its scores with the truth."""
     doubled = replace(KINDS[kind], people=tuple(2 * n for n in KINDS[kind].people))
     cohort = make_cohort(doubled, seed)
     arm = cohort.features["arm"].values.astype(str)
@@ -91,12 +93,23 @@ def run(kind: str, seed: int, options: argparse.Namespace) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=["block-strong"])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--draws", type=int, default=500)
-    parser.add_argument("--tune", type=int, default=500)
-    parser.add_argument("--chains", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "projection.json")
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=list(KINDS),
+        default=["block-strong"],
+        help="kinds of cohorts",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of cohorts of each kind")
+    parser.add_argument("--draws", type=int, default=500, help="kept draws of each chain")
+    parser.add_argument("--tune", type=int, default=500, help="warm-up draws of each chain")
+    parser.add_argument("--chains", type=int, default=2, help="number of chains")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=HERE / "results" / "projection.json",
+        help="file for the results",
+    )
     options = parser.parse_args()
     rows: list[dict] = []
     print("| kind | factors | n | correlation | oracle | difference | coverage | slope | s |")
@@ -115,6 +128,7 @@ def main() -> None:
             )
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    record(options.output)
 
 
 if __name__ == "__main__":

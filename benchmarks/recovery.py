@@ -1,15 +1,15 @@
-"""Recovery of shared and specific loadings, against mofapy2 on the same cohorts.
+"""Recovery of shared and specific loadings, compared with mofapy2 on the same cohorts.
 
     python benchmarks/recovery.py --kinds block-strong edge-weak --seeds 10
 
-Both tools get the same standardised features and six factors for five true ones; groups of
-mofapy2 are the arms. mofapy2 lives in an environment of its own, made at first use under
-.tools/. Site means are removed for mofapy2, which has no covariates. An estimate is turned into
-shared and specific sets by a rule (benchmarks/recovery_scores.py); each tool is judged by the one
-rule that is best for it on average over the seeds of a kind, and ours by its own labels, too.
+Both tools receive the same standardised features and six factors for five true ones; the arms are
+the groups of mofapy2. mofapy2 is installed in an environment of its own under .tools/ at first use.
+Site means are removed for mofapy2, which does not support covariates. An estimate is divided into
+shared and specific factors by a rule (benchmarks/recovery_scores.py). Each tool is judged by the
+rule that is best for it on average over the seeds of a kind, and bayes_mdd also by its own labels.
 
-Prints a table of means with 95 % intervals over seeds; writes benchmarks/results/recovery.json,
-and reads cohorts from there that have been run with the same settings, versions and source.
+Prints a table of means with 95% intervals over seeds and writes benchmarks/results/recovery.json.
+Cohorts in that file that were run with the same settings, versions and source are used again.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from pathlib import Path
 import numpy as np
 from compact import compact
 from joblib import Parallel, delayed
+from provenance import record
 from recovery_cohorts import ARMS, KINDS, Cohort, make_cohort
 from recovery_scores import MEASURES, Estimate, judge, judge_by_rules
 from scipy.stats import t as student
+from validation.recovery import interval as format_interval
 
 import bayes_mdd as bm
 
@@ -46,26 +48,34 @@ NAMES = dict(zip(MEASURES, ("RV shared", "RV specific", "congr. shared", "congr.
 
 
 def arguments() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
-    parser.add_argument("--seeds", type=int, default=10, help="cohorts of each kind")
-    parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--draws", type=int, default=500)
-    parser.add_argument("--tune", type=int, default=500)
-    parser.add_argument("--chains", type=int, default=2)
+    parser.add_argument(
+        "--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="kinds of cohorts"
+    )
+    parser.add_argument("--seeds", type=int, default=10, help="number of cohorts of each kind")
+    parser.add_argument("--first-seed", type=int, default=1, help="seed of the first cohort")
+    parser.add_argument("--draws", type=int, default=500, help="kept draws of each chain")
+    parser.add_argument("--tune", type=int, default=500, help="warm-up draws of each chain")
+    parser.add_argument("--chains", type=int, default=2, help="number of chains")
     parser.add_argument("--loadings", default="mean", help="variable of the group `loadings`")
-    parser.add_argument("--jobs", type=int, default=1, help="cohorts at once")
-    parser.add_argument("--peer-python", type=Path, help="an interpreter that has mofapy2")
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "recovery.json")
-    parser.add_argument("--fresh", action="store_true", help="do not reuse results")
+    parser.add_argument("--jobs", type=int, default=1, help="number of cohorts run in parallel")
+    parser.add_argument("--peer-python", type=Path, help="Python with mofapy2")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=HERE / "results" / "recovery.json",
+        help="file for the results",
+    )
+    parser.add_argument("--fresh", action="store_true", help="do not use stored cohorts again")
     return parser.parse_args()
 
 
 def peer_python(given: Path | None) -> Path:
-    """Find mofapy2's interpreter, or make its environment."""
+    """Find a Python with mofapy2, or create an environment with it."""
     python = given or ENVIRONMENT / "bin" / "python"
     if given is None and not python.exists():
-        print(f"making an environment for {PEER} in {ENVIRONMENT}", file=sys.stderr)
+        print(f"Creating an environment with {PEER} in {ENVIRONMENT}.", file=sys.stderr)
         uv = shutil.which("uv") or str(HERE.parent / ".tools" / "uv-venv" / "bin" / "uv")
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True)
         subprocess.run([uv, "pip", "install", "--quiet", "--python", python, PEER], check=True)
@@ -73,6 +83,7 @@ def peer_python(given: Path | None) -> Path:
 
 
 def fit_ours(cohort: Cohort, seed: int, options: argparse.Namespace) -> tuple[Estimate, list[str]]:
+    """Fit a cohort with bayes_mdd; return the estimate and the labels of the factors."""
     covariates = ("site",) if "site" in cohort.features.coords else ()
     sampler = bm.SamplerSpec(
         draws=options.draws,
@@ -97,6 +108,7 @@ def fit_ours(cohort: Cohort, seed: int, options: argparse.Namespace) -> tuple[Es
 
 
 def fit_theirs(cohort: Cohort, arm: np.ndarray, seed: int, python: Path) -> Estimate:
+    """Fit a cohort with mofapy2 in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
         np.savez(source, y=cohort.peer_y, arm=arm, factors=N_FACTORS, seed=seed)
@@ -112,6 +124,7 @@ def fit_theirs(cohort: Cohort, arm: np.ndarray, seed: int, python: Path) -> Esti
 
 
 def run_cohort(kind: str, seed: int, options: argparse.Namespace, python: Path) -> dict:
+    """Fit one cohort with both tools and compare the estimates with the truth."""
     cohort = make_cohort(KINDS[kind], seed)
     arm = np.searchsorted(ARMS, cohort.features["arm"].values.astype(str))
     truth = (cohort.shared, [cohort.specific[a] for a in ARMS])
@@ -136,20 +149,21 @@ def run_cohort(kind: str, seed: int, options: argparse.Namespace, python: Path) 
 
 
 def interval(values: np.ndarray) -> dict[str, float]:
+    """Compute a mean and the half-width of its 95% interval."""
     n, mean = len(values), float(np.mean(values))
     half = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else None
     return {"mean": mean, "half_width": half, "n": n}
 
 
 def best_rule(records: list[dict], tool: str) -> str:
-    """The rule with the highest mean of all four measures over the cohorts of a kind."""
+    """Return the rule with the highest mean of all measures over the cohorts of a kind."""
     rules = list(records[0][tool])
     value = {r: np.mean([[c[tool][r][m] for m in MEASURES] for c in records]) for r in rules}
     return max(rules, key=lambda r: value[r])
 
 
 def summarise(records: list[dict]) -> dict:
-    """Means over seeds by kind, tool and measure, and paired differences of the two tools."""
+    """Summarise kinds, tools and measures over seeds, with paired differences."""
     out = {}
     for kind in dict.fromkeys(r["kind"] for r in records):
         of_kind = [r for r in records if r["kind"] == kind]
@@ -170,13 +184,8 @@ def summarise(records: list[dict]) -> dict:
     return out
 
 
-def say(value: dict[str, float]) -> str:
-    if value["half_width"] is None:
-        return f"{value['mean']:.3f}"
-    return f"{value['mean']:.3f} ± {value['half_width']:.3f}"
-
-
 def markdown(summary: dict) -> str:
+    """Write the summary as a table for the terminal."""
     lines = [
         "| kind | seeds | tool | " + " | ".join(NAMES.values()) + " | s | rule |",
         "|---|---|---|" + "---|" * (len(NAMES) + 2),
@@ -184,7 +193,7 @@ def markdown(summary: dict) -> str:
     for kind, of_kind in summary.items():
         n = of_kind["difference"][MEASURES[0]]["n"]
         for tool in (OURS, LABELLED, THEIRS, "difference"):
-            cells = [say(of_kind[tool][m]) for m in MEASURES]
+            cells = [format_interval(of_kind[tool][m]) for m in MEASURES]
             seconds = of_kind["seconds"].get(tool)
             tail = ["" if seconds is None else f"{seconds:.0f}", of_kind["rules"].get(tool, "")]
             lines.append(f"| {kind} | {n} | {tool} | " + " | ".join([*cells, *tail]) + " |")
@@ -192,7 +201,7 @@ def markdown(summary: dict) -> str:
 
 
 def source_state() -> str:
-    """Digest of the package's source: results of other source are not reused."""
+    """Compute a digest of the source; results of other source are not used again."""
     digest = hashlib.sha256()
     for path in sorted(Path(bm.__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
@@ -200,6 +209,7 @@ def source_state() -> str:
 
 
 def versions(python: Path) -> dict[str, str]:
+    """Return the versions of both tools and the digest of the source."""
     code = "from importlib.metadata import version; print(version('mofapy2'))"
     peer = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
     ours = {name: version(name) for name in ("bayes-mdd", "pymc", "nutpie", "numpy", "scipy")}
@@ -216,7 +226,7 @@ def main() -> None:
     known: list[dict] = []
     if options.output.exists() and not options.fresh:
         stored = json.loads(options.output.read_text(encoding="utf-8"))
-        # Reused only for the same settings and versions; the first run of others starts afresh.
+        # Used again with the same settings and versions only; otherwise all cohorts are run.
         if stored["settings"] == settings and stored["versions"] == found:
             known = stored["cohorts"]
     done = {(r["kind"], r["seed"]) for r in known}
@@ -224,8 +234,8 @@ def main() -> None:
     wanted = [(k, s) for k in options.kinds for s in seeds if (k, s) not in done]
     tasks = (delayed(run_cohort)(k, s, options, python) for k, s in wanted)
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    for record in Parallel(n_jobs=options.jobs, return_as="generator_unordered")(tasks):
-        known.append(record)
+    for cohort in Parallel(n_jobs=options.jobs, return_as="generator_unordered")(tasks):
+        known.append(cohort)
         write(options.output, known, settings, found)
     write(options.output, known, settings, found)
     kept = [r for r in known if r["kind"] in options.kinds and r["seed"] in seeds]
@@ -234,7 +244,7 @@ def main() -> None:
 
 
 def write(path: Path, records: list[dict], settings: dict, found: dict[str, str]) -> None:
-    """After every cohort, under a temporary name: a run that is stopped goes on where it was."""
+    """Store the cohorts so far under a temporary name, so that a run can be continued."""
     records = sorted(records, key=lambda r: (r["kind"], r["seed"]))
     value = {
         "settings": settings,
@@ -245,6 +255,7 @@ def write(path: Path, records: list[dict], settings: dict, found: dict[str, str]
     temporary = path.with_suffix(".tmp")
     temporary.write_text(compact(value), encoding="utf-8")
     temporary.replace(path)
+    record(path)
 
 
 if __name__ == "__main__":

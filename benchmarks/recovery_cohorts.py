@@ -1,4 +1,4 @@
-"""Cohorts with known loadings for the recovery benchmark, in the unit that both tools get."""
+"""Cohorts with known loadings for the recovery benchmark, in the unit that both tools receive."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ NONZERO = 0.3
 
 @dataclass(frozen=True)
 class Kind:
-    """What a cohort is like.
+    """A kind of cohort.
 
-    `loadings` "block": a factor lives in 6 of 28 network pairs, with a mean and a spread in each.
-    "edge": 30 % of all edges at random. "both": half of the edges of 6 network pairs.
+    `loadings` "block": a factor occupies 6 of 28 network pairs, with a mean and a spread in each.
+    "edge": 30% of all edges at random. "both": half of the edges of 6 network pairs.
     """
 
     loadings: str
@@ -48,10 +48,10 @@ KINDS = {
 class Cohort:
     """Standardised features, and the true loadings in the same unit.
 
-    `shared` (feature, 3) and `specific` {arm: (feature, 1)} are for scores of variance 1 in the
-    arms that have them. `peer_y` has the sites' means removed, which the peer cannot do itself.
-    `scores` (subject, factor) are the true ones, shared factors first; `expected` (subject,
-    feature) is what features would be without factors and noise; `noise` (feature,) its SD.
+    `shared` (feature, 3) and `specific` {arm: (feature, 1)} refer to scores of variance 1 in the
+    arms that have the factor. In `peer_y` site means are removed, which mofapy2 does not support.
+    `scores` (subject, factor) are the true scores, shared factors first. `expected` (subject,
+    feature) holds the features without factors and noise, `noise` (feature,) the SD of the noise.
     """
 
     features: xr.Dataset
@@ -64,6 +64,7 @@ class Cohort:
 
 
 def make_cohort(kind: Kind, seed: int) -> Cohort:
+    """Draw a cohort of a kind."""
     rng = np.random.default_rng(seed)
     network = np.sort(np.arange(N_NODES) % N_NETWORKS)
     i, j = np.triu_indices(N_NODES, 1)

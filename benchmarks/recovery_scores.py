@@ -1,4 +1,4 @@
-"""How close estimated loadings come to the truth; nothing of size feature x feature is made."""
+"""Similarity of estimated and true loadings, without matrices of size feature x feature."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from itertools import product
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-#: Rules for turning an estimate into sets of shared and specific factors: a factor counts when
-#: it explains more than `active` of some arm's variance; it is an arm's own when that arm has at
-#: least `own` of what it explains in all arms together. Each tool is judged by its best rule.
+#: Rules that divide an estimate into shared and specific factors. A factor counts when it explains
+#: more than `active` of some arm's variance. It is specific to an arm that holds at least `own` of
+#: the variance it explains in all arms. Each tool is judged by the rule that is best for it.
 ACTIVE = (0.0, 0.005, 0.01, 0.02)
 OWN = (0.65, 0.75, 0.85, 0.9, 0.95)
 MEASURES = ("rv_shared", "rv_specific", "congruence_shared", "congruence_specific")
@@ -18,8 +18,11 @@ MEASURES = ("rv_shared", "rv_specific", "congruence_shared", "congruence_specifi
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """`loadings` (feature, factor) and `scores` (subject, factor) in any scale, and for each
-    factor what it explains of each arm's variance, `explained` (arm, factor)."""
+    """An estimate of either tool.
+
+    `loadings` (feature, factor) and `scores` (subject, factor) are on any scale; `explained` (arm,
+    factor) is the share of each arm's variance that a factor explains.
+    """
 
     loadings: np.ndarray
     scores: np.ndarray
@@ -28,7 +31,7 @@ class Estimate:
 
 
 def rv(a: np.ndarray, b: np.ndarray) -> float:
-    """RV coefficient of a a' and b b', from factor x factor products alone.
+    """Compute the RV coefficient of a a' and b b' from factor x factor products.
 
     >>> rv(np.eye(4)[:, :2], np.eye(4)[:, 1:3])
     0.5
@@ -40,9 +43,9 @@ def rv(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def congruence(truth: np.ndarray, found: np.ndarray) -> float:
-    """Mean Tucker congruence of the true factors with their best one-to-one matches.
+    """Compute the mean Tucker congruence of true factors with their best one-to-one matches.
 
-    A true factor without a match counts 0.
+    A true factor without a match counts as 0.
 
     >>> congruence(np.eye(3)[:, :2], -np.eye(3)[:, [1]])
     0.5
@@ -58,9 +61,9 @@ def congruence(truth: np.ndarray, found: np.ndarray) -> float:
 def split(
     estimate: Estimate, arm: np.ndarray, *, active: float, own: float
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Loadings of shared factors and of each arm's own, for scores of mean square 1 there."""
+    """Divide loadings into shared and specific ones, for scores of mean square 1."""
     explained = estimate.explained
-    # What mofapy2 reports can be below 0.
+    # mofapy2 can report negative shares.
     explained = np.maximum(explained, 0.0)
     share = explained / np.maximum(explained.sum(axis=0), 1e-300)
     used = explained.max(axis=0) > active
@@ -78,7 +81,7 @@ def split(
 def judge(
     shared: np.ndarray, specific: list[np.ndarray], truth: tuple[np.ndarray, list[np.ndarray]]
 ) -> dict[str, float]:
-    """All measures; those of specific loadings are means over arms."""
+    """Compute all measures; those of specific loadings are means over arms."""
     pairs = list(zip(truth[1], specific, strict=True))
     return {
         "rv_shared": rv(truth[0], shared),
@@ -91,7 +94,7 @@ def judge(
 def judge_by_rules(
     estimate: Estimate, arm: np.ndarray, truth: tuple[np.ndarray, list[np.ndarray]]
 ) -> dict[str, dict[str, float]]:
-    """All measures under every rule, by the rule's name."""
+    """Compute all measures under every rule, by the name of the rule."""
     found = {}
     for active, own in product(ACTIVE, OWN):
         parts = split(estimate, arm, active=active, own=own)

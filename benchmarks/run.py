@@ -1,11 +1,11 @@
-"""Time the main job at the sizes users have: `make bench`.
+"""Time and memory of a full fit at typical sizes: `make bench`.
 
     python benchmarks/run.py --sizes 51 400
-    python benchmarks/run.py --explicit          with the plain PyMC model beside it
+    python benchmarks/run.py --explicit          also the PyMC model with explicit loadings
 
-One row a size, each in a process of its own so that memory is its own, and twice: the first fit
-on a machine compiles, later ones find most of it in PyTensor's cache. Compare rows of one run
-only; machines differ and are noisy.
+Each fit runs in a process of its own, so that its peak memory is known, and each size is run twice:
+the first fit on a machine compiles, later ones use the caches. Machines differ, so compare rows of
+one run only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from provenance import record
 
 HERE = Path(__file__).resolve().parent
 COLUMNS = ("what", "features", "people", "seconds in all", "compile", "sampling", "loadings",
@@ -26,6 +27,7 @@ COLUMNS = ("what", "features", "people", "seconds in all", "compile", "sampling"
 
 
 def simulated(regions: int, people: int) -> tuple[object, object]:
+    """Simulate a cohort and standardise its features."""
     import bayes_mdd as bm
 
     cohort = bm.simulate_cohort(
@@ -36,7 +38,7 @@ def simulated(regions: int, people: int) -> tuple[object, object]:
 
 
 def collapsed(regions: int, people: int, draws: int) -> dict[str, object]:
-    """Fit with the public function and report its own times."""
+    """Fit with `bayes_mdd.fit` and read the times from the provenance."""
     import bayes_mdd as bm
 
     features, symptoms = simulated(regions, people)
@@ -70,7 +72,7 @@ def collapsed(regions: int, people: int, draws: int) -> dict[str, object]:
 
 
 def explicit(regions: int, people: int, draws: int) -> dict[str, object]:
-    """The same model as one would write it first: loadings are parameters."""
+    """Fit the same model with loadings as parameters, written directly in PyMC."""
     import arviz as az
     import pymc as pm
     import pytensor.tensor as pt
@@ -126,10 +128,16 @@ def explicit(regions: int, people: int, draws: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--sizes", nargs="+", type=int, default=[51, 400], help="regions")
-    parser.add_argument("--people", type=int, default=31, help="of each arm")
-    parser.add_argument("--draws", type=int, default=500)
-    parser.add_argument("--explicit", action="store_true", help="at the first size, too")
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=[51, 400], help="numbers of regions"
+    )
+    parser.add_argument("--people", type=int, default=31, help="number of subjects in each arm")
+    parser.add_argument(
+        "--draws", type=int, default=500, help="warm-up and kept draws of each chain"
+    )
+    parser.add_argument(
+        "--explicit", action="store_true", help="also fit explicit loadings at the first size"
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -147,13 +155,15 @@ def main() -> None:
         words += ["--people", str(options.people), "--draws", str(options.draws)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
-        print(f"{name} at {size} regions done", file=sys.stderr)
+        print(f"{name}, {size} regions: done", file=sys.stderr)
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for row in rows:
         cells = (f"{v:.4g}" if isinstance(v := row[c], float) else str(v) for c in COLUMNS)
         print(f"| {' | '.join(cells)} |")
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / "speed.json").write_text(json.dumps(rows, indent=1) + "\n")
+    path = HERE / "results" / "speed.json"
+    path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    record(path)
 
 
 if __name__ == "__main__":

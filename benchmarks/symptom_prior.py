@@ -1,27 +1,29 @@
-"""How the scale of the horseshoe moves coverage, without sampling.
+"""Coverage of symptom weights by the overall scale of the horseshoe, without sampling.
 
-Eight weights, each known by a normal likelihood as wide as 50 people leave it (four dimensions,
-four items), under the prior of the symptom link; overall and local scales are integrated on grids.
-Quick enough to compare priors, and free of any error of a sampler.
+Eight weights (four dimensions, four items) have normal likelihoods as wide as 50 subjects leave
+them, and the prior of the symptom link. Overall and local scales are integrated on grids, which is
+fast enough to compare priors and free of sampling error.
 
     python benchmarks/symptom_prior.py
 """
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 from scipy.stats import norm
 
-#: Standard errors of a dimension's and an item's weight with 50 people, in residual SD.
+#: Standard errors of the weights of dimensions and items with 50 subjects, in residual SD.
 ERROR = np.repeat([0.155, 0.23], 4)
 COHORTS = 800
 
 
 def covered(overall: float, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Whether the 90 % interval of each weight covers it, given one draw of the data."""
+    """Return whether the 90% interval of each weight covers it, given one draw of the data."""
     whole = np.exp(np.linspace(np.log(1e-3), np.log(20), 50))
     local = np.exp(np.linspace(np.log(1e-3), np.log(1e3), 120))
-    # Half-Cauchy densities on the log scale, up to constants.
+    # Half-Cauchy densities of the log scales, up to constants.
     of_whole = whole / (1 + (whole / overall) ** 2)
     of_local = local / (1 + local**2)
     scale = whole[:, None] * local
@@ -41,7 +43,8 @@ def covered(overall: float, weights: np.ndarray, rng: np.random.Generator) -> np
 
 
 def main() -> None:
-    """Print a table."""
+    """Print a table of coverage by overall scale."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print("| overall scale | weights | dimensions | items |\n| --- | --- | --- | --- |")
     for overall in (0.2, 0.5, 1.0):
         for kind in ("spread", "all 0"):
