@@ -16,7 +16,7 @@ COMPILE = $(UV) pip compile pyproject.toml --python-version 3.12 --universal --g
 LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) bench lock lowest clean
+.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) bench validation lock lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -37,6 +37,9 @@ lint: $(DEV)  ## check style, types, import contracts, docstrings and spelling
 
 bench: $(DEV)  ## time the fit of the demo cohort and of larger ones
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+validation: $(DEV)  ## write docs/validation and the figures in models/*.md from benchmarks/results
+	$(BIN)/python benchmarks/validation_pages.py
 
 # The smaller set is constrained by the larger one, so that both pin the same versions.
 lock: | $(filter $(LOCAL_UV),$(UV))  ## write both lock files (ARGS="--upgrade" takes new versions)
