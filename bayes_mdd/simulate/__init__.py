@@ -1,10 +1,11 @@
-"""Cohorts with known truth, drawn without the code of the model they test (NumPy only).
+"""Simulation of cohorts with known truth, independent of the code of the models (NumPy only).
 
-A patient's edges are ``base + covariates + noise_sd * (scores @ loadings + noise)`` in Fisher z;
-controls carry covariates and noise but no factors. Scores are N(0, 1); of a factor that belongs to
-one arm they are exactly 0 in the others. A factor lives in about six network pairs; there a loading
-is the pair's mean, N(0, 0.5) and at least 0.35 in size, plus N(0, 0.3) an edge, in units of the
-edge's residual SD. HAMD-17 items come from thresholded latent severities that lean on a factor.
+In Fisher z, the edges of patients are ``base + noise_sd * (scores @ loadings + covariates +
+noise)``; controls have the same effects of covariates and noise, but no factors. Scores are
+N(0, 1); scores of a factor that is specific to one arm are exactly 0 in the other arms. A factor
+has non-zero loadings in about six network pairs. There a loading is the mean of the pair, N(0, 0.5)
+with an absolute value of at least 0.35, plus N(0, 0.3) for each edge, in residual SD of the edge.
+HAMD-17 items are thresholded latent severities, some of which depend on a factor.
 """
 
 from __future__ import annotations

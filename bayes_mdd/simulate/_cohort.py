@@ -1,4 +1,4 @@
-"""A whole cohort with its truth."""
+"""The simulated cohort: data and the true parameters they were drawn from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bayes_mdd.simulate._design import (
 from bayes_mdd.simulate._draw import (
     draw_edges,
     draw_loadings,
-    draw_people,
+    draw_participants,
     draw_scores,
     make_sharing,
 )
@@ -34,25 +34,25 @@ from bayes_mdd.simulate._symptoms import dimension_scores, draw_items
 
 @dataclass(frozen=True)
 class SimulatedCohort:
-    """A cohort and the truth behind it.
+    """A simulated cohort with its true parameters.
 
     Parameters
     ----------
     features : xarray.Dataset
-        Edges in Fisher z that meet the feature contract, controls included.
+        Edges in Fisher z that meet the feature contract, including controls.
     symptoms : pandas.DataFrame
         Baseline dimension scores indexed by ``participant_id``, NaN where not rated.
     participants : pandas.DataFrame
         Indexed by ``participant_id``.
     items : pandas.DataFrame
-        HAMD-17 items of patients, one row a person and session.
+        HAMD-17 items of patients, one row per subject and session.
     truth : xarray.Dataset
         ``scores`` (subject, factor), ``sharing`` (arm, factor), ``loadings`` (factor, feature) in
         residual SD, ``symptom_weight`` (factor, symptom) on the latent severity, ``noise_sd``.
     regions : pandas.DataFrame
-        The region table.
+        Region table.
     settings : mapping
-        The arguments it was drawn with.
+        Arguments of `simulate_cohort`.
     """
 
     features: xr.Dataset
@@ -84,56 +84,58 @@ def simulate_cohort(
     missing_symptoms: float = 0.05,
     dropout: float = 0.15,
 ) -> SimulatedCohort:
-    """Draw a cohort whose factors are known.
+    """Simulate a cohort with known factors.
 
     Parameters
     ----------
     seed : int, default 1
-        The same seed and arguments give the same cohort.
+        Seed; the same seed and arguments give the same cohort.
     n_subjects : mapping of str to int
-        Patients by arm.
+        Number of patients by arm.
     n_controls : int, default 39
-        Controls; they have covariates and noise, but no factors.
+        Number of controls, who have effects of covariates and noise, but no factors.
     n_regions : int, default 51
-        Regions, shared out evenly over up to seven networks.
+        Number of regions, divided evenly among up to seven networks.
     n_shared : int, default 3
-        Factors of all arms: ``shared1``, ``shared2``, ...
+        Number of factors shared by all arms: ``shared1``, ``shared2``, ...
     n_specific : mapping of str to int, optional
-        Factors of one arm only, by arm: ``SSRI1``, ... Default one each; ``{}`` for none.
+        Number of factors specific to one arm, by arm: ``SSRI1``, ... Default: one per arm; ``{}``
+        for none.
     patterns : mapping of str to sequence of str
-        Network pairs of named factors. Factors not named get six pairs at random; ``{}`` makes all
-        random.
+        Network pairs of factors by name. Factors that are not named get six random pairs; ``{}``
+        for random pairs in all factors.
     loading_scale : float, default 0.5
-        SD of a pair's mean loading, in residual SD of an edge; edges vary by 0.6 of it. Small
-        values make weak factors.
+        SD of the mean loading of a network pair, in residual SD of an edge. The SD over the edges
+        of a pair is 0.6 times this value. Small values give weak factors.
     specific_strength : float, default 1.0
-        Further multiplies the loadings of specific factors.
+        Multiplier of the loadings of specific factors.
     noise_sd : float, default 0.2
         Residual SD of an edge in Fisher z.
     noise_df : float, optional
-        Degrees of freedom (above 2) of t noise of the same SD; default normal.
+        Degrees of freedom (above 2) of t-distributed noise with the same SD. Default: normal noise.
     sites : int, default 2
-        Sites, spread over every arm.
+        Number of sites; each arm is distributed over all sites.
     site_shift : float, default 0.3
         SD over edges of the shift of each site, in residual SD.
     covariate_effect : float, default 0.15
         SD over edges of the effects of age, sex and mean_fd, in residual SD per SD.
     symptom_weight : float, default 0.6
-        Weight of a factor in the latent severity that leans on it (see ``DEMO_LINKS``).
+        Weight of a factor in the latent severity of a linked symptom dimension (see
+        ``DEMO_LINKS``).
     missing_symptoms : float, default 0.05
-        Share of a dimension's ratings that were skipped.
+        Fraction of missing ratings of a dimension.
     dropout : float, default 0.15
-        Share of patients without a second rating.
+        Fraction of patients without a second rating.
 
     Returns
     -------
     SimulatedCohort
-        Data and truth.
+        Data and true parameters.
 
     Raises
     ------
     SpecError
-        If an argument cannot be honoured.
+        If an argument is out of range. The error lists all problems.
 
     Examples
     --------
@@ -163,9 +165,9 @@ def simulate_cohort(
         "dropout": dropout,
     }
     _check(settings)
-    # One stream a part, so that changing one part leaves the draws of the others alone.
+    # One random stream per part, so that a change of one part does not affect the others.
     streams = [np.random.default_rng([seed, part]) for part in range(5)]
-    participants = draw_people(streams[0], settings)
+    participants = draw_participants(streams[0], settings)
     regions = make_regions(n_regions)
     edges = make_edges(regions)
     sharing = make_sharing(settings)
@@ -187,18 +189,20 @@ def simulate_cohort(
 
 def _check(settings: Mapping[str, Any]) -> None:
     arms, specific = settings["n_subjects"], settings["n_specific"]
-    problems = [f"arm {a!r} needs at least 1 person" for a, n in arms.items() if n < 1]
+    problems = [f"arm {a!r} needs at least 1 subject" for a, n in arms.items() if n < 1]
     problems += [
-        f"n_specific names {a!r}, not an arm ({some(arms)})" for a in specific if a not in arms
+        f"n_specific names {a!r}, which is not an arm ({some(arms)})"
+        for a in specific
+        if a not in arms
     ]
-    problems += ["n_subjects needs an arm"] if not arms else []
+    problems += ["n_subjects needs at least one arm"] if not arms else []
     problems += [f"{MISSING!r} cannot be the name of an arm"] if MISSING in arms else []
     least = {"n_controls": 0, "n_regions": 4, "n_shared": 0, "sites": 1, "seed": 0}
     problems += [f"{k} must be at least {n}" for k, n in least.items() if settings[k] < n]
-    positive = ("loading_scale", "specific_strength", "site_shift", "covariate_effect")
-    problems += [f"{k} must not be negative" for k in positive if settings[k] < 0]
-    shares = ("symptom_weight", "missing_symptoms", "dropout")
-    problems += [f"{k} must lie between 0 and 1" for k in shares if not 0 <= settings[k] <= 1]
+    scales = ("loading_scale", "specific_strength", "site_shift", "covariate_effect")
+    problems += [f"{k} must not be negative" for k in scales if settings[k] < 0]
+    fractions = ("symptom_weight", "missing_symptoms", "dropout")
+    problems += [f"{k} must be between 0 and 1" for k in fractions if not 0 <= settings[k] <= 1]
     problems += ["noise_sd must be above 0"] if not settings["noise_sd"] > 0 else []
     if settings["noise_df"] is not None and not settings["noise_df"] > 2:
         problems.append("noise_df must be above 2")
@@ -208,7 +212,7 @@ def _check(settings: Mapping[str, Any]) -> None:
 
 def _feature_set(
     y: np.ndarray,
-    people: pd.DataFrame,
+    participants: pd.DataFrame,
     regions: pd.DataFrame,
     edges: pd.DataFrame,
     settings: Mapping[str, Any],
@@ -216,8 +220,8 @@ def _feature_set(
     def text(values: pd.Series | pd.Index) -> np.ndarray:
         return values.to_numpy(dtype=str) if len(values) else np.array([], dtype=str)
 
-    coords: dict[str, Any] = {"subject": text(people.index), "feature": text(edges.index)}
-    for name, column in people.items():
+    coords: dict[str, Any] = {"subject": text(participants.index), "feature": text(edges.index)}
+    for name, column in participants.items():
         number = pd.api.types.is_numeric_dtype(column)
         coords[str(name)] = ("subject", column.to_numpy(float) if number else text(column))
     coords |= {str(name): ("feature", text(column)) for name, column in edges.items()}

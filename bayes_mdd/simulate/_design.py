@@ -1,4 +1,4 @@
-"""What simulated cohorts are made of: networks, patterns, links, HAMD-17 items, regions."""
+"""Design of simulated cohorts: arms, patterns, symptom links, HAMD-17 items and regions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rng = np.random.Generator
 #: ``data/demo`` is `simulate_cohort` with this seed and no other argument.
 DEMO_SEED: Final = 1
 DEMO_ARMS: Final[Mapping[str, int]] = MappingProxyType({"SSRI": 31, "SNRI": 31})
-#: Network pairs of the factors that have a name; all other factors get six pairs at random.
+#: Network pairs of named factors; all other factors get six random pairs.
 DEMO_PATTERNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "shared1": ("SM-SM", "VIS-VIS", "SM-VIS", "ATT-SM", "ATT-VIS", "DMN-VIS"),
@@ -26,11 +26,11 @@ DEMO_PATTERNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "SNRI1": ("DMN-CCN", "DMN-DMN", "DMN-SM", "ATT-REW", "CCN-VIS"),
     }
 )
-#: Symptom dimension -> the factor it leans on, where the cohort has that factor.
+#: Symptom dimension -> factor it is linked to, if the cohort has this factor.
 DEMO_LINKS: Final[Mapping[str, str]] = MappingProxyType(
     {"retardation": "SNRI1", "cognitive": "SSRI1", "anxiety_somatization_6": "shared2"}
 )
-#: Made-up anchor points of each network (right hemisphere, mm): plausible, from no atlas.
+#: Invented anchor points of each network (right hemisphere, mm), not taken from an atlas.
 NETWORKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = MappingProxyType(
     {
         "DMN": ((8, 52, 10), (8, -54, 28), (46, -62, 32)),
@@ -42,30 +42,31 @@ NETWORKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = MappingProxyTy
         "VIS": ((10, -86, 4), (36, -76, -8)),
     }
 )
-#: HAMD-17: item -> (a few words, highest score, how much rarer than usual a high score is).
+#: HAMD-17: item -> (short description, highest score, shift of the thresholds; high scores are
+#: rarer for larger values).
 HAMD17: Final[Mapping[str, tuple[str, int, float]]] = MappingProxyType(
     {
-        "1": ("low mood", 4, -0.4),
+        "1": ("depressed mood", 4, -0.4),
         "2": ("guilt", 4, 0.3),
         "3": ("suicidality", 4, 0.7),
-        "4": ("trouble falling asleep", 2, 0.0),
-        "5": ("waking in the night", 2, 0.0),
-        "6": ("waking too early", 2, 0.2),
+        "4": ("early insomnia", 2, 0.0),
+        "5": ("middle insomnia", 2, 0.0),
+        "6": ("late insomnia", 2, 0.2),
         "7": ("work and interests", 4, -0.3),
-        "8": ("slowing", 4, 0.3),
+        "8": ("retardation", 4, 0.3),
         "9": ("agitation", 4, 0.5),
-        "10": ("anxiety in mind", 4, 0.0),
-        "11": ("anxiety in body", 4, 0.2),
-        "12": ("stomach and appetite", 2, 0.2),
-        "13": ("energy and aches", 2, -0.2),
+        "10": ("psychic anxiety", 4, 0.0),
+        "11": ("somatic anxiety", 4, 0.2),
+        "12": ("gastrointestinal symptoms", 2, 0.2),
+        "13": ("general somatic symptoms", 2, -0.2),
         "14": ("sexual interest", 2, 0.2),
-        "15": ("worry about health", 4, 0.6),
+        "15": ("hypochondriasis", 4, 0.6),
         "16": ("weight loss", 2, 0.6),
         "17": ("insight", 2, 1.6),
     }
 )
-#: Dimension -> (items, how many of them may be missing).
-#: Written here a second time on purpose: the tests hold it against `bayes_mdd.cohort`.
+#: Dimension -> (items, largest number of missing items). Duplicates `bayes_mdd.cohort` on purpose:
+#: the tests compare the two.
 DIMENSIONS: Final[Mapping[str, tuple[tuple[int, ...], int]]] = MappingProxyType(
     {
         "retardation": ((1, 7, 8, 14), 1),
@@ -78,7 +79,7 @@ DIMENSIONS: Final[Mapping[str, tuple[tuple[int, ...], int]]] = MappingProxyType(
         "hamd17_total": (tuple(range(1, 18)), 2),
     }
 )
-#: The dimensions that share out all items.
+#: Non-overlapping dimensions that together contain all items.
 SECTIONS: Final = tuple(DIMENSIONS)[:5]
 SESSIONS: Final = ("ses-baseline", "ses-week8")
 BLOCKS_PER_FACTOR: Final = 6
@@ -92,7 +93,7 @@ def make_regions(n_regions: int) -> pd.DataFrame:
         number = network[: label - 1].count(name)
         anchors = NETWORKS[name]
         x, y, z = anchors[(number // 2) % len(anchors)]
-        # Later regions of an anchor lie on a spiral round it; odd and even ones mirror each other.
+        # Further regions lie on a spiral around the anchor; odd and even ones are mirror images.
         ring = number // (2 * len(anchors))
         turn, reach = 2.4 * ring, 6.0 * np.sqrt(ring)
         x, y, z = x + 4, round(y + reach * np.cos(turn)), round(z + reach * np.sin(turn))
@@ -111,7 +112,7 @@ def make_edges(regions: pd.DataFrame) -> pd.DataFrame:
         {
             "region_a": name[a],
             "region_b": name[b],
-            # Networks stand in blocks in the table, so the earlier one comes first by itself.
+            # Regions are sorted by network, so the earlier network always comes first.
             "network_a": network[a],
             "network_b": network[b],
         }

@@ -1,4 +1,4 @@
-"""Draws of people, loadings, scores and edges."""
+"""Random draws of participants, loadings, scores and edges."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.simulate._design import BLOCKS_PER_FACTOR, Rng
 
 
-def draw_people(rng: Rng, settings: Mapping[str, Any]) -> pd.DataFrame:
+def draw_participants(rng: Rng, settings: Mapping[str, Any]) -> pd.DataFrame:
     groups = [*settings["n_subjects"].items(), (MISSING, settings["n_controls"])]
     arm = np.repeat([name for name, _ in groups], [n for _, n in groups])
-    # Sites are dealt out within every group, so that none is confounded with an arm.
+    # Sites are assigned within each group, so that site is not confounded with arm.
     site = np.concatenate([rng.permutation(np.arange(n) % settings["sites"]) for _, n in groups])
     n = len(arm)
-    people = pd.DataFrame(
+    participants = pd.DataFrame(
         {
             "diagnosis": np.where(arm == MISSING, CONTROL, "MDD"),
             "arm": arm,
@@ -28,11 +28,11 @@ def draw_people(rng: Rng, settings: Mapping[str, Any]) -> pd.DataFrame:
             "mean_fd": np.round(np.exp(rng.normal(-2.0, 0.4, n)), 3),
         }
     )
-    # Groups are mixed, so that whoever joins tables by position finds out.
-    people = people.iloc[rng.permutation(n)]
+    # Groups are mixed, so that joining tables by position gives wrong results that tests detect.
+    participants = participants.iloc[rng.permutation(n)]
     width = max(3, len(str(n)))
     ids = [f"sub-{i:0{width}d}" for i in range(1, n + 1)]
-    return people.set_index(pd.Index(ids, name="participant_id"))
+    return participants.set_index(pd.Index(ids, name="participant_id"))
 
 
 def make_sharing(settings: Mapping[str, Any]) -> pd.DataFrame:
@@ -51,9 +51,9 @@ def draw_loadings(
     scale = settings["loading_scale"]
     loadings = np.zeros((sharing.shape[1], len(block)))
     for k, factor in enumerate(sharing.columns):
-        at_random = rng.choice(known, min(BLOCKS_PER_FACTOR, len(known)), replace=False)
+        drawn = rng.choice(known, min(BLOCKS_PER_FACTOR, len(known)), replace=False)
         named = [b for b in settings["patterns"].get(factor, ()) if b in known]
-        for name in named or at_random:
+        for name in named or drawn:
             at = (block == name).to_numpy()
             mean = rng.normal(0, scale)
             mean = np.copysign(max(abs(mean), 0.7 * scale), mean)
@@ -63,8 +63,8 @@ def draw_loadings(
     return loadings
 
 
-def draw_scores(rng: Rng, people: pd.DataFrame, sharing: pd.DataFrame) -> pd.DataFrame:
-    arm = people.loc[people["arm"] != MISSING, "arm"]
+def draw_scores(rng: Rng, participants: pd.DataFrame, sharing: pd.DataFrame) -> pd.DataFrame:
+    arm = participants.loc[participants["arm"] != MISSING, "arm"]
     scores = rng.normal(size=(len(arm), sharing.shape[1]))
     scores[sharing.loc[arm].to_numpy() == 0] = 0.0
     return pd.DataFrame(scores, index=arm.index, columns=sharing.columns)
@@ -72,21 +72,21 @@ def draw_scores(rng: Rng, people: pd.DataFrame, sharing: pd.DataFrame) -> pd.Dat
 
 def draw_edges(
     rng: Rng,
-    people: pd.DataFrame,
+    participants: pd.DataFrame,
     edges: pd.DataFrame,
     scores: pd.DataFrame,
     loadings: np.ndarray,
     settings: Mapping[str, Any],
 ) -> np.ndarray:
-    """Edges (subject, feature) in Fisher z."""
-    shape = n, p = len(people), len(edges)
+    """Draw edges (subject, feature) in Fisher z."""
+    shape = n, p = len(participants), len(edges)
     inside = (edges["network_a"] == edges["network_b"]).to_numpy()
     base = np.where(inside, 0.45, 0.15) + rng.normal(0, 0.1, p)
     nuisance = np.column_stack(
         [
-            (people["age"] - 36) / 11,
-            (people["sex"] == "F") - 0.6,
-            (np.log(people["mean_fd"]) + 2.0) / 0.4,
+            (participants["age"] - 36) / 11,
+            (participants["sex"] == "F") - 0.6,
+            (np.log(participants["mean_fd"]) + 2.0) / 0.4,
         ]
     )
     effects = rng.normal(0, settings["covariate_effect"], (3, p))
@@ -96,8 +96,8 @@ def draw_edges(
         noise = rng.normal(size=shape)
     else:
         noise = rng.standard_t(df, shape) * np.sqrt((df - 2) / df)
-    site = people["site"].str.removeprefix("site").astype(int).to_numpy() - 1
-    everybody = scores.reindex(people.index, fill_value=0.0).to_numpy().reshape(n, -1)
-    deviation = everybody @ loadings + nuisance @ effects + shifts[site] + noise
+    site = participants["site"].str.removeprefix("site").astype(int).to_numpy() - 1
+    all_scores = scores.reindex(participants.index, fill_value=0.0).to_numpy().reshape(n, -1)
+    deviation = all_scores @ loadings + nuisance @ effects + shifts[site] + noise
     y: np.ndarray = base + settings["noise_sd"] * deviation
     return y

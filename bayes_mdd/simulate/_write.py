@@ -1,4 +1,4 @@
-"""A simulated cohort as a cohort folder."""
+"""Writing of a simulated cohort as a cohort folder."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from bayes_mdd.simulate._cohort import SimulatedCohort
 from bayes_mdd.simulate._design import HAMD17, SESSIONS
 
 _README: Final = """\
-Simulated cohort. No row is a real person; every number was drawn by bayes_mdd.simulate
+Simulated cohort. No row describes a real person. All numbers were drawn by bayes_mdd.simulate
 (simulate_cohort, then write_cohort; the arguments are in truth/settings.json).
 
-participants.tsv   who, diagnosis, arm, site, age, sex, head motion (mean_fd)
+participants.tsv   id, diagnosis, arm, site, age, sex, head motion (mean_fd)
 phenotype/         HAMD-17 items before treatment and after 8 weeks, n/a where not rated
-features/          one matrix of Pearson correlations a person; regions.tsv names the regions
-truth/             what the cohort was drawn from: factor scores of patients, sharing (share of a
-                   factor's variance by arm), loadings (in residual SD of an edge per SD of the
-                   score), weights of factors in the latent symptom severity
+features/          one matrix of Pearson correlations per participant; regions.tsv lists the regions
+truth/             true parameters: factor scores of patients, sharing (fraction of the variance of
+                   a factor by arm), loadings (in residual SD of an edge per SD of the score),
+                   weights of factors in the latent symptom severity
 
-Region names, networks and coordinates are made up by rule (a few plausible points a network, in mm)
-and come from no atlas. Edges are drawn one by one, so a matrix need not be positive definite.
-Controls have site, age, sex and motion effects and noise, but none of the factors.
+Region names, networks and coordinates are invented (a few plausible points per network, in mm) and
+not taken from an atlas. Each edge is drawn separately, so matrices need not be positive definite.
+Controls have effects of site, age, sex and motion, and noise, but none of the factors.
 """
 
 
 def write_cohort(
     simulated: SimulatedCohort, folder: str | Path, *, overwrite: bool = False
 ) -> Path:
-    """Write a simulated cohort as a cohort folder, the way a user would bring one.
+    """Write a simulated cohort as a cohort folder, laid out like real data.
 
     Parameters
     ----------
     simulated : SimulatedCohort
-        As `simulate_cohort` returns it.
+        Result of `simulate_cohort`.
     folder : str or Path
-        Where to; made if it is not there.
+        Folder to write to; created if it does not exist.
     overwrite : bool, default False
-        Write into a folder that holds something. Matrices of an earlier simulated cohort are
-        removed, other files are left alone.
+        Whether to write to a folder that is not empty. Matrices of an earlier simulated cohort are
+        removed, other files are kept.
 
     Returns
     -------
     Path
-        `folder`. The same cohort gives the same bytes.
+        `folder`. The same cohort gives identical files.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def write_cohort(
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise DataContractError(str(folder), ["is a file, expected a folder: give another name."])
+        raise DataContractError(str(folder), ["is a file, expected a folder: choose another name."])
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         found = some(sorted(p.name for p in folder.iterdir()), 3)
         raise DataContractError(
             str(folder),
-            [f"is not empty (it holds {found}): give another folder or ask to overwrite."],
+            [f"is not empty (it contains {found}): choose another folder or pass overwrite=True."],
         )
     n_regions = len(simulated.regions)
     for old in folder.glob("features/sub-*_atlas-demo*_stat-pearsoncorrelation_relmat.tsv"):
@@ -92,9 +92,9 @@ def write_cohort(
 
 
 def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
-    """Text of every file but the matrices."""
+    """Contents of all files except the matrices."""
     truth = simulated.truth
-    people = simulated.participants.assign(
+    participants = simulated.participants.assign(
         age=simulated.participants["age"].astype(int),
         mean_fd=simulated.participants["mean_fd"].map("{:.3f}".format),
     )
@@ -111,8 +111,8 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
                 "GeneratedBy": [{"Name": "bayes_mdd.simulate"}],
             }
         ),
-        "participants.tsv": _tsv(people.reset_index()),
-        "participants.json": _json(_participants_sidecar(people)),
+        "participants.tsv": _tsv(participants.reset_index()),
+        "participants.json": _json(_participants_sidecar(participants)),
         "phenotype/hamd17.tsv": _tsv(simulated.items),
         "phenotype/hamd17.json": _json(_phenotype_sidecar()),
         "features/regions.tsv": _tsv(simulated.regions),
@@ -124,7 +124,7 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
                 "estimator": "empirical",
                 "source": "matrices",
                 "session": SESSIONS[0],
-                "description": "Pearson correlations, synthetic; one matrix a person.",
+                "description": "Simulated Pearson correlations; one matrix per participant.",
             }
         ),
         "truth/settings.json": _json(dict(simulated.settings)),
@@ -135,10 +135,10 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
     }
 
 
-def _participants_sidecar(people: pd.DataFrame) -> dict[str, Any]:
-    arms = [arm for arm in dict.fromkeys(sorted(people["arm"])) if arm != MISSING]
+def _participants_sidecar(participants: pd.DataFrame) -> dict[str, Any]:
+    arms = [arm for arm in dict.fromkeys(sorted(participants["arm"])) if arm != MISSING]
     return {
-        "participant_id": {"Description": "Unique name of the person"},
+        "participant_id": {"Description": "Unique id of the participant"},
         "diagnosis": {
             "Description": "Diagnosis",
             "Levels": {CONTROL: "Healthy control", "MDD": "Major depressive disorder"},
@@ -148,8 +148,8 @@ def _participants_sidecar(people: pd.DataFrame) -> dict[str, Any]:
             "Levels": {arm: f"Treated with {arm}" for arm in arms},
         },
         "site": {
-            "Description": "Place of measurement",
-            "Levels": {site: "Synthetic site" for site in sorted(set(people["site"]))},
+            "Description": "Site of measurement",
+            "Levels": {site: "Simulated site" for site in sorted(set(participants["site"]))},
         },
         "age": {"Description": "Age at baseline", "Units": "year"},
         "sex": {"Description": "Sex", "Levels": {"F": "Female", "M": "Male"}},
@@ -160,7 +160,7 @@ def _participants_sidecar(people: pd.DataFrame) -> dict[str, Any]:
 def _phenotype_sidecar() -> dict[str, Any]:
     return {
         "MeasurementToolMetadata": {
-            "Description": "Hamilton Depression Rating Scale, 17 items (synthetic ratings)",
+            "Description": "Hamilton Depression Rating Scale, 17 items (simulated ratings)",
             "Scale": "hamd17",
         },
         "session_id": {
@@ -179,7 +179,7 @@ def _phenotype_sidecar() -> dict[str, Any]:
 
 
 def _table(values: xr.DataArray) -> pd.DataFrame:
-    """Rows and columns named by the two dims."""
+    """Convert a two-dimensional array to a table; its coordinates name rows and columns."""
     rows, columns = values.dims
     index = pd.Index(values[rows].values, name=str(rows))
     return pd.DataFrame(values.values, index=index, columns=values[columns].values).reset_index()

@@ -1,4 +1,4 @@
-"""The simulated cohort is what its truth says, and the shipped demo is it, byte for byte."""
+"""The simulated cohort follows its true parameters; data/demo is identical to it."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def demo():
 
 
 def residual(simulated):
-    """Edges of patients after everything but factors and noise, by least squares on controls."""
+    """Edges of patients minus covariate effects, estimated by least squares in controls."""
     f = simulated.features
     nuisance = np.column_stack(
         [
@@ -37,7 +37,7 @@ def residual(simulated):
     return (f["y"].values - nuisance @ beta)[f["arm"].values != "n/a"]
 
 
-def test_counts_and_layout(demo):
+def test_counts_and_coordinates(demo):
     counts = demo.participants["arm"].value_counts().to_dict()
     assert counts == {"n/a": 39, "SSRI": 31, "SNRI": 31}
     assert demo.features.sizes == {"subject": 101, "feature": 1275, "region": 51}
@@ -55,7 +55,7 @@ def test_counts_and_layout(demo):
     assert list(demo.symptoms.index) == list(demo.features["subject"].values)
 
 
-def test_truth_has_the_promised_pattern(demo):
+def test_true_parameters_follow_the_design(demo):
     truth = demo.truth
     arm = demo.participants["arm"].loc[truth["subject"].values].to_numpy()
     scores = truth["scores"].to_pandas()
@@ -67,11 +67,10 @@ def test_truth_has_the_promised_pattern(demo):
     np.testing.assert_allclose(truth["sharing"].sum("arm"), 1)
     for factor, blocks in DEMO_PATTERNS.items():
         at = truth["loadings"].sel(factor=factor)
-        carried = set(at["block"].values[at.values != 0])
-        assert carried == set(blocks)
+        assert set(at["block"].values[at.values != 0]) == set(blocks)
 
 
-def test_edges_carry_the_factors_and_nothing_else_does(demo):
+def test_edges_contain_the_factors(demo):
     y = residual(demo)
     # The known scores recover the loadings, in units of the residual SD.
     scores = demo.truth["scores"].values
@@ -80,14 +79,14 @@ def test_edges_carry_the_factors_and_nothing_else_does(demo):
     for k in range(5):
         assert np.corrcoef(beta[k], truth[k])[0, 1] > 0.85
         np.testing.assert_allclose(beta[k] @ truth[k] / (truth[k] @ truth[k]), 1, atol=0.15)
-    # The plain spectrum shows five factors: each score lies in the span of five directions.
+    # The scores of each factor lie in the span of the leading nine singular vectors.
     u = np.linalg.svd(y - y.mean(0), full_matrices=False)[0][:, :9]
     centred = scores - scores.mean(0)
     inside = (u.T @ centred) ** 2
     assert (inside.sum(0) / (centred**2).sum(0) > 0.8).all()
 
 
-def test_symptoms_lean_on_their_factors(demo):
+def test_symptoms_depend_on_their_factors(demo):
     scores = demo.truth["scores"].to_pandas()
     symptoms = demo.symptoms.loc[scores.index]
     links = {"retardation": "SNRI1", "cognitive": "SSRI1", "anxiety_somatization_6": "shared2"}
@@ -100,25 +99,25 @@ def test_symptoms_lean_on_their_factors(demo):
     assert controls.isna().all(axis=None)
 
 
-def test_week_8_is_lighter_and_some_dropped_out(demo):
+def test_symptoms_improve_at_week_8_and_some_drop_out(demo):
     items = demo.items.set_index(["session_id", "participant_id"]).astype("Float64")
     total = items.sum(axis=1, skipna=False)
     assert total["ses-baseline"].mean() - total["ses-week8"].mean() > 8
-    gone = items.loc["ses-week8"].isna().all(axis=1)
-    assert 4 <= gone.sum() <= 16
+    dropped_out = items.loc["ses-week8"].isna().all(axis=1)
+    assert 4 <= dropped_out.sum() <= 16
     assert not items.loc["ses-baseline"].isna().all(axis=1).any()
 
 
-def test_the_cohort_room_scores_the_items_alike(demo):
+def test_score_scale_gives_the_simulated_dimension_scores(demo):
     baseline = demo.items[demo.items["session_id"] == "ses-baseline"]
-    other = score_scale(baseline, "hamd17").droplevel("session_id")
-    assert sorted(other.columns) == sorted(demo.symptoms.columns)
-    mine = demo.symptoms.loc[other.index, other.columns]
-    pd.testing.assert_frame_equal(mine, other, check_names=False)
-    assert 0 < mine["sleep"].isna().sum() < 10
+    scored = score_scale(baseline, "hamd17").droplevel("session_id")
+    assert sorted(scored.columns) == sorted(demo.symptoms.columns)
+    simulated = demo.symptoms.loc[scored.index, scored.columns]
+    pd.testing.assert_frame_equal(simulated, scored, check_names=False)
+    assert 0 < simulated["sleep"].isna().sum() < 10
 
 
-def test_same_seed_same_cohort_other_seed_another():
+def test_the_seed_determines_the_cohort():
     small = {"n_subjects": {"A": 6, "B": 5}, "n_controls": 4, "n_regions": 14}
     one, two, other = (simulate_cohort(seed, **small) for seed in (3, 3, 4))
     xr.testing.assert_identical(one.features, two.features)
@@ -126,14 +125,14 @@ def test_same_seed_same_cohort_other_seed_another():
     assert not np.allclose(one.features["y"], other.features["y"])
 
 
-def test_pure_noise_has_no_factor():
+def test_cohort_without_factors():
     noise = simulate_cohort(2, n_shared=0, n_specific={}, n_regions=30)
     assert noise.truth.sizes["factor"] == 0
     y = residual(noise)
     np.testing.assert_allclose(np.mean(y.std(0)), 0.2, rtol=0.1)
 
 
-def test_all_shared_and_weak_and_one_arm():
+def test_shared_factors_only_weak_factors_and_one_arm():
     shared = simulate_cohort(2, n_shared=5, n_specific={}, n_regions=20)
     assert list(shared.truth["factor"].values) == [f"shared{k}" for k in range(1, 6)]
     assert (shared.truth["sharing"] == 0.5).all()
@@ -147,33 +146,33 @@ def test_all_shared_and_weak_and_one_arm():
     assert set(single.features["arm"].values) == {"None"}
 
 
-def test_t_noise_keeps_its_sd_and_has_tails():
+def test_t_noise_has_the_same_sd_and_heavier_tails():
     plain = simulate_cohort(2, n_shared=0, n_specific={}, n_regions=30)
     heavy = simulate_cohort(2, n_shared=0, n_specific={}, n_regions=30, noise_df=3)
     np.testing.assert_allclose(residual(heavy).std(), residual(plain).std(), rtol=0.1)
     assert np.abs(residual(heavy)).max() > 1.5 * np.abs(residual(plain)).max()
 
 
-def test_site_shift_moves_sites_only():
-    still, moved = (simulate_cohort(2, n_regions=20, site_shift=s) for s in (0.0, 2.0))
-    difference = moved.features["y"] - still.features["y"]
+def test_site_shift_affects_sites_only():
+    without, shifted = (simulate_cohort(2, n_regions=20, site_shift=s) for s in (0.0, 2.0))
+    difference = shifted.features["y"] - without.features["y"]
     by_site = difference.groupby("site").std("subject")
     np.testing.assert_allclose(by_site, 0, atol=1e-12)
     assert float(abs(difference).mean()) > 0.1
 
 
-def test_bad_arguments_are_named_together():
-    with pytest.raises(SpecError, match=r"n_specific names 'SNRY'.*dropout must lie") as error:
+def test_all_bad_arguments_are_reported_in_one_error():
+    with pytest.raises(SpecError, match=r"n_specific names 'SNRY'.*dropout must be") as error:
         simulate_cohort(n_specific={"SNRY": 1}, dropout=2.0)
     assert "SSRI, SNRI" in str(error.value)
 
 
-def test_demo_folder_is_what_the_code_writes(demo, tmp_path):
+def test_demo_folder_is_identical_to_the_written_cohort(demo, tmp_path):
     write_cohort(demo, tmp_path / "demo")
-    fresh = {p.relative_to(tmp_path / "demo"): p.read_bytes() for p in files(tmp_path / "demo")}
+    written = {p.relative_to(tmp_path / "demo"): p.read_bytes() for p in files(tmp_path / "demo")}
     shipped = {p.relative_to(DEMO): p.read_bytes() for p in files(DEMO)}
-    assert sorted(fresh) == sorted(shipped)
-    differing = [str(name) for name in fresh if fresh[name] != shipped[name]]
+    assert sorted(written) == sorted(shipped)
+    differing = [str(name) for name in written if written[name] != shipped[name]]
     assert differing == []
     assert sum(map(len, shipped.values())) < 5_000_000
 
@@ -182,7 +181,7 @@ def files(folder):
     return [p for p in folder.rglob("*") if p.is_file()]
 
 
-def test_written_cohort_reads_back(demo):
+def test_written_cohort_can_be_read(demo):
     cohort = read_cohort(DEMO)
     pd.testing.assert_frame_equal(
         cohort.symptoms, demo.symptoms[cohort.symptoms.columns], check_names=False
@@ -198,10 +197,10 @@ def test_written_cohort_reads_back(demo):
     assert json.loads((DEMO / "truth" / "settings.json").read_text())["seed"] == DEMO_SEED
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path):
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
     small = simulate_cohort(1, n_subjects={"A": 3}, n_controls=0, n_regions=8)
     (tmp_path / "mine.txt").write_text("keep")
-    with pytest.raises(DataContractError, match=r"is not empty \(it holds mine.txt\)"):
+    with pytest.raises(DataContractError, match=r"is not empty \(it contains mine.txt\)"):
         write_cohort(small, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
     bigger = simulate_cohort(1, n_subjects={"A": 5}, n_controls=0, n_regions=8)
