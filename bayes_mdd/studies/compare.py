@@ -13,7 +13,8 @@ from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
-from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.shared_specific.spec import KIND
+from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec, Spec, kind_of
 from bayes_mdd.studies.fan_out import count_workers, fan_out
 from bayes_mdd.studies.folds import assign_folds, check_folds, held_out
 from bayes_mdd.studies.held_out import Scored, score_fold
@@ -77,6 +78,31 @@ def vary_factors(spec: SharedSpecificSpec, numbers: Iterable[int]) -> dict[str, 
     return {f"K={k}": replace(spec, n_factors=int(k)) for k in numbers}
 
 
+def check_supported(models: Iterable[Spec]) -> None:
+    """Check that models can be compared by prediction of held-out subjects.
+
+    Parameters
+    ----------
+    models : iterable of Spec
+        The models.
+
+    Raises
+    ------
+    SpecError
+        If a model family does not support it.
+
+    Examples
+    --------
+    >>> check_supported([SharedSpecificSpec()])
+    """
+    others = sorted({kind_of(model) for model in models} - {KIND})
+    if others:
+        raise SpecError(
+            f"the model {', '.join(others)} does not support K-fold comparison, because it does "
+            f"not predict held-out participants; models that do: {KIND}."
+        )
+
+
 def compare_models(
     models: Mapping[str, SharedSpecificSpec],
     features: xr.Dataset,
@@ -124,7 +150,8 @@ def compare_models(
     Raises
     ------
     SpecError
-        If there is no model or `folds` is out of range.
+        If there is no model, a model family does not support the comparison, or `folds` is out of
+        range.
     DataContractError
         If the cohort does not meet the contract of a model, or a site falls in one fold.
 
@@ -152,6 +179,7 @@ def compare_models(
     """
     if not models:
         raise SpecError("compare_models needs at least one model.")
+    check_supported(models.values())
     fold = assign_folds(features, folds=folds, seed=seed)
     check_folds(features, fold, [c for spec in models.values() for c in spec.covariates])
     linked = tuple(dict.fromkeys(s for spec in models.values() for s in spec.symptoms))

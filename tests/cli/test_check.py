@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bayes_mdd as bm
-from bayes_mdd.cli import checking, show
+from bayes_mdd.cli import output, run_checks
 from bayes_mdd.shared_specific.report.content import summarise_findings
 
 
@@ -20,7 +20,7 @@ def run(small_run, tmp_path) -> Path:
 def test_predictive_checks_join_the_verdict_the_files_and_the_report(run, run_cli, tmp_path):
     result = run_cli("check", run, "--predictive")
     assert result.status in (0, 1), result.err
-    for text in ("Predictive checks", "People with the largest residuals", "all features"):
+    for text in ("Predictive checks", "Participants with the largest residuals", "all features"):
         assert text in result.out
     for name in ("checks", "blocks", "people"):
         assert (run / f"predictive_{name}.tsv").read_text(encoding="utf-8").count("\n") > 3
@@ -36,7 +36,13 @@ def test_predictive_checks_join_the_verdict_the_files_and_the_report(run, run_cl
 
 def test_sensitivity_and_json(run, run_cli, monkeypatch):
     table = bm.prior_sensitivity(bm.read_run(run), max_draws=40)
-    monkeypatch.setattr(bm, "prior_sensitivity", lambda idata: table)
+    seeds = []
+
+    def scale(idata, *, seed):
+        seeds.append(seed)
+        return table
+
+    monkeypatch.setattr(bm, "prior_sensitivity", scale)
     result = run_cli("check", run, "--sensitivity", "--json")
     said = json.loads(result.out)
     assert result.status in (0, 1), result.err
@@ -45,7 +51,8 @@ def test_sensitivity_and_json(run, run_cli, monkeypatch):
     )
     assert said["checks"][-1]["name"].startswith("results that rest on a prior")
     assert (run / "prior_sensitivity.tsv").is_file()
-    result = run_cli("check", run, "--sensitivity")
+    result = run_cli("check", run, "--sensitivity", "--seed", "8")
+    assert seeds == [1, 8]
     assert "prior" in result.out
     assert "prior_sensitivity.tsv" in result.out
 
@@ -55,7 +62,7 @@ def test_what_could_not_be_judged_is_said_with_the_reason(capsys):
     table = pd.DataFrame(
         [{"name": n, "value": 1.0, "threshold": "0", "passed": p, "advice": a} for n, p, a in rows]
     ).astype({"passed": object})
-    show.checks(table)
+    output.print_checks(table)
     said = capsys.readouterr().out
     assert "lost: Do this." in said
     assert "unknown: Not made: why." in said
@@ -76,15 +83,16 @@ def test_prior_says_what_it_expects(small_cohort, small_spec, run_cli):
     assert "factors in use" in run_cli(*words).out
     refused = run_cli("prior", "polar_lda", small_cohort)
     assert refused.status == 2
-    assert "shared_specific only" in refused.err
+    assert "the model polar_lda has no prior predictive" in refused.err
+    assert "models that have one: shared_specific" in refused.err
 
 
 def test_the_report_reads_the_last_verdict_and_does_without(run):
-    table = checking.read_checks(run)
+    table = run_checks.read_checks(run)
     assert table is not None
     assert list(table["passed"]) == list(bm.diagnose(bm.read_run(run))["passed"])
     (run / "checks.json").write_text("{", encoding="utf-8")
-    assert checking.read_checks(run) is None
+    assert run_checks.read_checks(run) is None
 
 
 def test_a_broken_assumption_is_not_called_a_broken_chain(run):

@@ -10,30 +10,12 @@ import pytest
 import xarray as xr
 
 import bayes_mdd as bm
-from bayes_mdd.cli.comparing import make_models, parse_numbers
+from bayes_mdd.cli.comparison import parse_numbers
 from bayes_mdd.errors import SpecError
 
 
-def test_models_of_the_options():
-    spec = bm.SharedSpecificSpec(n_factors=5, symptoms=("retardation",))
-    found = make_models(spec, [2, 3], symptom_link=True, shared_only=True)
-    assert len(found) == 6
-    assert found["K=2, without symptoms"].symptoms == ()
-    assert found["K=3, all shared"].sharing == {"shared": 3}
-    assert list(make_models(spec, [], symptom_link=True, shared_only=False)) == [
-        "K=5", "K=5, without symptoms",
-    ]  # fmt: skip
-
-
-def test_bad_options_are_refused():
-    plain = bm.SharedSpecificSpec()
-    with pytest.raises(SpecError, match="one model cannot be compared"):
-        make_models(plain, [], symptom_link=False, shared_only=False)
-    with pytest.raises(SpecError, match="links no symptoms"):
-        make_models(plain, [], symptom_link=True, shared_only=False)
-    fixed = bm.SharedSpecificSpec(sharing={"shared": 2})
-    with pytest.raises(SpecError, match="fixes 'sharing' already"):
-        make_models(fixed, [], symptom_link=False, shared_only=True)
+def test_numbers_are_separated_by_commas():
+    assert parse_numbers("2, 4,6") == [2, 4, 6]
     with pytest.raises(SpecError, match="'2;4'"):
         parse_numbers("2;4")
 
@@ -64,4 +46,28 @@ def test_compare_prints_and_writes(small_spec, small_cohort, run_cli, tmp_path, 
     assert said["features"][1] == {
         "model": "K=3", "rank": 1, "elpd": -12.5, "warning": "3 divergences",
     }  # fmt: skip
-    assert run_cli("compare", small_spec, small_cohort).status == 2
+
+
+def test_what_cannot_be_compared_is_refused(small_spec, small_cohort, tmp_path, run_cli):
+    done = run_cli("compare", small_spec, small_cohort)
+    assert done.status == 2
+    assert "at least two models" in done.err
+    done = run_cli("compare", "polar_lda", tmp_path / "not_read", "--n-factors", "2,3")
+    assert done.status == 2
+    assert "polar_lda does not support K-fold comparison" in done.err
+
+
+def test_the_former_name_of_an_option_warns(small_spec, small_cohort, run_cli, monkeypatch):
+    asked = []
+
+    def compare(models, features, **options):
+        asked.append(list(models))
+        raise SpecError("asked enough")
+
+    monkeypatch.setattr(bm, "compare_models", compare)
+    former = run_cli("compare", small_spec, small_cohort, "--symptom-link")
+    now = run_cli("compare", small_spec, small_cohort, "--without-symptoms")
+    assert asked == [["K=3", "K=3, without symptoms"]] * 2
+    assert "Warning: --symptom-link is now called --without-symptoms" in former.err
+    assert "now called" not in now.err
+    assert "--symptom-link" not in run_cli("compare", "--help").out

@@ -60,7 +60,7 @@ def test_a_cohort_folder_that_is_read_as_it_was_made(source, tmp_path, run_cli):
     out = tmp_path / "cohort"
     done = run_cli("features", source, *FC, *who_takes_part(source), "-o", out)
     assert done.status == 0, done.err
-    assert "12 people, 6 features (fisher_z)" in done.out
+    assert "12 participants, 6 features (fisher_z)" in done.out
     direct = bm.read_derivatives(
         source,
         kind="functional_connectivity",
@@ -86,6 +86,7 @@ def test_regional_features_keep_kind_units_and_circuits(source, tmp_path, run_cl
     done = run_cli("features", source, *words, *who_takes_part(source), "-o", out, "--json")
     assert json.loads(done.out) == {
         "cohort": str(out),
+        "participants": 12,
         "people": 12,
         "features": 4,
         "left_out": [],

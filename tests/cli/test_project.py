@@ -40,7 +40,7 @@ def test_project_writes_table_draws_and_sidecar(small_run, new_cohort, run_cli, 
     words = ("project", small_run.folder, new_cohort, "-o", out, "--training", small_run.cohort)
     done = run_cli(*words)
     assert done.status == 0, done.err
-    assert "Left out (healthy control): 6 people" in done.err
+    assert "Not projected (healthy control): 6 participants" in done.err
     names = {"scores.tsv", "scores_symptoms.tsv", "scores.json", "scores.nc"}
     assert {p.name for p in tmp_path.iterdir()} == names
     table = pd.read_csv(out, sep="\t", dtype=str, keep_default_na=False, na_values=["n/a"])

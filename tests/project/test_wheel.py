@@ -15,7 +15,7 @@ PROBE = """
 import json, sys
 from pathlib import Path
 import bayes_mdd as bm
-from bayes_mdd.cli import job
+from bayes_mdd.cli import inputs, shipped
 
 cohort_folder = Path(sys.argv[1])
 bm.write_cohort(bm.simulate_cohort(seed=1), cohort_folder)
@@ -23,10 +23,10 @@ cohort = bm.read_cohort(cohort_folder)
 bm.fit, bm.write_report
 print(json.dumps({
     "package": str(Path(bm.__file__).parent),
-    "n_factors": job.read_named_spec("shared_specific").model.n_factors,
+    "n_factors": inputs.read_named_spec("shared_specific").model.n_factors,
     "participants": len(cohort.participants),
     "symptoms": sorted(map(str, cohort.symptoms.columns)),
-    "demo": str(job.demo_cohort(cohort_folder.with_name("run"))),
+    "demo": str(shipped.find_demo_cohort(cohort_folder.with_name("run"))),
 }))
 """
 

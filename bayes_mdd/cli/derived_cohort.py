@@ -1,4 +1,4 @@
-"""Convert the outputs of another tool to a cohort folder that `fit` accepts."""
+"""Conversion of the output of another tool to a cohort folder that `fit` accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_mdd as bm
-from bayes_mdd.cli import show
+from bayes_mdd.cli.messages import log
 from bayes_mdd.errors import DataContractError, SpecError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     """
     _check_output(request.output)
     participants = _participants_file(request)
-    show.note(f"Reading {request.source}")
+    log.info("Reading %s", request.source)
     features = bm.read_derivatives(
         request.source,
         kind=request.kind,
@@ -83,7 +83,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         spec=bm.DerivativesSpec.from_mapping(dict(request.settings or {})),
     )
     if "networks" in json.loads(features.attrs["provenance"]):
-        show.note("Note: networks are unknown, so all regions form one block (see --regions)")
+        log.warning("networks are unknown, so all regions form one block (see --regions).")
     request.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=request.output.parent, prefix=".features-") as temporary:
         folder = Path(temporary) / "cohort"

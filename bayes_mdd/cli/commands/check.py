@@ -1,0 +1,54 @@
+"""``bayes-mdd check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import bayes_mdd as bm
+from bayes_mdd.cli import messages, options, output, run_checks
+from bayes_mdd.cli.status import ExitStatus
+
+
+def check(
+    run: options.Run,
+    permutations: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Number of refits with permuted arm labels (permutation test; 0: none).",
+        ),
+    ] = 0,
+    predictive: Annotated[
+        bool,
+        typer.Option("--predictive", help="Posterior predictive checks of the residuals."),
+    ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Prior sensitivity (power scaling).")
+    ] = False,
+    seed: options.Seed = 1,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Check a finished run: convergence, noise and, on request, arm labels, residuals, priors."""
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    idata = bm.read_run(run)
+    analyses = []
+    if permutations:
+        analyses.append(run_checks.check_permutations(idata, permutations=permutations, seed=seed))
+    if predictive:
+        analyses.append(run_checks.check_residuals(idata, seed=seed))
+    if sensitivity:
+        analyses.append(run_checks.check_prior_sensitivity(idata, seed=seed))
+    checks = run_checks.write_checks(idata, run, analyses)
+    if as_json:
+        output.print_json(checks.to_mapping())
+    else:
+        output.print_checks(checks.table)
+        for title, table in checks.shown.items():
+            output.print_table(title, table)
+        output.print_lines(checks.files)
+    if not checks.verdict.passed:
+        raise typer.Exit(ExitStatus.CHECK_FAILED)

@@ -1,0 +1,86 @@
+"""``bayes-mdd compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import bayes_mdd as bm
+from bayes_mdd.cli import inputs, messages, options
+from bayes_mdd.cli.comparison import name_tables, parse_numbers, write_comparison
+from bayes_mdd.cli.messages import log
+from bayes_mdd.cli.output import print_json, print_lines, print_table, records
+
+
+def compare(
+    spec: options.SpecName,
+    cohort: options.Cohort,
+    n_factors: Annotated[
+        str,
+        typer.Option(
+            help="Numbers of factors to compare, e.g. 2,4,6.",
+            show_default="model.n_factors of the spec",
+        ),
+    ] = "",
+    without_symptoms: Annotated[
+        bool,
+        typer.Option("--without-symptoms", help="Add each model without its symptom link."),
+    ] = False,
+    symptom_link: Annotated[
+        bool, options.former_flag("--symptom-link", "--without-symptoms")
+    ] = False,
+    shared_only: Annotated[
+        bool, typer.Option("--shared-only", help="Add each model with all factors shared.")
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Number of folds of participants.")] = 5,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, help="Random seed of the folds; that of the fits is sampler.seed."),
+    ] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(help="Number of fits run in parallel.", show_default="1")
+    ] = None,
+    output: Annotated[
+        Path | None, options.output("Folder for tables and densities.", default="none")
+    ] = None,
+    settings: options.Settings = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Compare models by how well they predict held-out participants (K-fold)."""
+    from bayes_mdd.studies.compare import check_supported
+    from bayes_mdd.studies.variants import list_variants
+
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    numbers = parse_numbers(n_factors)
+    asked = inputs.read_spec_argument(spec, settings)
+    check_supported([asked.model])
+    data = inputs.read_inputs(asked, cohort)
+    models = list_variants(
+        data.spec.model,
+        numbers,
+        without_symptoms=without_symptoms or symptom_link,
+        shared_only=shared_only,
+    )
+    covariates = data.spec.reference.covariates
+    log.info("Fitting %d models to each of %d training sets", len(models), folds)
+    found = bm.compare_models(
+        models,
+        bm.reference_to_controls(data.features, covariates=covariates),
+        symptoms=data.symptoms,
+        folds=folds,
+        seed=seed,
+        sampler=data.spec.sampler,
+        n_jobs=jobs,
+    )
+    files = [str(path) for path in write_comparison(found, output)] if output else []
+    tables = name_tables(found)
+    if as_json:
+        print_json({**{name: records(table) for name, table in tables.items()}, "files": files})
+        return
+    for name, table in tables.items():
+        print_table(f"Log predictive density of {name}, held-out participants", table)
+    print_lines(files)

@@ -1,0 +1,40 @@
+"""``bayes-mdd demo``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bayes_mdd.cli import inputs, main_job, messages, options, shipped
+
+MODEL = "shared_specific"
+#: What ``--quick`` replaces.
+QUICK: Mapping[str, Any] = {"sampler.draws": 300, "sampler.tune": 300, "sampler.chains": 2}
+
+
+def demo(
+    output: Annotated[Path, options.output("Run folder to write.")] = Path("runs/demo"),
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Use few draws, to test the installation; do not interpret the results.",
+        ),
+    ] = False,
+    seed: options.SamplerSeed = None,
+    force: Annotated[bool, options.force("Replace the run folder if it exists.")] = False,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Fit the synthetic demo cohort, check the fit, and write signature maps and the report."""
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    spec = inputs.read_spec_argument(MODEL, None, seed=seed)
+    if quick:
+        spec = spec.with_overrides(QUICK)
+    cohort = shipped.find_demo_cohort(output)
+    idata = main_job.fit_cohort(spec, cohort, output, force=force)
+    main_job.print_outcome(main_job.complete_run(idata, output), as_json=as_json)

@@ -1,0 +1,127 @@
+"""``bayes-mdd features``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_mdd.cli import inputs, messages, options
+from bayes_mdd.cli.derived_cohort import CohortRequest, write_derived_cohort
+from bayes_mdd.cli.output import print_json, print_lines
+
+
+class Networks(StrEnum):
+    """Networks that define the blocks."""
+
+    ATLAS = "atlas"
+    CIRCUIT = "circuit"
+
+
+def features(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="Output folder of another tool, or one table."),
+    ],
+    output: Annotated[Path, options.output("Cohort folder to write.")],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Kind of data, e.g. functional_connectivity, reho, fa.",
+            show_default="the only one in SOURCE",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--format", help="Format of the files.", show_default="recognised"),
+    ] = None,
+    atlas: Annotated[
+        str | None,
+        typer.Option(
+            help="Atlas of the files; for images, a label image or the name of an atlas "
+            "(seitzman300, ...).",
+            show_default="the only one in SOURCE",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Table of the label image.", show_default="none")
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            help="Region table (.tsv), or the name of an atlas.",
+            show_default="as stated by the files",
+        ),
+    ] = None,
+    networks: Annotated[
+        Networks,
+        typer.Option(help="Define blocks by the networks of the atlas, or by depression circuit."),
+    ] = Networks.ATLAS,
+    participants: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of participants, with their arms.",
+            show_default="participants.tsv in SOURCE",
+        ),
+    ] = None,
+    entity: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Read only files with this entity, e.g. ses=1, or without it: desc=none; may be "
+            "repeated.",
+            show_default="all files",
+        ),
+    ] = None,
+    weighting: Annotated[
+        str | None,
+        typer.Option(help="Measure to read from files with several.", show_default="the only one"),
+    ] = None,
+    units: Annotated[
+        str | None,
+        typer.Option(help="Units: r or fisher_z.", show_default="as stated by the files"),
+    ] = None,
+    subjects: Annotated[
+        Path | None,
+        typer.Option(
+            help="Text file with the subject ids of a stacked array, one per line.",
+            show_default="as stated by the files",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        options.assignments("Setting of DerivativesSpec, e.g. missing=drop or resample=true"),
+    ] = None,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Convert the output of another tool (XCP-D, fMRIPrep, FreeSurfer, ...) to a cohort folder."""
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    request = CohortRequest(
+        source=source,
+        output=output,
+        kind=kind,
+        format=layout,
+        atlas=atlas,
+        labels=labels,
+        regions=regions,
+        networks=networks.value,
+        participants=participants,
+        entities=tuple(entity or ()),
+        weighting=weighting,
+        units=units,
+        subjects=subjects,
+        settings=inputs.parse_settings(settings or ()),
+    )
+    made, left_out = write_derived_cohort(request)
+    n, p = made.sizes["subject"], made.sizes["feature"]
+    if as_json:
+        counts = {"participants": n, "people": n, "features": p}
+        print_json({"cohort": str(output), **counts, "left_out": left_out})
+        return
+    print_lines([f"{n} participants, {p} features ({made.attrs['units']})"])
+    print_lines(f"Left out: {note}" for note in left_out)
+    print_lines([f"Cohort written to {output}", f"Next: bayes-mdd fit shared_specific {output}"])

@@ -1,0 +1,35 @@
+"""``bayes-mdd fit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_mdd.cli import inputs, main_job, messages, options
+
+
+def fit(
+    spec: options.SpecName,
+    cohort: options.Cohort,
+    output: Annotated[
+        Path | None, options.output("Run folder to write.", default="runs/<name of COHORT>")
+    ] = None,
+    settings: options.Settings = None,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Fit in seconds instead of a minute, approximately."),
+    ] = False,
+    seed: options.SamplerSeed = None,
+    force: Annotated[bool, options.force("Replace the run folder if it exists.")] = False,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Fit a model to a cohort, check the fit, and write signature maps and the report."""
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    asked = inputs.read_spec_argument(spec, settings, seed=seed)
+    run_dir = output or Path("runs") / cohort.resolve().name
+    idata = main_job.fit_cohort(asked, cohort, run_dir, force=force, fast=fast)
+    main_job.print_outcome(main_job.complete_run(idata, run_dir), as_json=as_json)

@@ -1,0 +1,168 @@
+"""What commands read: a spec with its replaced values, and a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bayes_mdd as bm
+from bayes_mdd.cli.messages import log
+from bayes_mdd.cli.shipped import MODELS
+from bayes_mdd.errors import SpecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+_SEED = "sampler.seed"
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A cohort, and the spec resolved against it.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        Without the optional names that the cohort lacks.
+    features : xarray.Dataset
+        FeatureSet as measured, not yet standardised.
+    symptoms : pandas.DataFrame
+        Symptom dimensions and, where the model links them, items; indexed by participant.
+    """
+
+    spec: bm.AnalysisSpec
+    features: xr.Dataset
+    symptoms: pd.DataFrame
+
+
+def read_spec_argument(
+    name: str, settings: Iterable[str] | None, *, seed: int | None = None
+) -> bm.AnalysisSpec:
+    """Read the spec of a command and replace values.
+
+    Parameters
+    ----------
+    name : str
+        A spec file or the name of a shipped model.
+    settings : iterable of str, optional
+        Words ``KEY=VALUE`` of ``--set``.
+    seed : int, optional
+        Seed of the sampler, from ``--seed``.
+
+    Returns
+    -------
+    AnalysisSpec
+        The validated spec.
+
+    Raises
+    ------
+    SpecError
+        If the spec or a setting is not valid, or the seed is given twice.
+    """
+    changes = parse_settings(settings or ())
+    if seed is not None:
+        if _SEED in changes:
+            raise SpecError(f"--seed and --set {_SEED}=... set the same value: give one of them.")
+        changes[_SEED] = seed
+    return read_named_spec(name).with_overrides(changes)
+
+
+def read_named_spec(name: str) -> bm.AnalysisSpec:
+    """Read a spec file, or a shipped model by its name.
+
+    Parameters
+    ----------
+    name : str
+        A path such as ``my/spec.yaml``, or a name such as ``shared_specific``.
+
+    Returns
+    -------
+    AnalysisSpec
+        The validated spec.
+
+    Raises
+    ------
+    SpecError
+        If there is neither such a file nor such a model, or the spec is not valid.
+    """
+    if Path(name).suffix in {".yaml", ".yml"} or Path(name).exists():
+        return bm.read_spec(name)
+    if name not in MODELS:
+        raise SpecError(
+            f"There is no spec file '{name}' and no shipped model of that name. "
+            f"Give a .yaml file or one of: {', '.join(MODELS)}."
+        )
+    return bm.read_spec(MODELS[name])
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """Parse words ``KEY=VALUE`` with YAML values.
+
+    Parameters
+    ----------
+    settings : iterable of str
+        For example ``["model.n_factors=8", "model.covariates=[site, age]"]``.
+
+    Returns
+    -------
+    dict
+        Values by dotted key, for `AnalysisSpec.with_overrides`.
+
+    Raises
+    ------
+    SpecError
+        If a word has another form.
+
+    Examples
+    --------
+    >>> parse_settings(["model.n_factors=8", "model.covariates=[site]"])
+    {'model.n_factors': 8, 'model.covariates': ['site']}
+    """
+    # Imported here: `bayes-mdd --help` does not need it.
+    import yaml
+
+    values: dict[str, Any] = {}
+    for word in settings:
+        key, equals, text = word.partition("=")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = None
+        if not (key and equals and text) or (value is None and text not in {"null", "~"}):
+            raise SpecError(f"--set expects KEY=VALUE, e.g. model.n_factors=8, got '{word}'.")
+        values[key.strip()] = value
+    return values
+
+
+def read_inputs(spec: bm.AnalysisSpec, folder: Path) -> Inputs:
+    """Read a cohort and resolve the spec against it.
+
+    Parameters
+    ----------
+    spec : AnalysisSpec
+        May have ``*_if_present`` lists; names that are left out are reported.
+    folder : Path
+        The cohort.
+
+    Returns
+    -------
+    Inputs
+        Spec, features and symptoms.
+    """
+    from bayes_mdd.specs import kind_of
+    from bayes_mdd.workflow.families import family_of
+    from bayes_mdd.workflow.resolve import resolve_spec
+
+    log.info("Reading %s", folder)
+    cohort = bm.read_cohort(folder)
+    features = bm.read_features(folder)
+    spec, notes = resolve_spec(spec, features, cohort.symptoms)
+    for text in notes:
+        log.info("Note: %s", text)
+    symptoms = cohort.symptoms
+    if family_of(kind_of(spec.model)).items(spec.model):
+        symptoms = symptoms.join(cohort.item_scores)
+    return Inputs(spec, features, symptoms)

@@ -1,0 +1,249 @@
+"""Checks of a run and their files: ``checks.json`` and a table for each additional analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import bayes_mdd as bm
+from bayes_mdd.cli.messages import log
+from bayes_mdd.cli.output import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayes_mdd.results.checks import Check, Verdict
+
+CHECKS_FILE = "checks.json"
+#: Rows of a long table that are printed; the file holds all.
+SHOWN = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """One additional analysis of a run.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+        Rows for the table of checks.
+    tables : mapping of str to DataFrame
+        Complete tables, by name of their file.
+    shown : mapping of str to DataFrame
+        What a terminal shows of them, by title.
+    """
+
+    checks: Sequence[Check]
+    tables: Mapping[str, pd.DataFrame]
+    shown: Mapping[str, pd.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class RunChecks:
+    """The checks of a run.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `bayes_mdd.diagnose` returns it, with the rows of additional analyses.
+    analyses : sequence of Analysis
+        The additional analyses.
+    files : sequence of Path
+        Files with their tables.
+    """
+
+    table: pd.DataFrame
+    analyses: Sequence[Analysis]
+    files: Sequence[Path]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict from all checks."""
+        from bayes_mdd.results.checks import judge
+
+        return judge(self.table)
+
+    @property
+    def shown(self) -> dict[str, pd.DataFrame]:
+        """What a terminal shows beside the checks, by title."""
+        return {title: table for a in self.analyses for title, table in a.shown.items()}
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Convert to values that JSON can represent.
+
+        Returns
+        -------
+        dict
+            ``passed``, ``checks`` and the tables of additional analyses.
+        """
+        tables = {name: table for a in self.analyses for name, table in a.tables.items()}
+        return {
+            "passed": self.verdict.passed,
+            "checks": records(self.table),
+            **{name: records(table) for name, table in tables.items()},
+        }
+
+
+def check_permutations(idata: xr.DataTree, *, permutations: int, seed: int) -> Analysis:
+    """Test whether specific factors could be due to chance, by permuting the arm labels.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    permutations : int
+        Number of refits.
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    Analysis
+        One check; table ``permutations``.
+    """
+    from bayes_mdd.studies.permutation import judge_permutations
+
+    log.info("Refitting with the observed and with %d permuted arm labels", permutations)
+    table = bm.permute_arms(idata, permutations=permutations, seed=seed)
+    check = judge_permutations(table, bm.classify_factors(idata))
+    return Analysis([check], {"permutations": table}, {})
+
+
+def check_residuals(idata: xr.DataTree, *, seed: int) -> Analysis:
+    """Compare the residuals with those of replicated data.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    Analysis
+        One check per statistic; tables ``predictive_*``.
+    """
+    from bayes_mdd.shared_specific.checks.predictive_verdict import judge_predictive
+
+    log.info("Comparing residuals with those of replicated data")
+    found = bm.predictive_checks(idata, seed=seed)
+    # The last row is that of all features.
+    by_width = found.blocks.iloc[:-1].sort_values("too_narrow", ascending=False)
+    blocks = found.blocks.loc[[*by_width.index[: SHOWN - 1], found.blocks.index[-1]]]
+    return Analysis(
+        judge_predictive(found),
+        {
+            "predictive_checks": found.table,
+            "predictive_blocks": found.blocks,
+            "predictive_factors": found.factors,
+            "predictive_people": found.subjects,
+        },
+        {
+            "Predictive checks": found.table.drop(columns="meaning"),
+            "Residuals by block (least independent first)": blocks,
+            "Strength of factors relative to correlated noise": found.factors,
+            "Participants with the largest residuals": found.subjects.head(SHOWN),
+        },
+    )
+
+
+def check_prior_sensitivity(idata: xr.DataTree, *, seed: int) -> Analysis:
+    """Measure how results depend on the priors, by power scaling.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    Analysis
+        One check; table ``prior_sensitivity``.
+    """
+    from bayes_mdd.shared_specific.checks.sensitivity import judge_sensitivity
+
+    log.info("Reweighting the draws for stronger and weaker priors and likelihood")
+    table = bm.prior_sensitivity(idata, seed=seed)
+    sensitive = table[table["diagnosis"] != ""]
+    title, rows = "Prior sensitivity", table
+    if len(sensitive):
+        title, rows = "Results that depend on a prior", sensitive
+    columns = [c for c in table if not str(c).startswith("shift_")]
+    return Analysis(
+        [judge_sensitivity(table)],
+        {"prior_sensitivity": table},
+        {title: rows[columns].head(SHOWN)},
+    )
+
+
+def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis] = ()) -> RunChecks:
+    """Check a run, and write the verdict and all tables to its folder.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+    run_dir : Path
+        Its folder.
+    analyses : sequence of Analysis
+        Additional analyses; their tables go to ``<name>.tsv``.
+
+    Returns
+    -------
+    RunChecks
+        Checks and files.
+    """
+    from bayes_mdd.results.checks import append_check, judge
+
+    table = bm.diagnose(idata)
+    files = []
+    for analysis in analyses:
+        for check in analysis.checks:
+            table = append_check(table, check)
+        for name, values in analysis.tables.items():
+            text = values.to_csv(
+                sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n"
+            )
+            files.append(_replace(run_dir / f"{name}.tsv", text))
+    verdict = {"passed": judge(table).passed, "checks": records(table)}
+    _replace(run_dir / CHECKS_FILE, json.dumps(verdict, indent=2) + "\n")
+    return RunChecks(table, analyses, files)
+
+
+def _replace(path: Path, text: str) -> Path:
+    """Write a file so that no reader sees half of it."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="")
+    temporary.replace(path)
+    return path
+
+
+def read_checks(run_dir: Path) -> pd.DataFrame | None:
+    """Read the checks that were last written to a run folder.
+
+    Parameters
+    ----------
+    run_dir : Path
+        The folder.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        As `write_checks` wrote them; None if there are none that can be read.
+    """
+    import pandas as pd
+
+    try:
+        rows = json.loads((run_dir / CHECKS_FILE).read_text(encoding="utf-8"))["checks"]
+    except (OSError, ValueError, KeyError):
+        return None
+    table = pd.DataFrame(rows).astype({"passed": object})
+    table["passed"] = [row["passed"] for row in rows]
+    return table.astype({"value": float})
