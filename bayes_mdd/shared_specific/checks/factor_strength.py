@@ -1,19 +1,20 @@
-r"""How far a factor stands above noise whose features are correlated.
+r"""Strength of each factor relative to noise with correlated features.
 
-Seen from people, the features add :math:`S = H \Lambda^\top \Lambda H^\top + \ldots + E E^\top`.
-With loadings that have nothing to do with the correlations R of the noise, the error of a factor's
-scores has two parts, in units of the noise variance:
+In the space of subjects, the features contribute
+:math:`S = H \Lambda^\top \Lambda H^\top + \ldots + E E^\top`. With loadings unrelated to the
+correlations R of the noise, the error of a factor's scores has two parts, in units of
+the noise variance:
 
 * :math:`1 / \lambda^\top\lambda`, from the noise along the loadings, whatever R is;
 * :math:`\mathrm{tr} R^2 / (h^\top h\, (\lambda^\top\lambda)^2)`, from the fluctuation of
   :math:`E E^\top`, which is that of :math:`P / d` independent features,
   :math:`d = \mathrm{tr} R^2 / P`.
 
-With the strength :math:`s = h^\top h\, \lambda^\top\lambda / P` their sum exceeds what the model
-says by :math:`(1 + d / s) / (1 + 1 / s)`, and by that times w where the fit raised the likelihood
-of the features to the power w. That holds for factors that stand out. Correlated noise
-has patterns of its own; those that the fit took for factors are about as strong as the largest one
-that it left, which is why the two are put side by side.
+With the strength :math:`s = h^\top h\, \lambda^\top\lambda / P` their sum exceeds the model's value
+by :math:`(1 + d / s) / (1 + 1 / s)`, and by that times w where the fit raised the likelihood
+of the features to the power w. This holds for factors that are
+clearly stronger than noise. Correlated noise has components of its own; those that the fit took for
+factors are about as strong as the largest remaining one, which is why both are reported.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bayes_mdd.types import Array
 
 
 def largest_pattern(residual: Array) -> float:
-    """Strength of the largest pattern that residuals have in common.
+    """Strength of the largest component of the residuals.
 
     Parameters
     ----------
@@ -36,14 +37,14 @@ def largest_pattern(residual: Array) -> float:
     Returns
     -------
     float
-        Largest eigenvalue of the similarity of people over the average one, less the noise (1).
+        Largest eigenvalue of the similarity of subjects over the average one, minus the noise (1).
     """
     values = np.linalg.eigvalsh(residual @ residual.T)
     return float(values[-1] / values.mean() - 1)
 
 
 def factor_strength(fitted: Fitted, n_effective: float, left: float) -> pd.DataFrame:
-    """Compare each factor with the patterns of correlated noise.
+    """Compare each factor with the components of correlated noise.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-r"""Whether the features of a block are as alike in noise as the model takes them to be.
+r"""Check of whether the features of a block have equal noise, as the model assumes.
 
-What neither design nor factors predict of a feature has, under block noise, a sum of squares that
+Under block noise, the residual sum of squares of a feature after regression on design and factors
 is :math:`\sigma_b^2 \chi^2` with :math:`m = N - q - K` degrees of freedom, so that its log varies
 between the features of a block with variance :math:`\psi_1(m/2)` (trigamma). The check divides the
-variance that is found, pooled over blocks, by this one; its null distribution is taken to be a
-gamma with the exact mean and variance, from the fourth cumulant :math:`\psi_3(m/2)`.
+observed variance, pooled over blocks, by this one; its null distribution is approximated by a gamma
+with the exact mean and variance, from the fourth cumulant :math:`\psi_3(m/2)`.
 """
 
 from __future__ import annotations
@@ -24,48 +24,48 @@ from bayes_mdd.types import Array
 #: Chance of a false alarm.
 ALPHA = 0.01
 ADVICE = (
-    "Features of a block differ in noise, or hold values far out: set model.feature_noise to "
-    "'moderated' or, if it is, to 'student' (a noise for each feature; with method 'mcmc'). "
-    "Look for outliers."
+    "Features of a block differ in noise, or contain outliers: set model.feature_noise to "
+    "'moderated' or, if it is already, to 'student' (one noise variance per feature; with method "
+    "'mcmc'). Look for outliers."
 )
-#: Below so many degrees of freedom, or pairs of features to compare, nothing can be said.
+#: Smallest degrees of freedom and number of features to compare.
 LEAST_DF, LEAST_FEATURES = 5, 10
 NAME = "spread of noise between features of a block, over chance"
 
 
 def judge_feature_noise(idata: xr.DataTree | Result, *, alpha: float = ALPHA) -> Check:
-    """Judge whether one noise for a block is enough.
+    """Judge whether one noise variance per block is enough.
 
-    Features are taken as the likelihood saw them: as they are where noise was "equal", divided by
-    the noise estimated beforehand where it was "moderated". Their residuals are those left by the
-    design and by the posterior mean of the scores; loadings play no part, so that loadings that
-    are not Gaussian are not taken for noise.
+    Features enter as in the likelihood: unchanged where noise was "equal", divided by the noise
+    estimated beforehand where it was "moderated". Their residuals are those left by the
+    design and by the posterior mean of the scores; loadings do not enter, so that
+    non-Gaussian loadings are not mistaken for noise.
 
     Parameters
     ----------
     idata : DataTree
         From `fit`, of the factor model.
     alpha : float, default 0.01
-        Chance of a false alarm under block noise, features independent given the factors.
+        Probability of a false alarm under block noise, for features independent given the factors.
 
     Returns
     -------
     Check
-        Its value is the variance of log residual variances over what chance gives: 1 under
-        block noise. Not judged (``passed`` None) where each feature has a noise of its own, where
-        the run does not hold its features, or where there is too little of them.
+        Its value is the variance of log residual variances relative to its expectation under
+        block noise. Not judged (``passed`` None) where each feature has its own noise variance,
+        where the run does not contain its features, or where there are too few of them.
 
     Notes
     -----
-    Single values far out (heavy tails) widen the spread of residual variances as well: a failure
-    says that block noise does not describe the features, not why. Noise that is correlated
-    between features beyond the factors makes chance wider than is assumed here. Noise that was
-    estimated beforehand has seen the same residuals, so that the check is lenient for
-    "moderated": there it catches gross failures only.
+    Outliers (heavy tails) also widen the spread of residual variances: a failure shows that block
+    noise does not describe the features, but not why. Noise correlated between features beyond
+    the factors makes the null distribution wider than assumed here. Noise that was estimated
+    beforehand used the same residuals, so the check is lenient for "moderated", where it detects
+    gross failures only.
 
-    With fast fits of 50 people and 190 features it fired in 1 of 60 cohorts of equal noise, in 20
-    of 20 where the log of the noise SD varied by 0.1, and in 20 of 20 with t noise of 6 degrees of
-    freedom; for "moderated" in 0 of 20 of equal noise, 0 of 20 of t noise, and 3 of 20 with a
+    With fast fits of 50 subjects and 190 features it failed in 1 of 60 cohorts of equal noise, in
+    20 of 20 where the log of the noise SD varied by 0.1, and in 20 of 20 with t noise of 6 degrees
+    of freedom; for "moderated" in 0 of 20 of equal noise, 0 of 20 of t noise, and 3 of 20 with a
     variation of 0.4 (``benchmarks/feature_noise.py``).
 
     References
@@ -81,21 +81,21 @@ def judge_feature_noise(idata: xr.DataTree | Result, *, alpha: float = ALPHA) ->
     """
     result = read_result(idata)
     if spec_of(result).feature_noise == "student":
-        return Check(NAME, np.nan, "block noise", None, "Each feature has a noise of its own.")
+        return Check(NAME, np.nan, "block noise", None, "Each feature has its own noise variance.")
     if not result.holds("observed_data", "y"):
-        return Check(NAME, np.nan, "features", None, "The run does not hold its features.")
+        return Check(NAME, np.nan, "features", None, "The run does not contain its features.")
     squares, df = residual_variances(result, result.group("observed_data")["y"])
     code = np.unique(result.loadings[BLOCK].values.astype(str), return_inverse=True)
     size = np.bincount(code[1])
     if df < LEAST_DF or (size - 1).sum() < LEAST_FEATURES:
-        return Check(NAME, np.nan, "more data", None, "Too few people or features to tell.")
+        return Check(NAME, np.nan, "more data", None, "Too few participants or features.")
     ratio, spread = compare_variances(squares, code[1], df)
     limit = float(gamma.isf(alpha, 1 / spread, scale=spread))
     return Check(NAME, ratio, f"<= {limit:.3g}", bool(ratio <= limit), ADVICE)
 
 
 def residual_variances(result: Result, y: xr.DataArray) -> tuple[Array, int]:
-    """Sum of squares that design and factors leave of each feature.
+    """Residual sum of squares of each feature after regression on design and factors.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def residual_variances(result: Result, y: xr.DataArray) -> tuple[Array, int]:
     Returns
     -------
     squares : ndarray, shape (feature,)
-        Of the features as the likelihood saw them.
+        Of the features as they enter the likelihood.
     df : int
         Degrees of freedom of each.
     """

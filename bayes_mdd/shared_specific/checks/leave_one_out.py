@@ -1,4 +1,4 @@
-"""Leave-one-out density of people from one fit, and how far it can be trusted."""
+"""Leave-one-out predictive density of subjects from one fit, with its diagnostics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import SUBJECT
 from bayes_mdd.errors import some
-from bayes_mdd.shared_specific.new_subjects.leave_one_out import person_log_likelihood
+from bayes_mdd.shared_specific.new_subjects.leave_one_out import subject_log_likelihood
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 
 
@@ -22,11 +22,11 @@ def leave_one_out(
     max_draws: int = MAX_DRAWS,
     seed: int = 1,
 ) -> Any:
-    """Estimate how well a fit predicts each of its people had they been left out.
+    """Estimate how well a fit predicts each of its subjects if it were left out.
 
-    Pareto-smoothed importance sampling on the density of each person given all others, with the
-    person's scores, the loadings and the covariate effects integrated out. Without that
-    integration the importance weights of a person with a thousand features are hopeless.
+    Pareto-smoothed importance sampling on the density of each subject given all others, with the
+    subject's scores, the loadings and the covariate effects integrated out. Without that
+    integration the importance weights of a subject with a thousand features are unusable.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def leave_one_out(
     Warns
     -----
     UserWarning
-        Naming the people whose Pareto k is too high: their value is not to be trusted; use
+        Naming the subjects whose Pareto k is too high: their value is unreliable; use
         `compare_models` (K-fold) instead.
 
     References
@@ -63,7 +63,7 @@ def leave_one_out(
     >>> import bayes_mdd as bm
     >>> bm.leave_one_out(bm.read_run("runs/demo")).elpd  # doctest: +SKIP
     """
-    value = person_log_likelihood(idata, training=training, max_draws=max_draws, seed=seed)
+    value = subject_log_likelihood(idata, training=training, max_draws=max_draws, seed=seed)
     tree = xr.DataTree.from_dict(
         {
             "posterior": idata["posterior"].to_dataset()[["noise"]],
@@ -71,16 +71,16 @@ def leave_one_out(
         }
     )
     with warnings.catch_warnings():
-        # Said below, with names and with what to do.
+        # Reported below, with names and advice.
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
         found = az.loo(tree, pointwise=True)
     k = np.asarray(found.pareto_k.values)
     bad = value[SUBJECT].values[k > found.good_k]
     if bad.size:
         warnings.warn(
-            f"Pareto k is above {found.good_k:.2f} for {bad.size} of {k.size} people "
-            f"({some(bad)}): their leave-one-out density is not to be trusted. Compare models "
-            "with compare_models (K-fold) instead.",
+            f"Pareto k is above {found.good_k:.2f} for {bad.size} of {k.size} participants "
+            f"({some(bad)}): their leave-one-out density is unreliable. Compare models with "
+            "compare_models (K-fold) instead.",
             stacklevel=2,
         )
     return found

@@ -1,7 +1,8 @@
-"""What the model assumes of its residuals, held against the data."""
+"""Posterior predictive checks of the residuals."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.result import read_result
 from bayes_mdd.shared_specific.checks.factor_strength import factor_strength, largest_pattern
 from bayes_mdd.shared_specific.checks.residual_correlation import (
     SharedRegions,
@@ -27,66 +29,78 @@ from bayes_mdd.shared_specific.checks.symptom_residuals import (
 )
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
-from bayes_mdd.shared_specific.refit import stored_spec
+from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.types import Array
 
 CHECKS_STREAM = 21
-#: Posterior predictive p-value below which data and model disagree.
+#: Posterior predictive p-value below which a check fails.
 ALPHA = 0.01
 REGIONS = "residual correlation, edges sharing a region minus others"
 FEATURES = "residual correlation, all pairs of features"
 TAILS = "residual kurtosis"
-PEOPLE = "residual SD, spread over people"
+SUBJECTS = "residual SD, spread over participants"
 ARMS = "residual SD, between arms"
 MEANING = {
     REGIONS: (
         "Mean squared correlation of residuals of edges that share a region, minus that of edges "
-        "that share none; the model says 0."
+        "that share none; the model implies 0."
     ),
     FEATURES: "Mean squared correlation of residuals over all pairs of features.",
-    TAILS: "Excess kurtosis of a feature's residuals over people; the model says Gaussian.",
-    PEOPLE: "SD over people of the log of their residual SD; the model says all are equally noisy.",
-    ARMS: "F ratio of people's log residual SD between arms, against people within arms.",
+    TAILS: "Excess kurtosis of a feature's residuals; the model assumes Gaussian residuals.",
+    SUBJECTS: (
+        "SD over participants of the log of their residual SD; the model assumes equal noise."
+    ),
+    ARMS: "F ratio of log residual SD: between arms, over participants within arms.",
     SYMPTOMS: "Largest correlation of a symptom's residual with a factor's scores.",
-    SYMPTOMS_BY_ARM: "The same among the people of one arm.",
+    SYMPTOMS_BY_ARM: "The same among the participants of one arm.",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class PredictiveChecks:
-    """Data beside replicates of them under the same draws.
+    """Statistics of the residuals, of the data and of replicates under the same draws.
 
     Parameters
     ----------
     table : DataFrame
-        One row a statistic: ``check``; ``observed``, its posterior mean for the data;
+        One row per statistic: ``check``; ``observed``, its posterior mean for the data;
         ``expected``, ``lower`` and ``upper``, mean and 90 % interval for replicates; ``p_value``,
-        how often a replicate is at least as far out; ``meaning``.
+        the share of replicates at least as extreme; ``meaning``.
     blocks : DataFrame
-        One row a block, then one for all features: ``block``, ``n_features``, ``n_effective``
-        (how many independent features would tell as much), ``too_narrow`` (square root of their
+        One row per block, then one for all features: ``block``, ``n_features``, ``n_effective``
+        (effective number of features), ``too_narrow`` (square root of their
         ratio), ``kurtosis`` above that of replicates, and ``p_kurtosis``.
-    people : DataFrame
-        One row a person, largest first: ``subject``, ``arm``, ``residual_sd`` relative to all,
-        ``p_value`` (how often the largest of all people in a replicate reaches it) and
-        ``beyond``.
+    subjects : DataFrame
+        One row per subject, largest first: ``subject``, ``arm``, ``residual_sd`` relative to all,
+        ``p_value`` (the share of replicates whose largest subject reaches it) and ``beyond``.
     factors : DataFrame
-        One row a factor that was sampled: ``factor``; ``strength``, what it adds to the similarity
-        of people, in units of what noise adds on average; ``largest_left``, the same of the
-        largest pattern in the residuals, which no factor took; ``scores_too_narrow``, the factor
-        by which the SD of its scores is too small, at least.
+        One row per sampled factor: ``factor``; ``strength``, its contribution to the similarity of
+        subjects, in units of the average contribution of noise; ``largest_left``, the same of the
+        largest residual component; ``scores_too_narrow``, a lower bound of the factor by which
+        the SD of its scores is too small.
     skipped : dict of str to str
-        Checks that were not made, with the reason.
+        Checks that were omitted, with the reason.
     feature_weight : float, default 1.0
         Power of the features' likelihood in the fit (``feature_dependence``).
     """
 
     table: pd.DataFrame
     blocks: pd.DataFrame
-    people: pd.DataFrame
+    subjects: pd.DataFrame
     factors: pd.DataFrame
     skipped: dict[str, str] = field(default_factory=dict)
     feature_weight: float = 1.0
+
+    @property
+    def people(self) -> pd.DataFrame:
+        """Former name of `subjects`."""
+        warnings.warn(
+            "PredictiveChecks.people is now called PredictiveChecks.subjects; the former name will "
+            "be removed in the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.subjects
 
 
 def predictive_checks(
@@ -96,11 +110,11 @@ def predictive_checks(
     seed: int = 1,
     training: xr.Dataset | None = None,
 ) -> PredictiveChecks:
-    """Check what a fit assumes of its residuals by posterior prediction.
+    """Check the assumptions of a fit about its residuals by posterior prediction.
 
     For each draw the residuals of the data, after regression on covariates and scores, are
     compared with those of data replicated under the same draw. The model assumes that residuals
-    are independent between features, Gaussian, and equally wide in all people and arms.
+    are independent between features, Gaussian, and equally wide in all subjects and arms.
     Connectivity violates the first: edges that share a region have correlated errors.
 
     Parameters
@@ -108,8 +122,8 @@ def predictive_checks(
     idata : DataTree
         From `fit`.
     draws : int, default 200
-        Draws of the posterior, as far as there are so many, and replicates; the smallest p-value
-        is ``1 / (draws + 1)``.
+        Draws of the posterior (at most) and replicates; the smallest p-value is
+        ``1 / (draws + 1)``.
     seed : int, default 1
         Of the replicates.
     training : Dataset, optional
@@ -118,27 +132,27 @@ def predictive_checks(
     Returns
     -------
     PredictiveChecks
-        Tables by statistic, block and person.
+        Tables by statistic, block, subject and factor.
 
     Raises
     ------
     SpecError
         If `draws` is below 20.
     DataContractError
-        If the features of the fit are not at hand, or leave too few degrees of freedom.
+        If the features of the fit are not available, or leave too few degrees of freedom.
 
     Notes
     -----
-    Over data that the model itself makes, such p-values are at most as extreme as uniform ones
-    twice over: P(p <= alpha) <= 2 alpha (Meng, 1994). The check of people counts features as
-    independent; where they are not, its p-value is too small and the size tells more. Residuals
-    of a person are divided by their SD before features are correlated with each other.
+    For data generated by the model, P(p <= alpha) <= 2 alpha (Meng, 1994). The check of subjects
+    treats features as independent; where they are not, its p-value is too small and the size of
+    the deviation is more informative. Residuals of a subject are divided by their SD before
+    features are correlated with each other.
 
     ``n_effective`` is P / (1 + (P - 1) r2) with r2 the mean squared residual correlation beyond
-    chance; with d = P / n_effective, sums over features vary sqrt(d) times as much as the model
-    says. It is an upper bound: what several edges have in common, factors absorb in part. For
-    scores see `factor_strength`. Of a single loading given the scores, the interval does not
-    depend on other features.
+    chance; with d = P / n_effective, sums over features vary sqrt(d) times as much as under the
+    model. It is an upper bound, because factors absorb part of what edges have in common. For
+    scores see `factor_strength`. The interval of a single loading given the scores does not depend
+    on other features.
 
     References
     ----------
@@ -156,7 +170,7 @@ def predictive_checks(
     """
     if draws < 20:
         raise SpecError(f"draws must be at least 20 for a p-value, got {draws}.")
-    stored_spec(idata)
+    spec_of(read_result(idata))
     fitted = read_fitted(idata, training, max_draws=draws)
     shared, skipped = _regions(idata)
     rng = np.random.default_rng([seed, CHECKS_STREAM])
@@ -184,14 +198,14 @@ def predictive_checks(
         factors=factor_strength(
             fitted, float(blocks["n_effective"].iloc[-1]), float(observed["left"].mean())
         ),
-        people=_people(fitted, observed["by_person"], replicated["by_person"]),
+        subjects=_by_subject(fitted, observed["by_subject"], replicated["by_subject"]),
         skipped=skipped,
         feature_weight=fitted.weight,
     )
 
 
 def _regions(idata: xr.DataTree) -> tuple[SharedRegions | None, dict[str, str]]:
-    """Find edges and their regions; say why not where there are none."""
+    """Find edges and their regions, or the reason why there are none."""
     described = idata["loadings"].to_dataset()
     if not {"region_a", "region_b"} <= set(described.coords):
         return None, {REGIONS: "features are not edges: they have no region_a and region_b"}
@@ -205,27 +219,27 @@ def _regions(idata: xr.DataTree) -> tuple[SharedRegions | None, dict[str, str]]:
 def _statistics(
     residuals: Residuals, fitted: Fitted, shared: SharedRegions | None
 ) -> dict[str, Array]:
-    """All statistics of one set of residuals; each is large where the model does not hold."""
-    z = residuals.of_people()
-    person = np.sqrt(np.mean(z**2, axis=1))
-    # People of unequal noise would make all features look alike: that is another check.
-    usable = np.isfinite(person)
-    unit = unit_columns((z / person[:, None])[usable])
+    """All statistics of one set of residuals; each is large where the model is violated."""
+    z = residuals.by_subject()
+    subject_sd = np.sqrt(np.mean(z**2, axis=1))
+    # Subjects of unequal noise would correlate all features; that has a check of its own.
+    usable = np.isfinite(subject_sd)
+    unit = unit_columns((z / subject_sd[:, None])[usable])
     sizes = np.maximum(fitted.size * (fitted.size - 1) / 2, 1)
     within = np.array([sum_squared(unit, (at,)) for at in fitted.members]) / sizes
     p = unit.shape[1]
     everything = sum_squared(unit, (np.arange(p),)) / max(p * (p - 1) / 2, 1)
     z2 = z[usable] ** 2
     fourth = np.mean(z2 * z2, axis=0) / np.mean(z2, axis=0) ** 2 - 3
-    log_sd = np.log(person[usable])
+    log_sd = np.log(subject_sd[usable])
     found = {
         FEATURES: np.array(everything),
         TAILS: np.array(fourth.mean()),
-        PEOPLE: np.array(log_sd.std()),
+        SUBJECTS: np.array(log_sd.std()),
         ARMS: np.array(_between_arms(log_sd, fitted.arm[usable])),
         "by_block": within,
         "kurtosis": np.bincount(fitted.block, fourth, minlength=len(fitted.blocks)) / fitted.size,
-        "by_person": person / np.sqrt(np.nanmean(person**2)),
+        "by_subject": subject_sd / np.sqrt(np.nanmean(subject_sd**2)),
         "left": np.array(largest_pattern(residuals.coordinates)),
     }
     if shared is not None:
@@ -235,7 +249,7 @@ def _statistics(
 
 
 def _between_arms(log_sd: Array, arm: NDArray[np.int64]) -> float:
-    """F ratio of one-way analysis of variance: arms against the people within them."""
+    """F ratio of one-way analysis of variance: arms against subjects within arms."""
     groups = [log_sd[arm == a] for a in np.unique(arm)]
     within = sum(((g - g.mean()) ** 2).sum() for g in groups) / (log_sd.size - len(groups))
     between = sum(g.size * (g.mean() - log_sd.mean()) ** 2 for g in groups)
@@ -243,7 +257,7 @@ def _between_arms(log_sd: Array, arm: NDArray[np.int64]) -> float:
 
 
 def p_value(observed: Array, replicated: Array) -> Array:
-    """How often a replicate is at least as large, the data counted among the replicates.
+    """Share of replicates that are at least as large, with the data counted among them.
 
     Parameters
     ----------
@@ -297,8 +311,8 @@ def _blocks(
     return table
 
 
-def _people(fitted: Fitted, observed: Array, replicated: Array) -> pd.DataFrame:
-    """Each person against the largest of all people, so that one table is one test."""
+def _by_subject(fitted: Fitted, observed: Array, replicated: Array) -> pd.DataFrame:
+    """Each subject against the largest of all subjects, so that the table is one test."""
     largest = np.nanmax(replicated, axis=1, keepdims=True)
     p = p_value(observed, largest)
     table = pd.DataFrame(

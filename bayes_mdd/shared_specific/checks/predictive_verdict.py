@@ -1,4 +1,4 @@
-"""Predictive checks as lines of the table of checks, with what to do."""
+"""Predictive checks as rows of the table of checks, with advice."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from bayes_mdd.shared_specific.checks.predictive import (
     ALPHA,
     ARMS,
     FEATURES,
-    PEOPLE,
     REGIONS,
+    SUBJECTS,
     TAILS,
     PredictiveChecks,
 )
 from bayes_mdd.shared_specific.checks.symptom_residuals import SYMPTOMS, SYMPTOMS_BY_ARM
 
-#: How the lines of these checks begin in the table of checks.
+#: How the names of these checks begin.
 PREFIX: Final = "predictive p: "
-#: A factor stands out when it is this many times as strong as the largest pattern left over.
-STANDS_OUT = 2.0
-#: Dependence counts as taken into account from this share of the effective number of features on.
+#: A factor is distinct when it is this many times as strong as the largest residual component.
+DISTINCT = 2.0
+#: Dependence is accounted for when the effective number of features is at least this share of the
+#: number as which they counted in the fit.
 COUNTED = 0.8
-#: Intervals are called too narrow or too wide from this factor on.
+#: Intervals are reported as too narrow or too wide from this factor on.
 NAMED = 1.1
-#: People named in an advice.
+#: Participants named in an advice.
 LISTED = 5
 
 
 def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[Check]:
-    """Turn predictive checks into lines of the table of checks.
+    """Turn predictive checks into rows of the table of checks.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[C
     Returns
     -------
     list of Check
-        One a statistic. Not judged (``passed`` None) is what was skipped, what so few draws could
-        not have failed, and correlated residuals that a weighted fit takes into account.
+        One per statistic. Not judged (``passed`` None) are checks that were omitted, checks that
+        cannot fail with so few draws, and correlated residuals that a weighted fit accounts for.
     """
     advice, draws = _advice(found), int(found.table.attrs["draws"])
     judged: list[Check] = []
@@ -54,10 +55,10 @@ def judge_predictive(found: PredictiveChecks, *, alpha: float = ALPHA) -> list[C
         if not passed and name in (REGIONS, FEATURES) and _is_counted(found):
             passed = None  # replicates of the fit are independent, its likelihood is not
         if (draws + 1) * alpha < 1:
-            passed, what = None, f"{draws} draws cannot reach {alpha:g}: ask for more."
+            passed, what = None, f"{draws} draws cannot reach {alpha:g}: increase draws."
         judged.append(Check(f"{PREFIX}{name}", float(p), f">= {alpha:g}", passed, what))
     return judged + [
-        Check(f"{PREFIX}{name}", np.nan, f">= {alpha:g}", None, f"Not made: {why}.")
+        Check(f"{PREFIX}{name}", np.nan, f">= {alpha:g}", None, f"Omitted: {why}.")
         for name, why in found.skipped.items()
     ]
 
@@ -69,78 +70,89 @@ def _is_counted(found: PredictiveChecks) -> bool:
 
 
 def _say_dependence(found: PredictiveChecks) -> str:
-    """Say what correlated residuals mean for this fit, and what to do about them."""
+    """Say what correlated residuals mean for this fit, with advice."""
     whole = found.blocks.iloc[-1]
-    worth = f"{whole['n_effective']:.0f} independent ones"
+    effective = f"{whole['n_effective']:.0f} independent ones"
     if found.feature_weight == 1:
         return (
-            f"the model takes them as independent: {whole['n_features']} features tell about as "
-            f"much as {worth}. {_say_factors(found)} Fit with feature_dependence: weighted"
+            f"the model treats them as independent. The {whole['n_features']} features carry "
+            f"about as much information as {effective}. {_say_factors(found)} Fit with "
+            "feature_dependence: weighted"
         )
     counted = f"{found.feature_weight * whole['n_features']:.0f}"
-    known = "as the fit knows" if _is_counted(found) else "more than the fit knows"
+    known = (
+        "as the fit accounts for"
+        if _is_counted(found)
+        else "more strongly than the fit accounts for"
+    )
     return (
         f"{known} (feature_dependence: weighted): {whole['n_features']} features count as "
-        f"{counted}, and tell about as much as {worth}. {_say_factors(found)} Offer fewer factors "
-        "where these are weak"
+        f"{counted} and carry about as much information as {effective}. {_say_factors(found)} "
+        "Reduce n_factors where factors are weak"
     )
 
 
 def _advice(found: PredictiveChecks) -> dict[str, str]:
     whole = found.blocks.iloc[-1]
     worst = found.blocks.iloc[:-1].sort_values("kurtosis", ascending=False).iloc[0]
-    beyond = found.people[found.people["beyond"]].head(LISTED)
-    more = int(found.people["beyond"].sum()) - len(beyond)
-    people = ", ".join(
+    beyond = found.subjects[found.subjects["beyond"]].head(LISTED)
+    more = int(found.subjects["beyond"].sum()) - len(beyond)
+    subjects = ", ".join(
         f"{who} ({sd:.2f})"
         for who, sd in zip(beyond["subject"], beyond["residual_sd"], strict=True)
     )
-    people += f" and {more} more" if more else ""
-    by_arm = found.people.groupby("arm")["residual_sd"].mean()
+    subjects += f" and {more} more" if more else ""
+    by_arm = found.subjects.groupby("arm")["residual_sd"].mean()
     arms = ", ".join(f"{arm} {sd:.2f}" for arm, sd in by_arm.items())
     return {
         REGIONS: (
             f"Edges that share a region have correlated residuals; {_say_dependence(found)}, and "
-            "believe what shuffled arms (--permutations) and held-out people (compare) support."
+            "rely on results that permuted arms (--permutations) and cross-validation (compare) "
+            "support."
         ),
         FEATURES: (
-            "Residuals have something in common that factors and covariates leave: "
-            f"{whole['n_features']} features tell about as much as {whole['n_effective']:.0f} "
-            "independent ones. Look for a covariate that is not in the model (motion, scanner) or "
-            "offer more factors; edges that share a region have it too."
+            "Residuals are correlated beyond factors and covariates: the "
+            f"{whole['n_features']} features carry about as much information as "
+            f"{whole['n_effective']:.0f} independent ones. Look for a covariate that is not in the "
+            "model (motion, scanner) or increase n_factors; edges that share a region also cause "
+            "this."
         ),
         TAILS: (
             "Residuals have heavier tails than Gaussian ones: kurtosis is "
             f"{whole['kurtosis']:.2f} above that of replicates (most in block {worst['block']}: "
-            f"{worst['kurtosis']:.2f}). A few tenths matter little; with more, single values weigh "
-            "too much: look for outliers in the features."
+            f"{worst['kurtosis']:.2f}). A few tenths are harmless; with more, single values "
+            "dominate: look for outliers in the features."
         ),
-        PEOPLE: (
-            "People are not equally noisy. Beyond the predictive (residual SD relative to all): "
-            f"{people or 'nobody alone'}. Below about 1.3 this matters little, and correlated "
-            "features alone widen it; look at the motion and data quality of people above."
+        SUBJECTS: (
+            "Participants differ in noise. Beyond the predictive interval (residual SD relative to "
+            f"all): {subjects or 'no single participant'}. Below about 1.3 this is harmless, and "
+            "correlated features alone cause it; above, check motion and data quality."
         ),
         ARMS: (
-            f"Arms are not equally noisy (mean residual SD relative to all: {arms}), which can "
-            "pass for a factor's larger spread in the noisier one. Compare their motion and "
-            "scanners."
+            f"Arms differ in noise (mean residual SD relative to all: {arms}), which can be "
+            "mistaken for a larger spread of a factor in the noisier arm. Compare motion and "
+            "scanners of the arms."
         ),
-        SYMPTOMS: "Symptom residuals still go with scores: the link is not linear, or too shrunk.",
+        SYMPTOMS: (
+            "Symptom residuals still correlate with scores: the link is not linear, or overly "
+            "shrunk."
+        ),
         SYMPTOMS_BY_ARM: (
-            "Within an arm symptom residuals still go with scores: fit with symptom_links: by_arm."
+            "Within an arm, symptom residuals still correlate with scores: fit with symptom_links: "
+            "by_arm."
         ),
     }
 
 
 def _say_factors(found: PredictiveChecks) -> str:
-    """Name the factors that correlated noise could have made, and how far off the others are."""
-    below = found.factors["strength"] < STANDS_OUT * found.factors["largest_left"]
+    """Name the factors that correlated noise may have caused, and the error of the others."""
+    below = found.factors["strength"] < DISTINCT * found.factors["largest_left"]
     said = []
     if below.any():
         names = ", ".join(found.factors.loc[below, "factor"])
         said.append(
-            f"Hardly stronger than patterns that are left in the residuals, so perhaps correlated "
-            f"noise themselves: {names}."
+            f"Hardly stronger than the largest residual component, so possibly correlated noise: "
+            f"{names}."
         )
     if not below.all():
         off = found.factors.loc[~below, "scores_too_narrow"]

@@ -1,7 +1,7 @@
-r"""How strongly residuals of features go together, without a matrix of all pairs.
+r"""Correlation of residuals between features, without a matrix of all pairs.
 
 With unit vectors :math:`z_p` of the residuals of features p, the sum of all squared correlations
-of a set g is the squared norm of a matrix of people by people:
+of a set g is the squared norm of a matrix of subjects by subjects:
 
 .. math:: \sum_{p,q \in g} r_{pq}^2 = \Big\| \sum_{p \in g} z_p z_p^\top \Big\|_F^2
 
@@ -26,7 +26,7 @@ Groups = tuple[NDArray[np.int64], ...]
 
 @dataclass(frozen=True, eq=False)
 class SharedRegions:
-    """Edges by what they have in common.
+    """Edges grouped by the regions they share.
 
     Parameters
     ----------
@@ -55,17 +55,17 @@ class SharedRegions:
 
 
 def shared_regions(region_a: NDArray[np.str_], region_b: NDArray[np.str_]) -> SharedRegions:
-    """Sort edges by their regions.
+    """Group edges by their regions.
 
     Parameters
     ----------
     region_a, region_b : ndarray of str, shape (feature,)
-        The two ends of a feature; equal or blank (or ``n/a``) where it is no edge.
+        The two ends of a feature; equal or blank (or ``n/a``) where it is not an edge.
 
     Returns
     -------
     SharedRegions
-        Without the features that are no edges.
+        Without the features that are not edges.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def sum_squared(unit: Array, groups: Groups) -> float:
     Returns
     -------
     float
-        Each pair counted once a group.
+        Each pair is counted once per group.
     """
     total = 0.0
     for members in groups:
@@ -143,7 +143,7 @@ def mean_squared_apart(unit: Array, shared: SharedRegions) -> tuple[float, float
     unit : ndarray, shape (n, feature)
         Columns of length 1.
     shared : SharedRegions
-        Which columns are edges, and of what.
+        Which columns are edges, and of which regions.
 
     Returns
     -------
@@ -158,16 +158,16 @@ def mean_squared_apart(unit: Array, shared: SharedRegions) -> tuple[float, float
 
 
 def effective_number(n_features: float, mean_squared: float, chance: float) -> float:
-    r"""Count how many independent features would tell as much.
+    r"""Compute the effective number of features.
 
     Parameters
     ----------
     n_features : float
         Number of features P.
     mean_squared : float
-        Mean squared residual correlation of their pairs, as found.
+        Observed mean squared residual correlation of their pairs.
     chance : float
-        What independent features give: one over the degrees of freedom :math:`\nu`.
+        Expectation for independent features: one over the degrees of freedom :math:`\nu`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-r"""What a draw of the posterior leaves unexplained of the features, beside what it should leave.
+r"""Residuals of the features under each draw, and of replicates.
 
 Given scores H, the residual of a feature after regression on the design and H is, under the
 model, noise of known standard deviation in the space orthogonal to both: independent between
@@ -7,7 +7,7 @@ features and, in any orthonormal basis C of that space, between its coordinates.
 .. math:: C^\top y_p / (c_p \sigma_b) \sim N(0, I), \qquad C^\top C = I, \quad C^\top [X, H] = 0
 
 and a replicate under the same draw is a matrix of standard normal numbers. No draw of loadings is
-needed, and no noise of such a draw dilutes what is there to be seen.
+needed, so the noise of such a draw does not dilute deviations.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from bayes_mdd.errors import DataContractError
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.types import Array
 
-#: Fewer residual degrees of freedom than this say nothing of correlations or tails.
+#: Smallest number of residual degrees of freedom for correlations and tails.
 LEAST_FREE = 5
-#: A person whose residual keeps less than this share is fitted by the design alone.
+#: A subject whose residual keeps less than this share is fitted by the design alone.
 LEAST_KEPT = 0.05
 
 
@@ -36,7 +36,7 @@ class Residuals:
     coordinates : ndarray, shape (free, feature)
         Under the model independent standard normal.
     basis : ndarray, shape (subject, free)
-        Orthonormal; turns coordinates into the residuals of people.
+        Orthonormal; turns coordinates into residuals of subjects.
     """
 
     coordinates: Array
@@ -44,16 +44,16 @@ class Residuals:
 
     @property
     def kept(self) -> Array:
-        """Share of each person's noise that the residual keeps, shape (subject,)."""
+        """Share of each subject's noise that the residual keeps, shape (subject,)."""
         return np.asarray((self.basis**2).sum(axis=1))
 
-    def of_people(self) -> Array:
-        """Residuals by person, each with variance 1 under the model, shape (subject, feature).
+    def by_subject(self) -> Array:
+        """Residuals by subject, each with variance 1 under the model, shape (subject, feature).
 
         Returns
         -------
         ndarray
-            NaN for people of whom the design leaves next to nothing.
+            NaN for subjects of whom the design leaves almost nothing.
         """
         kept = np.where(self.kept > LEAST_KEPT, self.kept, np.nan)
         return np.asarray(self.basis @ self.coordinates / np.sqrt(kept)[:, None])
@@ -67,7 +67,7 @@ def residual_pairs(
     Parameters
     ----------
     fitted : Fitted
-        The fit, with as many draws as are wanted.
+        The fit, with the draws to use.
     rng : numpy.random.Generator
         For the replicates.
 
@@ -92,7 +92,7 @@ def residual_pairs(
             raise DataContractError(
                 "residuals",
                 [
-                    f"{len(design)} people, {design.shape[1]} design columns and {on.sum()} "
+                    f"{len(design)} subjects, {design.shape[1]} design columns and {on.sum()} "
                     f"factors leave {own.shape[1]} degrees of freedom; at least {LEAST_FREE} are "
                     "needed for predictive checks."
                 ],

@@ -1,4 +1,4 @@
-"""What scores still say of symptoms after the link has said what it can."""
+"""Correlation of symptom residuals with factor scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayes_mdd.types import Array
 
 SYMPTOMS = "symptom residuals with scores"
 SYMPTOMS_BY_ARM = "symptom residuals with scores, within arms"
-#: Fewer rated people of an arm than this have no correlation worth the name.
+#: Smallest number of rated subjects of an arm for a correlation.
 LEAST_RATED = 5
 
 
@@ -33,7 +33,7 @@ def stored_symptoms(idata: xr.DataTree, fitted: Fitted) -> tuple[Symptom, ...]:
     Returns
     -------
     tuple of Symptom
-        Empty where there are none, or the run does not hold them.
+        Empty where there are none, or the run does not contain them.
     """
     observed = idata["observed_data"].to_dataset()
     if not fitted.spec.symptoms or "symptoms" not in observed:
@@ -93,12 +93,12 @@ def symptom_statistics(
     statistics : dict of str to (ndarray, ndarray)
         For the data and for replicates, shape (draw,) each.
     skipped : dict of str to str
-        What was not made, with the reason.
+        What was omitted, with the reason.
     """
     symptoms = stored_symptoms(idata, fitted)
     if not symptoms:
         return {}, {
-            SYMPTOMS: "no Gaussian symptom dimension is linked, or the run does not hold it"
+            SYMPTOMS: "no Gaussian symptom dimension is linked, or the run does not contain it"
         }
     weights = thinned_weights(idata, fitted)
     scores, on = fitted.draws.scores, fitted.draws.block_scale.any(axis=(0, 1))
@@ -123,12 +123,12 @@ def symptom_statistics(
 def _largest(
     symptom: Symptom, residual: Array, scores: Array, arm: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Largest correlation over factors: among all people, and within arms."""
+    """Largest correlation over factors: among all subjects, and within arms."""
     projected = symptom.basis.T @ scores
     overall = np.abs(_cosines(residual, projected)).max()
-    of_people, seen = symptom.basis @ residual, symptom.basis @ projected
+    by_subject, projected_back = symptom.basis @ residual, symptom.basis @ projected
     within = [
-        np.abs(_cosines(of_people[arm == a], seen[arm == a])).max()
+        np.abs(_cosines(by_subject[arm == a], projected_back[arm == a])).max()
         for a in np.unique(arm)
         if (arm == a).sum() >= LEAST_RATED
     ]

@@ -10,7 +10,7 @@ import pytest
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.shared_specific.checks.factor_strength import largest_pattern
-from bayes_mdd.shared_specific.checks.predictive import ARMS, FEATURES, PEOPLE, REGIONS, TAILS
+from bayes_mdd.shared_specific.checks.predictive import ARMS, FEATURES, REGIONS, SUBJECTS, TAILS
 from bayes_mdd.shared_specific.checks.predictive_verdict import judge_predictive
 from bayes_mdd.shared_specific.checks.residual_correlation import (
     effective_number,
@@ -107,14 +107,14 @@ def test_residuals_are_orthogonal_to_design_and_scores(made):
     np.testing.assert_allclose(data.coordinates, data.basis.T @ left, atol=1e-9)
     # The posterior of this fit is the truth, so these are numbers of variance 1.
     assert (data.coordinates**2).mean() == pytest.approx(1.0, abs=0.06)
-    assert (data.of_people() ** 2).mean() == pytest.approx(1.0, abs=0.06)
+    assert (data.by_subject() ** 2).mean() == pytest.approx(1.0, abs=0.06)
 
 
 def test_data_of_the_model_itself_are_extreme_no_more_than_their_share(made):
     rng = np.random.default_rng(2)
     rows = [p_of(checked(made, rng.normal(size=(40, 90)), draws=40, seed=s)) for s in range(40)]
     p = pd.DataFrame(rows)
-    assert set(p) == {REGIONS, FEATURES, TAILS, PEOPLE, ARMS}
+    assert set(p) == {REGIONS, FEATURES, TAILS, SUBJECTS, ARMS}
     # The draw is the truth, so p-values are uniform: 4 of 40 below .1 are expected, sd 1.9.
     assert ((p < 0.1).sum() <= 9).all()
     assert ((p > 0.9).sum() <= 9).all()
@@ -147,11 +147,11 @@ def test_edges_that_share_a_region_are_found_and_counted(made):
     counted = replace(found, feature_weight=whole["n_effective"] / 90)
     told = {c.name: c for c in judge_predictive(counted, alpha=0.02)}[f"predictive p: {REGIONS}"]
     assert told.passed is None
-    assert "as the fit knows" in told.advice
+    assert "as the fit accounts for" in told.advice
     liberal = replace(found, feature_weight=0.9)
     told = {c.name: c for c in judge_predictive(liberal, alpha=0.02)}[f"predictive p: {REGIONS}"]
     assert told.passed is False
-    assert "more than the fit knows" in told.advice
+    assert "more strongly than the fit accounts for" in told.advice
     assert "independent:" not in told.advice
     for off, how in ((0.5, "too wide by a factor of up to 2.0"), (1.5, "too narrow")):
         factors = found.factors.assign(scores_too_narrow=off, strength=1e3)
@@ -159,7 +159,7 @@ def test_edges_that_share_a_region_are_found_and_counted(made):
         assert how in told[f"predictive p: {REGIONS}"].advice
 
 
-def test_strength_of_a_factor_is_what_it_adds_to_the_similarity_of_people(made):
+def test_strength_of_a_factor_is_what_it_adds_to_the_similarity_of_subjects(made):
     found = checked(made, np.random.default_rng(8).normal(size=(40, 90)))
     fitted = read_fitted(made.idata, made.training, max_draws=2)
     h, tau = fitted.score_residual[0], fitted.draws.block_scale[0]
@@ -192,14 +192,14 @@ def test_each_departure_is_told_by_its_own_check(made):
 
     one = np.where(np.arange(40) == 7, 1.8, 1.0)
     found = checked(made, noise * one[:, None], draws=60)
-    assert found.people["subject"].iloc[0] == "sub-007"
-    assert found.people["beyond"].tolist() == [False] * 40, "60 draws cannot reach .01"
+    assert found.subjects["subject"].iloc[0] == "sub-007"
+    assert found.subjects["beyond"].tolist() == [False] * 40, "60 draws cannot reach .01"
     found = checked(made, noise * one[:, None], draws=200)
-    assert found.people["beyond"].tolist() == [True] + [False] * 39
-    advice = {c.name: c.advice for c in judge_predictive(found)}[f"predictive p: {PEOPLE}"]
+    assert found.subjects["beyond"].tolist() == [True] + [False] * 39
+    advice = {c.name: c.advice for c in judge_predictive(found)}[f"predictive p: {SUBJECTS}"]
     assert "sub-007" in advice
-    assert found.people["residual_sd"].iloc[0] == pytest.approx(1.8, rel=0.15)
-    assert p_of(found)[PEOPLE] < 0.03
+    assert found.subjects["residual_sd"].iloc[0] == pytest.approx(1.8, rel=0.15)
+    assert p_of(found)[SUBJECTS] < 0.03
 
 
 def test_scores_left_in_symptoms_are_found(made):
@@ -255,7 +255,7 @@ def test_what_cannot_be_checked_is_said_and_what_cannot_be_run_is_refused(made):
         bm.predictive_checks(made.idata)
     other = made.idata.copy()
     other.attrs = {"spec": '{"kind": "polar_lda"}'}
-    with pytest.raises(DataContractError, match="not made by fitting"):
+    with pytest.raises(DataContractError, match="needs a fit of the model shared_specific"):
         bm.predictive_checks(other)
 
 
@@ -269,7 +269,7 @@ def test_the_same_seed_gives_the_same_table(made):
     noise = np.random.default_rng(6).normal(size=(40, 90))
     first, again = (checked(made, noise, draws=30, seed=9) for _ in range(2))
     pd.testing.assert_frame_equal(first.table, again.table)
-    pd.testing.assert_frame_equal(first.people, again.people)
+    pd.testing.assert_frame_equal(first.subjects, again.subjects)
 
 
 def test_a_fit_without_factors_is_checked_too(made):
