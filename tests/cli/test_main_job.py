@@ -66,6 +66,21 @@ def test_a_failed_check_is_status_one(run, run_cli, monkeypatch):
     assert run_cli("check", run).status == 0, "a check without a verdict has not failed"
 
 
+def test_fit_with_too_few_draws_is_status_one(small_cohort, small_spec, tmp_path, run_cli):
+    # 2 x 30 draws cannot give 400 effective ones.
+    settings = ("sampler.draws=30", "sampler.tune=60", "model.n_factors=1")
+    words = [w for s in settings for w in ("--set", s)]
+    run = tmp_path / "run"
+    result = run_cli("fit", small_spec, small_cohort, "-o", run, "--json", *words)
+    assert result.status == 1, result.err
+    said = json.loads(result.out)
+    assert said["passed"] is False
+    failed = {c["name"] for c in said["checks"] if c["passed"] is False}
+    assert "min bulk ESS of invariants" in failed
+    assert json.loads((run / "checks.json").read_text(encoding="utf-8"))["passed"] is False
+    assert (run / "report.html").exists(), "a run that fails a check is complete"
+
+
 def test_signatures_and_report_are_written_again(run, tmp_path, run_cli):
     result = run_cli("signatures", run, "-o", tmp_path / "maps", "--json")
     assert result.status == 0, result.err
@@ -133,5 +148,5 @@ def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run
 def test_quality_of_the_features_is_in_the_report_of_the_run(small_run):
     page = (small_run.folder / "report.html").read_text(encoding="utf-8")
     assert '<section id="quality">' in page
-    assert "features that follow motion" in page
+    assert "features correlated with motion" in page
     assert "arm by site" in page

@@ -91,7 +91,7 @@ def test_people_of_the_fit_are_not_new(small_run, run_cli, tmp_path):
              "-o", tmp_path / "s.tsv")  # fmt: skip
     done = run_cli(*words)
     assert done.status == 2
-    assert "nobody is left to project: 10 control(s), 24 of the fit" in done.err
+    assert "10 healthy control(s) and 24 participant(s) of the fit are left out" in done.err
     assert run_cli(*words, "--include-fitted").status == 0
     table = bm.summarise_projection(xr.load_dataset(tmp_path / "s.nc"))
     fitted = bm.read_run(small_run.folder)["posterior"]["scores"].mean(("chain", "draw"))
