@@ -1,4 +1,4 @@
-"""From arrays, people and regions to the Dataset of the feature contract."""
+"""Assembly of feature sets from values, participants and regions."""
 
 from __future__ import annotations
 
@@ -20,22 +20,13 @@ from bayes_mdd.features.blocks import (
 )
 from bayes_mdd.features.loading import Floats
 
-#: Names that the subject axis cannot lend to a column of participants.tsv.
+#: Names of coordinates and dimensions that a column of participants.tsv must not have.
 RESERVED = frozenset(
     (
         *("subject", "feature", "region", "y", "block", "kind", "factor", "chain", "draw"),
         *("region_a", "region_b", "network_a", "network_b", "region_name", "network"),
-        *(
-            "mni_x",
-            "mni_y",
-            "mni_z",
-            "region_network",
-            "region_x",
-            "region_y",
-            "region_z",
-            "region_label",
-        ),
-        *("region_hemisphere", "symptom", "view", "units"),
+        *("mni_x", "mni_y", "mni_z", "region_network", "region_x", "region_y", "region_z"),
+        *("region_label", "region_hemisphere", "symptom", "view", "units"),
     )
 )
 FUNCTIONAL = "functional_connectivity"
@@ -57,22 +48,22 @@ def edge_features(
     Parameters
     ----------
     values : numpy.ndarray
-        People by edges.
+        Shape (subject, edge).
     subjects : sequence of str
-        The people.
+        Ids of the subjects.
     regions : pandas.DataFrame
         Checked region table.
     participants : pandas.DataFrame or None
         Indexed by ``participant_id``; its columns become coordinates.
     units, provenance, kind : str
-        Attributes, and the kind of data of every feature.
+        Attributes of the feature set, and the kind of data of all features.
     edges : tuple of numpy.ndarray, optional
-        Rows of the two regions of every edge; default all edges.
+        Rows of the two regions of each edge. Default: all edges.
 
     Returns
     -------
     xarray.Dataset
-        A feature set, not yet referenced to anybody.
+        A feature set, not standardised.
     """
     first, second = edges if edges is not None else edge_index(len(regions))
     coords = edge_coordinates(regions, first, second, kind=kind)
@@ -90,27 +81,27 @@ def regional_features(
     provenance: str,
     kind: str = "regional",
 ) -> xr.Dataset:
-    """Build a feature set with one value a region.
+    """Build a feature set with one value per region.
 
     Parameters
     ----------
     values : numpy.ndarray
-        People by regions.
+        Shape (subject, feature).
     subjects : sequence of str
-        The people.
+        Ids of the subjects.
     regions : pandas.DataFrame
         Checked region table.
     rows : numpy.ndarray of int
-        Row of the region of every feature.
+        Row of the region of each feature.
     participants : pandas.DataFrame or None
         Indexed by ``participant_id``; its columns become coordinates.
     units, provenance, kind : str
-        Attributes, and the kind of data of every feature.
+        Attributes of the feature set, and the kind of data of all features.
 
     Returns
     -------
     xarray.Dataset
-        A feature set, not yet referenced to anybody.
+        A feature set, not standardised.
     """
     coords = regional_coordinates(regions, rows, kind=kind)
     return _dataset(values, subjects, coords, regions, participants, units, provenance)
@@ -139,39 +130,39 @@ def _dataset(
 
 
 def subject_coordinates(participants: pd.DataFrame, subjects: Sequence[str]) -> dict[str, Any]:
-    """Turn the columns of ``participants.tsv`` into coordinates of the subjects.
+    """Convert the columns of ``participants.tsv`` to coordinates of the subjects.
 
     Parameters
     ----------
     participants : pandas.DataFrame
         Indexed by ``participant_id``.
     subjects : sequence of str
-        People to take, in this order.
+        Ids of the subjects to select, in this order.
 
     Returns
     -------
     dict
-        Name to ``("subject", values)``: numbers as float (missing NaN), everything else as text
-        (missing ``n/a``).
+        Name to ``("subject", values)``: numbers as float (missing: NaN), all other columns as text
+        (missing: ``n/a``).
 
     Raises
     ------
     DataContractError
-        If people are missing or repeated, or a column has a name that is taken.
+        If subjects are missing or repeated, or the name of a column is reserved.
     """
     ids = [str(i) for i in participants.index]
     absent = [s for s in subjects if s not in set(ids)]
-    twice = pd.Index(ids)[pd.Index(ids).duplicated()].unique()
-    taken = [str(c) for c in participants.columns if str(c) in RESERVED or "/" in str(c)]
+    repeated = pd.Index(ids)[pd.Index(ids).duplicated()].unique()
+    reserved = [str(c) for c in participants.columns if str(c) in RESERVED or "/" in str(c)]
     problems = []
     if absent:
         problems.append(f"no row in participants.tsv for {some(absent)}: add it.")
-    if len(twice):
-        problems.append(f"participants.tsv repeats {some(twice)}: one row a person.")
-    if taken:
+    if len(repeated):
+        problems.append(f"participants.tsv repeats {some(repeated)}: keep one row per participant.")
+    if reserved:
         problems.append(
-            f"column name(s) {some(taken)} of participants.tsv are used for other things (or "
-            "hold a '/'): rename them."
+            f"column name(s) {some(reserved)} of participants.tsv are reserved or contain '/': "
+            "rename them."
         )
     if problems:
         raise DataContractError("participants", problems)

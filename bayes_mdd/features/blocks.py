@@ -1,4 +1,4 @@
-"""Features from regions: which pair or region each is, and the block it belongs to."""
+"""Coordinates of features: the regions and the block of each edge or regional value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ type Index = npt.NDArray[np.intp]
 
 
 def edge_index(n_regions: int) -> tuple[Index, Index]:
-    """Rows and columns of the upper triangle, the order of edges everywhere in the package.
+    """Rows and columns of the upper triangle; the package orders edges this way throughout.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def edge_labels(regions: pd.DataFrame) -> Text:
     Returns
     -------
     numpy.ndarray of str
-        One label an edge.
+        One label per edge.
 
     Examples
     --------
@@ -56,19 +56,19 @@ def edge_labels(regions: pd.DataFrame) -> Text:
 
 
 def edge_blocks(regions: pd.DataFrame, first: Index, second: Index) -> Text:
-    """Name the network pair of every edge, networks in the order of their first appearance.
+    """Name the block of each edge: its pair of networks, in order of first appearance.
 
     Parameters
     ----------
     regions : pandas.DataFrame
         Region table with ``network``.
     first, second : numpy.ndarray of int
-        Rows of the two regions of every edge.
+        Rows of the two regions of each edge.
 
     Returns
     -------
     numpy.ndarray of str
-        For example ``DMN-CCN`` for every edge between the two, whichever region comes first.
+        For example ``DMN-CCN`` for all edges between these networks, whichever region comes first.
 
     Raises
     ------
@@ -85,15 +85,14 @@ def edge_blocks(regions: pd.DataFrame, first: Index, second: Index) -> Text:
     n = len(networks)
     names = np.array([[f"{a}{BLOCK_SEPARATOR}{b}" for b in networks] for a in networks], np.str_)
     low, high = edge_index(n)
-    of_pairs = np.concatenate([names[low, high], np.diag(names)])
-    unique, count = np.unique(of_pairs, return_counts=True)
+    pair_names = np.concatenate([names[low, high], np.diag(names)])
+    unique, count = np.unique(pair_names, return_counts=True)
     if (count > 1).any():
         raise DataContractError(
             "networks of regions.tsv",
             [
                 f"different pairs of networks would share the block name(s) "
-                f"{some(unique[count > 1])}: rename networks so that '{BLOCK_SEPARATOR}' "
-                "within them does not mislead."
+                f"{some(unique[count > 1])}: rename the networks that contain '{BLOCK_SEPARATOR}'."
             ],
         )
     a, b = code[first], code[second]
@@ -104,14 +103,14 @@ def edge_blocks(regions: pd.DataFrame, first: Index, second: Index) -> Text:
 def edge_coordinates(
     regions: pd.DataFrame, first: Index, second: Index, *, kind: str
 ) -> dict[str, Any]:
-    """Build the coordinates that the feature contract wants for edges.
+    """Build the coordinates of edges that the feature contract requires.
 
     Parameters
     ----------
     regions : pandas.DataFrame
         Region table.
     first, second : numpy.ndarray of int
-        Rows of the two regions of every edge.
+        Rows of the two regions of each edge.
     kind : str
         Kind of data, e.g. ``functional_connectivity``.
 
@@ -136,22 +135,22 @@ def edge_coordinates(
 
 
 def regional_coordinates(regions: pd.DataFrame, rows: Index, *, kind: str) -> dict[str, Any]:
-    """Build the coordinates that the feature contract wants for one value a region.
+    """Build the coordinates of regional features that the feature contract requires.
 
     Parameters
     ----------
     regions : pandas.DataFrame
         Region table.
     rows : numpy.ndarray of int
-        Row of the region of every feature.
+        Row of the region of each feature.
     kind : str
         Kind of data, e.g. ``reho``.
 
     Returns
     -------
     dict
-        Name to ``("feature", values)``; the block is the region's network. Places are called
-        ``mni_x`` and so on, because ``y`` is the name of the measurements.
+        Name to ``("feature", values)``; the block is the network of the region. MNI coordinates are
+        named ``mni_x``, ``mni_y`` and ``mni_z``, because ``y`` holds the measurements.
     """
     chosen = regions.iloc[rows]
     names = np.asarray(chosen["region"], dtype=np.str_)
@@ -170,7 +169,7 @@ def regional_coordinates(regions: pd.DataFrame, rows: Index, *, kind: str) -> di
 
 
 def region_coordinates(regions: pd.DataFrame) -> dict[str, Any]:
-    """Build the coordinates of the dimension ``region``: the atlas in its own order.
+    """Build the coordinates of the dimension ``region``: all regions in atlas order.
 
     Parameters
     ----------

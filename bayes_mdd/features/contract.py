@@ -1,4 +1,4 @@
-"""The feature contract: one checker, all violations in one error."""
+"""The feature contract and its checker, which reports all violations in one error."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ import xarray as xr
 from bayes_mdd.dims import ARM, BLOCK, DIAGNOSIS, FEATURE, MISSING, REGION, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 
-#: Fewer people than this give a feature no variance worth the name.
+#: Smallest number of subjects of a feature set.
 MIN_SUBJECTS = 3
-#: A feature whose range is below this share of its size does not vary.
+#: A feature is constant if its range is below this fraction of its magnitude.
 CONSTANT_TOLERANCE = 1e-12
 
 type Values = npt.NDArray[np.floating[Any]]
 
 
 def check_features(features: xr.Dataset) -> None:
-    """Raise one error that names every way `features` breaks the feature contract.
+    """Check the feature contract and raise one error that lists all violations.
 
     Parameters
     ----------
     features : xarray.Dataset
         ``y`` (subject, feature), float and finite; on ``subject`` the coordinate ``arm`` (text,
-        ``n/a`` for people without one); on ``feature`` the coordinate ``block`` (text). Names of
-        subjects and features are text and unique. At least 3 subjects; every feature varies
-        over all subjects, and over the people with an arm where there are at least 3 of them.
+        ``n/a`` for subjects without an arm); on ``feature`` the coordinate ``block`` (text). Names
+        of subjects and features are unique text. There are at least 3 subjects, and each feature
+        varies across all subjects and, if at least 3 subjects have an arm, across these.
 
     Raises
     ------
     DataContractError
-        Which subjects or features, what was expected, what to do.
+        If the contract is violated. Each problem says which subjects or features are concerned,
+        what was expected and what to do.
 
     Examples
     --------
@@ -42,7 +43,7 @@ def check_features(features: xr.Dataset) -> None:
     Traceback (most recent call last):
     ...
     bayes_mdd.errors.DataContractError: features: 1 problem(s)
-      1. has no variable y: expected y (subject, feature).
+      1. there is no variable y: expected y (subject, feature).
     """
     problems = list(_structure(features))
     if not problems:
@@ -61,11 +62,11 @@ def check_features(features: xr.Dataset) -> None:
 def _structure(features: object) -> Iterator[str]:
     if not isinstance(features, xr.Dataset):
         yield (
-            f"is a {type(features).__name__}: expected an xarray.Dataset with the variable y "
-            "(subject, feature), as read_features returns."
+            f"got {type(features).__name__}: expected an xarray.Dataset with the variable y "
+            "(subject, feature), as read_features returns it."
         )
     elif "y" not in features.data_vars:
-        yield "has no variable y: expected y (subject, feature)."
+        yield "there is no variable y: expected y (subject, feature)."
     elif features["y"].dims != (SUBJECT, FEATURE):
         yield (
             f"y has dims {features['y'].dims}: expected ('{SUBJECT}', '{FEATURE}'); "
@@ -79,36 +80,50 @@ def _structure(features: object) -> Iterator[str]:
 
 def _axis(features: xr.Dataset, dim: str) -> Iterator[str]:
     if dim not in features.coords:
-        yield f"the {dim}s have no names: add the coordinate {dim}."
+        yield f"the {dim}s have no names: add the coordinate '{dim}'."
         return
     names = features[dim].values
     if not _is_text(names):
-        yield f"names of the {dim}s are {names.dtype}: expected text; use .astype(str)."
+        yield f"the names of the {dim}s have dtype {names.dtype}: expected text; use .astype(str)."
     unique, count = np.unique(names.astype(str), return_counts=True)
     if (count > 1).any():
-        yield f"{dim} names must be unique; repeated: {some(unique[count > 1])}."
+        yield f"names of {dim}s must be unique; repeated: {some(unique[count > 1])}."
 
 
 def _text(features: xr.Dataset, name: str, dim: str) -> Iterator[str]:
     if name not in features.coords:
-        yield f"has no coordinate {name} on {dim}: add it, one text a {dim}."
+        yield _missing_coordinate(features, name, dim)
         return
     if features[name].dims != (dim,):
-        yield f"coordinate {name} has dims {features[name].dims}: expected ('{dim}',)."
+        yield f"coordinate '{name}' has dims {features[name].dims}: expected ('{dim}',)."
         return
     values = features[name].values
     if not _is_text(values):
         bad = [v for v in values.ravel().tolist() if not isinstance(v, str)]
         yield (
-            f"coordinate {name} must be text; found {some(dict.fromkeys(map(repr, bad)))}. "
-            f"Write '{MISSING}' where there is none."
+            f"coordinate '{name}' must be text; found {some(dict.fromkeys(map(repr, bad)))}. "
+            f"Write '{MISSING}' for missing values."
         )
         return
     blank = np.strings.strip(values.astype(str)) == ""
     if name == BLOCK:
         blank |= values.astype(str) == MISSING
     if blank.any():
-        yield f"coordinate {name} is blank for {_named(features, dim, blank)}."
+        yield f"coordinate '{name}' is blank for {_named(features, dim, blank)}: fill it in."
+
+
+def _missing_coordinate(features: xr.Dataset, name: str, dim: str) -> str:
+    found = [str(c) for c, v in features.coords.items() if v.dims == (dim,) and str(c) != dim]
+    if name == ARM:
+        return (
+            f"participants.tsv has no column '{ARM}' (coordinate of the subjects); found "
+            f"{some(found, 12) or 'no columns'}. Rename the column that holds the treatment arm "
+            f"to '{ARM}'."
+        )
+    return (
+        f"there is no coordinate '{name}' on '{dim}'; found {some(found, 12) or 'none'}. Add it, "
+        f"with one text per {dim}."
+    )
 
 
 def _optional(features: xr.Dataset) -> Iterator[str]:
@@ -118,7 +133,7 @@ def _optional(features: xr.Dataset) -> Iterator[str]:
     on_features = ("region_a", "region_b", "network_a", "network_b", "kind", "network")
     for name in on_features:
         if name in features.coords and features[name].dims != (FEATURE,):
-            yield f"coordinate {name} has dims {features[name].dims}: expected ('{FEATURE}',)."
+            yield f"coordinate '{name}' has dims {features[name].dims}: expected ('{FEATURE}',)."
     if REGION in features.dims and REGION in features.coords:
         yield from _axis(features, REGION)
 
@@ -126,54 +141,55 @@ def _optional(features: xr.Dataset) -> Iterator[str]:
 def _values(features: xr.Dataset) -> Iterator[str]:
     y = features["y"].values
     if y.dtype.kind != "f" or y.dtype.itemsize < 4:
-        yield f"y is {y.dtype}: expected float64 (or float32); use .astype(float)."
+        yield f"y has dtype {y.dtype}: expected float64 (or float32); use .astype(float)."
         if y.dtype.kind not in "fiu":
             return
     if len(y) < MIN_SUBJECTS:
-        yield f"has {len(y)} subject(s): expected at least {MIN_SUBJECTS}."
+        yield f"there are {len(y)} subject(s): expected at least {MIN_SUBJECTS}."
     finite = np.isfinite(y)
     if not finite.all():
-        who = _named(features, SUBJECT, ~finite.all(axis=1))
-        where = _named(features, FEATURE, ~finite.all(axis=0))
+        in_subjects = _named(features, SUBJECT, ~finite.all(axis=1))
+        in_features = _named(features, FEATURE, ~finite.all(axis=0))
         yield (
-            f"y has {int((~finite).sum())} missing or infinite value(s): subjects {who}; "
-            f"features {where}. Leave out those subjects or those features."
+            f"y has {int((~finite).sum())} missing or infinite value(s): subjects {in_subjects}; "
+            f"features {in_features}. Exclude these subjects or these features."
         )
     if len(y) >= MIN_SUBJECTS:
         yield from _constant(features, y, finite.all(axis=0))
 
 
 def _constant(features: xr.Dataset, y: Values, usable: npt.NDArray[np.bool_]) -> Iterator[str]:
-    everybody = constant_features(y) & usable
-    if everybody.any():
+    in_all = constant_features(y) & usable
+    if in_all.any():
         yield (
-            f"{int(everybody.sum())} feature(s) have the same value in all {len(y)} subjects: "
-            f"{_named(features, FEATURE, everybody)}. Leave them out."
+            f"{int(in_all.sum())} feature(s) have the same value in all {len(y)} subjects: "
+            f"{_named(features, FEATURE, in_all)}. Exclude them."
         )
     if ARM not in features.coords or features[ARM].dims != (SUBJECT,):
         return
     treated = features[ARM].values.astype(str) != MISSING
     if MIN_SUBJECTS <= treated.sum() < len(y):
-        among = constant_features(y[treated]) & usable & ~everybody
-        if among.any():
+        in_treated = constant_features(y[treated]) & usable & ~in_all
+        if in_treated.any():
             yield (
-                f"{int(among.sum())} feature(s) have the same value in all {int(treated.sum())} "
-                f"people with an arm: {_named(features, FEATURE, among)}. Leave them out."
+                f"{int(in_treated.sum())} feature(s) have the same value in all "
+                f"{int(treated.sum())} subjects with an arm: "
+                f"{_named(features, FEATURE, in_treated)}. Exclude them."
             )
 
 
 def constant_features(y: Values) -> npt.NDArray[np.bool_]:
-    """Mark the features that do not vary over subjects.
+    """Mark the features that do not vary across subjects.
 
     Parameters
     ----------
-    y : numpy.ndarray
-        Subjects by features.
+    y : numpy.ndarray, shape (subject, feature)
+        Values of the features.
 
     Returns
     -------
-    numpy.ndarray of bool
-        True where the range is nothing but rounding; False where a value is not finite.
+    numpy.ndarray of bool, shape (feature,)
+        True where the range does not exceed rounding error; False where a value is not finite.
     """
     low, high = y.min(axis=0), y.max(axis=0)
     with np.errstate(invalid="ignore"):
@@ -192,7 +208,7 @@ def _named(features: xr.Dataset, dim: str, chosen: npt.NDArray[np.bool_]) -> str
 
 
 def _is_text(values: npt.NDArray[Any]) -> bool:
-    # pandas 3 strings arrive as a variable-length text type, netCDF ones as fixed or object.
+    # Strings of pandas 3 have a variable-length dtype; those of netCDF are fixed-length or object.
     if values.dtype.kind in "UT":
         return True
     return values.dtype == object and all(isinstance(v, str) for v in values.ravel())

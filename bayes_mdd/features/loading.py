@@ -1,4 +1,4 @@
-"""Numbers out of files: text tables with names, npy and npz; every failure in plain words."""
+"""Reading of numeric files: text tables with names, .npy and .npz."""
 
 from __future__ import annotations
 
@@ -22,41 +22,47 @@ _BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.err
 
 
 class UnreadableFileError(ValueError):
-    """One file cannot be read; the caller collects these and raises one error for all."""
+    """One file cannot be read; callers collect these errors and raise one for all files."""
 
 
 @dataclass
-class Grouped:
-    """Problems of many people, where equal ones are said once with everybody they concern."""
+class GroupedProblems:
+    """Problems of many subjects; a problem that several subjects share is reported once.
 
-    who: dict[str, list[str]] = field(default_factory=dict)
+    Parameters
+    ----------
+    subjects : dict
+        Subjects by problem.
+    """
+
+    subjects: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, subject: str, problem: str) -> None:
-        """Note one problem of one person.
+        """Add a problem of one subject.
 
         Parameters
         ----------
         subject : str
-            The person.
+            Id of the subject.
         problem : str
-            What is wrong, what was expected, what to do.
+            What is wrong, what was expected and what to do.
         """
-        self.who.setdefault(problem, []).append(subject)
+        self.subjects.setdefault(problem, []).append(subject)
 
     def problems(self) -> list[str]:
-        """List the problems, each with the people it concerns.
+        """List the problems, each with the subjects it concerns.
 
         Returns
         -------
         list of str
-            In the order in which they were first met.
+            In the order in which they were added first.
         """
-        return [f"{some(subjects)}: {text}" for text, subjects in self.who.items()]
+        return [f"{some(subjects)}: {text}" for text, subjects in self.subjects.items()]
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A numeric table with names: of its columns and, where it has them, of its rows."""
+    """A numeric table with column names and, if available, row names."""
 
     columns: tuple[str, ...]
     rows: tuple[str, ...] | None
@@ -64,7 +70,7 @@ class TextTable:
 
 
 def require_file(path: Path) -> None:
-    """Refuse a file that is absent, empty, or only a link to content that is elsewhere.
+    """Check that a file exists, has content, and is not a link to missing content.
 
     Parameters
     ----------
@@ -74,16 +80,16 @@ def require_file(path: Path) -> None:
     Raises
     ------
     UnreadableFileError
-        With what to do about it.
+        If the file is missing or empty, or its content was not downloaded (git-annex).
     """
     if path.is_symlink() and not path.exists():
         raise UnreadableFileError(
-            f"{path.name} is a link to content that is not here (annexed?): run 'datalad get'."
+            f"{path.name} is a link to content that was not downloaded: run 'datalad get' on it."
         )
     if not path.is_file():
         raise UnreadableFileError(f"{path.name} is missing or not a file.")
     if path.stat().st_size == 0:
-        raise UnreadableFileError(f"{path.name} is empty: copy or make it again.")
+        raise UnreadableFileError(f"{path.name} is empty: copy or create it again.")
 
 
 def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) -> TextTable:
@@ -92,11 +98,11 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
     Parameters
     ----------
     path : Path
-        ``.csv`` is read with commas, everything else with tabs. ``n/a`` is missing.
+        ``.csv`` files are comma-separated, all others tab-separated. ``n/a`` is missing.
     named_rows : bool
-        Whether the first column holds names.
+        Whether the first column contains names.
     corner : str, optional
-        What the first cell of the header must be.
+        Required text of the first cell of the header.
 
     Returns
     -------
@@ -106,7 +112,7 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
     Raises
     ------
     UnreadableFileError
-        If lines differ in length, a cell is no number, or the file is no text.
+        If lines differ in length, a cell is not a number, or the file is not text.
     """
     require_file(path)
     separator = "," if path.suffix == ".csv" else "\t"
@@ -126,8 +132,8 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
             for cells in filter(None, lines):
                 if len(cells) != len(header):
                     raise UnreadableFileError(
-                        f"{path.name} line {lines.line_num} has {len(cells)} cells, the header "
-                        f"{len(header)}: the file is truncated or wrongly separated."
+                        f"{path.name} line {lines.line_num} has {len(cells)} cells, but the header "
+                        f"has {len(header)}: the file is truncated or has another separator."
                     )
                 names.extend(cell.strip() for cell in cells[:start])
                 numbers.append(_numbers(cells[start:], path, lines.line_num))
@@ -143,17 +149,17 @@ def _check_header(path: Path, columns: tuple[str, ...], separator: str) -> None:
         raise UnreadableFileError(f"{path.name} has no columns separated by {mark}.")
     if not all(columns):
         raise UnreadableFileError(
-            f"{path.name} has a column without a name: give every column one (a separator at "
-            "the end of the header also makes one)."
+            f"{path.name} has a column without a name: name all columns. A separator at the end of "
+            "the header also adds a column."
         )
     if all(_is_number(c) and not c.isdigit() for c in columns):
         raise UnreadableFileError(
-            f"{path.name} has numbers where names of columns were expected: add a header."
+            f"{path.name} has numbers where column names were expected: add a header."
         )
     counts = Counter(columns)
     if len(counts) < len(columns):
-        twice = [name for name, n in counts.items() if n > 1]
-        raise UnreadableFileError(f"{path.name} repeats column name(s) {some(twice)}.")
+        repeated = [name for name, n in counts.items() if n > 1]
+        raise UnreadableFileError(f"{path.name} repeats the column name(s) {some(repeated)}.")
 
 
 def _is_number(text: str) -> bool:
@@ -174,8 +180,8 @@ def _numbers(cells: list[str], path: Path, line: int) -> Floats:
     except ValueError:
         bad = [c for c in cells if c != MISSING and not _is_number(c)]
         raise UnreadableFileError(
-            f"{path.name} line {line} holds {some(map(repr, dict.fromkeys(bad)), 3)} where a "
-            f"number was expected (the mark of a missing value is {MISSING})."
+            f"{path.name} line {line} contains {some(map(repr, dict.fromkeys(bad)), 3)} where a "
+            f"number was expected (write {MISSING} for missing values)."
         ) from None
 
 
@@ -190,12 +196,12 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
     Returns
     -------
     numpy.ndarray
-        Float64 if it is numeric.
+        Numeric arrays as float64, text as it is.
 
     Raises
     ------
     UnreadableFileError
-        If it is truncated, pickled or of another format.
+        If the file is truncated, pickled or of another format.
     """
     require_file(path)
     try:
@@ -203,11 +209,11 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
             array = np.load(stream, allow_pickle=False)
     except _BROKEN as error:
         raise UnreadableFileError(
-            f"{path.name} cannot be read as a .npy array (truncated, or objects in it): {error}."
+            f"{path.name} cannot be read as a .npy array (truncated, or contains objects): {error}."
         ) from error
     if not isinstance(array, np.ndarray):
-        raise UnreadableFileError(f"{path.name} is an .npz archive under the name of a .npy file.")
-    return _plain(array, path.name)
+        raise UnreadableFileError(f"{path.name} is an .npz archive: rename it to .npz.")
+    return _as_float_or_text(array, path.name)
 
 
 def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
@@ -218,17 +224,17 @@ def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
     path : Path
         A ``.npz`` file.
     keys : tuple of str
-        Arrays it must hold.
+        Names of the arrays that the archive must contain.
 
     Returns
     -------
     dict
-        One array a key; numbers as float64, names as text.
+        One array per key; numbers as float64, names as text.
 
     Raises
     ------
     UnreadableFileError
-        If it is truncated or lacks a key.
+        If the file is truncated or lacks a key.
     """
     require_file(path)
     try:
@@ -239,25 +245,26 @@ def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
                     f"{path.name} lacks {some(missing)}: expected the arrays {', '.join(keys)}; "
                     f"found {some(archive.files, 8)}."
                 )
-            return {k: _plain(archive[k], f"{path.name} [{k}]") for k in keys}
+            return {k: _as_float_or_text(archive[k], f"{path.name} [{k}]") for k in keys}
     except UnreadableFileError:
         raise
-    except (*_BROKEN, AttributeError, TypeError) as error:  # the last two: a .npy inside
+    except (*_BROKEN, AttributeError, TypeError) as error:  # the last two: it is a .npy file
         raise UnreadableFileError(
-            f"{path.name} cannot be read as an .npz archive (truncated, or objects in it): {error}."
+            f"{path.name} cannot be read as an .npz archive (truncated, or contains objects): "
+            f"{error}."
         ) from error
 
 
-def _plain(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+def _as_float_or_text(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     if array.dtype.kind in "fiub":
         return array.astype(np.float64)
     if array.dtype.kind in "U":
         return array
-    raise UnreadableFileError(f"{name} holds {array.dtype}: expected real numbers or text.")
+    raise UnreadableFileError(f"{name} has dtype {array.dtype}: expected real numbers or text.")
 
 
 def order_problem(found: tuple[str, ...], expected: tuple[str, ...]) -> str | None:
-    """Compare region names with the region table; names are never matched by position.
+    """Compare the region names of a file with the region table.
 
     Parameters
     ----------
@@ -267,22 +274,21 @@ def order_problem(found: tuple[str, ...], expected: tuple[str, ...]) -> str | No
     Returns
     -------
     str or None
-        What differs, or None.
+        The difference in names or order; None if there is none.
     """
     if found == expected:
         return None
     if sorted(found) == sorted(expected):
         at = next(i for i, (a, b) in enumerate(zip(found, expected, strict=True)) if a != b)
         return (
-            f"regions stand in another order than in regions.tsv: at place {at + 1} "
-            f"'{found[at]}' where regions.tsv has '{expected[at]}'. Write the file in the order "
-            "of regions.tsv."
+            f"the order of regions differs from regions.tsv: position {at + 1} is '{found[at]}', "
+            f"but '{expected[at]}' in regions.tsv. Write the file in the order of regions.tsv."
         )
     absent = [e for e in expected if e not in set(found)]
     extra = [f for f in found if f not in set(expected)]
-    parts = [f"has {len(found)} regions, regions.tsv {len(expected)}"]
+    parts = [f"has {len(found)} regions, regions.tsv has {len(expected)}"]
     if absent:
         parts.append(f"lacks {some(absent)}")
     if extra:
         parts.append(f"has {some(extra)}, which regions.tsv does not list")
-    return "; ".join(parts) + ". All people need the regions of regions.tsv."
+    return "; ".join(parts) + ". All participants need the regions of regions.tsv."

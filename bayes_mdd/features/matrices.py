@@ -1,4 +1,4 @@
-"""Square matrices, one a person, to edges; anything doubtful about them is refused."""
+"""Connectivity matrices, one per subject: read, checked and reduced to edges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.blocks import edge_index
 from bayes_mdd.features.loading import (
     Floats,
-    Grouped,
+    GroupedProblems,
     UnreadableFileError,
     order_problem,
     read_npy,
@@ -21,9 +21,9 @@ from bayes_mdd.features.loading import (
     read_text_table,
 )
 
-#: Largest difference between M[a, b] and M[b, a] that passes as rounding.
+#: Largest difference between M[a, b] and M[b, a] that counts as rounding error.
 SYMMETRY_TOLERANCE = 1e-5
-#: How far from 1 the diagonal of a correlation matrix may lie (float16 files).
+#: Largest deviation from 1 on the diagonal of a correlation matrix (float16 files).
 DIAGONAL_TOLERANCE = 1e-3
 R, FISHER_Z = "r", "fisher_z"
 
@@ -41,28 +41,30 @@ def read_matrix(path: Path, *, order_stated: bool) -> tuple[Floats, tuple[str, .
 
     Returns
     -------
-    tuple
-        The matrix and the names, None for ``.npy``.
+    matrix : numpy.ndarray
+        Values of the file.
+    names : tuple of str or None
+        Names of the regions; None for ``.npy``.
 
     Raises
     ------
     UnreadableFileError
-        If the file cannot be read, or names are needed and absent.
+        If the file cannot be read, or lacks the names of the regions and the order is not stated.
     """
     if path.suffix == ".npy":
         if not order_stated:
             raise UnreadableFileError(
-                ".npy matrices carry no names of regions: if they follow regions.tsv, say so in "
-                'features.json with "order": "regions.tsv"; otherwise give .tsv or .npz files.'
+                ".npy matrices have no region names: if they follow the order of regions.tsv, "
+                'state "order": "regions.tsv" in features.json; otherwise use .tsv or .npz files.'
             )
         return read_npy(path), None
     if path.suffix == ".npz":
-        held = read_npz(path, ("matrix", "region"))
-        return held["matrix"], tuple(map(str, held["region"].ravel()))
+        arrays = read_npz(path, ("matrix", "region"))
+        return arrays["matrix"], tuple(map(str, arrays["region"].ravel()))
     table = read_text_table(path, named_rows=True)
     if len(table.values) == len(table.columns) and table.rows != table.columns:
         raise UnreadableFileError(
-            f"{path.name}: names of rows and columns differ; the first column must repeat the "
+            f"{path.name}: the names of rows and columns differ; the first column must repeat the "
             "header."
         )
     return table.values, table.columns
@@ -71,12 +73,12 @@ def read_matrix(path: Path, *, order_stated: bool) -> tuple[Floats, tuple[str, .
 def read_matrix_edges(
     files: Mapping[str, Path], regions: pd.DataFrame, *, units: str, order_stated: bool
 ) -> Floats:
-    """Read one matrix a person into a table of edges.
+    """Read one matrix per subject into a table of edges.
 
     Parameters
     ----------
     files : mapping of str to Path
-        The file of every person.
+        Files by subject.
     regions : pandas.DataFrame
         Region table; its order is the order of the result.
     units : str
@@ -86,25 +88,25 @@ def read_matrix_edges(
 
     Returns
     -------
-    numpy.ndarray
-        People by edges (upper triangle), in the units of the files.
+    numpy.ndarray, shape (subject, edge)
+        Upper triangles, in the units of the files.
 
     Raises
     ------
     DataContractError
-        All problems of all files.
+        If a file cannot be used. The error lists all problems of all files.
     """
     names = tuple(map(str, regions["region"]))
     upper = edge_index(len(names))
-    found, gaps = Grouped(), Grouped()
+    found, gaps = GroupedProblems(), GroupedProblems()
     edges = np.full((len(files), len(upper[0])), np.nan)
     for row, (subject, path) in enumerate(files.items()):
         try:
-            matrix, own = read_matrix(path, order_stated=order_stated)
+            matrix, labels = read_matrix(path, order_stated=order_stated)
         except UnreadableFileError as error:
             found.add(subject, str(error))
             continue
-        problem = _shape_problem(matrix, own, names)
+        problem = _shape_problem(matrix, labels, names)
         if problem is not None:
             found.add(subject, problem)
             continue
@@ -120,65 +122,69 @@ def read_matrix_edges(
     return edges
 
 
-def gap_problems(gaps: Grouped) -> list[str]:
-    """Say which regions have no data, in how many people.
+def gap_problems(gaps: GroupedProblems) -> list[str]:
+    """Report regions without data and the number of participants concerned.
 
     Parameters
     ----------
-    gaps : Grouped
-        Region names as problems.
+    gaps : GroupedProblems
+        Subjects without data, by region.
 
     Returns
     -------
     list of str
         At most one problem.
     """
-    if not gaps.who:
+    if not gaps.subjects:
         return []
-    each = [f"'{region}' in {len(who)} ({some(who, 3)})" for region, who in gaps.who.items()]
+    listed = [
+        f"'{region}' in {len(subjects)} ({some(subjects, 3)})"
+        for region, subjects in gaps.subjects.items()
+    ]
     return [
-        f"{len(each)} region(s) have no data (n/a or 0 all along, or no variation): "
-        f"{some(each, 10)}. Leave the region out everywhere (regions.tsv and all files) or leave "
-        "those people out of participants.tsv; nothing is filled in."
+        f"{len(listed)} region(s) have no data (only n/a or 0, or no variation): "
+        f"{some(listed, 10)}. Remove these regions from regions.tsv and from all files, or remove "
+        "these participants from participants.tsv. Values are never imputed."
     ]
 
 
 def _shape_problem(
-    matrix: Floats, own: tuple[str, ...] | None, names: tuple[str, ...]
+    matrix: Floats, labels: tuple[str, ...] | None, names: tuple[str, ...]
 ) -> str | None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         shape = " x ".join(map(str, matrix.shape))
         return (
-            f"the matrix is {shape}: expected a square one, regions by regions (is it truncated?)."
+            f"the matrix is {shape}: expected a square matrix, regions by regions. Check whether "
+            "the file is truncated."
         )
     if matrix.dtype.kind != "f":
-        return f"the matrix holds {matrix.dtype}: expected numbers."
-    if own is None and len(matrix) != len(names):
+        return f"the matrix has dtype {matrix.dtype}: expected numbers."
+    if labels is None and len(matrix) != len(names):
         return (
-            f"the matrix is {len(matrix)} x {len(matrix)}, regions.tsv has {len(names)} regions: "
-            "give matrices with names, so that the missing ones show."
+            f"the matrix is {len(matrix)} x {len(matrix)}, but regions.tsv has {len(names)} "
+            "regions: use files with region names, which show the missing regions."
         )
-    if own is not None and len(own) != len(matrix):
-        return f"the matrix is {len(matrix)} x {len(matrix)} but names {len(own)} regions."
-    return None if own is None else order_problem(own, names)
+    if labels is not None and len(labels) != len(matrix):
+        return f"the matrix is {len(matrix)} x {len(matrix)}, but has {len(labels)} region names."
+    return None if labels is None else order_problem(labels, names)
 
 
 def empty_regions(matrix: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Mark regions whose row and column hold nothing but n/a or 0 (the diagonal aside).
+    """Mark regions whose row and column contain only n/a or 0, apart from the diagonal.
 
     Parameters
     ----------
-    matrix : numpy.ndarray
-        Regions by regions.
+    matrix : numpy.ndarray, shape (region, region)
+        A connectivity matrix.
 
     Returns
     -------
-    numpy.ndarray of bool
-        One flag a region; none where the whole matrix is empty.
+    numpy.ndarray of bool, shape (region,)
+        True for empty regions; all False if the whole matrix is empty.
     """
     void = np.isnan(matrix) | (matrix == 0)
     np.fill_diagonal(void, True)
-    if void.all():  # an all-zero matrix is said as such, not as missing regions
+    if void.all():  # reported as an empty matrix, not as missing regions
         return np.zeros(len(matrix), dtype=bool)
     empty: np.ndarray[tuple[int], np.dtype[np.bool_]] = void.all(axis=0) & void.all(axis=1)
     return empty
@@ -192,19 +198,16 @@ def _content_problems(
 ) -> list[str]:
     kept = np.flatnonzero(keep)
     block = matrix[np.ix_(kept, kept)]
-    own = tuple(names[i] for i in kept)
+    kept_names = tuple(names[i] for i in kept)
     off = block[~np.eye(len(block), dtype=bool)]
     if off.size and not np.nan_to_num(off).any():
-        return ["every value off the diagonal is 0 or n/a: this is no connectivity matrix."]
+        return ["all values off the diagonal are 0 or n/a: this is not a connectivity matrix."]
     if not np.isfinite(off).all():
-        return [_not_finite(block, own)]
-    problem = symmetry_problem(block, own)
+        return [_not_finite_problem(block, kept_names)]
+    problem = symmetry_problem(block, kept_names) or _units_problem(block, units)
     if problem is not None:
         return [problem]
-    doubts = _units_problem(block, units)
-    if doubts is not None:
-        return [doubts]
-    return one_problems(block, own) if units == R else []
+    return perfect_correlation_problems(block, kept_names) if units == R else []
 
 
 def _pair(flags: np.ndarray[tuple[int, int], np.dtype[np.bool_]], names: tuple[str, ...]) -> str:
@@ -212,29 +215,29 @@ def _pair(flags: np.ndarray[tuple[int, int], np.dtype[np.bool_]], names: tuple[s
     return f"{names[a]}{EDGE_SEPARATOR}{names[b]}"
 
 
-def _not_finite(matrix: Floats, names: tuple[str, ...]) -> str:
+def _not_finite_problem(matrix: Floats, names: tuple[str, ...]) -> str:
     bad = ~np.isfinite(matrix)
     np.fill_diagonal(bad, False)
     return (
-        f"{int(bad.sum())} missing or infinite value(s), the first at {_pair(bad, names)}: every "
-        "edge is needed; make the matrix again or leave the person out."
+        f"{int(bad.sum())} missing or infinite value(s), the first at {_pair(bad, names)}: all "
+        "edges are needed. Compute the matrix again or exclude the participant."
     )
 
 
 def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
-    """Say how a matrix is not symmetric; one triangle of zeros is said as such.
+    """Check that a matrix is symmetric and that both triangles are filled.
 
     Parameters
     ----------
-    matrix : numpy.ndarray
-        Square.
+    matrix : numpy.ndarray, shape (region, region)
+        A connectivity matrix.
     names : tuple of str
-        Names of its rows.
+        Names of the regions.
 
     Returns
     -------
     str or None
-        What is wrong and what to do, or None.
+        What is wrong and what to do; None if the matrix is symmetric.
     """
     for part, other, triangle in (
         ("upper", "lower", np.tril(matrix, -1)),
@@ -242,64 +245,64 @@ def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
     ):
         if not triangle.any():
             return (
-                f"only the {part} triangle is filled, the {other} one is 0: write the full "
-                "symmetric matrix (M + M.T with the diagonal once; in MRtrix, -symmetric)."
+                f"only the {part} triangle is filled, the {other} triangle is 0: write the full "
+                "symmetric matrix (M + M.T, counting the diagonal once; in MRtrix, -symmetric)."
             )
     gap = np.abs(matrix - matrix.T)
     np.fill_diagonal(gap, 0.0)
     scale = max(1.0, float(np.abs(matrix[gap > 0]).max(initial=0.0)))
     if gap.max(initial=0.0) > SYMMETRY_TOLERANCE * scale:
         return (
-            f"the matrix is not symmetric, most at {_pair(gap == gap.max(), names)} (off by "
-            f"{gap.max():.3g}): expected M[a, b] = M[b, a]."
+            f"the matrix is not symmetric: M[a, b] and M[b, a] differ by up to {gap.max():.3g} "
+            f"(at {_pair(gap == gap.max(), names)})."
         )
     return None
 
 
 def _units_problem(matrix: Floats, units: str) -> str | None:
-    """Hold the stated units against the diagonal and the range; they tell r from Fisher z."""
+    """Compare the stated units with the diagonal and the range, which differ for r and z."""
     diagonal = np.diag(matrix)
     known = diagonal[~np.isnan(diagonal)]
     ones = bool(known.size) and bool((np.abs(known - 1) < DIAGONAL_TOLERANCE).all())
-    blank = bool((np.abs(known) < DIAGONAL_TOLERANCE).all())  # taken out by the tool, or absent
+    blank = bool((np.abs(known) < DIAGONAL_TOLERANCE).all())  # set to 0 by the tool, or missing
     largest = float(np.abs(matrix[edge_index(len(matrix))]).max(initial=0.0))
     if units == FISHER_Z and ones and largest <= 1:
         return (
-            "the diagonal is 1 and nothing exceeds 1, as in correlations (r), but features.json "
-            'says "units": "fisher_z": correct one of them.'
+            "the diagonal is 1 and no value exceeds 1, as for correlations (r), but features.json "
+            'states "units": "fisher_z": correct the matrix or the units.'
         )
     if units == R and largest > 1 + 1e-6:
         return (
-            "values beyond 1 off the diagonal, as in Fisher z, but features.json says "
-            '"units": "r": correct one of them.'
+            "values off the diagonal exceed 1, as for Fisher z, but features.json states "
+            '"units": "r": correct the matrix or the units.'
         )
     if units == R and not ones and not blank:
         return (
-            'the diagonal is neither 1 nor 0, but features.json says "units": "r": correct '
+            'the diagonal is neither 1 nor 0, but features.json states "units": "r": correct '
             "the units (fisher_z, or the name of another measure) or the matrix."
         )
     return None
 
 
-def one_problems(matrix: Floats, names: tuple[str, ...]) -> list[str]:
-    """Say where correlations are 1, so that Fisher z is infinite.
+def perfect_correlation_problems(matrix: Floats, names: tuple[str, ...]) -> list[str]:
+    """Report correlations of 1 or -1, for which Fisher z is infinite.
 
     Parameters
     ----------
-    matrix : numpy.ndarray
-        Regions by regions, correlations.
+    matrix : numpy.ndarray, shape (region, region)
+        Correlations.
     names : tuple of str
-        The regions.
+        Names of the regions.
 
     Returns
     -------
     list of str
         At most one problem.
     """
-    one = np.triu(np.abs(matrix) >= 1, 1)
-    if not one.any():
+    perfect = np.triu(np.abs(matrix) >= 1, 1)
+    if not perfect.any():
         return []
     return [
-        f"|r| = 1 at {int(one.sum())} edge(s), the first {_pair(one, names)}: Fisher z would be "
-        "infinite. Two regions hold the same signal; leave one of them out."
+        f"|r| = 1 at {int(perfect.sum())} edge(s), the first {_pair(perfect, names)}: Fisher z "
+        "would be infinite. Two regions have the same signal; exclude one of them."
     ]

@@ -1,4 +1,4 @@
-"""Where features came from, as a JSON text that travels with them."""
+"""Provenance of features, stored as JSON text in their attributes."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def file_digest(path: Path) -> str:
 
 
 def inputs_digest(files: Sequence[Path], root: Path) -> str:
-    """Compute one SHA-256 for many files: that of the list ``sha256sum`` would write.
+    """Compute one SHA-256 of many files: that of the listing ``sha256sum`` writes.
 
     Parameters
     ----------
     files : sequence of Path
         The files, in any order.
     root : Path
-        Names are taken relative to it, so that a moved folder keeps its digest.
+        File names are relative to this folder, so that moving it does not change the digest.
 
     Returns
     -------
     str
-        64 hexadecimal digits; changes when a file's content or name does.
+        64 hexadecimal digits; they change with the content or name of any file.
     """
     named = sorted((f.relative_to(root).as_posix(), file_digest(f)) for f in files)
     listing = "".join(f"{digest}  {name}\n" for name, digest in named)
@@ -48,12 +48,12 @@ def inputs_digest(files: Sequence[Path], root: Path) -> str:
 
 
 def provenance_text(**facts: Any) -> str:
-    """Write facts about the features as JSON, with the version of the package.
+    """Format facts about features as JSON, with the version of the package.
 
     Parameters
     ----------
     **facts
-        Anything JSON can hold; facts that are None are left out.
+        Values that JSON can represent; None values are omitted.
 
     Returns
     -------
@@ -69,46 +69,46 @@ def provenance_text(**facts: Any) -> str:
     return json.dumps(known | {"version": import_module("bayes_mdd").__version__})
 
 
-def left_out_text(policy: str, who: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Write who or what was left out as an attribute of the features.
+def left_out_text(policy: str, names_by_reason: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Format the excluded subjects or regions as an attribute of the features.
 
     Parameters
     ----------
     policy : str
-        By which rule.
-    who : mapping of str to sequence of str
-        Names by reason.
+        Rule by which they were excluded.
+    names_by_reason : mapping of str to sequence of str
+        Names of subjects, regions or edges, by reason.
 
     Returns
     -------
     dict
-        ``{"left_out": JSON}``, empty where nothing was.
+        ``{"left_out": JSON}``; empty if nothing was excluded.
 
     Examples
     --------
-    >>> left_out_text("drop-people", {"no follow-up": ["sub-01"]})
-    {'left_out': '{"policy": "drop-people", "who": {"no follow-up": ["sub-01"]}}'}
+    >>> left_out_text("drop-subjects", {"no follow-up": ["sub-01"]})
+    {'left_out': '{"policy": "drop-subjects", "who": {"no follow-up": ["sub-01"]}}'}
     """
-    if not who:
+    if not names_by_reason:
         return {}
-    held = {str(k): list(map(str, v)) for k, v in who.items()}
-    return {"left_out": json.dumps({"policy": policy, "who": held})}
+    names = {str(k): list(map(str, v)) for k, v in names_by_reason.items()}
+    return {"left_out": json.dumps({"policy": policy, "who": names})}
 
 
 def extend_provenance(text: object, **facts: Any) -> str:
-    """Add facts to a provenance text; one that is not JSON is kept under ``source``.
+    """Add facts to a provenance text; text that is not JSON is kept under ``source``.
 
     Parameters
     ----------
     text : object
-        The attribute as found, possibly absent.
+        The attribute ``provenance``; may be None.
     **facts
-        What to add.
+        Facts to add.
 
     Returns
     -------
     str
-        JSON.
+        JSON text.
     """
     try:
         known = json.loads(str(text)) if text else {}

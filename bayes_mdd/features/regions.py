@@ -1,4 +1,4 @@
-"""The region table: names, networks and places, in the one order that counts."""
+"""The region table: names, networks and coordinates, in the order of the atlas."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_regions(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path
-        Tab-separated, one row a region: ``region``, ``network`` and, if known, ``x``, ``y``,
+        Tab-separated, one row per region: ``region``, ``network`` and, if known, ``x``, ``y``,
         ``z`` (MNI, mm), ``hemisphere`` and ``label`` (value in the atlas image).
 
     Returns
@@ -33,7 +33,7 @@ def read_regions(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     DataContractError
-        If the file cannot be read or breaks the contract; all problems at once.
+        If the file cannot be read or breaks the contract. The error lists all problems.
     """
     path = Path(path)
     raw = read_table(path)
@@ -41,7 +41,7 @@ def read_regions(path: str | Path) -> pd.DataFrame:
 
 
 def check_regions(regions: pd.DataFrame, *, what: str = "regions table") -> pd.DataFrame:
-    """Check a region table and return it with plain types.
+    """Check a region table and convert its columns to their types.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ def check_regions(regions: pd.DataFrame, *, what: str = "regions table") -> pd.D
         Columns ``region``, ``network`` and optional ``x``, ``y``, ``z``, ``hemisphere``,
         ``label``.
     what : str
-        How errors call the table.
+        Name of the table in error messages.
 
     Returns
     -------
     pandas.DataFrame
-        A new table with a fresh row index; the argument is left alone.
+        A new table, rows indexed from 0.
 
     Raises
     ------
     DataContractError
-        If columns are missing, names are missing or repeated, numbers are no numbers, or most
-        names say another side than their coordinates.
+        If columns are missing, names are missing or repeated, numeric columns contain other text,
+        or the hemisphere in most region names contradicts the sign of x.
 
     Examples
     --------
@@ -96,16 +96,16 @@ def check_regions(regions: pd.DataFrame, *, what: str = "regions table") -> pd.D
 def _name_problems(table: pd.DataFrame) -> list[str]:
     problems = []
     if table.empty:
-        problems.append("has no rows: expected one row a region.")
+        problems.append("the table has no rows: expected one row per region.")
     for name in REQUIRED:
         column = table[name]
         blank = column.isna() | (column.astype(str).str.strip() == "")
         if blank.any():
             rows = some(int(i) + 2 for i in np.flatnonzero(blank.to_numpy()))
             problems.append(f"column {name} is empty or n/a in line(s) {rows}: fill it in.")
-    twice = table["region"][table["region"].duplicated()].dropna().unique()
-    if len(twice):
-        problems.append(f"region names must be unique; repeated: {some(twice)}.")
+    repeated = table["region"][table["region"].duplicated()].dropna().unique()
+    if len(repeated):
+        problems.append(f"region names must be unique; repeated: {some(repeated)}.")
     return problems
 
 
@@ -116,44 +116,46 @@ def _number_problems(table: pd.DataFrame) -> list[str]:
             continue
         number = pd.to_numeric(table[name], errors="coerce")
         bad = number.isna() & table[name].notna() | np.isinf(number.astype(np.float64))
-        wanted = "numbers (mm)"
+        expected = "numbers (mm)"
         if name == "label":
             bad |= number.isna() | (number.astype(np.float64) % 1 != 0)
-            wanted = "whole numbers (values of the atlas image)"
+            expected = "whole numbers (values of the atlas image)"
         if bad.any():
-            who = some(table.loc[bad, "region"])
-            problems.append(f"column {name} wants {wanted}; not so for {who}.")
+            listed = some(table.loc[bad, "region"])
+            problems.append(
+                f"column {name} must contain {expected}; found other values for {listed}."
+            )
     return problems
 
 
-#: How names say their side, at either end: ``lh_``, ``Left-``, ``_L``, ``(R)``.
+#: Hemisphere in region names, at either end: ``lh_``, ``Left-``, ``_L``, ``(R)``.
 _SIDE = re.compile(
     r"(?:^|Networks_)(?P<a>l|r)(?:h|eft|ight)?[_\-. ]|[_\-. (](?P<b>l|r)(?:h|eft|ight)?\)?$", re.I
 )
-#: Nearer to the midline than this (mm) a region may lie on either side.
+#: Distance from the midline (mm) up to which a region may lie on either side.
 _MIDLINE = 4.0
-#: So few sided regions are no evidence.
-_MIN_SIDED = 5
+#: Smallest number of regions with a known hemisphere for the comparison with x.
+_MIN_LATERAL = 5
 
 
 def _side_problems(table: pd.DataFrame) -> list[str]:
-    """Hold sides in names against the sign of x: it is how a wrong order or a flip shows."""
+    """Compare the hemisphere with the sign of x, which reveals a wrong order or a flip."""
     if "x" not in table:
         return []
-    words = table.get("hemisphere", pd.Series("", index=table.index)).fillna("").astype(str)
+    hemispheres = table.get("hemisphere", pd.Series("", index=table.index)).fillna("").astype(str)
     sides = [
-        _side_of(name) or (word.upper() if word.upper() in ("L", "R") else "")
-        for name, word in zip(table["region"].astype(str), words, strict=True)
+        _side_of(name) or (stated.upper() if stated.upper() in ("L", "R") else "")
+        for name, stated in zip(table["region"].astype(str), hemispheres, strict=True)
     ]
     x = pd.to_numeric(table["x"]).to_numpy(dtype=np.float64)
-    sided = np.array([bool(s) for s in sides]) & (np.abs(x) > _MIDLINE)
-    wrong = sided & (np.array([s == "L" for s in sides]) != (x < 0))
-    if sided.sum() < _MIN_SIDED or wrong.sum() * 2 <= sided.sum():
+    lateral = np.array([bool(s) for s in sides]) & (np.abs(x) > _MIDLINE)
+    wrong = lateral & (np.array([s == "L" for s in sides]) != (x < 0))
+    if lateral.sum() < _MIN_LATERAL or wrong.sum() * 2 <= lateral.sum():
         return []
     return [
-        f"{int(wrong.sum())} of {int(sided.sum())} names say another side than x "
-        f"({some(table.loc[wrong, 'region'])}): x < 0 is left. The coordinates are in another "
-        "order, or flipped."
+        f"in {int(wrong.sum())} of {int(lateral.sum())} regions the hemisphere contradicts x "
+        f"({some(table.loc[wrong, 'region'])}): x < 0 is left. The coordinates are flipped or in "
+        "another order than the names."
     ]
 
 
@@ -163,7 +165,7 @@ def _side_of(name: str) -> str:
 
 
 def network_of_name(name: str) -> str | None:
-    """Read the network out of a Schaefer name.
+    """Extract the network from the name of a Schaefer region.
 
     Parameters
     ----------
@@ -173,7 +175,7 @@ def network_of_name(name: str) -> str | None:
     Returns
     -------
     str or None
-        None where the name is of another form.
+        The network; None if the name has another form.
 
     Examples
     --------

@@ -1,7 +1,8 @@
-"""Several kinds of data of the same people as one feature set."""
+"""Views: several kinds of data of the same subjects as one feature set."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -21,39 +22,49 @@ from bayes_mdd.features.view_coordinates import (
 
 
 def combine_views(
-    views: Mapping[str, xr.Dataset], *, people: Literal["refuse", "intersect"] = "refuse"
+    views: Mapping[str, xr.Dataset],
+    *,
+    subjects: Literal["refuse", "intersect"] = "refuse",
+    people: Literal["refuse", "intersect"] | None = None,
 ) -> xr.Dataset:
-    """Put several kinds of data side by side, each with blocks of its own.
+    """Combine several kinds of data of the same subjects into one feature set.
 
     Parameters
     ----------
     views : mapping of str to xarray.Dataset
         For example ``{"fc": edges, "thickness": thickness}``: feature sets that are either all as
         measured or all standardised (`reference_to_controls`). Units may differ: apply
-        `reference_to_controls` afterwards, which standardises every feature by itself.
-    people : {"refuse", "intersect"}, default "refuse"
-        What to do about people who are not in every view: refuse, or keep those who are in all
-        and list the others in the attribute ``left_out``.
+        `reference_to_controls` to the result, which standardises each feature separately.
+    subjects : {"refuse", "intersect"}, default "refuse"
+        Treatment of subjects who are not in all views: raise an error that names them, or keep
+        the subjects who are in all views and list the others in the attribute ``left_out``.
+    people : {"refuse", "intersect"}, optional
+        Former name of `subjects`.
 
     Returns
     -------
     xarray.Dataset
-        Feature set with features and blocks named ``<view>:<name>`` (``fc:DMN-CCN``), so that
-        every view has its own noise and factor scales in the model, and with the coordinates
-        ``view`` and ``units`` on the features. Coordinates of the subjects are those of all views
-        together. Text that a view does not have is "n/a", numbers NaN.
+        Feature set with features and blocks named ``<view>:<name>`` (``fc:DMN-CCN``), so that the
+        model estimates noise and factor scales separately for each view, and with the coordinates
+        ``view`` and ``units`` on the features. The subjects have the coordinates of all views.
+        Coordinates that a view does not have are "n/a" (text) or NaN (numbers).
 
     Raises
     ------
     SpecError
-        If `people` is unknown.
+        If `subjects` is unknown.
     DataContractError
-        If there are fewer than two views, a name is unusable, people differ, what is said of a
-        person differs between views, or standardised views are mixed with others.
+        If there are fewer than two views, a name is not allowed, subjects or their coordinates
+        differ between views, or standardised views are mixed with others.
+
+    Warns
+    -----
+    DeprecationWarning
+        If `people` is given.
 
     See Also
     --------
-    select_view : One view out of the whole again.
+    select_view : Extract one view.
 
     Examples
     --------
@@ -64,16 +75,23 @@ def combine_views(
     >>> both["block"].values.tolist()
     ['fc:N-N', 'fa:tracts']
     """
-    if people not in ("refuse", "intersect"):
-        raise SpecError(f"people must be refuse or intersect; got {people!r}.")
+    if people is not None:
+        warnings.warn(
+            "people is now called subjects; the former name will be removed in the next version.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        subjects = people
+    if subjects not in ("refuse", "intersect"):
+        raise SpecError(f"subjects must be refuse or intersect; got {subjects!r}.")
     problems = _view_problems(views)
     if problems:
         raise DataContractError("views", problems)
     names = {view: [str(s) for s in d[SUBJECT].values] for view, d in views.items()}
     first = next(iter(names.values()))
-    kept = [s for s in first if all(s in set(own) for own in names.values())]
+    kept = [s for s in first if all(s in set(ids) for ids in names.values())]
     lacking = _lacking(names)
-    problems = _people_problems(lacking, people, kept)
+    problems = _subject_problems(lacking, subjects, kept)
     chosen = {view: d.sel({SUBJECT: kept}) for view, d in views.items()} if not problems else {}
     on_subject, conflicts = subject_coordinates(chosen)
     if problems + conflicts:
@@ -81,7 +99,7 @@ def combine_views(
     on_region, disagreeing = region_coordinates(chosen)
     y = np.concatenate([d["y"].values for d in chosen.values()], axis=1)
     units = {view: str(d.attrs.get("units", MISSING)) for view, d in views.items()}
-    alike = len(set(units.values())) == 1
+    same_units = len(set(units.values())) == 1
     references = dict.fromkeys(str(d.attrs.get("reference", MISSING)) for d in views.values())
     estimands = {str(d.attrs["estimand"]) for d in views.values() if "estimand" in d.attrs}
     return xr.Dataset(
@@ -94,7 +112,7 @@ def combine_views(
         },
         attrs={
             "units": next(iter(units.values()))
-            if alike
+            if same_units
             else "; ".join(f"{view}: {u}" for view, u in units.items()),
             "reference": "; ".join(references),
             "provenance": provenance_text(
@@ -103,36 +121,36 @@ def combine_views(
                 regions_differ_in=disagreeing or None,
             ),
             **({"estimand": estimands.pop()} if estimands else {}),
-            **left_out_text(people, lacking),
+            **left_out_text(subjects, lacking),
         },
     )
 
 
 def select_view(features: xr.Dataset, view: str) -> xr.Dataset:
-    """Take one view out of features (or signatures) of several.
+    """Extract one view from features (or signatures) of several.
 
     Parameters
     ----------
     features : xarray.Dataset
-        What `combine_views` returned, or signatures of a fit to it.
+        Result of `combine_views`, or signatures of a fit to it.
     view : str
-        Its name.
+        Name of the view.
 
     Returns
     -------
     xarray.Dataset
-        Features and blocks under the names they had alone, without coordinates that are empty
-        for this view; regions only those it has.
+        Features and blocks under their original names, without coordinates that are empty for this
+        view, and with its regions only.
 
     Raises
     ------
     DataContractError
-        If there are no views or none of that name.
+        If there are no views, or none of that name.
     """
     known = list(dict.fromkeys(map(str, features["view"].values))) if "view" in features else []
     if view not in known:
         raise DataContractError(
-            "views", [f"there is no view {view!r}; known: {some(known, 12) or 'none'}."]
+            "views", [f"there is no view {view!r}; found {some(known, 12) or 'none'}."]
         )
     part = features.isel({FEATURE: np.flatnonzero(features["view"].values.astype(str) == view)})
     start = len(view) + len(VIEW_SEPARATOR)
@@ -167,49 +185,53 @@ def _empty(values: np.ndarray[Any, Any]) -> bool:
 def _view_problems(views: Mapping[str, xr.Dataset]) -> list[str]:
     if not isinstance(views, Mapping) or len(views) < 2:
         return ["expected at least two views by name, e.g. {'fc': ..., 'thickness': ...}."]
-    problems = [p for view, d in views.items() if (p := _one_problem(view, d)) is not None]
+    problems = [p for view, d in views.items() if (p := _view_problem(view, d)) is not None]
     if problems:
         return problems
-    done = [view for view, d in views.items() if d.attrs.get("units") == "z"]
-    if done and len(done) < len(views):
-        rest = [v for v in views if v not in done]
+    standardised = [view for view, d in views.items() if d.attrs.get("units") == "z"]
+    if standardised and len(standardised) < len(views):
+        others = [view for view in views if view not in standardised]
         problems.append(
-            f"{some(done)} is standardised, {some(rest)} is not: standardise all or none (then "
-            "apply reference_to_controls to the whole)."
+            f"{some(standardised)} is standardised, {some(others)} is not: standardise all views, "
+            "or none and apply reference_to_controls to the result."
         )
     change = [view for view, d in views.items() if d.attrs.get("estimand") == "change"]
     if change and len(change) < len(views):
-        problems.append(f"{some(change)} is a change between sessions, the others are not.")
+        problems.append(
+            f"{some(change)} is a change between sessions, the other views are not: do not combine "
+            "the two."
+        )
     return problems
 
 
-def _one_problem(view: object, d: object) -> str | None:
+def _view_problem(view: object, d: object) -> str | None:
     if not isinstance(view, str) or not view or set(view) & set(":/ "):
-        return f"the name {view!r} is empty or holds ':', '/' or a blank: rename it."
+        return f"the name {view!r} is empty or contains ':', '/' or a blank: rename the view."
     if not isinstance(d, xr.Dataset) or "y" not in d or d["y"].dims != (SUBJECT, FEATURE):
-        return f"{view} is no feature set: expected y (subject, feature)."
+        return f"{view} is not a feature set: expected y (subject, feature)."
     if BLOCK not in d.coords:
-        return f"{view} has no coordinate block."
+        return f"{view} has no coordinate '{BLOCK}': add it, with one text per feature."
     if "view" in d.coords:
-        return f"{view} consists of views itself: give them one by one."
+        return f"{view} already consists of views: pass these separately."
     if len({str(s) for s in d[SUBJECT].values}) < d.sizes[SUBJECT]:
-        return f"{view} repeats subjects: one row a person."
+        return f"{view} repeats subjects: keep one row per participant."
     return None
 
 
 def _lacking(names: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    everybody = list(dict.fromkeys(s for own in names.values() for s in own))
+    """Subjects missing from each view, by reason."""
+    subjects = list(dict.fromkeys(s for ids in names.values() for s in ids))
     lacking = {
-        f"not in {view}": [s for s in everybody if s not in set(own)] for view, own in names.items()
+        f"not in {view}": [s for s in subjects if s not in set(ids)] for view, ids in names.items()
     }
-    return {reason: who for reason, who in lacking.items() if who}
+    return {reason: ids for reason, ids in lacking.items() if ids}
 
 
-def _people_problems(lacking: Mapping[str, list[str]], people: str, kept: list[str]) -> list[str]:
-    if lacking and people == "refuse":
-        listed = "; ".join(f"{len(who)} {why} ({some(who)})" for why, who in lacking.items())
+def _subject_problems(lacking: Mapping[str, list[str]], policy: str, kept: list[str]) -> list[str]:
+    if lacking and policy == "refuse":
+        listed = "; ".join(f"{len(ids)} {why} ({some(ids)})" for why, ids in lacking.items())
         return [
-            f"people differ between the views: {listed}. Add their data, leave them out, or say "
-            "people='intersect' to keep those who are in all."
+            f"participants differ between the views: {listed}. Add their data, exclude them, or "
+            "pass subjects='intersect' to keep the participants who are in all views."
         ]
-    return [] if kept else ["nobody is in all views: are ids written alike?"]
+    return [] if kept else ["no participant is in all views: check the spelling of the ids."]

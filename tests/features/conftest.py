@@ -1,4 +1,4 @@
-"""Small cohort folders to read, made on the spot."""
+"""Small cohort folders and feature sets for tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Folder:
     """A cohort folder with the arrays that were written to it."""
 
     root: Path
-    people: list[str]
+    subjects: list[str]
     series: dict[str, np.ndarray] = field(default_factory=dict)
     matrices: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -49,10 +49,10 @@ class Folder:
         return np.stack([m[upper] for m in self.matrices.values()])
 
     def write_matrix(
-        self, who: str, matrix: np.ndarray, form: str = "tsv", names: list[str] | None = None
+        self, subject: str, matrix: np.ndarray, form: str = "tsv", names: list[str] | None = None
     ) -> Path:
         names = list(REGIONS["region"]) if names is None else names
-        path = self.features / f"{who}_task-rest_relmat.{form}"
+        path = self.features / f"{subject}_task-rest_relmat.{form}"
         if form == "npy":
             np.save(path, matrix)
         elif form == "npz":
@@ -63,8 +63,8 @@ class Folder:
             table.to_csv(path, sep=sep, index_label="Node", na_rep="n/a")
         return path
 
-    def write_series(self, who: str, series: np.ndarray, form: str = "tsv") -> Path:
-        path = self.features / f"{who}_task-rest_timeseries.{form}"
+    def write_series(self, subject: str, series: np.ndarray, form: str = "tsv") -> Path:
+        path = self.features / f"{subject}_task-rest_timeseries.{form}"
         if form == "npy":
             np.save(path, series)
         else:
@@ -72,8 +72,8 @@ class Folder:
             table.to_csv(path, sep="\t", index=False, na_rep="n/a")
         return path
 
-    def write_people(self, **columns: list[str]) -> None:
-        table = pd.DataFrame({"participant_id": self.people} | columns)
+    def write_participants(self, **columns: list[str]) -> None:
+        table = pd.DataFrame({"participant_id": self.subjects} | columns)
         table.to_csv(self.root / "participants.tsv", sep="\t", index=False, na_rep="n/a")
 
 
@@ -84,14 +84,14 @@ def region_table() -> pd.DataFrame:
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Folder]:
-    """Give a builder: six people (two controls), five regions."""
+    """Return a function that writes a folder with six subjects (two controls), five regions."""
 
     def make(form: str = "tsv", *, source: str = "matrices", units: str = "r") -> Folder:
         rng = np.random.default_rng(7)
-        people = [f"sub-{i:02d}" for i in range(1, 7)]
-        folder = Folder(tmp_path / "cohort", people)
+        subjects = [f"sub-{i:02d}" for i in range(1, 7)]
+        folder = Folder(tmp_path / "cohort", subjects)
         folder.features.mkdir(parents=True)
-        folder.write_people(
+        folder.write_participants(
             diagnosis=["HC", "HC", "MDD", "MDD", "MDD", "MDD"],
             arm=["n/a", "n/a", "None", "None", "SSRI", "SSRI"],
             age=["20", "30", "40", "n/a", "60", "70"],
@@ -100,15 +100,16 @@ def make_folder(tmp_path: Path) -> Callable[..., Folder]:
         folder.facts(kind="functional_connectivity", measure="correlation", units=units)
         if form == "npy":
             folder.facts(order="regions.tsv")
-        for who in people:
+        for subject in subjects:
             series = rng.normal(size=(60, 5)) + rng.normal(size=(60, 1))
-            folder.series[who] = series
+            folder.series[subject] = series
             r = np.corrcoef(series, rowvar=False)
-            folder.matrices[who] = r if units == "r" else np.arctanh(r - np.eye(5)) + 7 * np.eye(5)
+            matrix = r if units == "r" else np.arctanh(r - np.eye(5)) + 7 * np.eye(5)
+            folder.matrices[subject] = matrix
             if source == "matrices":
-                folder.write_matrix(who, folder.matrices[who], form)
+                folder.write_matrix(subject, matrix, form)
             elif source == "timeseries":
-                folder.write_series(who, series, form)
+                folder.write_series(subject, series, form)
         return folder
 
     return make
@@ -116,7 +117,7 @@ def make_folder(tmp_path: Path) -> Callable[..., Folder]:
 
 @pytest.fixture
 def make_features() -> Callable[..., xr.Dataset]:
-    """Give a builder of feature sets: controls first, then two arms, at two sites."""
+    """Return a function that builds feature sets: controls, then two arms, at three sites."""
 
     def make(
         n_controls: int = 20, n_patients: int = 24, n_features: int = 6, seed: int = 0

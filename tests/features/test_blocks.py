@@ -1,3 +1,5 @@
+"""Region tables, and the coordinates of edges derived from them."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,7 +22,7 @@ def test_blocks_follow_the_first_appearance_of_networks(region_table):
     assert len(got) == 10
 
 
-def test_coordinates_agree_with_a_plain_loop(region_table):
+def test_coordinates_agree_with_a_loop_over_pairs(region_table):
     coords = edge_coordinates(region_table, *edge_index(5), kind="fc")
     at = 0
     for i in range(5):
@@ -32,13 +34,13 @@ def test_coordinates_agree_with_a_plain_loop(region_table):
     assert at == len(coords["block"][1])
 
 
-def test_networks_whose_names_make_one_block_of_two_are_refused():
+def test_ambiguous_block_names_are_refused():
     table = pd.DataFrame({"region": list("abcd"), "network": ["A", "B-C", "A-B", "C"]})
     with pytest.raises(DataContractError, match="A-B-C"):
         edge_blocks(table, *edge_index(4))
 
 
-def test_regions_are_read_with_plain_types(tmp_path, region_table):
+def test_columns_of_a_region_table_are_converted(tmp_path, region_table):
     path = tmp_path / "regions.tsv"
     region_table.astype(object).assign(x=["1", "n/a", "3", "4", "5"]).to_csv(
         path, sep="\t", index=False
@@ -49,7 +51,7 @@ def test_regions_are_read_with_plain_types(tmp_path, region_table):
     assert got["region"].tolist() == ["R1", "R2", "R3", "R4", "R5"]
 
 
-def test_every_fault_of_a_region_table_is_named(region_table):
+def test_all_problems_of_a_region_table_are_reported(region_table):
     broken = region_table.astype(object)
     broken.loc[1, "region"] = "R1"
     broken.loc[2, "network"] = None
@@ -61,10 +63,10 @@ def test_every_fault_of_a_region_table_is_named(region_table):
     assert len(caught.value.problems) == 4
     assert "column network is empty or n/a in line(s) 4" in text
     assert "repeated: R1" in text
-    assert "column x wants numbers (mm); not so for R4" in text
-    assert "column label wants whole numbers" in text
+    assert "column x must contain numbers (mm); found other values for R4" in text
+    assert "column label must contain whole numbers" in text
 
 
-def test_missing_columns_are_named(region_table):
+def test_missing_columns_are_reported(region_table):
     with pytest.raises(DataContractError, match=r"missing column\(s\) network"):
         check_regions(region_table.drop(columns="network"))

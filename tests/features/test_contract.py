@@ -1,3 +1,5 @@
+"""The feature contract: valid sets pass, all violations are reported in one error."""
+
 from __future__ import annotations
 
 import time
@@ -16,7 +18,7 @@ def problems_of(features: object) -> list[str]:
     return list(caught.value.problems)
 
 
-def test_a_proper_feature_set_passes(make_features):
+def test_a_valid_feature_set_passes(make_features):
     assert check_features(make_features()) is None
 
 
@@ -27,20 +29,20 @@ def test_float32_and_object_text_pass(make_features):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
-        (None, "is a NoneType"),
+        (None, "got NoneType"),
         (xr.Dataset({"x": ("subject", [1.0])}), "no variable y"),
         (xr.Dataset({"y": (("feature", "subject"), np.eye(3))}), "transpose"),
         (xr.Dataset({"y": (("subject", "feature"), np.empty((0, 4)))}), "empty (0 subjects"),
     ],
 )
-def test_what_is_no_feature_set_is_said(value, said):
+def test_objects_that_are_not_feature_sets_are_refused(value, message):
     (problem,) = problems_of(value)
-    assert said in problem
+    assert message in problem
 
 
-def test_all_violations_come_in_one_error(make_features):
+def test_all_violations_are_reported_in_one_error(make_features):
     features = make_features()
     y = features["y"].values.copy()
     y[3, 1] = np.nan
@@ -56,49 +58,54 @@ def test_all_violations_come_in_one_error(make_features):
     )
     text = problems_of(broken)
     assert len(text) == 6
-    for said in (
-        "subject names must be unique; repeated: sub-000",
-        "feature names must be unique; repeated: a--b0",
-        "coordinate arm must be text; found 0.0",
-        "has no coordinate block",
+    for message in (
+        "names of subjects must be unique; repeated: sub-000",
+        "names of features must be unique; repeated: a--b0",
+        "coordinate 'arm' must be text; found 0.0",
+        "there is no coordinate 'block' on 'feature'; found none",
         "2 missing or infinite value(s): subjects sub-003, sub-005; features a--b1.",
         f"1 feature(s) have the same value in all {len(y)} subjects: a--b4",
     ):
-        assert any(said in t for t in text), said
+        assert any(message in t for t in text), message
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (lambda f: f.astype(int), "y is int64"),
-        (lambda f: f.astype(np.float16), "y is float16"),
-        (lambda f: f.drop_vars("arm"), "no coordinate arm"),
-        (lambda f: f.isel(subject=slice(2)), "has 2 subject(s): expected at least 3"),
+        (lambda f: f.astype(int), "y has dtype int64"),
+        (lambda f: f.astype(np.float16), "y has dtype float16"),
+        (
+            lambda f: f.rename(arm="treatment"),
+            "participants.tsv has no column 'arm' (coordinate of the subjects); found "
+            "treatment, diagnosis, site, age, motion. Rename the column that holds the "
+            "treatment arm to 'arm'.",
+        ),
+        (lambda f: f.isel(subject=slice(2)), "there are 2 subject(s): expected at least 3"),
         (lambda f: f.assign_coords(subject=np.arange(f.sizes["subject"])), "expected text"),
         (lambda f: f.drop_vars("feature"), "features have no names"),
-        (lambda f: f.assign_coords(block=("feature", ["n/a"] * 6)), "block is blank for a--b0"),
-        (lambda f: f.assign_coords(arm=("feature", ["x"] * 6)), "arm has dims ('feature',)"),
+        (lambda f: f.assign_coords(block=("feature", ["n/a"] * 6)), "'block' is blank for a--b0"),
+        (lambda f: f.assign_coords(arm=("feature", ["x"] * 6)), "'arm' has dims ('feature',)"),
         (
             lambda f: f.assign_coords(
                 site=("subject", np.array([np.nan] * f.sizes["subject"], dtype=object))
             ),
-            "coordinate site must be text; found nan",
+            "coordinate 'site' must be text; found nan",
         ),
     ],
 )
-def test_each_violation_is_named(make_features, change, said):
-    assert any(said in p for p in problems_of(change(make_features())))
+def test_each_violation_is_reported(make_features, change, message):
+    assert any(message in p for p in problems_of(change(make_features())))
 
 
-def test_a_feature_constant_only_in_the_arms_is_found(make_features):
+def test_features_constant_in_treated_subjects_are_reported(make_features):
     features = make_features()
     y = features["y"].values.copy()
     y[features["arm"].values != "n/a", 2] = 1.5
     (problem,) = problems_of(features.assign(y=(("subject", "feature"), y)))
-    assert "people with an arm: a--b2" in problem
+    assert "subjects with an arm: a--b2" in problem
 
 
-def test_rounding_is_no_variation(make_features):
+def test_rounding_errors_do_not_count_as_variation(make_features):
     features = make_features()
     y = features["y"].values.copy()
     y[:, 0] = 1.0 + 1e-15 * np.arange(len(y))
@@ -106,7 +113,7 @@ def test_rounding_is_no_variation(make_features):
     assert "same value" in problem
 
 
-def test_it_is_fast_at_the_size_of_real_data():
+def test_the_check_is_fast_for_87571_features():
     n, p = 200, 87_571
     features = xr.Dataset(
         {"y": (("subject", "feature"), np.random.default_rng(0).normal(size=(n, p)))},

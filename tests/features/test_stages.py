@@ -29,7 +29,7 @@ def stages(shared_data, repository, tmp_path_factory):
     return source, out, features, left_out
 
 
-def test_the_recipe_gives_the_cohort_of_the_issue(stages):
+def test_the_recipe_gives_the_published_cohort(stages):
     _, out, features, left_out = stages
     assert features["y"].shape == (55, 87_571)
     assert left_out == []
@@ -47,10 +47,10 @@ def test_the_recipe_gives_the_cohort_of_the_issue(stages):
     assert features.attrs["units"] == "fisher_z"
 
 
-def test_values_sit_on_the_right_edges(stages):
+def test_values_belong_to_their_edges(stages):
     source, _, features, _ = stages
-    with np.load(source / "fc_fisherz_ses-1.npz") as held:
-        z = held["fisher_z"][10].astype(float)
+    with np.load(source / "fc_fisherz_ses-1.npz") as archive:
+        z = archive["fisher_z"][10].astype(float)
     names = features["region"].values
     square = np.zeros((419, 419))
     square[np.triu_indices(419, 1)] = z
@@ -65,12 +65,12 @@ def test_values_sit_on_the_right_edges(stages):
 def test_the_time_series_give_the_stored_connectivity(stages):
     source, out, features, _ = stages
     regions = read_regions(out / "features" / "regions.tsv")
-    with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as held:
-        series = dict(zip(held["subject"][:2].tolist(), held["ts"][:2], strict=True))
+    with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as archive:
+        series = dict(zip(archive["subject"][:2].tolist(), archive["ts"][:2], strict=True))
     got = connectivity_from_timeseries({k: v.T for k, v in series.items()}, regions)
     stored = features["y"].sel(subject=list(series))
-    # Both sides were rounded to half precision: 1.5e-4 through the series, and in the stored z
-    # up to 4.9e-4 from 1 on and half of that below.
+    # Both are rounded to half precision: an error of 1.5e-4 from the series; in the stored z of up
+    # to 4.9e-4 from 1 on, and half of that below 1.
     gap = abs(got["y"].values - stored.values)
     assert gap.max() < 6.4e-4
     assert gap[abs(stored.values) < 1].max() < 5e-4
@@ -80,13 +80,13 @@ def test_the_time_series_give_the_stored_connectivity(stages):
 @pytest.fixture(scope="module")
 def some_series(stages):
     source, out, *_ = stages
-    with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as held:
-        chosen = dict(zip(held["subject"][:6].tolist(), held["ts"][:6], strict=True))
+    with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as archive:
+        chosen = dict(zip(archive["subject"][:6].tolist(), archive["ts"][:6], strict=True))
     regions = read_regions(out / "features" / "regions.tsv")
     return {k: v.T.astype(float) for k, v in chosen.items()}, regions
 
 
-def test_what_is_off_by_more_than_5e_4_is_the_rounding_of_the_file(stages, some_series):
+def test_differences_above_5e_4_are_rounding_errors_of_the_file(stages, some_series):
     series, regions = some_series
     stored = stages[2]["y"].sel(subject=list(series)).values
     gap = abs(connectivity_from_timeseries(series, regions, n_jobs=2)["y"].values - stored)
@@ -101,41 +101,41 @@ def test_alff_of_the_series(some_series):
     assert got.sizes["feature"] == 419
     np.testing.assert_allclose(got["y"].mean("feature"), 1)
     assert (got["y"] > 0).all()
-    with pytest.raises(DataContractError, match=r"next to nothing above 0\.08 Hz"):
+    with pytest.raises(DataContractError, match=r"almost no power above 0\.08 Hz"):
         regional_features(series, regions, "falff", tr=2.0)  # band-passed upstream
 
 
 def test_graph_measures_of_the_stored_connectivity(stages, some_series):
-    people = list(some_series[0])
-    edges = stages[2].sel(subject=people)
+    edges = stages[2].sel(subject=list(some_series[0]))
     got = graph_features(edges, density=0.15)
     assert got.sizes["feature"] == 4 * 419
     assert len(set(got["block"].values)) == 4 * 8
-    one = {v: select_view(got, v)["y"].values for v in ("strength", "participation", "efficiency")}
+    views = ("strength", "participation", "efficiency")
+    values = {view: select_view(got, view)["y"].values for view in views}
     r = np.tanh(edges["y"].values).clip(min=0)
     strongest = np.sort(r, axis=1)[:, -round(0.15 * r.shape[1]) :]
-    np.testing.assert_allclose(one["strength"].sum(axis=1) / 2, strongest.sum(axis=1))
-    assert ((one["participation"] >= 0) & (one["participation"] < 1)).all()
-    # A direct edge is never longer than the way round.
-    assert (one["efficiency"] >= one["strength"] / 418 - 1e-12).all()
+    np.testing.assert_allclose(values["strength"].sum(axis=1) / 2, strongest.sum(axis=1))
+    assert ((values["participation"] >= 0) & (values["participation"] < 1)).all()
+    # The shortest path is at most as long as the direct edge.
+    assert (values["efficiency"] >= values["strength"] / 418 - 1e-12).all()
 
 
-def test_change_between_sessions_lists_who_was_not_there_again(stages):
-    # Session 2 is not published as features here: the same people, less those who dropped out.
+def test_change_between_sessions_lists_subjects_who_dropped_out(stages):
+    # Session 2 is simulated for the subjects who have it, since its features are not published.
     baseline = stages[2]
-    again = baseline["has_ses2"].values.astype(str)
-    stayed = np.flatnonzero(np.isin(again, ["1", "True", "1.0", "yes"]))
-    assert 30 < len(stayed) < 45
-    noise = np.random.default_rng(0).normal(0, 0.1, size=(len(stayed), 500))
+    has_session_2 = baseline["has_ses2"].values.astype(str)
+    remaining = np.flatnonzero(np.isin(has_session_2, ["1", "True", "1.0", "yes"]))
+    assert 30 < len(remaining) < 45
+    noise = np.random.default_rng(0).normal(0, 0.1, size=(len(remaining), 500))
     early = baseline.isel(feature=slice(500))
-    late = early.isel(subject=stayed)
+    late = early.isel(subject=remaining)
     change = change_features(late.assign(y=late["y"] + noise), early)
     np.testing.assert_allclose(change["y"], noise)
     listed = json.loads(change.attrs["left_out"])["who"]["no follow-up"]
-    assert len(listed) == 55 - len(stayed)
+    assert len(listed) == 55 - len(remaining)
 
 
-def test_it_is_standardised_within_the_arms(stages):
+def test_without_controls_it_is_standardised_within_the_arms(stages):
     got = reference_to_controls(stages[2])
     assert got.attrs["reference"] == "z within 49 patients with a known arm (no controls)"
     known = got["y"].values[got["arm"].values != "n/a"]

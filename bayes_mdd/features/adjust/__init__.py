@@ -1,1 +1,1 @@
-"""Features relative to a reference; harmonisation, quality and change."""
+"""Standardisation, harmonisation, quality control, and change between sessions."""

@@ -1,4 +1,4 @@
-"""Change between two sessions as features of their own."""
+"""Change between two sessions as features."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bayes_mdd.features.matrices import R
 from bayes_mdd.features.provenance import extend_provenance, left_out_text
 from bayes_mdd.features.view_coordinates import same_values
 
-#: What must have been done alike in both sessions.
+#: Settings of the measurement that must be equal in both sessions.
 SAME = ("source", "measure", "estimator", "fisher_z", "band", "tr", "scale", "transform")
-#: What is said of a person once, so must not differ between sessions.
+#: Coordinates of the subjects that must not differ between sessions.
 CONSTANT = ("arm", "diagnosis", "site", "sex")
 
 
 def change_features(followup: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
-    """Subtract baseline from follow-up, for the people who have both.
+    """Subtract baseline from follow-up, for the subjects with both sessions.
 
-    The estimand is the change of a person between two sessions, which is another one than the
-    pattern at baseline: regression to the mean, drop-out and, without randomised arms, the reasons
-    for a drug all enter it.
+    The estimand is the change of a subject between two sessions, not the pattern at baseline. It
+    is affected by regression to the mean, by drop-out and, without randomised arms, by the reasons
+    for the choice of the drug.
 
     Parameters
     ----------
@@ -38,19 +38,20 @@ def change_features(followup: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Feature set in the order of `baseline`; coordinates of the subjects are those at baseline,
-        and covariates that differ at follow-up are added as ``<name>_followup``. The attribute
-        ``estimand`` is "change"; ``left_out`` lists who has no follow-up or no baseline.
+        Feature set in the order of `baseline`. The subjects have their coordinates at baseline;
+        covariates that differ at follow-up are added as ``<name>_followup``. The attribute
+        ``estimand`` is "change"; ``left_out`` lists subjects without follow-up or baseline.
 
     Raises
     ------
     DataContractError
-        If features, units, measure or regions differ; if a set was standardised before; if an arm,
-        diagnosis, site or sex differs between sessions; or if fewer than 3 people have both.
+        If features, units, measure or regions differ; if a feature set is already standardised; if
+        arm, diagnosis, site or sex differs between sessions; or if fewer than 3 subjects have both
+        sessions.
 
     See Also
     --------
-    reference_to_controls : To be applied to the change, not before.
+    reference_to_controls : Standardise the change; do not apply it to the two sessions.
 
     Examples
     --------
@@ -83,44 +84,45 @@ def change_features(followup: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
         raise DataContractError("change", [_too_few(both, early, late)])
     before = baseline.sel({SUBJECT: both})
     after = followup.sel({SUBJECT: both, FEATURE: baseline[FEATURE].values})
-    problems = _person_problems(after, before)
+    problems = _subject_problems(after, before)
     if problems:
         raise DataContractError("change", problems)
-    out = before.assign(y=((SUBJECT, FEATURE), after["y"].values - before["y"].values))
+    change = before.assign(y=((SUBJECT, FEATURE), after["y"].values - before["y"].values))
     facts = {"n": len(both), "sessions": [_sessions(before), _sessions(after)]}
-    # A change that is the same in everybody is no feature; the contract says which.
-    out = out.assign_coords(_later(after, before)).assign_attrs(
+    change = change.assign_coords(_followup_coordinates(after, before)).assign_attrs(
         estimand="change",
         reference="none (follow-up minus baseline)",
         provenance=extend_provenance(baseline.attrs.get("provenance"), change=facts),
         **left_out_text("both sessions needed", {k: v for k, v in left_out.items() if v}),
     )
-    if "arm" in out.coords:
-        check_features(out)
-    return out
+    if "arm" in change.coords:
+        check_features(change)  # refuses features with the same change in all subjects
+    return change
 
 
 def _set_problems(features: xr.Dataset, when: str) -> list[str]:
     if not isinstance(features, xr.Dataset) or "y" not in features:
-        return [f"{when} is no feature set: expected a Dataset with y (subject, feature)."]
+        return [f"{when} is not a feature set: expected a Dataset with y (subject, feature)."]
     problems = []
     for dim in (SUBJECT, FEATURE):
         names = features[dim].values.astype(str)
         unique, count = np.unique(names, return_counts=True)
         if (count > 1).any():
-            problems.append(f"{when} repeats the {dim}(s) {some(unique[count > 1])}: one each.")
+            problems.append(
+                f"{when} repeats the {dim}(s) {some(unique[count > 1])}: names must be unique."
+            )
     if features.attrs.get("units") == "z":
         problems.append(
-            f"{when} was standardised before ({features.attrs.get('reference', 'z')}): each "
-            "session would have its own zero and unit. Take the change of the features as "
+            f"{when} is already standardised ({features.attrs.get('reference', 'z')}), so the "
+            "sessions would differ in zero and unit. Compute the change of the features as "
             "measured, then apply reference_to_controls to it."
         )
     if features.attrs.get("units") == R and (np.abs(features["y"].values) > 1).any():
         problems.append(
-            f'{when} has the units "r" but values beyond 1, as in Fisher z: correct the units.'
+            f'{when} has the units "r" but values above 1, as for Fisher z: correct the units.'
         )
     if features.attrs.get("estimand") == "change":
-        problems.append(f"{when} is a change already: give the two sessions.")
+        problems.append(f"{when} is already a change: pass the features of the two sessions.")
     return problems
 
 
@@ -130,12 +132,12 @@ def _feature_problems(followup: xr.Dataset, baseline: xr.Dataset) -> list[str]:
     lost, new = np.setdiff1d(early, late), np.setdiff1d(late, early)
     if lost.size:
         problems.append(
-            f"{lost.size} feature(s) of baseline are not in follow-up: {some(lost)}. Take the same "
+            f"{lost.size} feature(s) of baseline are not in follow-up: {some(lost)}. Use the same "
             "regions in both sessions."
         )
     if new.size:
         problems.append(
-            f"{new.size} feature(s) of follow-up are not in baseline: {some(new)}. Take the same "
+            f"{new.size} feature(s) of follow-up are not in baseline: {some(new)}. Use the same "
             "regions in both sessions."
         )
     if problems:
@@ -146,7 +148,7 @@ def _feature_problems(followup: xr.Dataset, baseline: xr.Dataset) -> list[str]:
             differs = aligned[name].values.astype(str) != baseline[name].values.astype(str)
             if differs.any():
                 problems.append(
-                    f"{name} of {some(early[differs])} differs between the sessions: read both "
+                    f"the {name} of {some(early[differs])} differs between the sessions: read both "
                     "with the same region table."
                 )
     return problems
@@ -157,32 +159,34 @@ def _method_problems(followup: xr.Dataset, baseline: xr.Dataset) -> list[str]:
     late, early = (str(d.attrs.get("units", "unstated")) for d in (followup, baseline))
     if late != early:
         problems.append(
-            f"units are {late} at follow-up and {early} at baseline: measure both alike."
+            f"units are {late} at follow-up and {early} at baseline: use the same measure."
         )
     facts = [_facts(d) for d in (followup, baseline)]
     for name in SAME:
         a, b = (f.get(name) for f in facts)
         if a is not None and b is not None and a != b:
-            problems.append(f"{name} is {a} at follow-up and {b} at baseline: measure both alike.")
+            problems.append(
+                f"{name} is {a} at follow-up and {b} at baseline: use the same settings."
+            )
     return problems
 
 
 def _facts(features: xr.Dataset) -> Mapping[str, Any]:
     try:
-        held = json.loads(features.attrs.get("provenance") or "{}")
+        facts = json.loads(features.attrs.get("provenance") or "{}")
     except (TypeError, json.JSONDecodeError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return facts if isinstance(facts, dict) else {}
 
 
-def _person_problems(after: xr.Dataset, before: xr.Dataset) -> list[str]:
+def _subject_problems(after: xr.Dataset, before: xr.Dataset) -> list[str]:
     problems = []
     for name in CONSTANT:
         if name in after.coords and name in before.coords:
             late, early = (d[name].values.astype(str) for d in (after, before))
             differs = late != early
             if differs.any():
-                who = some(
+                listed = some(
                     f"{s} ({b}, then {a})"
                     for s, a, b in zip(
                         after[SUBJECT].values[differs],
@@ -192,20 +196,20 @@ def _person_problems(after: xr.Dataset, before: xr.Dataset) -> list[str]:
                     )
                 )
                 problems.append(
-                    f"{name} differs between the sessions for {who}: correct it, or leave these "
-                    "people out."
+                    f"{name} differs between the sessions for {listed}: correct it, or exclude "
+                    "these participants."
                 )
     return problems
 
 
-def _later(after: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
-    """Covariates that changed (motion, age, ratings), under a name that says so."""
+def _followup_coordinates(after: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
+    """Covariates that changed (motion, age, ratings), named ``<name>_followup``."""
     changed = {}
     for name, values in after.coords.items():
         if values.dims != (SUBJECT,) or name in (SUBJECT, SESSION, *CONSTANT):
             continue
-        held = before.coords.get(name)
-        if held is None or not same_values(values.values, held.values).all():
+        earlier = before.coords.get(name)
+        if earlier is None or not same_values(values.values, earlier.values).all():
             changed[f"{name}_followup"] = (SUBJECT, values.values)
     return changed
 
@@ -213,12 +217,12 @@ def _later(after: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:
 def _sessions(features: xr.Dataset) -> str | None:
     if SESSION in features.coords:
         return ", ".join(dict.fromkeys(map(str, np.atleast_1d(features[SESSION].values))))
-    held = _facts(features).get("session")
-    return None if held is None else str(held)
+    session = _facts(features).get("session")
+    return None if session is None else str(session)
 
 
 def _too_few(both: list[str], early: list[str], late: list[str]) -> str:
     return (
-        f"{len(both)} people have both sessions, at least 3 are needed (baseline has "
-        f"{some(early)}; follow-up {some(late)}): are ids written alike?"
+        f"{len(both)} participant(s) have both sessions, but at least 3 are needed (baseline: "
+        f"{some(early)}; follow-up: {some(late)}): check the spelling of the ids."
     )

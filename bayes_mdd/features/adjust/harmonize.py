@@ -1,4 +1,4 @@
-"""ComBat, as an option, to take differences between sites out of features."""
+"""Harmonisation of sites by ComBat, an alternative to site as a covariate of the model."""
 
 from __future__ import annotations
 
@@ -33,42 +33,44 @@ def harmonize_sites(
     train: Iterable[str] | None = None,
     empirical_bayes: bool = True,
 ) -> xr.Dataset:
-    """Take differences in mean and spread between sites out of features by ComBat.
+    """Remove differences between sites in mean and variance by ComBat.
 
-    The model's own way is better founded: with ``site`` among its covariates, site is integrated
-    out together with its uncertainty. ComBat is offered because the field knows it; what it took
-    out, the model counts as known.
+    Consider ``site`` as a covariate of the model instead: the model then integrates out the effects
+    of site together with their uncertainty. ComBat is available because it is widely used; the
+    model treats its corrections as known without error.
 
     Parameters
     ----------
     features : xarray.Dataset
         A feature set with the coordinate ``site``, as measured.
     covariates : sequence of str
-        Coordinates of the subjects whose effects are kept, e.g. ``("age", "sex", "diagnosis")``.
-        An arm that is not named is treated as part of the site where they go together.
+        Coordinates of the subjects whose effects are preserved, e.g. ``("age", "sex",
+        "diagnosis")``. The effect of an arm that is correlated with site is partly removed unless
+        ``arm`` is listed.
     train : iterable of str, optional
-        People to learn from; the others are only adjusted. Default everybody. In prediction these
-        must be the people of the training fold.
+        Subjects from whom the effects of site are estimated; the others are only adjusted. Default:
+        all subjects. In prediction, pass the subjects of the training fold.
     empirical_bayes : bool, default True
-        Borrow strength over features for the sites' means and spreads.
+        Pool the means and variances of each site across features.
 
     Returns
     -------
     xarray.Dataset
-        A new feature set; ``provenance`` says what was done, from how many people.
+        A new feature set; ``provenance`` records the method and the number of subjects it was
+        estimated from.
 
     Raises
     ------
     SpecError
         If neuroHarmonize is not installed.
     DataContractError
-        If sites or covariates are absent or unknown for somebody, a site has fewer than 3 people
-        to learn from (or none), arm is confounded with site, or features are standardised.
+        If sites or covariates are missing, a site has fewer than 3 subjects to estimate from, arm
+        is confounded with site, or the features are standardised.
 
     Warns
     -----
     UserWarning
-        If arms are spread unevenly over sites.
+        If arms are distributed unevenly across sites.
 
     References
     ----------
@@ -77,7 +79,7 @@ def harmonize_sites(
     .. [2] Pomponio, R. et al. (2020). Harmonization of large MRI datasets for the analysis of
        brain imaging patterns throughout the lifespan. NeuroImage, 208, 116450.
     """
-    learn, apply = _neuroharmonize()
+    learn, apply = _import_neuroharmonize()
     check_features(features)
     site = site_of(features)
     subjects = features[SUBJECT].values.astype(str)
@@ -91,19 +93,21 @@ def harmonize_sites(
     ]
     if problems:
         raise DataContractError("harmonisation", problems)
-    _consider_arms(features, covariates)
+    _check_arms(features, covariates)
     y = features["y"].values.astype(np.float64)
     known = pd.DataFrame(design[:, 1:], columns=[f"c{i}" for i in range(design.shape[1] - 1)])
     table = known.assign(SITE=site)
     options: dict[str, Any] = {"eb": empirical_bayes and y.shape[1] > 1}
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        # Both packages print what they do, and neuroCombat still works with numpy.matrix.
+        # neuroHarmonize and neuroCombat print messages; neuroCombat uses numpy.matrix.
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         model, _ = learn(y[learned], table[learned].reset_index(drop=True), **options)
         adjusted = np.asarray(apply(y, table, model), dtype=np.float64)
     if not np.isfinite(adjusted).all():
         bad = some(features[FEATURE].values[~np.isfinite(adjusted).all(axis=0)])
-        raise DataContractError("harmonisation", [f"ComBat gives no value for {bad}."])
+        raise DataContractError(
+            "harmonisation", [f"ComBat returned no finite value for {bad}: exclude these features."]
+        )
     facts = {
         "method": "ComBat (neuroHarmonize)",
         "learned_from": int(learned.sum()),
@@ -116,13 +120,14 @@ def harmonize_sites(
     return out.assign_attrs(provenance=text)
 
 
-def _neuroharmonize() -> tuple[Any, Any]:
+def _import_neuroharmonize() -> tuple[Any, Any]:
     try:
         package = import_module("neuroHarmonize")
     except ImportError as error:
         raise SpecError(
-            "ComBat needs neuroHarmonize, which is not installed here: pip install "
-            f"'bayes-mdd[harmonize]' ({error}). Or leave site to the model (covariates: [site])."
+            "ComBat requires neuroHarmonize, which is not installed: pip install "
+            f"'bayes-mdd[harmonize]' ({error}). Alternatively, use site as a covariate of the "
+            "model (covariates: [site])."
         ) from error
     return package.harmonizationLearn, package.harmonizationApply
 
@@ -135,16 +140,17 @@ def _training_problems(
 ) -> list[str]:
     problems = []
     if unknown:
-        problems.append(f"train names {some(sorted(unknown))}, who are not among the features.")
+        problems.append(f"train lists {some(sorted(unknown))}, not subjects of the features.")
     if len(np.unique(site[learned])) < 2:
-        problems.append("the people to learn from are of one site: there is nothing to harmonise.")
+        problems.append("all training subjects are from one site: there is nothing to harmonise.")
     for name in np.unique(site):
         n = int((site[learned] == name).sum())
         if n < MIN_PER_SITE:
-            who = some(subjects[site == name])
+            listed = some(subjects[site == name])
             problems.append(
-                f"site '{name}' has {n} people to learn from ({who}): at least {MIN_PER_SITE} are "
-                "needed; leave the site out or use site as covariate of the model."
+                f"site '{name}' ({listed}) has {n} training subject(s), but at least "
+                f"{MIN_PER_SITE} are needed: exclude the site, or use site as a covariate of the "
+                "model."
             )
     return problems
 
@@ -152,38 +158,40 @@ def _training_problems(
 def _combat_problems(features: xr.Dataset, design: Floats, site: npt.NDArray[np.str_]) -> list[str]:
     problems = []
     if features.attrs.get("units") == "z":
-        problems.append("features are standardised: harmonise what was measured, then standardise.")
+        problems.append(
+            "the features are standardised: harmonise the features as measured, then standardise."
+        )
     dummies = (site[:, None] == np.unique(site)[None, :]).astype(np.float64)
     both = np.column_stack([dummies, design[:, 1:]])
     if np.linalg.matrix_rank(both) < both.shape[1]:
         problems.append(
-            "the covariates to keep follow from each other or from site among the people to learn "
-            "from: leave one out."
+            "the covariates are linearly dependent, or confounded with site, in the training "
+            "subjects: remove one of them."
         )
     return problems
 
 
-def _consider_arms(features: xr.Dataset, covariates: Sequence[str]) -> None:
-    """Refuse arms that follow from site; warn where they lean on it."""
+def _check_arms(features: xr.Dataset, covariates: Sequence[str]) -> None:
+    """Refuse arms that are confounded with site; warn if they are associated with it."""
     if ARM not in features.coords:
         return
     arm = features[ARM].values.astype(str)
     columns = {ARM: arm, SITE: features[SITE].values.astype(str)}
     if DIAGNOSIS in features.coords:
         columns[DIAGNOSIS] = features[DIAGNOSIS].values.astype(str)
-    people = pd.DataFrame(columns, index=features[SUBJECT].values.astype(str))
-    patient = people[ARM] != MISSING
-    if DIAGNOSIS in people:
-        patient &= people[DIAGNOSIS] != CONTROL
-    if people.loc[patient, ARM].nunique() < 2:
+    table = pd.DataFrame(columns, index=features[SUBJECT].values.astype(str))
+    patient = table[ARM] != MISSING
+    if DIAGNOSIS in table:
+        patient &= table[DIAGNOSIS] != CONTROL
+    if table.loc[patient, ARM].nunique() < 2:
         return
-    check_design(people[patient], [SITE], min_per_arm=1)
+    check_design(table[patient], [SITE], min_per_arm=1)
     value = arm_site_association(groups_of(features), columns[SITE])
     if value is not None and value > QualitySpec().max_arm_site:
-        kept = "is kept" if ARM in covariates else "is not among the covariates that are kept"
+        kept = "is preserved" if ARM in covariates else "is not among the preserved covariates"
         warnings.warn(
-            f"arms are spread unevenly over sites (Cramer's V {value:.2f}) and arm {kept}: ComBat "
-            "cannot tell well what belongs to the drug and what to the scanner.",
+            f"arms are distributed unevenly across sites (Cramer's V {value:.2f}) and arm {kept}: "
+            "ComBat cannot separate the effects of drug and scanner well.",
             UserWarning,
             stacklevel=3,
         )

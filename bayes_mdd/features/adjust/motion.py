@@ -1,4 +1,4 @@
-"""How much people moved, and how much of it is left in the features."""
+"""Head motion by group, and its correlation with the features (QC-FC)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from scipy.stats import t as student
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SUBJECT
 from bayes_mdd.features.loading import Floats
 
-#: Fewer people than this say nothing of a correlation.
-MIN_PEOPLE = 10
+#: Smallest number of subjects for a correlation with motion.
+MIN_SUBJECTS = 10
 CONTROLS, NO_ARM = "controls", "no arm"
-#: Bins of the stored distribution of correlations.
+#: Bins of the histogram of correlations.
 BINS = np.linspace(-1, 1, 81)
 
 
 def groups_of(features: xr.Dataset) -> npt.NDArray[np.str_]:
-    """Name the group of every person: controls, the arm, or no arm.
+    """Assign each subject to a group: controls, the arm, or no arm.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def groups_of(features: xr.Dataset) -> npt.NDArray[np.str_]:
 
     Returns
     -------
-    numpy.ndarray of str
-        One a person.
+    numpy.ndarray of str, shape (subject,)
+        Names of the groups.
     """
     n = features.sizes[SUBJECT]
     arm = features[ARM].values.astype(str) if ARM in features.coords else np.full(n, MISSING)
@@ -43,19 +43,19 @@ def groups_of(features: xr.Dataset) -> npt.NDArray[np.str_]:
 
 
 def motion_of(features: xr.Dataset, name: str) -> Floats | None:
-    """Take the motion of everybody.
+    """Extract the motion of each subject.
 
     Parameters
     ----------
     features : xarray.Dataset
         A feature set.
     name : str
-        Coordinate of the subjects.
+        Coordinate of the subjects with the motion.
 
     Returns
     -------
     numpy.ndarray or None
-        NaN where it is not known; None where there is no such column of numbers.
+        Motion, NaN where it is missing; None if there is no such numeric coordinate.
     """
     if name not in features.coords or features[name].dims != (SUBJECT,):
         return None
@@ -72,26 +72,26 @@ def summarise_motion(motion: Floats, group: npt.NDArray[np.str_], limit: float) 
     Parameters
     ----------
     motion : numpy.ndarray
-        In mm, NaN where not known.
+        In mm, NaN where missing.
     group : numpy.ndarray of str
-        Group of every person.
+        Group of each subject.
     limit : float
-        Motion from which a person is counted.
+        Motion (mm) above which a subject is counted.
 
     Returns
     -------
     pandas.DataFrame
-        One row a group: ``group``, ``people``, ``known``, ``mean``, ``sd``, ``median``, ``max``,
-        ``above``.
+        One row per group: ``group``, ``people`` (number of subjects), ``known`` (number with known
+        motion), ``mean``, ``sd``, ``median``, ``max``, ``above`` (number above the limit).
     """
     rows = []
     for name in dict.fromkeys(group.tolist()):
-        own = motion[group == name]
-        known = own[np.isfinite(own)]
+        in_group = motion[group == name]
+        known = in_group[np.isfinite(in_group)]
         rows.append(
             {
                 "group": name,
-                "people": len(own),
+                "people": len(in_group),
                 "known": len(known),
                 "mean": float(known.mean()) if len(known) else np.nan,
                 "sd": float(known.std(ddof=1)) if len(known) > 1 else np.nan,
@@ -104,7 +104,7 @@ def summarise_motion(motion: Floats, group: npt.NDArray[np.str_], limit: float) 
 
 
 def largest_difference(summary: pd.DataFrame, names: list[str]) -> tuple[float, str]:
-    """Find the two groups that differ most in motion.
+    """Find the two groups with the largest difference in mean motion.
 
     Parameters
     ----------
@@ -116,12 +116,13 @@ def largest_difference(summary: pd.DataFrame, names: list[str]) -> tuple[float, 
     Returns
     -------
     difference : float
-        In pooled SD; NaN where it cannot be told.
-    words : str
-        Which groups, the one that moved more first.
+        Absolute difference in pooled SD (Cohen's d); NaN if it cannot be computed.
+    pair : str
+        The two groups, that with more motion first, e.g. ``"SSRI > SNRI"``; empty if the difference
+        is NaN.
     """
     table = summary.set_index("group")
-    best, words = np.nan, ""
+    largest, pair = np.nan, ""
     for a, b in combinations([n for n in names if n in table.index], 2):
         n = table.loc[[a, b], "known"].to_numpy(dtype=float)
         mean = table.loc[[a, b], "mean"].to_numpy(dtype=float)
@@ -130,27 +131,27 @@ def largest_difference(summary: pd.DataFrame, names: list[str]) -> tuple[float, 
             continue
         pooled = np.sqrt(((n - 1) * sd**2).sum() / (n.sum() - 2))
         d = float((mean[0] - mean[1]) / pooled)
-        if not abs(d) <= best:
-            best, words = abs(d), f"{a} over {b}" if d > 0 else f"{b} over {a}"
-    return best, words
+        if not abs(d) <= largest:
+            largest, pair = abs(d), f"{a} > {b}" if d > 0 else f"{b} > {a}"
+    return largest, pair
 
 
 def correlate_with_motion(
     y: Floats, motion: Floats, group: npt.NDArray[np.str_], rate: float
 ) -> tuple[Floats, dict[str, float]]:
-    r"""Correlate every feature with motion within the groups (QC-FC).
+    r"""Correlate each feature with motion within the groups (QC-FC).
 
-    Group means are taken out of both first, so that an effect of illness or drug on a feature
-    does not pass for one of motion where the groups moved differently.
+    Group means of features and motion are subtracted first. Otherwise an effect of illness or drug
+    on a feature would appear as an effect of motion if the groups differ in motion.
 
     Parameters
     ----------
     y : numpy.ndarray, shape (subject, feature)
         Features.
     motion : numpy.ndarray, shape (subject,)
-        NaN where not known: these people are left aside.
+        Motion; subjects with NaN are ignored.
     group : numpy.ndarray of str, shape (subject,)
-        Group of every person.
+        Group of each subject.
     rate : float
         False discovery rate.
 
@@ -159,8 +160,9 @@ def correlate_with_motion(
     r : numpy.ndarray, shape (feature,)
         Pearson correlations; NaN where a feature does not vary.
     summary : dict
-        ``people``, ``median_abs_r``, ``expected_abs_r`` (the median where nothing is related),
-        ``share`` (of features significant at that rate).
+        ``people`` (number of subjects with known motion) and, if there are enough of them,
+        ``median_abs_r``, ``expected_abs_r`` (the median expected without any association) and
+        ``share`` (fraction of features significant at this rate).
 
     References
     ----------
@@ -169,29 +171,29 @@ def correlate_with_motion(
        NeuroImage, 154, 174-187.
     """
     known = np.isfinite(motion)
-    own, group = motion[known], group[known]
-    names, place = np.unique(group, return_inverse=True)
+    known_motion, group = motion[known], group[known]
+    names, code = np.unique(group, return_inverse=True)
     freedom = int(known.sum()) - len(names) - 1
-    empty = np.full(y.shape[1], np.nan)
-    if freedom + 1 < MIN_PEOPLE:
-        return empty, {"people": float(known.sum())}
-    x, centred = own.copy(), y[known].astype(np.float64)
+    r = np.full(y.shape[1], np.nan)
+    if freedom + 1 < MIN_SUBJECTS:
+        return r, {"people": float(known.sum())}
+    x, centred = known_motion.copy(), y[known].astype(np.float64)
     for i in range(len(names)):
-        x[place == i] -= x[place == i].mean()
-        centred[place == i] -= centred[place == i].mean(axis=0)
+        x[code == i] -= x[code == i].mean()
+        centred[code == i] -= centred[code == i].mean(axis=0)
     scale = np.sqrt((centred**2).sum(axis=0) * (x**2).sum())
-    tiny = 1e-10 * np.abs(y).max(axis=0, initial=0.0) * max(float(np.abs(own).max()), 1e-300)
-    r = empty
+    largest = max(float(np.abs(known_motion).max()), 1e-300)
+    tiny = 1e-10 * np.abs(y).max(axis=0, initial=0.0) * largest
     np.divide(x @ centred, scale, out=r, where=scale > tiny)
     usable = np.isfinite(r)
     if not usable.any():
         return r, {"people": float(known.sum())}
-    inner = np.clip(np.abs(r[usable]), 0, 1 - 1e-15)
-    p = 2 * student.sf(inner * np.sqrt(freedom / (1 - inner**2)), freedom)
-    middle = student.isf(0.25, freedom)
+    abs_r = np.clip(np.abs(r[usable]), 0, 1 - 1e-15)
+    p = 2 * student.sf(abs_r * np.sqrt(freedom / (1 - abs_r**2)), freedom)
+    quartile = student.isf(0.25, freedom)
     return r, {
         "people": float(known.sum()),
-        "median_abs_r": float(np.median(inner)),
-        "expected_abs_r": float(middle / np.sqrt(freedom + middle**2)),
+        "median_abs_r": float(np.median(abs_r)),
+        "expected_abs_r": float(quartile / np.sqrt(freedom + quartile**2)),
         "share": float((false_discovery_control(p) <= rate).mean()),
     }

@@ -1,128 +1,155 @@
-"""Whether features can be trusted: motion, signal, outliers, and arms tied to sites."""
+"""Quality control of features: head motion, missing signal, outliers, arms by site."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import FEATURE, SITE, SUBJECT
+from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.adjust.motion import (
-    BINS,
-    correlate_with_motion,
-    groups_of,
-    motion_of,
-    summarise_motion,
+from bayes_mdd.features.adjust.motion import groups_of, motion_of, summarise_motion
+from bayes_mdd.features.adjust.quality_checks import FORMER_NAMES, judge_quality
+from bayes_mdd.features.adjust.quality_tables import (
+    correlate_stages,
+    count_by_site,
+    find_silent_regions,
+    summarise_subjects,
 )
-from bayes_mdd.features.adjust.quality_checks import judge_quality
-from bayes_mdd.features.adjust.reference import reference_to_controls
-from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.provenance import extend_provenance
 from bayes_mdd.specs import QualitySpec
+
+#: Key of the table of subjects in the facts that `Quality.to_facts` stores with the features.
+_STORED_AS = {"subjects": "people"}
+
+
+class _FailedChecks(dict[str, str]):
+    """Advice by name of the check; former names are accepted with a warning."""
+
+    def __missing__(self, name: str) -> str:
+        current = FORMER_NAMES.get(name)
+        if current is None:
+            raise KeyError(name)
+        _warn_of_rename(f"The check '{name}'", f"'{current}'")
+        return self[current]
+
+
+def _warn_of_rename(old: str, new: str) -> None:
+    message = f"{old} is now called {new}; the former name will be removed in the next version."
+    warnings.warn(message, DeprecationWarning, stacklevel=3)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Quality:
-    """What `check_quality` found.
+    """Result of `check_quality`: the checks and the tables behind them.
 
     Parameters
     ----------
     checks : pandas.DataFrame
-        ``name``, ``value``, ``threshold``, ``passed`` (None where it cannot be judged), ``advice``.
+        ``name``, ``value``, ``threshold``, ``passed`` (None if it cannot be judged), ``advice``.
     motion : pandas.DataFrame
-        Summary by group: ``group``, ``people``, ``known``, ``mean``, ``sd``, ``median``, ``max``,
-        ``above``.
-    people : pandas.DataFrame
-        ``subject``, ``group``, ``motion``, ``outliers`` (number of features), ``largest_z`` and
-        ``at`` (the feature where).
+        Head motion by group: ``group``, ``people`` (number of subjects), ``known`` (number with
+        known motion), ``mean``, ``sd``, ``median``, ``max``, ``above`` (number above the limit).
+    subjects : pandas.DataFrame
+        One row per subject: ``subject``, ``group``, ``motion``, ``outliers`` (number of features),
+        ``largest_z`` and ``at`` (the feature with this value).
     regions : pandas.DataFrame
-        ``region``, ``people`` (number without signal there) and ``who``.
+        Regions without signal: ``region``, ``people`` (number of subjects) and ``who``.
     qcfc : pandas.DataFrame
-        Correlation of features with motion, ``stage`` before and after standardisation:
-        ``people``, ``median_abs_r``, ``expected_abs_r``, ``share``.
+        Correlation of features with motion by ``stage`` ("before" and "after" standardisation):
+        ``people`` (number of subjects), ``median_abs_r``, ``expected_abs_r``, ``share``.
     distribution : pandas.DataFrame
-        ``low`` (lower edge of a bin of r), and the number of features in it, ``before`` and
-        ``after``.
+        Histogram of these correlations: ``low`` (lower edge of the bin) and the number of features
+        ``before`` and ``after`` standardisation.
     sites : pandas.DataFrame
-        People by ``group`` and site; empty where there are no sites.
+        Number of subjects by ``group`` and site; empty if there are no sites.
     """
 
     checks: pd.DataFrame
     motion: pd.DataFrame
-    people: pd.DataFrame
+    subjects: pd.DataFrame
     regions: pd.DataFrame
     qcfc: pd.DataFrame
     distribution: pd.DataFrame
     sites: pd.DataFrame
 
     @property
+    def people(self) -> pd.DataFrame:
+        """Former name of `subjects`."""
+        _warn_of_rename("Quality.people", "Quality.subjects")
+        return self.subjects
+
+    @property
     def failed(self) -> dict[str, str]:
-        """Advice by the name of the check, for those that failed."""
+        """Advice of the failed checks, by name of the check."""
         rows = self.checks[[p is False for p in self.checks["passed"]]]
-        return dict(zip(rows["name"], rows["advice"], strict=True))
+        return _FailedChecks(zip(rows["name"], rows["advice"], strict=True))
 
     def to_facts(self) -> dict[str, Any]:
-        """Plain values that JSON can hold.
+        """Convert the tables to values that JSON can represent.
 
         Returns
         -------
         dict
-            One list of rows a table.
+            One list of rows per table.
         """
         return {
-            f.name: json.loads(getattr(self, f.name).to_json(orient="records"))
+            _STORED_AS.get(f.name, f.name): json.loads(
+                getattr(self, f.name).to_json(orient="records")
+            )
             for f in fields(self)
         }
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> Self:
-        """Build it again from what `to_facts` returned.
+        """Restore the tables from the result of `to_facts`.
 
         Parameters
         ----------
         facts : mapping
-            One list of rows a table.
+            One list of rows per table.
 
         Returns
         -------
         Quality
             The same tables.
         """
-        return cls(**{f.name: pd.DataFrame(facts.get(f.name) or []) for f in fields(cls)})
+        stored = {f.name: facts.get(_STORED_AS.get(f.name, f.name)) for f in fields(cls)}
+        return cls(**{name: pd.DataFrame(rows or []) for name, rows in stored.items()})
 
 
 def check_quality(
     features: xr.Dataset, spec: QualitySpec | None = None, *, before: xr.Dataset | None = None
 ) -> Quality:
-    """Look for what would make a pattern an artefact.
+    """Check features for problems that could produce artefactual patterns.
 
     Parameters
     ----------
     features : xarray.Dataset
-        The feature set that is to be fitted, usually standardised (`reference_to_controls`).
+        The feature set to be fitted, usually standardised (`reference_to_controls`).
     spec : QualitySpec, optional
         Thresholds.
     before : xarray.Dataset, optional
-        The same features as measured: adds their correlation with motion before nuisance was
-        removed, and lets regions without signal be seen, which standardising hides.
+        The same features as measured. If given, their correlation with motion before the removal
+        of nuisance effects is reported too, and regions without signal are detected, which
+        standardisation conceals.
 
     Returns
     -------
     Quality
-        Checks and the tables behind them. `bayes_mdd.plotting.plot_quality` draws them,
-        `record_quality` lets them travel to the report.
+        Checks and the tables behind them. Plot them with `bayes_mdd.plotting.plot_quality`; add
+        them to the report with `record_quality`.
 
     Raises
     ------
     DataContractError
-        If a feature set has no ``y``, or `before` has other people or features.
+        If a feature set has no ``y``, or `before` has other subjects or features.
 
     Examples
     --------
@@ -133,7 +160,7 @@ def check_quality(
     >>> y = (("subject", "feature"), rng.normal(size=(20, 2)))
     >>> quality = check_quality(xr.Dataset({"y": y}, on))
     >>> quality.checks["name"].tolist()[:2]
-    ['people who moved', 'motion, arms']
+    ['participants with high motion', 'motion, arms']
     """
     spec = QualitySpec() if spec is None else spec
     _check_pair(features, before)
@@ -143,18 +170,24 @@ def check_quality(
     if motion is None and before is not None:
         motion = motion_of(before, spec.motion)
     known = np.full(len(group), np.nan) if motion is None else motion
-    people = _people(features, group, known, spec)
+    subjects = summarise_subjects(features, group, known, spec)
     summary = summarise_motion(known, group, spec.max_motion)
-    regions = _silent_regions(raw)
-    qcfc, distribution = _relate(features, before, known, group, spec)
-    sites = _sites(features, group)
+    regions = find_silent_regions(raw)
+    qcfc, distribution = correlate_stages(features, before, known, group, spec)
+    sites = count_by_site(features, group)
     checks = judge_quality(
-        features, group=group, people=people, motion=summary, regions=regions, qcfc=qcfc, spec=spec
+        features,
+        group=group,
+        subjects=subjects,
+        motion=summary,
+        regions=regions,
+        qcfc=qcfc,
+        spec=spec,
     )
     return Quality(
         checks=checks,
         motion=summary,
-        people=people,
+        subjects=subjects,
         regions=regions,
         qcfc=qcfc,
         distribution=distribution,
@@ -163,19 +196,19 @@ def check_quality(
 
 
 def record_quality(features: xr.Dataset, quality: Quality) -> xr.Dataset:
-    """Let the quality of features travel with them, into the run folder and the report.
+    """Store the result of `check_quality` with the features, for run folder and report.
 
     Parameters
     ----------
     features : xarray.Dataset
         A feature set.
     quality : Quality
-        What `check_quality` said of it.
+        Result of `check_quality` for it.
 
     Returns
     -------
     xarray.Dataset
-        The same features; ``provenance`` holds the tables.
+        The same features; the attribute ``provenance`` contains the tables.
     """
     text = extend_provenance(features.attrs.get("provenance"), quality=quality.to_facts())
     return features.assign_attrs(provenance=text)
@@ -183,88 +216,19 @@ def record_quality(features: xr.Dataset, quality: Quality) -> xr.Dataset:
 
 def _check_pair(features: xr.Dataset, before: xr.Dataset | None) -> None:
     problems = []
-    given = {"features": features} | ({} if before is None else {"before": before})
-    for name, one in given.items():
-        if not isinstance(one, xr.Dataset) or "y" not in one:
-            problems.append(f"{name} is no feature set: expected y (subject, feature).")
+    arguments = {"features": features} | ({} if before is None else {"before": before})
+    for name, argument in arguments.items():
+        if not isinstance(argument, xr.Dataset) or "y" not in argument:
+            problems.append(f"{name} is not a feature set: expected y (subject, feature).")
     if not problems and before is not None:
         for dim in (SUBJECT, FEATURE):
             a, b = (d[dim].values.astype(str) for d in (features, before))
             if not np.array_equal(a, b):
                 differ = np.setxor1d(a, b)
                 problems.append(
-                    f"the {dim}s of before are not those of features "
-                    f"({some(differ) if differ.size else 'another order'}): give the same set as "
-                    "measured."
+                    f"the {dim}s of before and features differ "
+                    f"({some(differ) if differ.size else 'in order'}): pass the same feature set "
+                    "as measured."
                 )
     if problems:
         raise DataContractError("quality", problems)
-
-
-def _people(
-    features: xr.Dataset, group: npt.NDArray[np.str_], motion: Floats, spec: QualitySpec
-) -> pd.DataFrame:
-    """Motion and outliers of everybody, in SD of the reference people."""
-    y = features["y"].values
-    if features.attrs.get("units") != "z":
-        try:
-            y = reference_to_controls(features)["y"].values
-        except DataContractError:  # said by whoever standardises them for the fit
-            y = np.full(features["y"].shape, np.nan)
-    size = np.where(np.isfinite(y), np.abs(y), -1.0)
-    at = size.argmax(axis=1)
-    largest = size[np.arange(len(size)), at]
-    return pd.DataFrame(
-        {
-            "subject": features[SUBJECT].values.astype(str),
-            "group": group,
-            "motion": motion,
-            "outliers": (size > spec.outlier_z).sum(axis=1),
-            "largest_z": np.where(largest >= 0, largest, np.nan),
-            "at": features[FEATURE].values.astype(str)[at],
-        }
-    )
-
-
-def _silent_regions(raw: xr.Dataset) -> pd.DataFrame:
-    """Regions whose every feature is 0 or missing in a person."""
-    y = raw["y"].values
-    void = ~np.isfinite(y) | (y == 0)
-    who = raw[SUBJECT].values.astype(str)
-    sides = [c for c in ("region_a", "region_b") if c in raw.coords]
-    sides = sides if len(sides) == 2 else [c for c in ("region_name",) if c in raw.coords]
-    rows = []
-    if sides and void.any():
-        ends = np.stack([raw[c].values.astype(str) for c in sides])
-        names, place = np.unique(ends, return_inverse=True)
-        place = place.reshape(ends.shape)
-        for i, region in enumerate(names):
-            silent = void[:, (place == i).any(axis=0)].all(axis=1)
-            if silent.any():
-                rows.append((str(region), int(silent.sum()), some(who[silent], 10)))
-    return pd.DataFrame(rows, columns=["region", "people", "who"])
-
-
-def _relate(
-    features: xr.Dataset,
-    before: xr.Dataset | None,
-    motion: Floats,
-    group: npt.NDArray[np.str_],
-    spec: QualitySpec,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    stages = {"after": features} if before is None else {"before": before, "after": features}
-    rows: list[dict[str, Any]] = []
-    counts: dict[str, npt.NDArray[Any]] = {"low": BINS[:-1]}
-    for stage, one in stages.items():
-        r, summary = correlate_with_motion(one["y"].values, motion, group, spec.fdr)
-        rows.append({"stage": stage} | summary)
-        counts[stage] = np.histogram(r[np.isfinite(r)], BINS)[0]
-    columns = ["stage", "people", "median_abs_r", "expected_abs_r", "share"]
-    return pd.DataFrame(rows).reindex(columns=columns), pd.DataFrame(counts)
-
-
-def _sites(features: xr.Dataset, group: npt.NDArray[np.str_]) -> pd.DataFrame:
-    if SITE not in features.coords:
-        return pd.DataFrame()
-    table = pd.crosstab(pd.Series(group, name="group"), features[SITE].values.astype(str))
-    return table.rename_axis(columns=None).reset_index()

@@ -1,4 +1,4 @@
-"""Features against healthy controls: what is nuisance is learned from them alone."""
+"""Standardisation of features relative to healthy controls."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from bayes_mdd.features.contract import check_features, constant_features
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.provenance import extend_provenance
 
-#: Reference people beyond the columns of the regression, so that a residual SD means something.
-SPARE_PEOPLE = 3
-#: A residual SD below this share of the feature's size is rounding.
+#: Smallest number of residual degrees of freedom of the regression in the reference subjects.
+MIN_RESIDUAL_DF = 3
+#: A residual SD below this fraction of the magnitude of the feature is rounding error.
 RESIDUAL_TOLERANCE = 1e-10
-#: Makes the median absolute deviation of a normal distribution its SD.
+#: Ratio of SD to median absolute deviation of a normal distribution.
 MAD_TO_SD = 1.4826022185056018
 
 type Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _People:
-    """Who the reference is made of."""
+class _Reference:
+    """The reference subjects."""
 
     chosen: Mask
     controls: bool
     robust: bool = False
 
     @property
-    def words(self) -> str:
-        """How messages call them."""
-        return "controls" if self.controls else "people with an arm"
+    def name(self) -> str:
+        """Name of the reference subjects in messages."""
+        return "controls" if self.controls else "participants with an arm"
 
-    def sentence(self, covariates: Sequence[str]) -> str:
-        """State the reference, as the attribute of the features holds it."""
+    def describe(self, covariates: Sequence[str]) -> str:
+        """Describe the reference, for the attribute ``reference`` of the features."""
         n = int(self.chosen.sum())
         z = "robust z" if self.robust else "z"
         text = (
@@ -55,70 +55,71 @@ class _People:
 def reference_to_controls(
     features: xr.Dataset, covariates: Sequence[str] = (), *, robust: bool = False
 ) -> xr.Dataset:
-    """Express every feature in standard deviations of the healthy controls.
+    """Standardise features relative to healthy controls.
 
-    A regression on the covariates (with intercept) is fitted in controls only, its prediction is
-    subtracted from everybody, and the rest is divided by the controls' residual standard
-    deviation. So patients' illness or drug cannot leak into the nuisance part.
+    A regression on the covariates (with intercept) is fitted in controls only. Its prediction is
+    subtracted from all subjects, and the residuals are divided by the residual standard deviation
+    of the controls. The nuisance part is therefore not affected by illness or drug.
 
-    Where there are no controls, the same is done within the people with a known arm: then nobody
-    is compared with health, and the attribute ``reference`` says so.
+    If there are no controls, the subjects with a known arm are the reference. The result then does
+    not compare patients with healthy subjects, and the attribute ``reference`` states it.
 
     Parameters
     ----------
     features : xarray.Dataset
         A feature set. Controls have ``diagnosis`` "HC".
     covariates : sequence of str, optional
-        Coordinates of the subjects to remove, e.g. ``("age", "sex", "mean_fd")``. Text enters as
-        one column a level but the first, numbers centred at the mean of the reference people.
+        Coordinates of the subjects to remove, e.g. ``("age", "sex", "mean_fd")``. Text is
+        dummy-coded (one column per level except the first); numbers are centred at the mean of the
+        reference subjects.
     robust : bool, default False
-        Measure from the controls' median in units of 1.4826 times their median absolute deviation
-        (of what the regression leaves), instead of mean and standard deviation. For features with
-        a heavy tail or many zeros, such as streamline counts, where one control can set the SD.
+        Use the median of the residuals and 1.4826 times their median absolute deviation in the
+        controls instead of mean and standard deviation. Recommended for features with heavy tails
+        or many zeros, such as streamline counts, where a single control can dominate the SD.
 
     Returns
     -------
     xarray.Dataset
-        A new feature set with everybody in it, controls too. ``units`` is "z"; ``reference``
-        reads, e.g., "z against 39 controls, age+sex removed"; ``provenance`` has the details.
+        A new feature set with all subjects, including controls. ``units`` is "z"; ``reference`` is,
+        for example, "z against 39 controls, age+sex removed"; ``provenance`` has the details.
 
     Raises
     ------
     DataContractError
-        If the features break their contract; if a covariate is unknown, has missing values, does
-        not vary among the reference people, repeats another, or has a level that they lack; if
-        they are fewer than the columns of the regression plus 3; or if a feature does not vary
-        among them (`robust`: has one value in half of them). All problems of the reference come in
-        one error.
+        If the features violate their contract; if a covariate is unknown, has missing values, does
+        not vary in the reference subjects, depends linearly on others, or has a level that the
+        reference subjects lack; if there are fewer reference subjects than columns of the
+        regression plus 3; or if a feature does not vary in them (with `robust`: has the same value
+        in at least half of them). All problems of the reference are reported in one error.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> people = {"subject": [f"s{i}" for i in range(8)], "feature": ["a--b"],
+    >>> coords = {"subject": [f"s{i}" for i in range(8)], "feature": ["a--b"],
     ...           "block": ("feature", ["N-N"]), "arm": ("subject", ["n/a"] * 6 + ["SSRI"] * 2),
     ...           "diagnosis": ("subject", ["HC"] * 6 + ["MDD"] * 2)}
-    >>> raw = xr.Dataset({"y": (("subject", "feature"), rng.normal(size=(8, 1)))}, people)
+    >>> raw = xr.Dataset({"y": (("subject", "feature"), rng.normal(size=(8, 1)))}, coords)
     >>> reference_to_controls(raw).attrs["reference"]
     'z against 6 controls'
     """
     if isinstance(covariates, str):
         raise DataContractError(
-            "reference", [f"covariates wants a list of names, got the text {covariates!r}."]
+            "reference", [f"covariates must be a list of names; got the text {covariates!r}."]
         )
     check_features(features)
     names = list(dict.fromkeys(map(str, covariates)))
-    people = replace(_reference_people(features), robust=robust)
-    columns, problems = _design(features, names, people)
+    reference = replace(_choose_reference(features), robust=robust)
+    columns, problems = _design(features, names, reference)
     y = features["y"].values.astype(np.float64)
-    problems += _flat_problems(constant_features(y[people.chosen]), features, people, "")
+    problems += _flat_problems(constant_features(y[reference.chosen]), features, reference, "")
     if problems:
         raise DataContractError("reference", problems)
-    z = _standardised(y, columns, people, features)
+    z = _standardised(y, columns, reference, features)
     out = features.assign(y=((SUBJECT, FEATURE), z))
     out["y"].attrs.update(features["y"].attrs)
     facts = {
-        "people": "controls" if people.controls else "people with a known arm",
-        "n": int(people.chosen.sum()),
+        "people": "controls" if reference.controls else "subjects with a known arm",
+        "n": int(reference.chosen.sum()),
         "covariates": names,
         "columns": columns.shape[1],
         **({"robust": True} if robust else {}),
@@ -126,58 +127,59 @@ def reference_to_controls(
     }
     return out.assign_attrs(
         units="z",
-        reference=people.sentence(names),
+        reference=reference.describe(names),
         provenance=extend_provenance(features.attrs.get("provenance"), reference=facts),
     )
 
 
-def _reference_people(features: xr.Dataset) -> _People:
+def _choose_reference(features: xr.Dataset) -> _Reference:
     if DIAGNOSIS in features.coords:
         controls = features[DIAGNOSIS].values.astype(str) == CONTROL
         if controls.any():
-            return _People(controls, controls=True)
+            return _Reference(controls, controls=True)
     treated = features[ARM].values.astype(str) != MISSING
     if not treated.any():
         raise DataContractError(
             "reference",
             [
-                f"nobody has diagnosis '{CONTROL}' and nobody has an arm: there is nobody to take "
-                "as reference. Fill in diagnosis or arm in participants.tsv."
+                f"no participant has diagnosis '{CONTROL}' or an arm, so there is no reference. "
+                "Fill in diagnosis or arm in participants.tsv."
             ],
         )
-    return _People(treated, controls=False)
+    return _Reference(treated, controls=False)
 
 
 def _design(
-    features: xr.Dataset, names: Sequence[str], people: _People
+    features: xr.Dataset, names: Sequence[str], reference: _Reference
 ) -> tuple[Floats, list[str]]:
-    """Build the columns of the regression for everybody, or say what is wrong with them."""
+    """Build the columns of the regression for all subjects, and list problems with them."""
     problems = list(_name_problems(features, names))
     columns = [np.ones((features.sizes[SUBJECT], 1))]
     usable = [n for n in names if n in features.coords and features[n].dims == (SUBJECT,)]
     for name in usable:
-        block, trouble = _columns(features, name, people)
-        problems += trouble
+        block, found = _columns(features, name, reference)
+        problems += found
         columns.append(block)
     design = np.concatenate(columns, axis=1)
     if problems:
         return design, problems
-    n, width = int(people.chosen.sum()), design.shape[1]
-    if n < width + SPARE_PEOPLE:
+    n, width = int(reference.chosen.sum()), design.shape[1]
+    if n < width + MIN_RESIDUAL_DF:
         problems.append(
-            f"{n} {people.words} for a regression of {width} column(s) (intercept and covariates): "
-            f"at least {width + SPARE_PEOPLE} are needed. Remove covariates or add people."
+            f"{n} {reference.name} are too few for a regression with {width} column(s) (intercept "
+            f"and covariates): at least {width + MIN_RESIDUAL_DF} are needed. Remove covariates or "
+            "add participants."
         )
-    elif np.linalg.matrix_rank(_scaled(design[people.chosen])) < width:
+    elif np.linalg.matrix_rank(_scaled(design[reference.chosen])) < width:
         problems.append(
-            f"covariates {', '.join(names)} repeat each other among the {n} {people.words} (one "
-            "follows from the others): leave one out."
+            f"the covariates {', '.join(names)} are linearly dependent in the {n} "
+            f"{reference.name}: remove one of them."
         )
     return design, problems
 
 
 def _scaled(design: Floats) -> Floats:
-    """Bring columns to one size, so that rank does not depend on units."""
+    """Scale columns to unit norm, so that the rank does not depend on their units."""
     return design / np.linalg.norm(design, axis=0)
 
 
@@ -188,18 +190,20 @@ def _name_problems(features: xr.Dataset, names: Sequence[str]) -> Iterator[str]:
     allowed = [c for c in known if c not in (ARM, DIAGNOSIS)]
     for name in names:
         if name in (ARM, DIAGNOSIS):
-            yield f"{name} is what the analysis is about: it cannot be removed as a nuisance."
+            yield f"'{name}' is the effect of interest and cannot be removed as a covariate."
         elif name not in allowed:
-            near = get_close_matches(name, allowed, n=1)
-            tail = (
-                f"did you mean '{near[0]}'?" if near else f"known: {some(allowed, 12) or 'none'}."
+            similar = get_close_matches(name, allowed, n=1)
+            hint = (
+                f"Did you mean '{similar[0]}'?"
+                if similar
+                else f"Available: {some(allowed, 12) or 'none'}."
             )
-            yield f"unknown covariate '{name}': {tail}"
+            yield f"unknown covariate '{name}'. {hint}"
 
 
-def _columns(features: xr.Dataset, name: str, people: _People) -> tuple[Floats, list[str]]:
+def _columns(features: xr.Dataset, name: str, reference: _Reference) -> tuple[Floats, list[str]]:
     values = features[name].values
-    who = features[SUBJECT].values
+    subjects = features[SUBJECT].values
     if values.dtype.kind in "fiub":
         number = values.astype(np.float64)
         missing = ~np.isfinite(number)
@@ -207,77 +211,78 @@ def _columns(features: xr.Dataset, name: str, people: _People) -> tuple[Floats, 
         text = values.astype(str)
         missing = (text == MISSING) | (np.strings.strip(text) == "")
     if missing.any():
-        return np.empty((len(who), 0)), [
-            f"covariate '{name}' is missing for {int(missing.sum())} people: {some(who[missing])}. "
-            "Fill it in, leave the people out or leave the covariate out."
+        return np.empty((len(subjects), 0)), [
+            f"covariate '{name}' is missing for {int(missing.sum())} participant(s): "
+            f"{some(subjects[missing])}. Fill it in, exclude these participants or remove the "
+            "covariate."
         ]
     if values.dtype.kind in "fiub":
-        return _number_column(number, name, people)
-    return _level_columns(text, name, people, who)
+        return _numeric_column(number, name, reference)
+    return _level_columns(text, name, reference, subjects)
 
 
-def _number_column(number: Floats, name: str, people: _People) -> tuple[Floats, list[str]]:
-    own = number[people.chosen]
-    spread = float(np.ptp(own))
-    if spread <= 1e-12 * float(np.abs(own).max()):
+def _numeric_column(number: Floats, name: str, reference: _Reference) -> tuple[Floats, list[str]]:
+    chosen = number[reference.chosen]
+    spread = float(np.ptp(chosen))
+    if spread <= 1e-12 * float(np.abs(chosen).max()):
         return np.empty((len(number), 0)), [
-            f"covariate '{name}' is {own[0]:g} in all {len(own)} {people.words}: its effect cannot "
-            "be estimated from them. Leave it out."
+            f"covariate '{name}' is {chosen[0]:g} in all {len(chosen)} {reference.name}, so its "
+            "effect cannot be estimated from them. Remove it."
         ]
-    return (number - own.mean())[:, None], []
+    return (number - chosen.mean())[:, None], []
 
 
 def _level_columns(
-    text: npt.NDArray[Any], name: str, people: _People, who: npt.NDArray[Any]
+    text: npt.NDArray[Any], name: str, reference: _Reference, subjects: npt.NDArray[Any]
 ) -> tuple[Floats, list[str]]:
-    levels = np.unique(text[people.chosen])
+    levels = np.unique(text[reference.chosen])
     problems = []
     if len(levels) < 2:
         problems.append(
-            f"covariate '{name}' is '{levels[0]}' in all {people.words}: its effect cannot be "
-            "estimated from them. Leave it out."
+            f"covariate '{name}' is '{levels[0]}' in all {reference.name}, so its effect cannot be "
+            "estimated from them. Remove it."
         )
     for level in np.setdiff1d(text, levels):
-        here = text == level
+        at_level = text == level
         problems.append(
-            f"{name} '{level}' has {int(here.sum())} people ({some(who[here], 3)}) but no "
-            f"{people.words}: its effect cannot be estimated from them. Take {name} out of the "
-            "covariates here and put it among the covariates of the model."
+            f"{name} '{level}' has {int(at_level.sum())} participant(s) "
+            f"({some(subjects[at_level], 3)}) but no {reference.name}, so its effect cannot be "
+            f"estimated from them. Use {name} as a covariate of the model instead."
         )
     return (text[:, None] == levels[None, 1:]).astype(np.float64), problems
 
 
-def _standardised(y: Floats, design: Floats, people: _People, features: xr.Dataset) -> Floats:
-    own = design[people.chosen]
-    # y of the reference people is centred first: smaller numbers, smaller rounding.
-    centre = y[people.chosen].mean(axis=0)
-    shifted = y - centre
-    weights, *_ = np.linalg.lstsq(own, shifted[people.chosen], rcond=None)
-    shifted -= design @ weights
-    rest = shifted[people.chosen]
-    if people.robust:
-        middle = np.median(rest, axis=0)
-        shifted -= middle
-        sd = MAD_TO_SD * np.median(np.abs(rest - middle), axis=0)
+def _standardised(y: Floats, design: Floats, reference: _Reference, features: xr.Dataset) -> Floats:
+    fitted = design[reference.chosen]
+    # Centring at the reference subjects first reduces rounding error.
+    centre = y[reference.chosen].mean(axis=0)
+    residual = y - centre
+    weights, *_ = np.linalg.lstsq(fitted, residual[reference.chosen], rcond=None)
+    residual -= design @ weights
+    chosen = residual[reference.chosen]
+    if reference.robust:
+        median = np.median(chosen, axis=0)
+        residual -= median
+        sd = MAD_TO_SD * np.median(np.abs(chosen - median), axis=0)
     else:
-        sd = np.sqrt((rest**2).sum(axis=0) / (len(own) - own.shape[1]))
-    size = np.abs(y[people.chosen]).max(axis=0)
+        sd = np.sqrt((chosen**2).sum(axis=0) / (len(fitted) - fitted.shape[1]))
+    size = np.abs(y[reference.chosen]).max(axis=0)
     flat = sd <= RESIDUAL_TOLERANCE * size
-    when = " once covariates are removed"
-    if people.robust:
-        when = " in at least half of them (their median absolute deviation is 0)"
-    problems = _flat_problems(flat, features, people, when)
+    when = " after removal of the covariates"
+    if reference.robust:
+        when = " (median absolute deviation 0: at least half of them have the same value)"
+    problems = _flat_problems(flat, features, reference, when)
     if problems:
         raise DataContractError("reference", problems)
-    z: Floats = shifted / sd
+    z: Floats = residual / sd
     return z
 
 
-def _flat_problems(flat: Mask, features: xr.Dataset, people: _People, when: str) -> list[str]:
+def _flat_problems(flat: Mask, features: xr.Dataset, reference: _Reference, when: str) -> list[str]:
     if not flat.any():
         return []
     return [
-        f"{int(flat.sum())} feature(s) do not vary among the {int(people.chosen.sum())} "
-        f"{people.words}{when}: {some(features[FEATURE].values[flat])}. Nothing can be "
-        "standardised against that; leave them out."
+        f"{int(flat.sum())} feature(s) do not vary in the {int(reference.chosen.sum())} "
+        f"{reference.name}{when}: {some(features[FEATURE].values[flat])}. They cannot be "
+        "standardised; exclude them."
     ]

@@ -1,4 +1,4 @@
-"""How much of the features goes with the scanner site."""
+"""Effects of the scanner site on the features."""
 
 from __future__ import annotations
 
@@ -16,80 +16,82 @@ from bayes_mdd.dims import BLOCK, MISSING, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.loading import Floats
 
-#: Fewer people of a site say nothing of its mean and spread.
+#: Smallest number of subjects per site to estimate its mean and variance.
 MIN_PER_SITE = 3
 
 
 def site_effects(
     features: xr.Dataset, covariates: Sequence[str] = (), *, after: xr.Dataset | None = None
 ) -> pd.DataFrame:
-    """Tell how much of the features' variance goes with site, by block.
+    """Estimate the share of variance that site explains, by block.
 
     Parameters
     ----------
     features : xarray.Dataset
         A feature set with the coordinate ``site``.
     covariates : sequence of str
-        Coordinates of the subjects to allow for first, e.g. ``("age", "sex", "diagnosis")``.
+        Coordinates of the subjects to adjust for, e.g. ``("age", "sex", "diagnosis")``.
     after : xarray.Dataset, optional
-        The same features harmonised, to be set beside.
+        The same features after harmonisation, for comparison.
 
     Returns
     -------
     pandas.DataFrame
-        A row a block and one for ``all``: ``block``, ``features``, ``chance`` (share of variance
-        that goes with site where there is no effect), ``before`` (median over the features of the
-        share that does) and ``significant_before`` (share of features, false discovery rate 5 %);
-        with `after` also ``after`` and ``significant_after``.
+        One row per block and one for ``all``: ``block``, ``features``, ``chance`` (expected share
+        without an effect of site), ``before`` (median share over features) and
+        ``significant_before`` (share of features, false discovery rate 5 %); with `after` also
+        ``after`` and ``significant_after``.
 
     Raises
     ------
     DataContractError
-        If sites or covariates are absent, not known for somebody, or too few people are there.
+        If sites or covariates are missing, or there are too few subjects.
 
     See Also
     --------
-    harmonize_sites : ComBat.
-    bayes_mdd.plotting.plot_site_effects : A picture of the same.
+    harmonize_sites : Harmonisation by ComBat.
+    bayes_mdd.plotting.plot_site_effects : Plot these shares.
     """
     stages = {"before": features} | ({} if after is None else {"after": after})
-    out: dict[str, Any] = {}
-    for stage, one in stages.items():
-        share, p, chance = site_variance(one, covariates)
-        block = one[BLOCK].values.astype(str)
+    rows: dict[str, Any] = {}
+    for stage, measured in stages.items():
+        share, p, chance = site_variance(measured, covariates)
+        block = measured[BLOCK].values.astype(str)
         for name in ["all", *dict.fromkeys(block.tolist())]:
-            own = np.isfinite(share) & ((block == name) | (name == "all"))
-            row = out.setdefault(name, {"block": name, "features": int(own.sum())})
+            usable = np.isfinite(share) & ((block == name) | (name == "all"))
+            row = rows.setdefault(name, {"block": name, "features": int(usable.sum())})
             row["chance"] = chance
-            row[stage] = float(np.median(share[own])) if own.any() else np.nan
-            found = false_discovery_control(p[own]) <= 0.05 if own.any() else np.array([np.nan])
-            row[f"significant_{stage}"] = float(found.mean())
-    return pd.DataFrame(list(out.values()))
+            row[stage] = float(np.median(share[usable])) if usable.any() else np.nan
+            significant = (
+                false_discovery_control(p[usable]) <= 0.05 if usable.any() else np.array([np.nan])
+            )
+            row[f"significant_{stage}"] = float(significant.mean())
+    return pd.DataFrame(list(rows.values()))
 
 
 def site_variance(
     features: xr.Dataset, covariates: Sequence[str] = ()
 ) -> tuple[Floats, Floats, float]:
-    """Compute the share of each feature's variance that goes with site (partial eta squared).
+    """Compute the share of variance of each feature that site explains (partial eta squared).
 
     Parameters
     ----------
     features : xarray.Dataset
         A feature set with the coordinate ``site``.
     covariates : sequence of str
-        Coordinates of the subjects to allow for first.
+        Coordinates of the subjects to adjust for.
 
     Returns
     -------
     share, p : numpy.ndarray, shape (feature,)
         Partial eta squared and the P value of its F test; NaN where a feature does not vary.
     chance : float
-        Expected share where site does nothing.
+        Expected share without an effect of site.
 
     Raises
     ------
     DataContractError
-        As `site_effects`.
+        See `site_effects`.
     """
     base = covariate_columns(features, covariates)
     site = site_of(features)
@@ -99,24 +101,30 @@ def site_variance(
     freedom = n - int(np.linalg.matrix_rank(both))
     problems = []
     if len(levels) < 2:
-        problems.append(f"everybody is of site {levels[0]!r}: there is nothing to compare.")
+        problems.append(
+            f"all participants are from site '{levels[0]}': at least two sites are needed."
+        )
     elif not added:
-        problems.append(f"site follows from {some(covariates)}: their effects cannot be parted.")
+        problems.append(
+            f"site is confounded with {some(covariates)}: their effects cannot be separated."
+        )
     elif freedom < MIN_PER_SITE:
-        problems.append(f"{n} people are too few for {both.shape[1]} columns of the regression.")
+        problems.append(
+            f"{n} participants are too few for a regression with {both.shape[1]} columns."
+        )
     if problems:
         raise DataContractError("sites", problems)
     y = features["y"].values.astype(np.float64)
     y = y - y.mean(axis=0)
-    left, rest = (_residual(y, d) for d in (base, both))
+    without, within = (_residual_squares(y, design) for design in (base, both))
     share = np.full(y.shape[1], np.nan)
     size = 1e-20 * np.square(features["y"].values).max(axis=0) * n
-    np.divide(left - rest, left, out=share, where=left > size)
+    np.divide(without - within, without, out=share, where=without > size)
     ratio = share / np.maximum(1 - share, 1e-300) * freedom / added
     return share, np.asarray(fisher_f.sf(ratio, added, freedom)), added / (added + freedom)
 
 
-def _residual(y: Floats, design: Floats) -> Floats:
+def _residual_squares(y: Floats, design: Floats) -> Floats:
     basis, _ = np.linalg.qr(design)
     rest = y - basis @ (basis.T @ y)
     squares: Floats = (rest**2).sum(axis=0)
@@ -124,7 +132,7 @@ def _residual(y: Floats, design: Floats) -> Floats:
 
 
 def site_of(features: xr.Dataset) -> npt.NDArray[np.str_]:
-    """Take the site of everybody.
+    """Extract the site of each subject.
 
     Parameters
     ----------
@@ -133,21 +141,27 @@ def site_of(features: xr.Dataset) -> npt.NDArray[np.str_]:
 
     Returns
     -------
-    numpy.ndarray of str
-        One a person.
+    numpy.ndarray of str, shape (subject,)
+        Names of the sites.
 
     Raises
     ------
     DataContractError
-        If there are no sites, or somebody's is not known.
+        If there are no sites, or the site of a subject is missing.
     """
     if SITE not in features.coords or features[SITE].dims != (SUBJECT,):
-        raise DataContractError("sites", ["there is no column 'site' in participants.tsv."])
+        found = [
+            str(c) for c, v in features.coords.items() if v.dims == (SUBJECT,) and c != SUBJECT
+        ]
+        raise DataContractError(
+            "sites",
+            [f"participants.tsv has no column 'site'; found {some(found, 12) or 'none'}."],
+        )
     site = features[SITE].values.astype(str)
     unknown = (site == MISSING) | (np.strings.strip(site) == "")
     if unknown.any():
-        who = some(features[SUBJECT].values[unknown])
-        raise DataContractError("sites", [f"site is not known for {who}: fill it in."])
+        listed = some(features[SUBJECT].values[unknown])
+        raise DataContractError("sites", [f"site is missing for {listed}: fill it in."])
     return site
 
 
@@ -159,7 +173,7 @@ def covariate_columns(features: xr.Dataset, covariates: Sequence[str]) -> Floats
     features : xarray.Dataset
         A feature set.
     covariates : sequence of str
-        Coordinates of the subjects; text enters as one column a level but the first.
+        Coordinates of the subjects; text is dummy-coded (one column per level except the first).
 
     Returns
     -------
@@ -169,24 +183,26 @@ def covariate_columns(features: xr.Dataset, covariates: Sequence[str]) -> Floats
     Raises
     ------
     DataContractError
-        If a covariate is unknown or not known for somebody.
+        If a covariate is unknown or has missing values.
     """
     columns = [np.ones((features.sizes[SUBJECT], 1))]
     problems = []
     for name in covariates:
         if name == SITE or name not in features.coords or features[name].dims != (SUBJECT,):
-            problems.append(f"covariate '{name}' is not a column of the people (or is the site).")
+            problems.append(
+                f"covariate '{name}' is not a column of participants.tsv, or is the site itself."
+            )
             continue
         values = features[name].values
         if values.dtype.kind in "fiub":
             number = values.astype(np.float64)
             if not np.isfinite(number).all():
-                who = some(features[SUBJECT].values[~np.isfinite(number)])
-                problems.append(f"covariate '{name}' is not known for {who}.")
+                listed = some(features[SUBJECT].values[~np.isfinite(number)])
+                problems.append(f"covariate '{name}' is missing for {listed}: fill it in.")
             columns.append((number - number.mean())[:, None])
         else:
             text = values.astype(str)
-            # No arm is a group of its own: controls are told from patients by it.
+            # "n/a" is a level: in the column arm it distinguishes controls from patients.
             columns.append((text[:, None] == np.unique(text)[None, 1:]).astype(np.float64))
     if problems:
         raise DataContractError("sites", problems)

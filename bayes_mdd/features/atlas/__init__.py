@@ -1,1 +1,1 @@
-"""Atlases and label images."""
+"""Atlases, circuits and label images."""

@@ -1,4 +1,4 @@
-"""Label images: their table, where their regions lie, whether the two belong together."""
+"""Label images: their region tables, checked against the image."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.loading import UnreadableFileError, require_file
 from bayes_mdd.features.regions import network_of_name
 
-#: Below this share of published centroids on their own label, table and image are of two orders.
-_SAME_ORDER = 0.5
+#: Smallest share of published centroids that must lie on their own label. Below it, table and
+#: image have different orders.
+_MIN_MATCHING = 0.5
 _NETWORK_COLUMNS = ("network", "network_label", "network_name")
 
 
 def load_volume(path: Path) -> Any:
-    """Open an image and read it through, so that a truncated one is found here.
+    """Open an image and load its data, so that truncated files are detected.
 
     Parameters
     ----------
     path : Path
-        NIfTI, plain or ``.gz``.
+        NIfTI file (``.nii`` or ``.nii.gz``).
 
     Returns
     -------
     nibabel.spatialimages.SpatialImage
-        The image, its data in memory.
+        The image, with its data in memory.
 
     Raises
     ------
     UnreadableFileError
-        If it is absent, annexed, empty, truncated or no image.
+        If the file is missing, empty, truncated, not an image, or its content was not downloaded.
     """
     import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
@@ -49,40 +50,42 @@ def load_volume(path: Path) -> Any:
         image.get_fdata(dtype=np.float32)
     except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
         raise UnreadableFileError(
-            f"{path.name} cannot be read as an image (truncated?): {error}."
+            f"{path.name} cannot be read as an image (it may be truncated): {error}."
         ) from error
     return image
 
 
 def label_values(image: Any, what: str) -> npt.NDArray[np.int64]:
-    """Give the values of a label image as whole numbers.
+    """Extract the values of a label image as whole numbers.
 
     Parameters
     ----------
     image : nibabel image
         Three-dimensional (a fourth axis of length 1 is dropped).
     what : str
-        Name for messages.
+        Name of the image in messages.
 
     Returns
     -------
-    numpy.ndarray of int
-        (i, j, k).
+    numpy.ndarray of int, shape (i, j, k)
+        Label of each voxel.
 
     Raises
     ------
     UnreadableFileError
-        If it has another shape or values that are no whole numbers.
+        If the image is not three-dimensional or its values are not whole numbers.
     """
     data = np.asarray(image.get_fdata(dtype=np.float32))
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
-        raise UnreadableFileError(f"{what} has {data.ndim} axes: expected a label image of 3.")
+        raise UnreadableFileError(
+            f"{what} has {data.ndim} dimensions: expected a label image with 3."
+        )
     if not np.isfinite(data).all() or (data % 1 != 0).any():
         raise UnreadableFileError(
-            f"{what} holds values that are no whole numbers: a label image is wanted (was it "
-            "resampled with interpolation, or is it a probability map?)."
+            f"{what} has values that are not whole numbers: expected a label image. Check whether "
+            "it was resampled with interpolation, or is a probability map."
         )
     return data.astype(np.int64)
 
@@ -95,33 +98,37 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
     path : Path
         The image.
     table : Path or None
-        Its table; None looks beside the image.
+        Its table; if None, the table next to the image is used.
 
     Returns
     -------
     pandas.DataFrame
-        ``region``, ``network``, ``label``, ``x``, ``y``, ``z`` (mm in the space of the image;
-        centre of mass, or as the table says). Labels that the image lacks have no place.
+        ``region``, ``network``, ``label``, ``x``, ``y``, ``z`` (mm in the space of the image: the
+        coordinates of the table or, if it has none, centres of mass; NaN for labels that are not
+        in the image).
 
     Raises
     ------
     DataContractError
-        If there is no table, it lacks values of the image, or its coordinates say that it
-        is of another order (such as 7 networks for an image of 17).
+        If there is no table, it lacks values of the image, or its coordinates show that its order
+        is different (e.g. 7 networks for an image with 17).
     """
-    table = _table_beside(path) if table is None else table
-    regions = _named_labels(table)
+    table = _find_table(path) if table is None else table
+    regions = _read_labels(table)
     try:
         image = load_volume(path)
         values = label_values(image, path.name)
     except UnreadableFileError as error:
         raise DataContractError(str(path), [str(error)]) from error
-    there = np.unique(values)
-    unnamed = [int(v) for v in there if v and v not in set(regions["label"])]
+    present = np.unique(values)
+    unnamed = [int(v) for v in present if v and v not in set(regions["label"])]
     if unnamed:
         raise DataContractError(
             f"{path.name} and {table.name}",
-            [f"the table does not name the value(s) {some(unnamed)} of the image: another atlas?"],
+            [
+                f"the table has no row for the value(s) {some(unnamed)} of the image: use the "
+                "table of this atlas."
+            ],
         )
     if {"x", "y", "z"} <= set(regions):
         _check_order(regions, values, np.asarray(image.affine), path, table)
@@ -129,20 +136,23 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
     return regions.assign(**_centres(regions["label"].to_numpy(), values, image.affine))
 
 
-def _table_beside(path: Path) -> Path:
+def _find_table(path: Path) -> Path:
     stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
-    # Resolution is no matter of labels: BIDS puts one table beside the images of all.
+    # Labels do not depend on the resolution: in BIDS, images of all resolutions share one table.
     bare = re.sub(r"_(?:res|den)-[A-Za-z0-9]+", "", stem)
     for name in dict.fromkeys((f"{stem}.tsv", f"{bare}.tsv", f"{stem}.csv")):
         if (path.parent / name).exists():
             return path.parent / name
     raise DataContractError(
         str(path),
-        [f"no table of its labels beside it ({stem}.tsv): give labels=... (index, name)."],
+        [
+            f"there is no table of its labels in the same folder (expected {stem}.tsv): pass "
+            "labels=... (a table with the columns index and name)."
+        ],
     )
 
 
-def _named_labels(path: Path) -> pd.DataFrame:
+def _read_labels(path: Path) -> pd.DataFrame:
     table = read_table(path)
     number = "index" if "index" in table else "label"
     name = next((c for c in ("region", "name", "label") if c in table and c != number), None)
@@ -154,16 +164,17 @@ def _named_labels(path: Path) -> pd.DataFrame:
     bad = table.loc[~table[number].map(is_number), name]
     if len(bad):
         raise DataContractError(
-            path.name, [f"column {number} wants whole numbers; not so for {some(bad)}."]
+            path.name,
+            [f"column {number} must contain whole numbers; found other values for {some(bad)}."],
         )
     labels = table[number].astype(float).astype(int)
     regions = pd.DataFrame({"region": table[name], "network": MISSING, "label": labels})
     networks = next((c for c in _NETWORK_COLUMNS if c in table), None)
-    own = [network_of_name(n) for n in table[name]]
+    from_names = [network_of_name(n) for n in table[name]]
     if networks is not None:
         regions["network"] = table[networks].replace(MISSING, "none")
     else:
-        regions["network"] = own if all(own) else "all"
+        regions["network"] = from_names if all(from_names) else "all"
     for axis in ("x", "y", "z"):
         if axis in table:
             regions[axis] = table[axis].mask(table[axis] == MISSING)
@@ -177,23 +188,23 @@ def _check_order(
     path: Path,
     table: Path,
 ) -> None:
-    """Hold the published places against the image: the order of labels has no other witness."""
-    places = regions[["x", "y", "z"]].astype(float).to_numpy()
-    known = np.isfinite(places).all(axis=1)
+    """Compare the coordinates of the table with the image, to verify the order of the labels."""
+    xyz = regions[["x", "y", "z"]].astype(float).to_numpy()
+    known = np.isfinite(xyz).all(axis=1)
     if not known.any():
         return
-    voxels = np.rint((places[known] - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T).astype(int)
+    voxels = np.rint((xyz[known] - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T).astype(int)
     inside = ((voxels >= 0) & (voxels < values.shape)).all(axis=1)
     found = np.zeros(len(voxels), dtype=int)
     found[inside] = values[tuple(voxels[inside].T)]
     agree = float((found == regions.loc[known, "label"].to_numpy()).mean())
-    if agree < _SAME_ORDER:
+    if agree < _MIN_MATCHING:
         raise DataContractError(
             f"{path.name} and {table.name}",
             [
-                f"only {agree:.0%} of the table's coordinates lie on their own label: the table "
-                "is of another order or space (Schaefer images of 7 and of 17 networks number "
-                "the same parcels differently)."
+                f"only {100 * agree:.0f} % of the coordinates in the table lie on their own label: "
+                "the table has another order or space. Use the table of this image (Schaefer "
+                "images with 7 and with 17 networks number the parcels differently)."
             ],
         )
 
@@ -207,8 +218,8 @@ def _centres(
     from scipy.ndimage import center_of_mass
 
     centres = np.full((len(labels), 3), np.nan)
-    there = np.isin(labels, values)
-    if there.any():
-        centres[there] = center_of_mass(values > 0, values, labels[there])
-    places = np.asarray(apply_affine(affine, centres), dtype=np.float64)
-    return {axis: places[:, i].round(2) for i, axis in enumerate(("x", "y", "z"))}
+    present = np.isin(labels, values)
+    if present.any():
+        centres[present] = center_of_mass(values > 0, values, labels[present])
+    xyz = np.asarray(apply_affine(affine, centres), dtype=np.float64)
+    return {axis: xyz[:, i].round(2) for i, axis in enumerate(("x", "y", "z"))}

@@ -18,12 +18,12 @@ from bayes_mdd.features.contract import check_features, constant_features
 from bayes_mdd.features.derivatives.interface import Reading
 from bayes_mdd.features.derivatives.join import JoinedRegions, join_regions
 from bayes_mdd.features.derivatives.subjects import match_subjects
-from bayes_mdd.features.loading import Grouped
+from bayes_mdd.features.loading import GroupedProblems
 from bayes_mdd.features.matrices import (
     DIAGONAL_TOLERANCE,
     FISHER_Z,
     R,
-    one_problems,
+    perfect_correlation_problems,
     symmetry_problem,
 )
 from bayes_mdd.features.measures.connectivity import check_method, edges_from_series, units_of
@@ -132,7 +132,7 @@ def _values(
 
 def _from_series(joined: JoinedRegions, spec: DerivativesSpec) -> tuple[Array, str, dict[str, Any]]:
     check_method(spec.measure, spec.estimator)
-    short = Grouped()
+    short = GroupedProblems()
     for subject, series in joined.by_subject.items():
         if len(series) < spec.min_volumes:
             short.add(
@@ -140,7 +140,7 @@ def _from_series(joined: JoinedRegions, spec: DerivativesSpec) -> tuple[Array, s
                 f"{len(series)} volumes (after censoring), at least {spec.min_volumes} required: "
                 "exclude the participant, or lower min_volumes (DerivativesSpec).",
             )
-    if short.who:
+    if short.subjects:
         raise DataContractError("time series", short.problems())
     edges = edges_from_series(
         joined.by_subject,
@@ -156,7 +156,7 @@ def _from_series(joined: JoinedRegions, spec: DerivativesSpec) -> tuple[Array, s
 def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str, dict[str, Any]]:
     names = tuple(map(str, joined.regions["region"]))
     upper = edge_index(len(names))
-    found, units = Grouped(), {}
+    found, units = GroupedProblems(), {}
     edges = np.empty((len(joined.by_subject), len(upper[0])))
     for row, (subject, square) in enumerate(joined.by_subject.items()):
         problem = symmetry_problem(np.nan_to_num(square, posinf=0.0, neginf=0.0), names)
@@ -165,11 +165,15 @@ def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str,
         if reading.kind == FUNCTIONAL:
             units[subject], problem = infer_units(square, reading.units)
             unit_r = units[subject] == R
-            ones = one_problems(np.nan_to_num(square), names) if unit_r and not problem else []
+            ones = (
+                perfect_correlation_problems(np.nan_to_num(square), names)
+                if unit_r and not problem
+                else []
+            )
             for text in [problem] if problem else ones:
                 found.add(subject, text)
         edges[row] = square[upper]
-    if found.who:
+    if found.subjects:
         raise DataContractError(reading.kind, found.problems())
     if reading.kind != FUNCTIONAL:
         return edges, reading.units, {}

@@ -13,7 +13,7 @@ from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.atlas.atlases import Atlas
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import SubjectValues
-from bayes_mdd.features.loading import Grouped, UnreadableFileError
+from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
 from bayes_mdd.types import Array, BoolArray
 
 NIFTI = (".nii", ".nii.gz")
@@ -65,11 +65,11 @@ def read_images(
     """
     values = Parallel()(delayed(_read_or_report)(read, name) for name in files.values())
     results: dict[str, ImageValues] = dict(zip(files, values, strict=True))
-    found = Grouped()
+    found = GroupedProblems()
     for subject, image in results.items():
         if image.problem is not None:
             found.add(subject, image.problem)
-    if found.who:
+    if found.subjects:
         raise DataContractError("images", found.problems())
     return results
 

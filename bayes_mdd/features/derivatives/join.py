@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.interface import Reading, Shape, SubjectValues
-from bayes_mdd.features.loading import Grouped
+from bayes_mdd.features.loading import GroupedProblems
 from bayes_mdd.features.matrices import empty_regions, gap_problems
 from bayes_mdd.features.regions import check_regions, network_of_name
 from bayes_mdd.types import Array, BoolArray
@@ -75,7 +75,7 @@ def join_regions(
     table, table_facts = _region_table(reading, by_subject, regions)
     names = [str(r) for r in table["region"]]
     check_names_fit(by_subject, names, from_caller=regions is not None)
-    gaps, lacking = Grouped(), np.zeros(len(names), dtype=bool)
+    gaps, lacking = GroupedProblems(), np.zeros(len(names), dtype=bool)
     aligned: dict[str, Array] = {}
     for subject, own in by_subject.items():
         values = _align(own, names, reading.shape)
@@ -96,7 +96,7 @@ def join_regions(
         )
     facts: dict[str, Any] = dict(table_facts)
     if lacking.any():
-        facts["regions_left_out"] = {r: sorted(subjects) for r, subjects in gaps.who.items()}
+        facts["regions_left_out"] = {r: sorted(subjects) for r, subjects in gaps.subjects.items()}
     extra = _extra_names(by_subject, names)
     if extra:
         facts["not_in_regions"] = extra
@@ -149,7 +149,7 @@ def check_names_fit(
         If region names repeat within a subject, or fewer than half of the table's regions are
         among them.
     """
-    found, expected = Grouped(), set(names)
+    found, expected = GroupedProblems(), set(names)
     for subject, own in by_subject.items():
         repeated = [n for n, k in Counter(own.names).items() if k > 1]
         if repeated:
@@ -167,7 +167,7 @@ def check_names_fit(
                 f"of the {len(names)} regions of {whose} ({some(names, 3)}): another atlas? "
                 "Select the files of one atlas, or give its region table.",
             )
-    if found.who:
+    if found.subjects:
         raise DataContractError("region names", found.problems())
 
 

@@ -14,8 +14,8 @@ from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.file_names import FileName, differing_entities
 from bayes_mdd.features.derivatives.interface import SubjectValues
-from bayes_mdd.features.folder.layout import IdMatcher, absence_problems
-from bayes_mdd.features.loading import Grouped, UnreadableFileError
+from bayes_mdd.features.folder.matching import IdMatcher, absence_problems
+from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
 
 #: Ending of ids from FreeSurfer's longitudinal stream, ``subject.long.base``.
 _LONGITUDINAL = re.compile(r"\.long\..+$")
@@ -93,13 +93,13 @@ def read_subjects(
     DataContractError
         If files cannot be read.
     """
-    found, by_subject = Grouped(), {}
+    found, by_subject = GroupedProblems(), {}
     for subject, name in files.items():
         try:
             by_subject[subject] = read(name)
         except UnreadableFileError as error:
             found.add(subject, str(error))
-    if found.who:
+    if found.subjects:
         raise DataContractError("files", found.problems())
     return by_subject
 
@@ -190,8 +190,8 @@ def match_subjects[T](
     unknown = []
     for name in by_subject:
         owner = (
-            known.owner(name)
-            or known.owner(_LONGITUDINAL.sub("", name))
+            known.match(name)
+            or known.match(_LONGITUDINAL.sub("", name))
             or _match_beginning(known, name)
         )
         if owner is None:
@@ -219,4 +219,4 @@ def match_subjects[T](
 
 def _match_beginning(known: IdMatcher, name: str) -> str | None:
     """Find the participant whose id a longer name starts with, as in ``S01_rest``."""
-    return known.owner_of_file(Path(f"{name}_"))
+    return known.match_file(Path(f"{name}_"))

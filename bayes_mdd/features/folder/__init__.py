@@ -1,1 +1,1 @@
-"""Features of a cohort folder."""
+"""Reading and writing of the folder ``features/`` of a cohort."""

@@ -1,4 +1,4 @@
-"""A cohort folder to a feature set."""
+"""Reading of a cohort folder as a feature set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bayes_mdd.features.regions import check_regions, read_regions
 
 
 class HasFolder(Protocol):
-    """What is needed of a cohort: where it lies and who takes part."""
+    """The parts of a `Cohort` that are needed to read its features."""
 
     @property
     def folder(self) -> Path | None:
@@ -30,7 +30,7 @@ class HasFolder(Protocol):
 
     @property
     def participants(self) -> pd.DataFrame:
-        """The people, indexed by ``participant_id``."""
+        """Participants, indexed by ``participant_id``."""
 
 
 def read_features(
@@ -46,31 +46,31 @@ def read_features(
     ----------
     folder : str or Path
         A cohort folder: ``participants.tsv`` and ``features/`` with ``features.json``,
-        ``regions.tsv`` and either one file for everybody (``features.tsv``, ``.csv``, ``.npz``),
-        a matrix a person (``sub-XX_relmat.tsv``, ``.csv``, ``.npy``, ``.npz``) or a time series
-        a person (``sub-XX_timeseries.tsv``, ``.npy``).
+        ``regions.tsv`` and either one file for all participants (``features.tsv``, ``.csv``,
+        ``.npz``), one matrix per participant (``sub-XX_relmat.tsv``, ``.csv``, ``.npy``,
+        ``.npz``) or one time series per participant (``sub-XX_timeseries.tsv``, ``.npy``).
     kind : {"correlation", "partial correlation", "tangent"}, optional
-        Measure to compute from time series; default what ``features.json`` says under
-        ``measure``, else correlation. Matrices and tables are taken as they are.
+        Measure to compute from time series. Default: ``measure`` in ``features.json``, else
+        correlation. Matrices and tables are not recomputed.
     estimator : {"empirical", "ledoit-wolf"}, optional
-        Covariance estimator for time series; default what ``features.json`` says, else
+        Covariance estimator for time series. Default: as stated in ``features.json``, else
         empirical.
     session : str, optional
-        Session to read, with or without ``ses-``; default what ``features.json`` says.
+        Session to read, with or without ``ses-``. Default: as stated in ``features.json``.
 
     Returns
     -------
     xarray.Dataset
-        A feature set that meets the contract (`check_features`). People in the order of
-        ``participants.tsv``; those of no arm who are no controls may lack features and are then
-        named in the attribute ``provenance``. Correlations (units ``r``) come back as Fisher z.
+        A feature set that meets the contract (`check_features`), with subjects in the order of
+        ``participants.tsv``. Patients without an arm may lack features; they are listed in the
+        attribute ``provenance``. Correlations (units ``r``) are returned as Fisher z.
 
     Raises
     ------
     SpecError
-        If `kind` or `estimator` is unknown, or is asked for where nothing is computed.
+        If `kind` or `estimator` is unknown, or given although nothing is computed.
     DataContractError
-        If files are missing, unreadable, doubtful or do not match the participants.
+        If files are missing, cannot be read, fail a check or do not match the participants.
     """
     folder = Path(folder)
     return _read(folder, read_participants(folder), kind, estimator, session)
@@ -89,12 +89,12 @@ def connectivity_features(
     Parameters
     ----------
     cohort : Cohort, str or Path
-        A cohort that was read from a folder, or the folder. Its ``features/`` holds
-        ``sub-XX_timeseries.tsv`` or ``.npy``; matrices beside them are left alone.
+        A cohort that was read from a folder, or the folder. Its ``features/`` contains
+        ``sub-XX_timeseries.tsv`` or ``.npy``; matrices in the same folder are ignored.
     atlas : pandas.DataFrame, str or Path, optional
-        Region table, or its file; default ``features/regions.tsv``.
+        Region table, or its file. Default: ``features/regions.tsv``.
     kind, estimator, session : str, optional
-        As in `read_features`.
+        See `read_features`.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def connectivity_features(
     SpecError
         If `kind` or `estimator` is unknown.
     DataContractError
-        As in `read_features`, or if the cohort has no folder.
+        See `read_features`; also if the cohort has no folder.
     """
     if isinstance(cohort, (str, os.PathLike)):
         folder = Path(cohort)
@@ -116,8 +116,8 @@ def connectivity_features(
             raise DataContractError(
                 "cohort",
                 [
-                    "has no folder to read time series from: use connectivity_from_timeseries "
-                    "with the arrays."
+                    "the cohort has no folder to read time series from: pass the arrays to "
+                    "connectivity_from_timeseries."
                 ],
             )
         folder, participants = cohort.folder, cohort.participants
@@ -136,9 +136,9 @@ def _read(
 ) -> xr.Dataset:
     layout = find_layout(folder, source=source, session=session)
     regions = _regions(layout, atlas)
-    # A folder that we wrote states who has no features, so that they need not be taken out.
-    stated = {str(who) for who in layout.facts.get("without_features", ())}
-    expected = participants.loc[[str(who) not in stated for who in participants.index]]
+    # Folders written by `write_features` list the participants without features.
+    without = {str(s) for s in layout.facts.get("without_features", ())}
+    expected = participants.loc[[str(s) not in without for s in participants.index]]
     values = read_values(layout, regions, expected, kind, estimator)
     inputs = [*layout.files, layout.description, folder / "participants.tsv"]
     inputs += [layout.regions] if atlas is None else []
@@ -155,8 +155,8 @@ def _build(
     inputs: Sequence[Path],
     folder: Path,
 ) -> xr.Dataset:
-    have = set(read.subjects)
-    without = [str(p) for p in participants.index if str(p) not in have]
+    found = set(read.subjects)
+    without = [str(p) for p in participants.index if str(p) not in found]
     common: dict[str, Any] = {
         "participants": participants,
         "units": read.units,

@@ -1,4 +1,4 @@
-"""From the files of a cohort folder, whichever kind they are, to a table of numbers."""
+"""Values of a cohort folder from matrices, time series or one table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pandas as pd
 from bayes_mdd.dims import EDGE_SEPARATOR
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.blocks import Index
-from bayes_mdd.features.folder.layout import MATRICES, TIMESERIES, Layout, match_files
+from bayes_mdd.features.folder.layout import MATRICES, TIMESERIES, Layout
+from bayes_mdd.features.folder.matching import match_files
 from bayes_mdd.features.folder.tables import read_feature_table
 from bayes_mdd.features.loading import (
     Floats,
@@ -28,7 +29,7 @@ from bayes_mdd.features.measures.connectivity import check_method, edges_from_se
 
 @dataclass(frozen=True, kw_only=True)
 class ReadValues:
-    """Values as read, with what is known about them."""
+    """Values as read or computed, with their units and provenance."""
 
     subjects: Sequence[str]
     values: Floats
@@ -45,12 +46,12 @@ def read_values(
     kind: str | None,
     estimator: str | None,
 ) -> ReadValues:
-    """Read or compute the values of everybody.
+    """Read or compute the values of all subjects.
 
     Parameters
     ----------
     layout : Layout
-        The files.
+        Files of the cohort.
     regions : pandas.DataFrame
         Checked region table.
     participants : pandas.DataFrame
@@ -61,14 +62,14 @@ def read_values(
     Returns
     -------
     ReadValues
-        Correlations as Fisher z, everything else as it is.
+        Correlations as Fisher z, all other measures unchanged.
 
     Raises
     ------
     SpecError
-        If a measure or estimator is unknown, or asked for where nothing is computed.
+        If a measure or estimator is unknown, or given although nothing is computed.
     DataContractError
-        If files are unreadable, doubtful or do not match the tables.
+        If files cannot be read, fail a check or do not match the tables.
     """
     if layout.source == TIMESERIES:
         return _from_series(layout, regions, participants, kind, estimator)
@@ -78,14 +79,15 @@ def read_values(
 
 
 def _refuse_recomputing(layout: Layout, kind: str | None, estimator: str | None) -> None:
-    for name, asked, stated in (
+    for name, requested, stated in (
         ("kind", kind, layout.facts.get("measure")),
         ("estimator", estimator, layout.facts.get("estimator")),
     ):
-        if asked is not None and asked != stated:
+        if requested is not None and requested != stated:
+            source = {MATRICES: "matrices"}.get(layout.source, "a feature table")
             raise SpecError(
-                f"{name}={asked!r} cannot be had from {layout.source} of {stated or 'unstated'} "
-                f"{name}: only time series can be measured anew. Leave {name} out."
+                f"{name}={requested!r} cannot be computed from {source} (features.json states "
+                f"{stated or f'no {name}'}); it needs time series. Omit {name}."
             )
 
 
@@ -94,7 +96,7 @@ def _stated_units(layout: Layout) -> str:
     if not units:
         raise DataContractError(
             str(layout.description),
-            ['says no units: expected "units": "r", "fisher_z" or the unit of another measure.'],
+            ['states no units: expected "units": "r", "fisher_z" or the unit of another measure.'],
         )
     return str(units)
 
@@ -119,7 +121,9 @@ def _from_table(layout: Layout, regions: pd.DataFrame, participants: pd.DataFram
     values = table.values
     if units == R:
         names = regions["region"].to_numpy()
-        _refuse_ones(values, table.subjects, names[table.first], names[table.second], layout)
+        _refuse_perfect_correlations(
+            values, table.subjects, names[table.first], names[table.second], layout
+        )
         values, units = np.arctanh(values), FISHER_Z
     edges = (table.first, table.second)
     return ReadValues(subjects=table.subjects, values=values, units=units, facts=facts, edges=edges)
@@ -129,21 +133,21 @@ def _measured(layout: Layout) -> dict[str, Any]:
     return {key: layout.facts.get(key) for key in ("measure", "estimator")}
 
 
-def _refuse_ones(
+def _refuse_perfect_correlations(
     values: Floats, subjects: Sequence[str], first: Any, second: Any, layout: Layout
 ) -> None:
     beyond = np.abs(values) >= 1
     if not beyond.any():
         return
-    who = some(np.asarray(subjects)[beyond.any(axis=1)])
+    in_subjects = some(np.asarray(subjects)[beyond.any(axis=1)])
     edges = np.flatnonzero(beyond.any(axis=0))
-    where = some(f"{first[i]}{EDGE_SEPARATOR}{second[i]}" for i in edges)
+    in_features = some(f"{first[i]}{EDGE_SEPARATOR}{second[i]}" for i in edges)
     raise DataContractError(
         layout.files[0].name,
         [
-            f"|r| of 1 or more in {int(beyond.sum())} value(s): people {who}; features {where}. "
-            "Fisher z needs |r| < 1: leave out one of two regions with the same signal, or correct "
-            '"units" in features.json if these are Fisher z.'
+            f"|r| is 1 or more in {int(beyond.sum())} value(s): participants {in_subjects}; "
+            f"features {in_features}. Fisher z needs |r| < 1: exclude one of two regions with the "
+            'same signal, or correct "units" in features.json if the values are Fisher z.'
         ],
     )
 
@@ -159,7 +163,7 @@ def _from_series(
     estimator = estimator or layout.facts.get("estimator") or "empirical"
     check_method(kind, estimator)
     files = match_files(layout.files, participants)
-    # Read when the turn of a person comes, so that memory does not hold all series.
+    # Each series is read when it is needed, so that memory does not hold all of them.
     series = {s: partial(_load_series, path, layout.order_stated) for s, path in files.items()}
     edges = edges_from_series(series, regions, kind=kind, estimator=estimator, fisher_z=True)
     return ReadValues(
@@ -174,12 +178,12 @@ def _load_series(path: Path, order_stated: bool) -> Floats | pd.DataFrame:
     if path.suffix == ".npy":
         if not order_stated:
             raise UnreadableFileError(
-                ".npy time series carry no names of regions: if they follow regions.tsv, say so in "
-                'features.json with "order": "regions.tsv"; otherwise give .tsv files.'
+                ".npy time series have no region names: if they follow the order of regions.tsv, "
+                'state "order": "regions.tsv" in features.json; otherwise use .tsv files.'
             )
         array = read_npy(path)
         if array.dtype.kind != "f":
-            raise UnreadableFileError(f"{path.name} holds text: expected numbers.")
+            raise UnreadableFileError(f"{path.name} contains text: expected numbers.")
         return array
     table = read_text_table(path, named_rows=False)
     return pd.DataFrame(table.values, columns=list(table.columns))

@@ -1,4 +1,4 @@
-"""Features of everybody in one file: ids, labels, values."""
+"""Feature tables: one file with ids, feature names and values of all participants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_mdd.dims import EDGE_SEPARATOR, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.blocks import Index, Text, edge_index, edge_labels
-from bayes_mdd.features.folder.layout import IdMatcher, absence_problems
+from bayes_mdd.features.folder.matching import IdMatcher, absence_problems
 from bayes_mdd.features.loading import Floats, UnreadableFileError, read_npz, read_text_table
 
 ID = "participant_id"
@@ -19,24 +19,25 @@ ID = "participant_id"
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Values of people (in the order of participants.tsv) and what each column is."""
+    """Values by subject, in the order of participants.tsv, and the regions of each column."""
 
     subjects: tuple[str, ...]
     values: Floats
     first: Index
-    second: Index | None  # None: one value a region, not a pair
+    second: Index | None  # None: one region per feature, not a pair
 
 
 def read_feature_table(
     path: Path, regions: pd.DataFrame, participants: pd.DataFrame
 ) -> FeatureTable:
-    """Read ``features.tsv``, ``.csv`` or ``.npz`` and bring it into the order of the tables.
+    """Read ``features.tsv``, ``.csv`` or ``.npz``, sorted like participants and regions.
 
     Parameters
     ----------
     path : Path
-        Text: ``participant_id`` and one column a feature. Archive: ``subject``, ``feature``,
-        ``values``. Features are named ``A--B`` (or ``B--A``) for edges, by the region for regions.
+        Text files: ``participant_id`` and one column per feature. Archives: ``subject``,
+        ``feature``, ``values``. Edges are named ``A--B`` (or ``B--A``), regional features by their
+        region.
     regions : pandas.DataFrame
         Checked region table.
     participants : pandas.DataFrame
@@ -45,26 +46,27 @@ def read_feature_table(
     Returns
     -------
     FeatureTable
-        People in the order of `participants`, features in the order of `regions`.
+        Subjects in the order of `participants`, features in the order of `regions`.
 
     Raises
     ------
     DataContractError
-        If the file cannot be read, or ids or labels do not match; all problems at once.
+        If the file cannot be read, or ids or feature names do not match. The error lists all
+        problems.
     """
     try:
         ids, labels, values = _load(path)
     except UnreadableFileError as error:
         raise DataContractError(str(path), [str(error)]) from error
     rows, problems = _match_rows(ids, participants)
-    first, second, trouble = _match_columns(labels, regions)
-    problems += trouble
+    first, second, found = _match_columns(labels, regions)
+    problems += found
     if problems:
         raise DataContractError(str(path), problems)
     columns = np.lexsort((first,) if second is None else (second, first))
-    row_of = {who: i for i, who in enumerate(rows)}
+    row_of = {subject: i for i, subject in enumerate(rows)}
     subjects = tuple(str(p) for p in participants.index if str(p) in row_of)
-    # Most files are in order already; then nothing is copied.
+    # Files that are already sorted are not copied.
     if not np.array_equal(columns, np.arange(len(columns))):
         values = values[:, columns]
     order = [row_of[s] for s in subjects]
@@ -80,40 +82,41 @@ def _load(path: Path) -> tuple[list[str], Text, Floats]:
     if path.suffix != ".npz":
         table = read_text_table(path, named_rows=True, corner=ID)
         return list(table.rows or ()), np.array(table.columns, dtype=np.str_), table.values
-    held = read_npz(path, (SUBJECT, FEATURE, "values"))
+    arrays = read_npz(path, (SUBJECT, FEATURE, "values"))
     for key in (SUBJECT, FEATURE):
-        if held[key].dtype.kind != "U":
-            raise UnreadableFileError(f"{path.name} [{key}] holds numbers: names must be text.")
-    ids, labels, values = [str(i) for i in held[SUBJECT].ravel()], held[FEATURE], held["values"]
+        if arrays[key].dtype.kind != "U":
+            raise UnreadableFileError(f"{path.name} [{key}] contains numbers: names must be text.")
+    ids = [str(i) for i in arrays[SUBJECT].ravel()]
+    labels, values = arrays[FEATURE], arrays["values"]
     if values.dtype.kind != "f" or values.shape != (len(ids), labels.size):
         raise UnreadableFileError(
-            f"{path.name} [values] is {values.dtype} {values.shape}: expected numbers, "
-            f"({len(ids)} subjects, {labels.size} features)."
+            f"{path.name} [values] has dtype {values.dtype} and shape {values.shape}: expected "
+            f"numbers, ({len(ids)} subjects, {labels.size} features)."
         )
     return ids, labels.ravel(), values
 
 
 def _match_rows(ids: list[str], participants: pd.DataFrame) -> tuple[list[str], list[str]]:
     known = IdMatcher(participants.index)
-    owners = [known.owner(i) for i in ids]
+    subjects = [known.match(i) for i in ids]
     problems = []
     blank = [str(n + 1) for n, i in enumerate(ids) if i.strip() in ("", MISSING)]
     if blank:
-        problems.append(f"row(s) {some(blank)} have no id.")
+        problems.append(f"row(s) {some(blank)} have no id: fill it in.")
     if not ids:
-        problems.append("has no rows: expected one a person.")
-    strangers = [i for i, o in zip(ids, owners, strict=True) if o is None and i.strip()]
-    if strangers:
+        problems.append("the table has no rows: expected one per participant.")
+    unknown = [i for i, s in zip(ids, subjects, strict=True) if s is None and i.strip()]
+    if unknown:
         problems.append(
-            f"{len(strangers)} id(s) are not in participants.tsv: {some(strangers)}. Add the "
-            "people or take the rows away."
+            f"{len(unknown)} id(s) are not in participants.tsv: {some(unknown)}. Add the "
+            "participants or remove the rows."
         )
-    found = pd.Series([o for o in owners if o is not None], dtype=object)
-    twice = found[found.duplicated()].unique()
-    if len(twice):
-        problems.append(f"{some(twice)} occur(s) more than once: keep one row a person.")
+    found = pd.Series([s for s in subjects if s is not None], dtype=object)
+    repeated = found[found.duplicated()].unique()
+    if len(repeated):
+        problems.append(f"{some(repeated)} occur(s) more than once: keep one row per participant.")
     problems += absence_problems(participants, found, "row")
-    return [str(o) for o in owners], problems
+    return [str(s) for s in subjects], problems
 
 
 def _match_columns(labels: Text, regions: pd.DataFrame) -> tuple[Index, Index | None, list[str]]:
@@ -121,20 +124,20 @@ def _match_columns(labels: Text, regions: pd.DataFrame) -> tuple[Index, Index | 
     if len(regions) > 1 and np.array_equal(labels, edge_labels(regions)):
         first, second = edge_index(len(regions))
         return first, second, []
-    place = {str(name): i for i, name in enumerate(regions["region"])}
-    if all(str(label) in place for label in labels):
-        rows = np.array([place[str(label)] for label in labels], dtype=np.intp)
+    row_of = {str(name): i for i, name in enumerate(regions["region"])}
+    if all(str(label) in row_of for label in labels):
+        rows = np.array([row_of[str(label)] for label in labels], dtype=np.intp)
         return rows, None, _repeated(labels, rows)
-    pairs = [_pair(str(label), place) for label in labels]
+    pairs = [_pair(str(label), row_of) for label in labels]
     bad = [str(label) for label, pair in zip(labels, pairs, strict=True) if pair is None]
     if bad:
         return (
             none,
             None,
             [
-                f"{len(bad)} of {len(labels)} feature name(s) do not fit regions.tsv: {some(bad)}. "
-                f"Expected 'A{EDGE_SEPARATOR}B' of two different regions, or for every feature the "
-                "name of a region."
+                f"{len(bad)} of {len(labels)} feature name(s) do not match regions.tsv: "
+                f"{some(bad)}. Expected 'A{EDGE_SEPARATOR}B' with two different regions (edges), "
+                "or only names of regions (regional features)."
             ],
         )
     both = np.array(pairs, dtype=np.intp)
@@ -142,21 +145,21 @@ def _match_columns(labels: Text, regions: pd.DataFrame) -> tuple[Index, Index | 
     return first, second, _repeated(labels, first * len(regions) + second)
 
 
-def _pair(label: str, place: dict[str, int]) -> tuple[int, int] | None:
-    """Find the two regions; a name may itself hold the separator."""
+def _pair(label: str, row_of: dict[str, int]) -> tuple[int, int] | None:
+    """Find the two regions of an edge; names of regions may contain the separator."""
     cells = label.split(EDGE_SEPARATOR)
     for cut in range(1, len(cells)):
-        a, b = (place.get(EDGE_SEPARATOR.join(part)) for part in (cells[:cut], cells[cut:]))
+        a, b = (row_of.get(EDGE_SEPARATOR.join(part)) for part in (cells[:cut], cells[cut:]))
         if a is not None and b is not None and a != b:
             return a, b
     return None
 
 
 def _repeated(labels: Text, keys: Index) -> list[str]:
-    again = pd.Index(keys).duplicated()
-    if not again.any():
+    repeated = pd.Index(keys).duplicated()
+    if not repeated.any():
         return []
     return [
-        f"{int(again.sum())} feature(s) occur more than once (an edge also as B--A): "
-        f"{some(labels[again])}. Keep one column each."
+        f"{int(repeated.sum())} feature(s) occur more than once (for edges, also as B--A): "
+        f"{some(labels[repeated])}. Keep one column for each."
     ]

@@ -1,4 +1,4 @@
-"""A feature set to the folder ``features/`` of a cohort, as `read_features` takes it."""
+"""Writing of a feature set to a cohort folder, for `read_features`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def write_features(features: xr.Dataset, cohort: str | Path) -> Path:
     Parameters
     ----------
     features : xarray.Dataset
-        A checked feature set of one kind, not yet put against controls.
+        A feature set of one kind, as measured (not standardised).
     cohort : str or Path
-        The cohort folder; its ``features/`` must not hold anything yet.
+        The cohort folder; its folder ``features/`` must be empty or missing.
 
     Returns
     -------
@@ -36,8 +36,8 @@ def write_features(features: xr.Dataset, cohort: str | Path) -> Path:
     Raises
     ------
     DataContractError
-        If the features break the contract, hold several kinds, have no regions or are
-        standardised already, or the folder is in use.
+        If the features violate the contract, are of several kinds, have no regions or are
+        standardised, or the folder is not empty.
     """
     check_features(features)
     folder = Path(cohort) / "features"
@@ -61,18 +61,26 @@ def _kind_problems(features: xr.Dataset) -> list[str]:
     problems = []
     kinds = sorted(set(features["kind"].values.tolist())) if "kind" in features.coords else []
     if len(kinds) != 1:
-        problems.append(f"one kind of features is wanted, got {some(kinds) or 'no kind'}.")
+        problems.append(
+            f"the features must be of one kind; found {some(kinds) or 'no coordinate kind'}. "
+            "Extract one view with select_view."
+        )
     if REGION not in features.coords or "region_network" not in features.coords:
-        problems.append("the features have no regions with networks.")
+        problems.append(
+            "the features have no regions with networks: add the coordinates 'region' and "
+            "'region_network'."
+        )
     reference = str(features.attrs.get("reference", _REFERENCE))
     if not reference.startswith(_REFERENCE):
-        problems.append(f"the features are standardised already ({reference}): write them before.")
+        problems.append(
+            f"the features are already standardised ({reference}): write the features as measured."
+        )
     return problems
 
 
 def _folder_problems(folder: Path) -> list[str]:
     if folder.exists() and any(folder.iterdir()):
-        return ["the folder holds something: give another cohort folder."]
+        return ["the folder is not empty: choose another cohort folder."]
     return []
 
 
@@ -88,19 +96,19 @@ def _regions(features: xr.Dataset) -> pd.DataFrame:
 
 
 def _facts(features: xr.Dataset) -> dict[str, Any]:
-    """Say what the numbers are, and everything that is known of where they came from."""
+    """Kind, measure and units of the features, with their provenance."""
     text = str(features.attrs.get("provenance", "")) or "{}"
     try:
-        made = json.loads(text)
+        provenance = json.loads(text)
     except json.JSONDecodeError:
-        made = {"source": text}
+        provenance = {"source": text}
     facts = {
         "kind": str(features["kind"].values[0]),
-        "measure": made.get("measure"),
-        "estimator": made.get("estimator"),
+        "measure": provenance.get("measure"),
+        "estimator": provenance.get("estimator"),
         "units": str(features.attrs.get("units", "not stated")),
         "source": "table",
-        "without_features": made.get("without_features"),
-        "provenance": made,
+        "without_features": provenance.get("without_features"),
+        "provenance": provenance,
     }
     return {key: value for key, value in facts.items() if value is not None}

@@ -1,1 +1,1 @@
-"""Measures computed from time series and matrices."""
+"""Measures computed from time series, images and connectivity matrices."""

@@ -1,4 +1,4 @@
-"""How strongly a signal fluctuates: ALFF and fALFF, as XCP-D and AFNI define them."""
+"""Amplitude of low-frequency fluctuations (ALFF and fALFF), as in XCP-D and AFNI."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from scipy.signal import periodogram
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.loading import Floats
 
-#: Mean amplitude above the band, relative to that within, below which a signal was low-passed.
+#: Ratio of the mean amplitude above the band to that within the band, below which series are
+#: considered low-pass filtered.
 FILTERED = 0.05
 
 
 def check_band(tr: float | None, band: tuple[float, float]) -> None:
-    """Refuse a repetition time or a frequency band that cannot be.
+    """Check repetition time and frequency band.
 
     Parameters
     ----------
@@ -26,28 +27,30 @@ def check_band(tr: float | None, band: tuple[float, float]) -> None:
     Raises
     ------
     SpecError
-        If `tr` is missing or not above 0, or the band is empty or beyond the Nyquist frequency.
+        If `tr` is missing or not positive, or the band is empty or exceeds the Nyquist frequency.
     """
     if tr is None or isinstance(tr, bool) or not 0 < float(tr) < float("inf"):
-        raise SpecError(f"tr is the time between volumes in seconds, above 0; got {tr!r}.")
+        raise SpecError(f"tr must be the time between volumes in seconds, above 0; got {tr!r}.")
     if tr > 60:
-        raise SpecError(f"tr is in seconds; {tr} looks like milliseconds: give {tr / 1000:g}.")
+        raise SpecError(
+            f"tr must be in seconds; {tr} appears to be in milliseconds: pass {tr / 1000:g}."
+        )
     low, high = band
     nyquist = 0.5 / tr
     if not 0 < low < high <= nyquist:
         raise SpecError(
-            f"band must be (low, high) in Hz with 0 < low < high <= {nyquist:g} (half the sampling "
-            f"rate at tr {tr:g} s); got {band}."
+            f"band must be (low, high) in Hz with 0 < low < high <= {nyquist:g} (Nyquist frequency "
+            f"at tr {tr:g} s); got {band}."
         )
 
 
 def band_bins(frequencies: Floats, band: tuple[float, float]) -> slice:
-    """Choose the frequencies of a band as XCP-D does: nearest bins, the upper one excluded.
+    """Select the frequencies of a band as in XCP-D: nearest bins, upper bin excluded.
 
     Parameters
     ----------
     frequencies : numpy.ndarray
-        In Hz, rising, without 0.
+        In Hz, ascending, without 0.
     band : tuple of float
         Lower and upper edge in Hz.
 
@@ -70,8 +73,8 @@ def band_bins(frequencies: Floats, band: tuple[float, float]) -> slice:
     step = float(frequencies[0])
     if high <= low or step > 2 * band[0]:
         raise SpecError(
-            f"the series resolves steps of {step:.3g} Hz: too coarse for the band "
-            f"{band[0]:g}-{band[1]:g} Hz. Take longer series or a wider band."
+            f"the frequency resolution of the series is {step:.3g} Hz, too coarse for the band "
+            f"{band[0]:g}-{band[1]:g} Hz. Use longer series or a wider band."
         )
     return slice(low, high)
 
@@ -79,17 +82,18 @@ def band_bins(frequencies: Floats, band: tuple[float, float]) -> slice:
 def root_spectrum(
     values: Floats, tr: float, kept: npt.NDArray[np.bool_] | None = None
 ) -> tuple[Floats, Floats]:
-    r"""Compute the square root of the power at every frequency above 0.
+    r"""Compute the square root of the power at all frequencies above 0.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (time, region)
-        Series; with `kept`, of the volumes that were kept.
+        Series; with `kept`, of the retained volumes only.
     tr : float
         Repetition time in seconds.
     kept : numpy.ndarray of bool, optional
-        Which of all volumes were kept. Then the power is Lomb and Scargle's: at each frequency the
-        variance that the best sine wave through the volumes at hand explains.
+        Mask of all volumes, True for retained ones. If volumes were censored, the Lomb-Scargle
+        periodogram is used: the variance that the best-fitting sine wave of each frequency explains
+        in the retained volumes.
 
     Returns
     -------
@@ -106,14 +110,14 @@ def root_spectrum(
     if kept is None or kept.all():
         frequencies, power = periodogram(values, 1 / tr, scaling="spectrum", axis=0)
         return frequencies[1:], np.sqrt(power[1:])
-    frequencies = np.linspace(0, 0.5 / tr, len(kept) // 2 + 1)[1:]  # as XCP-D lays them
+    frequencies = np.linspace(0, 0.5 / tr, len(kept) // 2 + 1)[1:]  # as in XCP-D
     time = tr * np.flatnonzero(kept)
     centred = values - values.mean(axis=0)
     power = np.empty((len(frequencies), values.shape[1]))
     for i, frequency in enumerate(frequencies):
         angle = 2 * np.pi * frequency * time
         wave, size, _ = np.linalg.svd(np.column_stack([np.cos(angle), np.sin(angle)]), False)
-        wave = wave[:, size > 1e-8 * size[0]]  # at Nyquist's frequency the sine is 0
+        wave = wave[:, size > 1e-8 * size[0]]  # at the Nyquist frequency the sine is 0
         power[i] = ((wave.T @ centred) ** 2).sum(axis=0) / len(centred)
     return frequencies, np.sqrt(power)
 
@@ -121,30 +125,30 @@ def root_spectrum(
 def amplitude(
     values: Floats, tr: float, band: tuple[float, float], kept: npt.NDArray[np.bool_] | None = None
 ) -> tuple[Floats, Floats]:
-    r"""Compute the amplitude of low-frequency fluctuations and its fraction.
+    r"""Compute ALFF and fALFF.
 
-    With :math:`P_f` the periodogram (SciPy's ``scaling="spectrum"``) of the series without its
-    mean, ALFF is twice the mean of :math:`\sqrt{P_f}` over the band, in the units of the series.
-    Where volumes were censored, :math:`P_f` is Lomb and Scargle's. Both are what XCP-D writes,
-    the scale of censored series being the standard deviation of the volumes that were kept.
-    fALFF is the sum of :math:`\sqrt{P_f}` over the band divided by the sum over all frequencies
-    above 0, as in AFNI's 3dRSFC.
+    ALFF is twice the mean of :math:`\sqrt{P_f}` over the band, in the units of the series.
+    :math:`P_f` is the periodogram (SciPy's ``scaling="spectrum"``) of the series after subtraction
+    of the mean or, if volumes were censored, the Lomb-Scargle periodogram. In both cases the values
+    equal those of XCP-D; censored series are scaled by the standard deviation of the retained
+    volumes. fALFF is the sum of :math:`\sqrt{P_f}` over the band divided by the sum over all
+    frequencies above 0, as in AFNI's 3dRSFC.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (time, region)
-        Series; with `kept`, of the volumes that were kept.
+        Series; with `kept`, of the retained volumes only.
     tr : float
         Repetition time in seconds.
     band : tuple of float
         Lower and upper edge in Hz.
     kept : numpy.ndarray of bool, optional
-        Which of all volumes were kept.
+        Mask of all volumes, True for retained ones.
 
     Returns
     -------
     alff, falff : numpy.ndarray, shape (region,)
-        fALFF lies between 0 and 1; NaN where a series does not vary.
+        Values of the regions. fALFF is between 0 and 1; NaN where a series does not vary.
 
     References
     ----------
@@ -171,12 +175,12 @@ def amplitude(
 
 
 def looks_filtered(values: Floats, tr: float, band: tuple[float, float]) -> bool:
-    """Judge whether series were low-pass filtered at the band, which makes fALFF meaningless.
+    """Test whether series were low-pass filtered at the band, which makes fALFF meaningless.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (time, region)
-        Series, evenly sampled.
+        Evenly sampled series.
     tr : float
         Repetition time in seconds.
     band : tuple of float
@@ -185,11 +189,11 @@ def looks_filtered(values: Floats, tr: float, band: tuple[float, float]) -> bool
     Returns
     -------
     bool
-        True where the mean amplitude above the band is below 5 % of that within it.
+        True if the mean amplitude above the band is below 5 % of that within the band.
     """
     frequencies, root = root_spectrum(values, tr)
     bins = band_bins(frequencies, band)
     mean = root.sum(axis=1)
-    # A filter has a slope: the first bins above the band say little.
+    # The first bins above the band are skipped, because filters have a finite slope.
     above = mean[bins.stop + (bins.stop - bins.start) // 4 :]
     return bool(above.size) and float(above.mean()) < FILTERED * float(mean[bins].mean())

@@ -1,4 +1,4 @@
-"""Connectivity from time series, by nilearn, with what it silently accepts refused."""
+"""Connectivity from time series, computed by nilearn after checks of the series."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from bayes_mdd.features.blocks import edge_index
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.matrices import FISHER_Z, R
 from bayes_mdd.features.measures.series import OneSeries, Series, measure_series, named_series
-from bayes_mdd.features.measures.subjects import Measured, Missing, UnusableDataError
+from bayes_mdd.features.measures.subjects import (
+    Measured,
+    Missing,
+    UnusableDataError,
+    check_missing,
+)
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
 
 Measure = Literal["correlation", "partial correlation", "tangent"]
 Estimator = Literal["empirical", "ledoit-wolf"]
 
-#: A correlation of equal signals may come out as 1 less a rounding error.
+#: Correlations from this value on count as 1: identical signals, up to rounding error.
 ONE = 1 - 1e-12
 
 
@@ -39,49 +44,51 @@ def connectivity_from_timeseries(
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> xr.Dataset:
-    """Compute the edges of everybody from regional time series.
+    """Compute connectivity features of all subjects from regional time series.
 
     Parameters
     ----------
     series : mapping of str to array, or array
-        A (time, region) array or DataFrame a person, or one array (subject, time, region). The
-        columns of a DataFrame are region names and must follow `regions`; arrays are taken to.
-        In place of an array, a function without arguments that reads it when its turn comes.
+        A (time, region) array or DataFrame per subject, or one array (subject, time, region). The
+        columns of a DataFrame are region names in the order of `regions`; arrays are assumed to
+        have this order. A function without arguments that reads the array is accepted as well.
     regions : pandas.DataFrame
         Region table: ``region``, ``network``, optional ``x``, ``y``, ``z``, ...
     kind : {"correlation", "partial correlation", "tangent"}, default "correlation"
-        Measure of connectivity. ``tangent`` is relative to the mean of all the people given, so
-        in prediction it must not see the people to be predicted.
+        Measure of connectivity. ``tangent`` is relative to the mean of all subjects passed;
+        in prediction, do not include the subjects to be predicted.
     estimator : {"empirical", "ledoit-wolf"}, default "empirical"
-        Covariance estimator: plain (Pearson's r for ``correlation``), or shrunk, which is what
-        nilearn takes when it is not told.
+        Covariance estimator: empirical (Pearson's r for ``correlation``) or with Ledoit-Wolf
+        shrinkage, the default of nilearn.
     fisher_z : bool, default True
-        Take the inverse hyperbolic tangent of (partial) correlations. Not used with ``tangent``.
+        Apply Fisher's z transform to (partial) correlations. Not used with ``tangent``.
     participants : pandas.DataFrame, optional
-        Indexed by ``participant_id``; its columns become coordinates of the subjects. Without
-        it the result has no ``arm`` yet. Names the rows of an array.
-    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
-        What to do where a region has no data (n/a all along, or no variation) in some people:
-        leave the region out for everybody, or the people. The attribute ``left_out`` lists
-        either.
+        Indexed by ``participant_id``; its columns become coordinates of the subjects. Without it,
+        the result has no coordinate ``arm``. If `series` is an array, its rows are these
+        participants.
+    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
+        Treatment of regions without data (only n/a, or no variation) in some subjects: raise an
+        error, exclude the regions for all subjects, or exclude the subjects. The attribute
+        ``left_out`` lists what was excluded. "drop-people" is the former name of "drop-subjects".
     n_jobs : int, optional
-        People at a time (threads); default what ``joblib.parallel_config`` says, else 1. People
-        are measured one after another, so that memory holds the edges and few series; only
-        ``tangent`` needs all series at once.
+        Number of subjects in parallel (threads). Default: as set by ``joblib.parallel_config``,
+        else 1. Subjects are measured one after another, so that memory holds the edges and only a
+        few series; ``tangent`` needs all series at once.
 
     Returns
     -------
     xarray.Dataset
-        Feature set, edges in the order of ``numpy.triu_indices``; units ``fisher_z``, ``r`` or
-        ``tangent``; estimator and measure are in the attribute ``provenance``.
+        Feature set with edges in the order of ``numpy.triu_indices``. ``units`` is ``fisher_z``,
+        ``r`` or ``tangent``; estimator and measure are in the attribute ``provenance``.
 
     Raises
     ------
     SpecError
         If `kind`, `estimator` or `missing` is unknown.
     DataContractError
-        If a series has fewer than 20 volumes, another number or order of regions, missing
-        values, a region without variation, or two regions with one signal; all at once.
+        If a series has fewer than 20 volumes, another number or order of regions, missing values,
+        a region without variation, or two regions with the same signal. The error lists all
+        problems.
 
     Examples
     --------
@@ -92,6 +99,7 @@ def connectivity_from_timeseries(
     ['N-N', 'N-M', 'N-M']
     """
     check_method(kind, estimator)
+    missing = check_missing(missing)
     table = check_regions(regions)
     measured = measure_edges(
         named_series(series, participants),
@@ -116,7 +124,7 @@ def connectivity_from_timeseries(
 
 
 def check_method(kind: str, estimator: str) -> None:
-    """Refuse a measure or estimator that is not offered.
+    """Check the names of measure and estimator.
 
     Parameters
     ----------
@@ -126,7 +134,7 @@ def check_method(kind: str, estimator: str) -> None:
     Raises
     ------
     SpecError
-        With the choices.
+        If one of them is unknown.
     """
     for name, value, choices in (
         ("kind", kind, get_args(Measure)),
@@ -137,14 +145,14 @@ def check_method(kind: str, estimator: str) -> None:
 
 
 def units_of(kind: str, fisher_z: bool) -> str:
-    """Name the units of a measure.
+    """Units of a measure.
 
     Parameters
     ----------
     kind : str
-        The measure.
+        Measure of connectivity.
     fisher_z : bool
-        Whether correlations were transformed.
+        Whether Fisher's z transform was applied.
 
     Returns
     -------
@@ -168,12 +176,12 @@ def edges_from_series(
     estimator: str,
     fisher_z: bool,
 ) -> Floats:
-    """Compute the table of edges.
+    """Compute the edges of all subjects.
 
     Parameters
     ----------
     series : mapping
-        A (time, region) array or DataFrame a person, or a function that reads it.
+        A (time, region) array or DataFrame per subject, or a function that reads it.
     regions : pandas.DataFrame
         Checked region table.
     kind, estimator : str
@@ -183,13 +191,13 @@ def edges_from_series(
 
     Returns
     -------
-    numpy.ndarray
-        People by edges.
+    numpy.ndarray, shape (subject, edge)
+        Upper triangles.
 
     Raises
     ------
     DataContractError
-        All problems of all series.
+        If a series cannot be used. The error lists all problems of all series.
     """
     measured = measure_edges(series, regions, kind=kind, estimator=estimator, fisher_z=fisher_z)
     return np.stack(measured.values)
@@ -205,19 +213,19 @@ def measure_edges(
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> Measured:
-    """Compute the edges of everybody and say who or what was left out.
+    """Compute the edges of all subjects and list what was excluded.
 
     Parameters
     ----------
     series : mapping
-        A (time, region) array or DataFrame a person, or a function that reads it.
+        A (time, region) array or DataFrame per subject, or a function that reads it.
     regions : pandas.DataFrame
         Checked region table.
     kind, estimator : str
         See `connectivity_from_timeseries`.
     fisher_z : bool
         See `connectivity_from_timeseries`.
-    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
+    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
         See `connectivity_from_timeseries`.
     n_jobs : int, optional
         See `connectivity_from_timeseries`.
@@ -225,24 +233,27 @@ def measure_edges(
     Returns
     -------
     Measured
-        Upper triangles, one a person.
+        Upper triangles, one per subject.
 
     Raises
     ------
     DataContractError
-        All problems of all series.
+        If a series cannot be used. The error lists all problems of all series.
     """
     names = tuple(map(str, regions["region"]))
     if len(names) < 2:
         raise DataContractError("time series", ["connectivity needs at least 2 regions."])
     if kind == "tangent" and len(series) == 1:
-        who = next(iter(series))
         raise DataContractError(
-            "time series", [f"{who}: tangent needs at least 2 people: give all at once."]
+            "time series",
+            [
+                f"{next(iter(series))}: tangent needs at least 2 participants: pass the series of "
+                "all participants."
+            ],
         )
 
-    one_person = partial(_edges_of, kind=kind, estimator=estimator, z=_is_z(kind, fisher_z))
-    measured = measure_series(series, names, one_person, label=kind, missing=missing, n_jobs=n_jobs)
+    measure = partial(_edges_of, kind=kind, estimator=estimator, z=_is_z(kind, fisher_z))
+    measured = measure_series(series, names, measure, label=kind, missing=missing, n_jobs=n_jobs)
     if kind != "tangent":
         return measured
     upper = edge_index(len(measured.kept))
@@ -256,7 +267,7 @@ def _edges_of(
     problem = _rank_problem(values.shape, kind, estimator)
     if problem is not None:
         raise UnusableDataError([problem])
-    if kind == "tangent":  # relative to the group, so measured when everybody is there
+    if kind == "tangent":  # relative to the group: computed later from all series
         return values
     edges = _matrices([values], kind, estimator)[0][edge_index(len(names))]
     return _transformed(edges, names) if z else edges
@@ -267,13 +278,13 @@ def _rank_problem(shape: tuple[int, ...], kind: str, estimator: str) -> str | No
     if kind == "correlation" or estimator != "empirical" or volumes > n:
         return None
     return (
-        f"{volumes} volumes for {n} regions: the empirical covariance has no inverse, which "
-        f"{kind} needs; use estimator 'ledoit-wolf' or fewer regions."
+        f"{volumes} volumes for {n} regions: {kind} needs the inverse of the empirical covariance, "
+        "which does not exist; use estimator='ledoit-wolf' or fewer regions."
     )
 
 
 def _matrices(series: Sequence[Floats], kind: str, estimator: str) -> Floats:
-    # Seconds to import; reading a table of finished edges should not pay for it.
+    # Importing takes seconds and is not needed to read tables of edges.
     from nilearn.connectome import ConnectivityMeasure
     from sklearn.covariance import EmpiricalCovariance, LedoitWolf
 
@@ -284,14 +295,14 @@ def _matrices(series: Sequence[Floats], kind: str, estimator: str) -> Floats:
 
 
 def _transformed(edges: Floats, names: tuple[str, ...]) -> Floats:
-    one = np.flatnonzero(np.abs(edges) >= ONE)
-    if one.size:
+    perfect = np.flatnonzero(np.abs(edges) >= ONE)
+    if perfect.size:
         first, second = edge_index(len(names))
         raise UnusableDataError(
             [
-                f"|r| = 1 between {names[first[e]]} and {names[second[e]]}: leave one of the two "
-                "out."
-                for e in one[:1000]
+                f"|r| = 1 between {names[first[e]]} and {names[second[e]]}: exclude one of the two "
+                "regions."
+                for e in perfect[:1000]
             ]
         )
     return np.arctanh(edges)

@@ -1,4 +1,4 @@
-"""Measures of a region's place in its network, from the edges of every person."""
+"""Graph measures of regions, from the edges of each subject."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.assemble import regional_features as assemble_regions
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.matrices import FISHER_Z, R
-from bayes_mdd.features.measures.subjects import for_everybody
+from bayes_mdd.features.measures.subjects import for_each_subject
 from bayes_mdd.features.measures.topology import (
     UNITS,
     clustering,
@@ -34,10 +34,11 @@ def graph_features(
     density: float | None = None,
     n_jobs: int | None = None,
 ) -> xr.Dataset:
-    """Compute measures of every region's place in the network.
+    """Compute graph measures of all regions.
 
-    Weights are correlations (Fisher z is turned back into r) or, for other units, the edges divided
-    by the person's largest. Negative edges are set to 0: none of the measures is defined for them.
+    Weights are correlations (Fisher z is transformed back to r) or, for other units, the edges
+    divided by the largest edge of the subject. Negative edges are set to 0, because the measures
+    are not defined for them.
 
     Parameters
     ----------
@@ -47,24 +48,25 @@ def graph_features(
         ``strength``, ``participation`` (over the networks of the region table), ``clustering``,
         ``efficiency``.
     density : float, optional
-        Share of all possible edges to keep, the strongest of each person; default all positive
-        ones. A share makes graphs of people comparable in density, not in strength.
+        Fraction of all possible edges to keep, the strongest edges of each subject. Default: all
+        positive edges. With a fixed density, graphs of different subjects are comparable in
+        density, but not in strength.
     n_jobs : int, optional
-        As in `connectivity_from_timeseries`.
+        See `connectivity_from_timeseries`.
 
     Returns
     -------
     xarray.Dataset
-        Feature set with one value a region. Several measures are views (see `combine_views`):
-        features ``strength:R1``, blocks ``strength:DMN``.
+        Feature set with one value per region. Several measures are combined as views (see
+        `combine_views`): features ``strength:R1``, blocks ``strength:DMN``.
 
     Raises
     ------
     SpecError
-        If a measure is unknown or `density` is no share.
+        If a measure is unknown or `density` is not between 0 and 1.
     DataContractError
-        If the features are not edges, are standardised, do not fit their units (r beyond 1), or a
-        person has no positive edge.
+        If the features are not edges, are standardised, contradict their units (r above 1), or a
+        subject has no positive edge.
 
     Examples
     --------
@@ -80,8 +82,8 @@ def graph_features(
     _check_edges(features)
     table = _region_table(features)
     names = table["region"].to_numpy(str)
-    place = {name: i for i, name in enumerate(names)}
-    ends = [np.array([place[str(r)] for r in features[f"region_{s}"].values]) for s in "ab"]
+    row_of = {name: i for i, name in enumerate(names)}
+    ends = [np.array([row_of[str(r)] for r in features[f"region_{s}"].values]) for s in "ab"]
     weights, negative = _weights(features)
     n = len(names)
     keep = None if density is None else round(density * n * (n - 1) / 2)
@@ -93,50 +95,61 @@ def graph_features(
         measures=chosen,
         keep=keep,
     )
-    people = dict(zip(map(str, features[SUBJECT].values), weights, strict=True))
-    rows = for_everybody(task, people, label="graph", n_jobs=n_jobs)
+    by_subject = dict(zip(map(str, features[SUBJECT].values), weights, strict=True))
+    rows = for_each_subject(task, by_subject, label="graph", n_jobs=n_jobs)
     values = np.stack(list(rows))  # subject, measure, region
-    return _assembled(features, table, values, chosen, density, negative)
+    return _assemble(features, table, values, chosen, density, negative)
 
 
 def _check_options(measures: Sequence[str], density: float | None) -> list[str]:
     chosen = [measures] if isinstance(measures, str) else list(dict.fromkeys(measures))
     unknown = [m for m in chosen if m not in UNITS]
     if unknown or not chosen:
-        raise SpecError(f"measures must be out of {', '.join(UNITS)}; got {some(unknown) or '[]'}.")
+        raise SpecError(
+            f"measures must be among {', '.join(UNITS)}; got {some(unknown) or 'none'}."
+        )
     if density is not None and not 0 < density <= 1:
-        raise SpecError(f"density is a share above 0 and up to 1; got {density}.")
+        raise SpecError(f"density must be above 0 and at most 1; got {density}.")
     return chosen
 
 
 def _check_edges(features: xr.Dataset) -> None:
     problems = []
     if "y" not in features or {"region_a", "region_b"} - set(map(str, features.coords)):
-        raise DataContractError("graph", ["needs edges: features with region_a and region_b."])
+        raise DataContractError(
+            "graph", ["the features are not edges: expected the coordinates region_a and region_b."]
+        )
     units = features.attrs.get("units")
     y = features["y"].values
     if units == "z" or features.attrs.get("estimand") == "change":
         problems.append(
-            "the edges are standardised or differences, which are no weights of a graph: take them "
-            "as measured."
+            "the edges are standardised or differences between sessions, which cannot serve as "
+            "weights of a graph: use the edges as measured."
         )
     elif units == "tangent":
-        problems.append("tangent is relative to the group and no weight: take correlations.")
+        problems.append(
+            "tangent values are relative to the group and cannot serve as weights of a graph: use "
+            "correlations."
+        )
     elif not np.isfinite(y).all():
-        problems.append(f"{int((~np.isfinite(y)).sum())} edge(s) are missing or infinite.")
+        problems.append(
+            f"{int((~np.isfinite(y)).sum())} edge(s) are missing or infinite: exclude them."
+        )
     elif units == R and (np.abs(y) > 1).any():
-        problems.append('units are "r" but values lie beyond 1, as in Fisher z: correct the units.')
+        problems.append('units are "r" but values exceed 1, as for Fisher z: correct the units.')
     elif not (y > 0).any(axis=1).all():
-        who = some(features[SUBJECT].values[~(y > 0).any(axis=1)])
-        problems.append(f"no positive edge in {who}: there is no graph.")
+        listed = some(features[SUBJECT].values[~(y > 0).any(axis=1)])
+        problems.append(f"no edge is positive in {listed}: exclude these participants.")
     if (features["region_a"].values.astype(str) == features["region_b"].values.astype(str)).any():
-        problems.append("some features join a region with itself: select_view takes the edges.")
+        problems.append(
+            "some features connect a region with itself: extract the edges with select_view."
+        )
     if problems:
         raise DataContractError("graph", problems)
 
 
 def _region_table(features: xr.Dataset) -> pd.DataFrame:
-    """Regions with their networks, in atlas order where it is known."""
+    """Regions with their networks, in atlas order if it is known."""
     if REGION in features.coords and "region_network" in features.coords:
         columns = {
             short: features[f"region_{short}"].values
@@ -153,7 +166,7 @@ def _region_table(features: xr.Dataset) -> pd.DataFrame:
 
 
 def _weights(features: xr.Dataset) -> tuple[Floats, float]:
-    """Weights between 0 and 1, and the share of edges that were negative."""
+    """Weights between 0 and 1, and the fraction of negative edges."""
     y = features["y"].values.astype(np.float64)
     units = features.attrs.get("units")
     if units == FISHER_Z:
@@ -189,7 +202,7 @@ def _measure(
     return np.stack([compute[m]() for m in measures])
 
 
-def _assembled(
+def _assemble(
     features: xr.Dataset,
     table: pd.DataFrame,
     values: Floats,
@@ -206,7 +219,7 @@ def _assembled(
     }
     views = {}
     for i, measure in enumerate(measures):
-        one = assemble_regions(
+        view = assemble_regions(
             values[:, i],
             features[SUBJECT].values.astype(str).tolist(),
             table,
@@ -218,6 +231,6 @@ def _assembled(
                 features.attrs.get("provenance"), graph={"measure": measure} | graph
             ),
         )
-        left = {"left_out": v} if (v := features.attrs.get("left_out")) else {}
-        views[measure] = one.assign_coords(on_subject).assign_attrs(left)
+        left_out = {"left_out": v} if (v := features.attrs.get("left_out")) else {}
+        views[measure] = view.assign_coords(on_subject).assign_attrs(left_out)
     return next(iter(views.values())) if len(views) == 1 else combine_views(views)

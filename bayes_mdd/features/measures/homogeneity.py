@@ -1,4 +1,4 @@
-"""How alike neighbouring voxels fluctuate: ReHo, Kendall's W over 27 voxels."""
+"""Regional homogeneity (ReHo): Kendall's W of 27 neighbouring voxels."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from scipy.stats import rankdata
 
 from bayes_mdd.features.loading import Floats
 
-#: Voxels ranked at a time, so that memory holds the ranks and little else.
+#: Number of voxels ranked at a time, to limit memory.
 CHUNK = 20_000
 
 
 def regional_homogeneity(bold: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
-    r"""Compute Kendall's coefficient of concordance of every voxel with its 26 neighbours.
+    r"""Compute Kendall's coefficient of concordance of each voxel with its 26 neighbours.
 
-    With :math:`R_t` the sum over the :math:`k` voxels of the neighbourhood (those of the 3 x 3 x 3
-    cube that lie in the mask) of their ranks at time :math:`t` of :math:`n`,
+    The neighbourhood of a voxel consists of the :math:`k` voxels of its 3 x 3 x 3 cube that lie in
+    the mask. With :math:`R_t` the sum of their ranks at time :math:`t` of :math:`n`,
 
     .. math::
 
-        W = \frac{12 \sum_t R_t^2 - 3 k^2 n (n + 1)^2}{k^2 n (n^2 - 1) - k \sum_j T_j},
+        W = \frac{12 \sum_t R_t^2 - 3 k^2 n (n + 1)^2}{k^2 n (n^2 - 1) - k \sum_j T_j}.
 
-    ties having their mean rank and :math:`T_j = \sum (g^3 - g)` over the groups of ties of voxel
-    :math:`j`. This is what AFNI's 3dReHo (so XCP-D for volumes) computes.
+    Ties get their mean rank, and :math:`T_j = \sum (g^3 - g)` is the sum over the groups of
+    :math:`g` ties in voxel :math:`j`. AFNI's 3dReHo, which XCP-D uses for volumes, computes the
+    same.
 
     Parameters
     ----------
     bold : numpy.ndarray, shape (x, y, z, time)
-        Series of the voxels.
+        Time series of the voxels.
     mask : numpy.ndarray of bool, shape (x, y, z)
-        Voxels that take part; all must be finite and vary over time.
+        Voxels to include; all must be finite and vary over time.
 
     Returns
     -------
@@ -68,8 +69,8 @@ def regional_homogeneity(bold: Floats, mask: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _ranks(series: Floats) -> tuple[npt.NDArray[np.float32], Floats]:
-    """Ranks over time (voxel, time) with ties at their mean, and the sum of g^3 - g of a voxel."""
-    # Half ranks up to 2^22 are exact in single precision.
+    """Ranks over time (voxel, time), ties at their mean rank, and sum of g^3 - g per voxel."""
+    # Multiples of 1/2 up to 2^22 are exact in single precision.
     ranks = np.empty(series.shape, dtype=np.float32)
     ties = np.empty(len(series))
     for start in range(0, len(series), CHUNK):

@@ -1,4 +1,4 @@
-"""One value a region from fluctuations: ALFF, fALFF and ReHo, from series or from images."""
+"""Regional measures of BOLD fluctuations (ALFF, fALFF, ReHo) from time series or images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayes_mdd.features.measures.regional_tasks import (
     with_volumes,
 )
 from bayes_mdd.features.measures.series import Series, named_series
-from bayes_mdd.features.measures.subjects import Missing, measure_people
+from bayes_mdd.features.measures.subjects import Missing, check_missing, measure_subjects
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
 
@@ -44,57 +44,59 @@ def regional_features(
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> xr.Dataset:
-    """Compute one value a region: the amplitude of fluctuations, or their local agreement.
+    """Compute amplitude of low-frequency fluctuations or local homogeneity of all regions.
 
     Parameters
     ----------
     data : mapping of str to array or image, or array
         Without `labels`: regional time series as for `connectivity_from_timeseries`. With
-        `labels`: a 4-D image a person (path, nibabel image, array (x, y, z, time), or a function
-        that reads one); the value is computed voxel by voxel and averaged over each region.
+        `labels`: one 4-D image per subject (path, nibabel image, array (x, y, z, time), or a
+        function that reads one); the measure is computed per voxel and averaged over each region.
     regions : pandas.DataFrame
         Region table: ``region``, ``network``, optional ``x``, ``y``, ``z``; with `labels` also
-        ``label``, the value of the region in that image.
+        ``label``, the value of the region in the label image.
     kind : {"alff", "falff", "reho"}, default "alff"
-        ``alff``: twice the mean of the square root of the periodogram in the band, as XCP-D
-        computes it. ``falff``: its sum in the band over that of all frequencies. ``reho``:
-        Kendall's W of a voxel and its 26 neighbours, as AFNI's 3dReHo; needs images.
+        ``alff``: twice the mean of the square root of the periodogram in the band, as in XCP-D.
+        ``falff``: sum of the square root of the periodogram in the band, divided by its sum over
+        all frequencies. ``reho``: Kendall's W of a voxel and its 26 neighbours, as in AFNI's
+        3dReHo; needs images.
     tr : float, optional
-        Seconds between volumes; needed for series, read from the header of images.
+        Repetition time in seconds; required for series, read from the header of images.
     band : tuple of float, default (0.01, 0.08)
-        Hz. The series must not have been filtered to it before.
+        Lower and upper edge in Hz. The data must not be filtered to this band before.
     labels : array, path or nibabel image, optional
         Label image in the space of the images.
     mask : array, path or nibabel image, optional
-        Voxels that may be neighbours (``reho``) and count; default all with a signal.
+        Voxels to include, also as neighbours (``reho``). Default: all voxels with a signal.
     min_coverage : float, default 0.5
-        Share of a region's voxels that must have a signal in a person, else the region is missing.
+        Fraction of the voxels of a region that must have a signal. Below it, the region counts as
+        missing in this subject.
     scale : {"none", "mean"}, default "none"
-        Divide by the person's mean over the regions (mALFF), which takes out units that differ
-        between scanners.
+        ``mean`` divides by the mean of the subject over all regions (mALFF), which removes
+        differences in units between scanners.
     kept_volumes : mapping of str to array of bool, optional
-        Which of all volumes were kept (True) where high-motion volumes were censored, a mask a
-        person. Series and images may hold all volumes or only the kept ones. Without it,
-        volumes are taken to be evenly spaced: never give censored series without it.
+        Masks of volumes by subject, True for retained volumes, if high-motion volumes were
+        censored. Series and images may contain all volumes or only the retained ones. Without
+        masks, volumes are assumed to be evenly spaced; masks are required for censored series.
     participants : pandas.DataFrame, optional
         Indexed by ``participant_id``; its columns become coordinates of the subjects.
-    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
-        As in `connectivity_from_timeseries`.
+    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
+        See `connectivity_from_timeseries`.
     n_jobs : int, optional
-        As in `connectivity_from_timeseries`.
+        See `connectivity_from_timeseries`.
 
     Returns
     -------
     xarray.Dataset
-        Feature set with one value a region, the block being its network.
+        Feature set with one value per region; the block is the network of the region.
 
     Raises
     ------
     SpecError
-        If an option is unknown, `tr` is missing, or `band` cannot be had from the data.
+        If an option is unknown, `tr` is missing, or the data cannot resolve `band`.
     DataContractError
-        If series or images do not serve, are in another space than the labels, or were low-pass
-        filtered before fALFF; all people in one error.
+        If series or images cannot be used, are in another space than the labels, or (for fALFF)
+        were low-pass filtered. The error lists all problems of all subjects.
 
     See Also
     --------
@@ -115,14 +117,15 @@ def regional_features(
     ((3, 2), ['N', 'M'])
     """
     _check_options(kind, scale, min_coverage)
+    missing = check_missing(missing)
     table = check_regions(regions)
     if labels is None:
-        people: Any = named_series(data, participants)
+        by_subject: Any = named_series(data, participants)
         task: Task = series_task(table, kind, tr, band)
     else:
-        people, task = data, image_task(table, kind, tr, band, labels, mask, min_coverage)
-    measured = measure_people(
-        with_volumes(people, kept_volumes),
+        by_subject, task = data, image_task(table, kind, tr, band, labels, mask, min_coverage)
+    measured = measure_subjects(
+        with_volumes(by_subject, kept_volumes),
         tuple(map(str, table["region"])),
         task,
         what="time series" if labels is None else "images",
@@ -141,7 +144,7 @@ def regional_features(
         np.arange(len(kept)),
         kind=kind,
         participants=participants,
-        units="ratio to the person's mean" if scale == "mean" else UNITS[kind],
+        units="ratio to the mean of the subject" if scale == "mean" else UNITS[kind],
         provenance=provenance_text(
             source="timeseries" if labels is None else "images",
             measure=kind,
@@ -163,4 +166,4 @@ def _check_options(kind: str, scale: str, min_coverage: float) -> None:
         if value not in choices:
             raise SpecError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
     if not 0 <= min_coverage <= 1:
-        raise SpecError(f"min_coverage is a share between 0 and 1; got {min_coverage}.")
+        raise SpecError(f"min_coverage must be between 0 and 1; got {min_coverage}.")

@@ -1,4 +1,4 @@
-"""What is done with the series or the image of one person to measure fluctuations."""
+"""ALFF, fALFF and ReHo of one subject, from time series or from an image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayes_mdd.features.blocks import Index
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.measures.amplitude import amplitude, check_band, looks_filtered
 from bayes_mdd.features.measures.homogeneity import CHUNK, regional_homogeneity
-from bayes_mdd.features.measures.series import MIN_VOLUMES, OneSeries, chosen_series
+from bayes_mdd.features.measures.series import MIN_VOLUMES, OneSeries, select_series
 from bayes_mdd.features.measures.subjects import UnusableDataError
 from bayes_mdd.features.measures.volumes import (
     Mask,
@@ -29,70 +29,82 @@ from bayes_mdd.features.measures.volumes import (
 )
 
 Kind = Literal["alff", "falff", "reho"]
+#: Mask of the volumes of a subject, True for retained ones; None if no volumes were censored.
 type Volumes = npt.NDArray[np.bool_] | None
+#: Function of the data and the mask of a subject, and of the positions of the regions to use
+#: (None: all regions), that returns one value per region.
 type Task = Callable[[tuple[Any, Volumes], Index | None], Floats]
 
 
 def with_volumes(
-    people: Any, kept: Mapping[str, npt.ArrayLike] | None
+    data: Any, kept: Mapping[str, npt.ArrayLike] | None
 ) -> dict[str, tuple[Any, Volumes]]:
-    """Put every person's data beside the mask of volumes.
+    """Pair the data of each subject with the mask of volumes.
 
     Parameters
     ----------
-    people : mapping
-        Series or images by person.
+    data : mapping
+        Series or images by subject.
     kept : mapping or None
-        Masks by person, True for volumes that were kept.
+        Masks by subject, True for retained volumes.
 
     Returns
     -------
     dict
-        Pairs by person.
+        Data and mask by subject.
 
     Raises
     ------
     DataContractError
-        If somebody has no mask, or a mask is none.
+        If a subject has no mask, or a mask is not a one-dimensional array of bool.
     """
-    if not isinstance(people, Mapping):
-        raise DataContractError("images", ["expected a mapping from person to 4-D image."])
-    named = {str(k): v for k, v in people.items()}
+    if not isinstance(data, Mapping):
+        raise DataContractError("images", ["expected a mapping from subject to 4-D image."])
+    by_subject = {str(k): v for k, v in data.items()}
     if kept is None:
-        return {k: (v, None) for k, v in named.items()}
+        return {k: (v, None) for k, v in by_subject.items()}
     masks = {str(k): np.asarray(v) for k, v in kept.items()}
-    absent = [k for k in named if k not in masks]
-    other = [k for k, v in masks.items() if v.dtype != bool or v.ndim != 1]
+    absent = [k for k in by_subject if k not in masks]
+    invalid = [k for k, v in masks.items() if v.dtype != bool or v.ndim != 1]
     problems = []
     if absent:
-        problems.append(f"no mask of volumes for {some(absent)}: one a person, True for kept.")
-    if other:
-        problems.append(f"the mask of {some(other)} is not one True or False a volume.")
+        problems.append(
+            f"no mask of volumes for {some(absent)}: pass one mask per participant, True for "
+            "retained volumes."
+        )
+    if invalid:
+        problems.append(
+            f"the mask of {some(invalid)} is not a one-dimensional array of bool: expected one "
+            "value per volume."
+        )
     if problems:
         raise DataContractError("kept volumes", problems)
-    return {k: (v, masks[k]) for k, v in named.items()}
+    return {k: (v, masks[k]) for k, v in by_subject.items()}
 
 
-def _only_kept(values: npt.NDArray[Any], kept: Volumes, axis: int) -> npt.NDArray[Any]:
-    """Take the kept volumes, where they are not all there is already."""
+def _select_kept(values: npt.NDArray[Any], kept: Volumes, axis: int) -> npt.NDArray[Any]:
+    """Select the retained volumes, unless the data contain only these."""
     if kept is None:
         return values
-    n, most = int(kept.sum()), values.shape[axis]
-    if most not in (n, len(kept)):
+    n_kept, n = int(kept.sum()), values.shape[axis]
+    if n not in (n_kept, len(kept)):
         raise UnusableDataError(
-            [f"{most} volumes, but its mask keeps {n} of {len(kept)}: they do not belong together."]
+            [f"{n} volumes, but the mask keeps {n_kept} of {len(kept)}: check the mask."]
         )
-    if n < MIN_VOLUMES:
+    if n_kept < MIN_VOLUMES:
         raise UnusableDataError(
-            [f"{n} volumes kept: at least {MIN_VOLUMES} are needed; leave the person out."]
+            [
+                f"{n_kept} volumes remain: at least {MIN_VOLUMES} are needed; exclude the "
+                "participant."
+            ]
         )
-    return values if most == n else np.compress(kept, values, axis=axis)
+    return values if n == n_kept else np.compress(kept, values, axis=axis)
 
 
 def series_task(
     table: pd.DataFrame, kind: Kind, tr: float | None, band: tuple[float, float]
 ) -> Task:
-    """Prepare what is done with the series of one person.
+    """Build the function that measures the series of one subject.
 
     Parameters
     ----------
@@ -101,23 +113,23 @@ def series_task(
     kind : str
         ``alff`` or ``falff``.
     tr : float or None
-        Seconds between volumes.
+        Repetition time in seconds.
     band : tuple of float
-        Hz.
+        Lower and upper edge in Hz.
 
     Returns
     -------
     callable
-        From series, mask and positions of regions to one value a region.
+        See `Task`.
 
     Raises
     ------
     SpecError
-        If `kind` needs images, or `tr` or `band` cannot be.
+        If `kind` needs images, or `tr` or `band` is invalid.
     """
     if kind == "reho":
         raise SpecError(
-            "reho compares neighbouring voxels, which regional series no longer have: give 4-D "
+            "kind='reho' cannot be computed from regional time series; it needs voxels. Pass 4-D "
             "images and labels, or read the maps of XCP-D or AFNI."
         )
     check_band(tr, band)
@@ -126,7 +138,7 @@ def series_task(
 
 
 def _measure_series(
-    one: tuple[OneSeries, Volumes],
+    subject_data: tuple[OneSeries, Volumes],
     regions: Index | None,
     *,
     names: tuple[str, ...],
@@ -134,8 +146,8 @@ def _measure_series(
     tr: float,
     band: tuple[float, float],
 ) -> Floats:
-    series, kept = one
-    values = _only_kept(chosen_series(series, names, regions), kept, 0)
+    series, kept = subject_data
+    values = _select_kept(select_series(series, names, regions), kept, 0)
     return _amplitude_of(values, kept, kind=kind, tr=tr, band=band)
 
 
@@ -143,24 +155,24 @@ def _amplitude_of(
     values: Floats, kept: Volumes, *, kind: Kind, tr: float, band: tuple[float, float]
 ) -> Floats:
     try:
-        evenly = kept is None or bool(kept.all())
-        if kind == "falff" and evenly and looks_filtered(values, tr, band):
+        even = kept is None or bool(kept.all())
+        if kind == "falff" and even and looks_filtered(values, tr, band):
             raise UnusableDataError([_FILTERED.format(*band)])
         alff, falff = amplitude(values, tr, band, kept)
-    except SpecError as error:  # too short to resolve the band
+    except SpecError as error:  # the series is too short to resolve the band
         raise UnusableDataError([f"{len(values)} volumes: {error}"]) from error
     return alff if kind == "alff" else falff
 
 
 _FILTERED = (
-    "the series hold next to nothing above {1:g} Hz, so they were filtered before; fALFF would be "
-    "near 1 whatever the brain does. Take unfiltered series, or kind 'alff'."
+    "the series have almost no power above {1:g} Hz: they were low-pass filtered, which makes "
+    "fALFF close to 1 in all regions. Use unfiltered series, or kind='alff'."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class _ImageTask:
-    """What is done with the image of one person."""
+    """Measures the image of one subject; see `Task`."""
 
     kind: Kind
     tr: float | None
@@ -170,19 +182,21 @@ class _ImageTask:
     names: tuple[str, ...]
     min_coverage: float
 
-    def __call__(self, one: tuple[Any, Volumes], regions: Index | None) -> Floats:
-        image, kept = one
+    def __call__(self, subject_data: tuple[Any, Volumes], regions: Index | None) -> Floats:
+        image, kept = subject_data
         volume = open_volume(image)
         check_bold(volume, self.parcels, self.mask)
-        near = self.parcels.position >= 0
-        if self.kind == "reho":  # neighbours count wherever they lie
-            near = binary_dilation(near, np.ones((3, 3, 3), dtype=bool))
+        included = self.parcels.position >= 0
+        if self.kind == "reho":  # neighbours outside of the regions count as well
+            included = binary_dilation(included, np.ones((3, 3, 3), dtype=bool))
         if self.mask is not None:
-            near &= self.mask
-        bold = _only_kept(volume.values, kept, 3)
-        signal = with_signal(bold, near)
+            included &= self.mask
+        bold = _select_kept(volume.values, kept, 3)
+        signal = with_signal(bold, included)
         if not signal.any():
-            raise UnusableDataError(["no voxel of the regions has a signal: is it this atlas?"])
+            raise UnusableDataError(
+                ["no voxel of the regions has a signal: check that the atlas fits the image."]
+            )
         values = self._map(bold, signal, self.tr or volume.tr, kept)
         means, gaps = self.parcels.mean(values, np.isfinite(values), self.min_coverage)
         if regions is not None:
@@ -195,7 +209,7 @@ class _ImageTask:
         if self.kind == "reho":
             return regional_homogeneity(bold, signal)
         if tr is None:
-            raise UnusableDataError(["the header names no repetition time: give tr (seconds)."])
+            raise UnusableDataError(["the header states no repetition time: pass tr (in seconds)."])
         try:
             check_band(tr, self.band)
         except SpecError as error:
@@ -225,7 +239,7 @@ def image_task(
     mask: Any,
     min_coverage: float,
 ) -> Task:
-    """Prepare what is done with the image of one person.
+    """Build the function that measures the image of one subject.
 
     Parameters
     ----------
@@ -234,25 +248,25 @@ def image_task(
     kind : str
         ``alff``, ``falff`` or ``reho``.
     tr : float or None
-        Seconds between volumes; None to read it from the header.
+        Repetition time in seconds; None to read it from the header.
     band : tuple of float
-        Hz.
+        Lower and upper edge in Hz.
     labels, mask : array, path or nibabel image
-        Label image and, if any, brain mask.
+        Label image and brain mask; `mask` may be None.
     min_coverage : float
-        Share of a region's voxels that must have a signal.
+        Fraction of the voxels of a region that must have a signal.
 
     Returns
     -------
     callable
-        From image, mask of volumes and positions of regions to one value a region.
+        See `Task`.
 
     Raises
     ------
     SpecError
-        If `tr` or `band` cannot be.
+        If `tr` or `band` is invalid.
     DataContractError
-        If the table does not belong to the label image.
+        If the table does not match the label image.
     """
     if tr is not None and kind != "reho":
         check_band(tr, band)

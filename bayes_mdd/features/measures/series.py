@@ -1,4 +1,4 @@
-"""Time series of many people: what they must be to be measured."""
+"""Checks of regional time series, and measures computed from them."""
 
 from __future__ import annotations
 
@@ -17,63 +17,68 @@ from bayes_mdd.features.measures.subjects import (
     Measured,
     Missing,
     UnusableDataError,
-    measure_people,
+    measure_subjects,
 )
 
-#: Fewer volumes than this give no usable correlation (its standard error would exceed 0.24).
+#: Smallest number of volumes (below it the standard error of Fisher z would exceed 0.24).
 MIN_VOLUMES = 20
-#: A region whose range is below this share of its size does not vary.
+#: A series is constant if its range is below this fraction of its magnitude.
 FLAT = 1e-12
 
 type OneSeries = npt.ArrayLike | pd.DataFrame | Callable[[], npt.ArrayLike | pd.DataFrame]
 type Series = Mapping[str, OneSeries] | npt.NDArray[np.floating[Any]]
-#: From clean values (time, region) and the names of the regions to the numbers of one person.
+#: Function of checked values (time, region) and region names that returns the values of a subject.
 type Measure = Callable[[Floats, tuple[str, ...]], Floats]
 
 
 def named_series(series: Series, participants: pd.DataFrame | None) -> dict[str, OneSeries]:
-    """Give every series the name of its person.
+    """Arrange series by subject.
 
     Parameters
     ----------
     series : mapping or array
-        As in `bayes_mdd.features.connectivity_from_timeseries`.
+        See `bayes_mdd.connectivity_from_timeseries`.
     participants : pandas.DataFrame or None
-        Names the rows of an array.
+        Participants in the order of the rows of an array.
 
     Returns
     -------
     dict
-        One series a person.
+        Series by subject.
 
     Raises
     ------
     DataContractError
-        If an array has not three dimensions or another number of people than the table.
+        If an array does not have three dimensions, or has another number of subjects than the
+        table.
     """
     if isinstance(series, Mapping):
         return {str(k): v for k, v in series.items()}
     stack = np.asarray(series)
     if stack.ndim != 3:
         raise DataContractError(
-            "time series", [f"array has {stack.ndim} dims: expected (subject, time, region)."]
+            "time series",
+            [f"the array has {stack.ndim} dimensions: expected (subject, time, region)."],
         )
     if participants is None:
-        return {f"sub-{i + 1:03d}": one for i, one in enumerate(stack)}
+        return {f"sub-{i + 1:03d}": values for i, values in enumerate(stack)}
     if len(participants) != len(stack):
         raise DataContractError(
             "time series",
-            [f"array has {len(stack)} subjects, participants {len(participants)}: one row each."],
+            [
+                f"the array has {len(stack)} subjects, but participants has {len(participants)} "
+                "rows: expected one row per subject."
+            ],
         )
     return dict(zip(map(str, participants.index), stack, strict=True))
 
 
-def load_series(one: OneSeries, names: tuple[str, ...]) -> Floats:
-    """Take one series for what it is, or say why it cannot be used.
+def load_series(series: OneSeries, names: tuple[str, ...]) -> Floats:
+    """Load and check the series of one subject.
 
     Parameters
     ----------
-    one : array, DataFrame or callable
+    series : array, DataFrame or callable
         The series, or a function that reads it.
     names : tuple of str
         Regions in the order of the region table.
@@ -81,66 +86,67 @@ def load_series(one: OneSeries, names: tuple[str, ...]) -> Floats:
     Returns
     -------
     numpy.ndarray, shape (time, region)
-        Finite.
+        Finite values.
 
     Raises
     ------
     UnusableDataError
-        If its shape, names, length or values do not serve, or regions have no data.
+        If shape, region names, length or values fail a check, or regions have no data.
     """
-    if callable(one):
+    if callable(series):
         try:
-            one = one()
+            series = series()
         except UnreadableFileError as error:
             raise UnusableDataError([str(error)]) from error
     try:
-        values = np.asarray(one, dtype=np.float64)
+        values = np.asarray(series, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UnusableDataError(
-            [f"the series holds something else than numbers: {error}."]
+            [f"the series contains values that are not numbers: {error}."]
         ) from error
-    own = tuple(map(str, one.columns)) if isinstance(one, pd.DataFrame) else None
-    problem = _shape_problem(values, own, names)
+    labels = tuple(map(str, series.columns)) if isinstance(series, pd.DataFrame) else None
+    problem = _shape_problem(values, labels, names)
     if problem is not None:
         raise UnusableDataError([problem])
     finite = np.isfinite(values)
-    gone = ~finite.any(axis=0)
-    partly = ~finite.all(axis=0) & ~gone
-    if partly.any():
-        raise UnusableDataError([_partly(names, partly)])
+    absent = ~finite.any(axis=0)
+    incomplete = ~finite.all(axis=0) & ~absent
+    if incomplete.any():
+        raise UnusableDataError([_missing_values_problem(names, incomplete)])
     largest = np.abs(values).max(axis=0, initial=0.0, where=finite)
     low = values.min(axis=0, initial=np.inf, where=finite)
     high = values.max(axis=0, initial=-np.inf, where=finite)
-    flat = gone | (high - low <= FLAT * largest)
+    flat = absent | (high - low <= FLAT * largest)
     if flat.any():
         raise UnusableDataError([], [names[i] for i in np.flatnonzero(flat)])
     return values
 
 
 def _shape_problem(
-    values: Floats, own: tuple[str, ...] | None, names: tuple[str, ...]
+    values: Floats, labels: tuple[str, ...] | None, names: tuple[str, ...]
 ) -> str | None:
     n = len(names)
     if values.ndim != 2:
-        return f"the series has {values.ndim} dims: expected (time, region)."
+        return f"the series has {values.ndim} dimensions: expected (time, region)."
     if values.shape[1] != n and values.shape[0] == n:
         return (
             f"the series is {values.shape[0]} x {values.shape[1]}, regions by time: transpose it."
         )
-    if own is not None and (problem := order_problem(own, names)) is not None:
+    if labels is not None and (problem := order_problem(labels, names)) is not None:
         return problem
     if values.shape[1] != n:
-        return f"the series has {values.shape[1]} regions, regions.tsv {n}."
+        return f"the series has {values.shape[1]} regions, but regions.tsv has {n}."
     if len(values) < MIN_VOLUMES:
-        return f"{len(values)} volumes: at least {MIN_VOLUMES} are needed; leave the person out."
+        return f"{len(values)} volumes: at least {MIN_VOLUMES} are needed; exclude the participant."
     return None
 
 
-def _partly(names: tuple[str, ...], partly: npt.NDArray[np.bool_]) -> str:
-    who = some(names[i] for i in np.flatnonzero(partly))
+def _missing_values_problem(names: tuple[str, ...], affected: npt.NDArray[np.bool_]) -> str:
+    listed = some(names[i] for i in np.flatnonzero(affected))
     return (
-        f"missing or infinite values in region(s) {who}: leave the region out everywhere, or "
-        "the person, or (where volumes were censored) take those volumes out."
+        f"missing or infinite values in region(s) {listed}: exclude the regions for all "
+        "participants, exclude the participant, or (if volumes were censored) remove these "
+        "volumes."
     )
 
 
@@ -153,39 +159,39 @@ def measure_series(
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> Measured:
-    """Measure the series of everybody; each is read when its turn comes and let go afterwards.
+    """Measure the series of all subjects; each is read when it is needed and then released.
 
     Parameters
     ----------
     series : mapping
-        One series a person, or a function that reads it.
+        Series by subject, or functions that read them.
     names : tuple of str
         Regions in the order of the region table.
     measure : callable
-        From the checked (time, region) values of one person and the names of the regions to
-        numbers. May raise `UnusableDataError`.
+        Function of the checked values (time, region) of one subject and the names of the regions
+        that returns an array. May raise `UnusableDataError`.
     label : str
-        For the progress bar.
-    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
-        What to do where a region has no data (n/a all along, or no variation) in some people.
+        Label of the progress bar.
+    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
+        Treatment of regions without data (only n/a, or no variation) in some subjects.
     n_jobs : int, optional
-        People at a time.
+        Number of subjects in parallel.
 
     Returns
     -------
     Measured
-        The numbers of those people and regions that were kept.
+        Values of the remaining subjects and regions.
 
     Raises
     ------
     DataContractError
-        All problems of all series, or nothing is left.
+        If series cannot be used, or no subjects or regions remain. The error lists all problems of
+        all series.
     """
-    one_person = partial(_measure_one, names=names, measure=measure)
-    return measure_people(
+    return measure_subjects(
         series,
         names,
-        one_person,
+        partial(_measure_one, names=names, measure=measure),
         what="time series",
         label=label,
         missing=missing,
@@ -194,42 +200,42 @@ def measure_series(
 
 
 def _measure_one(
-    one: OneSeries,
+    series: OneSeries,
     kept: Index | None,
     *,
     names: tuple[str, ...],
     measure: Measure,
 ) -> Floats:
     chosen = names if kept is None else tuple(names[i] for i in kept)
-    return measure(chosen_series(one, names, kept), chosen)
+    return measure(select_series(series, names, kept), chosen)
 
 
-def chosen_series(one: OneSeries, names: tuple[str, ...], kept: Index | None) -> Floats:
-    """Take some regions of one series.
+def select_series(series: OneSeries, names: tuple[str, ...], kept: Index | None) -> Floats:
+    """Select regions of the series of one subject.
 
     Parameters
     ----------
-    one : array, DataFrame or callable
+    series : array, DataFrame or callable
         The series, or a function that reads it.
     names : tuple of str
         All regions in the order of the region table.
     kept : numpy.ndarray of int or None
-        Positions of those to take; None for all.
+        Positions of the regions to select; None for all.
 
     Returns
     -------
     numpy.ndarray, shape (time, region)
-        Checked as in `load_series`.
+        Values, checked by `load_series`.
 
     Raises
     ------
     UnusableDataError
-        As `load_series`.
+        See `load_series`.
     """
     if kept is None:
-        return load_series(one, names)
-    held = one() if callable(one) else one
+        return load_series(series, names)
+    loaded = series() if callable(series) else series
     chosen = tuple(names[i] for i in kept)
-    if isinstance(held, pd.DataFrame):
-        return load_series(held.iloc[:, kept], chosen)
-    return load_series(np.asarray(held)[:, kept], chosen)
+    if isinstance(loaded, pd.DataFrame):
+        return load_series(loaded.iloc[:, kept], chosen)
+    return load_series(np.asarray(loaded)[:, kept], chosen)

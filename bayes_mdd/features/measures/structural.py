@@ -1,4 +1,4 @@
-"""Structural connectivity: one matrix of streamlines a person to edges."""
+"""Structural connectivity features from tractography matrices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from bayes_mdd.features.assemble import edge_features
 from bayes_mdd.features.blocks import Index, edge_index
 from bayes_mdd.features.loading import Floats, UnreadableFileError, order_problem
 from bayes_mdd.features.matrices import symmetry_problem
-from bayes_mdd.features.measures.subjects import Missing, UnusableDataError, measure_people
+from bayes_mdd.features.measures.subjects import (
+    Missing,
+    UnusableDataError,
+    check_missing,
+    measure_subjects,
+)
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
 
@@ -37,37 +42,40 @@ def structural_features(
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> xr.Dataset:
-    """Turn structural connectomes into features.
+    """Compute features from structural connectomes.
 
     Parameters
     ----------
     matrices : mapping of str to array or DataFrame, or array
-        A symmetric (region, region) matrix a person, a function that reads it, or one array
-        (subject, region, region). Names of a DataFrame must follow `regions`. 0 is "no
-        streamline"; the diagonal is not looked at.
+        A symmetric (region, region) matrix per subject, or a function that reads it; or one array
+        (subject, region, region). Row and column names of a DataFrame must follow `regions`. 0
+        means "no streamline"; the diagonal is ignored.
     regions : pandas.DataFrame
         Region table: ``region``, ``network``, optional ``x``, ``y``, ``z``, ...
     kind : {"count", "length", "fa"}, default "count"
-        Number of streamlines (or their sum of weights), their mean length, or mean FA along them.
+        Number of streamlines (or the sum of their weights), their mean length, or mean FA along
+        them.
     transform : {"log", "root", "none"}, optional
-        ``log`` is log(1 + x), ``root`` the square root; both tame the skew of counts. Default log
-        for counts, none for the others.
+        ``log`` is log(1 + x), ``root`` the square root; both reduce the skewness of counts.
+        Default: log for counts, none for length and FA.
     max_absent : float, optional
-        Edges absent in more than this share of people are left out. Default 0.5 for counts; 0 for
-        length and FA, which an absent edge does not have (a length of 0 mm is missing, not short).
+        Edges that are absent in more than this fraction of subjects are excluded. Default: 0.5 for
+        counts, 0 for length and FA, which are undefined for absent edges (a length of 0 mm is
+        missing, not short).
     participants : pandas.DataFrame, optional
-        Indexed by ``participant_id``; names the rows of an array.
-    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
-        What to do about regions without any streamline in some people (often a label that was
-        lost).
+        Indexed by ``participant_id``; its columns become coordinates of the subjects. If
+        `matrices` is an array, its rows are these participants.
+    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
+        Treatment of regions without any streamline in some subjects, often because a label was
+        lost. See `connectivity_from_timeseries`.
     n_jobs : int, optional
-        As in `connectivity_from_timeseries`.
+        See `connectivity_from_timeseries`.
 
     Returns
     -------
     xarray.Dataset
-        Feature set of edges; the attribute ``left_out`` lists the edges that were left out, and
-        regions or people where `missing` says so. Counts stay zero-inflated: standardise them with
+        Feature set of edges. The attribute ``left_out`` lists the excluded edges and, depending on
+        `missing`, regions or subjects. Counts remain zero-inflated: standardise them with
         ``reference_to_controls(..., robust=True)``.
 
     Raises
@@ -75,8 +83,9 @@ def structural_features(
     SpecError
         If an option is unknown, or `max_absent` is above 0 for length or FA.
     DataContractError
-        If a matrix is not square, not symmetric (one triangle only), of another size or order,
-        negative or not finite; all people in one error; or if no edge is left.
+        If a matrix is not square, is not symmetric (e.g. has one triangle only), has another size
+        or order, or has negative or infinite values; or if no edge remains. The error lists all
+        problems of all subjects.
 
     Examples
     --------
@@ -86,14 +95,14 @@ def structural_features(
     >>> edges["feature"].values.tolist(), edges["y"].values[0].tolist()
     (['a--b', 'b--c'], [3.0, 2.0])
     """
-    transform, limit = _settle(kind, transform, max_absent)
+    transform, limit = _resolve_options(kind, transform, max_absent)
+    missing = check_missing(missing)
     table = check_regions(regions)
     names = tuple(map(str, table["region"]))
-    task = partial(_edges_of, names=names)
-    measured = measure_people(
-        _named(matrices, participants),
+    measured = measure_subjects(
+        _by_subject(matrices, participants),
         names,
-        task,
+        partial(_edges_of, names=names),
         what="structural matrices",
         label=kind,
         missing=missing,
@@ -107,13 +116,16 @@ def structural_features(
     if rare.all():
         raise DataContractError(
             "structural matrices",
-            [f"every edge is absent in more than {limit:.0%} of people: raise max_absent."],
+            [
+                f"all edges are absent in more than {100 * limit:.0f} % of participants: increase "
+                "max_absent."
+            ],
         )
-    own = kept["region"].to_numpy(str)
+    kept_names = kept["region"].to_numpy(str)
     left_out = dict(measured.left_out)
     if rare.any():
-        left_out[f"edges absent in more than {limit:.0%} of people"] = [
-            f"{own[a]}{EDGE_SEPARATOR}{own[b]}"
+        left_out[f"edges absent in more than {100 * limit:.0f} % of subjects"] = [
+            f"{kept_names[a]}{EDGE_SEPARATOR}{kept_names[b]}"
             for a, b in zip(first[rare], second[rare], strict=True)
         ]
     out = edge_features(
@@ -143,7 +155,10 @@ def _transformed(values: Floats, transform: Transform) -> Floats:
     return np.sqrt(values) if transform == "root" else values
 
 
-def _settle(kind: str, transform: str | None, max_absent: float | None) -> tuple[Transform, float]:
+def _resolve_options(
+    kind: str, transform: str | None, max_absent: float | None
+) -> tuple[Transform, float]:
+    """Check the options and replace None by the defaults of the kind."""
     for name, value, choices in (
         ("kind", kind, get_args(Weight)),
         ("transform", transform, (None, *get_args(Transform))),
@@ -153,29 +168,29 @@ def _settle(kind: str, transform: str | None, max_absent: float | None) -> tuple
             raise SpecError(f"{name} must be one of {listed}; got {value!r}.")
     limit = (0.5 if kind == "count" else 0.0) if max_absent is None else max_absent
     if not 0 <= limit < 1:
-        raise SpecError(f"max_absent is a share from 0 to below 1; got {max_absent}.")
+        raise SpecError(f"max_absent must be at least 0 and below 1; got {max_absent}.")
     if kind != "count" and limit > 0:
         raise SpecError(
-            f"max_absent must be 0 for {kind}: an edge without streamlines has no {kind}, and "
-            "nothing is filled in. Leave it at its default."
+            f"max_absent must be 0 for kind={kind!r}: an edge without streamlines has no {kind}, "
+            "and values are never imputed. Omit max_absent."
         )
     default: Transform = "log" if kind == "count" else "none"
     chosen: Transform = default if transform is None else transform  # type: ignore[assignment]
     return chosen, limit
 
 
-def _named(
+def _by_subject(
     matrices: Mapping[str, Any] | npt.NDArray[Any], participants: pd.DataFrame | None
 ) -> dict[str, Any]:
     if isinstance(matrices, Mapping):
         return {str(k): v for k, v in matrices.items()}
     stack = np.asarray(matrices)
     if stack.ndim != 3 or (participants is not None and len(participants) != len(stack)):
-        wanted = "(subject, region, region)" + (
+        expected = "(subject, region, region)" + (
             "" if participants is None else f" with {len(participants)} subjects"
         )
         raise DataContractError(
-            "structural matrices", [f"array has shape {stack.shape}: expected {wanted}."]
+            "structural matrices", [f"the array has shape {stack.shape}: expected {expected}."]
         )
     ids = (
         [f"sub-{i + 1:03d}" for i in range(len(stack))]
@@ -185,15 +200,19 @@ def _named(
     return dict(zip(ids, stack, strict=True))
 
 
-def _edges_of(one: Any, kept: Index | None, *, names: tuple[str, ...]) -> Floats:
-    if callable(one):
+def _edges_of(subject_data: Any, kept: Index | None, *, names: tuple[str, ...]) -> Floats:
+    if callable(subject_data):
         try:
-            one = one()
+            subject_data = subject_data()
         except UnreadableFileError as error:
             raise UnusableDataError([str(error)]) from error
-    matrix = np.array(one, dtype=np.float64)
-    own = [tuple(map(str, axis)) for axis in one.axes] if isinstance(one, pd.DataFrame) else []
-    problem = _problem(matrix, own, names)
+    matrix = np.array(subject_data, dtype=np.float64)
+    labels = (
+        [tuple(map(str, axis)) for axis in subject_data.axes]
+        if isinstance(subject_data, pd.DataFrame)
+        else []
+    )
+    problem = _problem(matrix, labels, names)
     if problem is not None:
         raise UnusableDataError([problem])
     np.fill_diagonal(matrix, 0.0)
@@ -207,24 +226,24 @@ def _edges_of(one: Any, kept: Index | None, *, names: tuple[str, ...]) -> Floats
     return edges
 
 
-def _problem(matrix: Floats, own: list[tuple[str, ...]], names: tuple[str, ...]) -> str | None:
+def _problem(matrix: Floats, labels: list[tuple[str, ...]], names: tuple[str, ...]) -> str | None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         shape = " x ".join(map(str, matrix.shape))
-        return f"the matrix is {shape}: expected a square one, regions by regions."
-    for axis in own:
+        return f"the matrix is {shape}: expected a square matrix, regions by regions."
+    for axis in labels:
         if (problem := order_problem(axis, names)) is not None:
             return problem
     if len(matrix) != len(names):
         return (
-            f"the matrix is {len(matrix)} x {len(matrix)}, regions.tsv has {len(names)} regions: "
-            "MRtrix and QSIRecon write smaller matrices where the last labels are lost; write it "
-            "with all labels."
+            f"the matrix is {len(matrix)} x {len(matrix)}, but regions.tsv has {len(names)} "
+            "regions: MRtrix and QSIRecon write smaller matrices if the last labels are missing in "
+            "the image; write the matrix with all labels."
         )
     off = matrix[~np.eye(len(matrix), dtype=bool)]
     if not np.isfinite(off).all():
         return f"{int((~np.isfinite(off)).sum())} missing or infinite value(s) off the diagonal."
     if (off < 0).any():
-        return f"{int((off < 0).sum())} negative value(s): no count, length or FA is below 0."
+        return f"{int((off < 0).sum())} negative value(s): counts, lengths and FA must be >= 0."
     if not off.any():
-        return "every value off the diagonal is 0: this person has no connectome."
+        return "all values off the diagonal are 0: exclude the participant."
     return symmetry_problem(matrix, names)

@@ -1,29 +1,31 @@
-"""One task a person, in parallel, without holding more than the results."""
+"""Measurement of all subjects in parallel, and treatment of regions without data."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from joblib import Parallel, delayed
 
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features.blocks import Index
-from bayes_mdd.features.loading import Floats, Grouped
+from bayes_mdd.features.loading import Floats, GroupedProblems
 from bayes_mdd.features.matrices import gap_problems
 
-#: What to do about regions that have no data in some people.
-Missing = Literal["refuse", "drop-regions", "drop-people"]
+#: Treatment of regions without data in some subjects ("drop-people": former "drop-subjects").
+Missing = Literal["refuse", "drop-regions", "drop-subjects", "drop-people"]
+_FORMER: dict[str, Missing] = {"drop-people": "drop-subjects"}
 
 
 class UnusableDataError(ValueError):
-    """The data of one person cannot be measured; all such are collected into one error.
+    """The data of one subject cannot be measured; callers raise one error for all subjects.
 
     Parameters
     ----------
@@ -40,18 +42,18 @@ class UnusableDataError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Numbers of everybody, and who or what was left out on the way.
+    """Values of all subjects, and the regions that lack data.
 
     Parameters
     ----------
     subjects : tuple of str
-        The people who were measured.
+        Subjects who were measured.
     values : list of numpy.ndarray
-        What the measure returned, one a person.
+        Result of the measure, one array per subject.
     kept : numpy.ndarray of int
         Rows of the region table that were measured.
     left_out : mapping of str to list of str
-        People by the reason, or regions with the people who lack them.
+        Subjects without data, by region.
     """
 
     subjects: tuple[str, ...]
@@ -60,57 +62,78 @@ class Measured:
     left_out: Mapping[str, list[str]]
 
 
-def check_missing(missing: str) -> None:
-    """Refuse a policy for missing regions that is not offered.
+def check_missing(missing: str) -> Missing:
+    """Check the treatment of missing regions and replace a former name by the current one.
 
     Parameters
     ----------
     missing : str
-        The policy.
+        Option of a public function, which calls this one directly.
+
+    Returns
+    -------
+    str
+        The current name.
 
     Raises
     ------
     SpecError
-        With the choices.
+        If the option is unknown.
+
+    Warns
+    -----
+    DeprecationWarning
+        If the former name "drop-people" is given.
     """
-    if missing not in get_args(Missing):
-        choices = ", ".join(get_args(Missing))
-        raise SpecError(f"missing must be one of {choices}; got {missing!r}.")
+    current = _FORMER.get(missing)
+    if current is not None:
+        warnings.warn(
+            f"missing={missing!r} is now called {current!r}; the former name will be removed in "
+            "the next version.",
+            DeprecationWarning,
+            stacklevel=3,
+        )
+        return current
+    choices = [choice for choice in get_args(Missing) if choice not in _FORMER]
+    if missing not in choices:
+        raise SpecError(f"missing must be one of {', '.join(choices)}; got {missing!r}.")
+    return cast("Missing", missing)
 
 
-def for_everybody[S, T](
-    task: Callable[[S], T], people: Mapping[str, S], *, label: str, n_jobs: int | None = None
+def for_each_subject[S, T](
+    task: Callable[[S], T], data: Mapping[str, S], *, label: str, n_jobs: int | None = None
 ) -> Iterator[T]:
-    """Run a task for every person and hand over the results one by one, in order.
+    """Run a task for each subject and yield the results one by one, in order.
 
-    Threads are asked for: the work is done by NumPy and SciPy, which release the interpreter, and
-    nothing has to be copied to other processes. Whoever wraps the call in
-    ``joblib.parallel_config`` (processes, a dask cluster) overrules that.
+    Threads are preferred: NumPy and SciPy do the work and release the interpreter lock, and no data
+    are copied to other processes. ``joblib.parallel_config`` overrides this, e.g. for processes or
+    a dask cluster.
 
     Parameters
     ----------
     task : callable
-        Takes what there is of one person.
-    people : mapping of str to object
-        What there is of everybody; each is taken out when its turn comes.
+        Function of the data of one subject.
+    data : mapping of str to object
+        Data by subject; each item is accessed when it is needed.
     label : str
-        What the progress bar says. It shows only where standard error is a terminal.
+        Label of the progress bar, which is shown only if standard error is a terminal.
     n_jobs : int, optional
-        People at a time; -1 for all cores. Default what ``joblib.parallel_config`` says, else 1.
+        Number of subjects in parallel; -1 for all cores. Default: as set by
+        ``joblib.parallel_config``, else 1.
 
     Yields
     ------
     object
-        The result of one person.
+        The result of one subject.
 
     Examples
     --------
-    >>> list(for_everybody(str.upper, {"sub-1": "a", "sub-2": "b"}, label="shouting"))
+    >>> list(for_each_subject(str.upper, {"sub-1": "a", "sub-2": "b"}, label="upper"))
     ['A', 'B']
     """
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    with _progress(label, len(people)) as step:
-        for result in parallel(delayed(task)(people[subject]) for subject in people):
+    with _progress(label, len(data)) as step:
+        for result in parallel(delayed(task)(data[subject]) for subject in data):
             step()
             yield result
 
@@ -135,99 +158,104 @@ def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(row)
 
 
-def measure_people[S](
-    people: Mapping[str, S],
+def measure_subjects[S](
+    data: Mapping[str, S],
     names: tuple[str, ...],
-    one_person: Callable[[S, Index | None], Floats],
+    measure: Callable[[S, Index | None], Floats],
     *,
     what: str,
     label: str,
     missing: Missing = "refuse",
     n_jobs: int | None = None,
 ) -> Measured:
-    """Measure everybody, and settle what to do about regions that some lack.
+    """Measure all subjects and treat regions without data in some of them.
 
     Parameters
     ----------
-    people : mapping
-        What there is of everybody.
+    data : mapping
+        Data by subject.
     names : tuple of str
         Regions in the order of the region table.
-    one_person : callable
-        From what there is of one person, and the positions of the regions to use (None for all),
-        to numbers. Raises `UnusableDataError`.
+    measure : callable
+        Function of the data of one subject and the positions of the regions to use (None: all
+        regions) that returns an array. Raises `UnusableDataError`.
     what : str
-        How errors call the data.
+        Name of the data in error messages.
     label : str
-        For the progress bar.
-    missing : {"refuse", "drop-regions", "drop-people"}, default "refuse"
-        What to do where a region has no data in some people.
+        Label of the progress bar.
+    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
+        Treatment of regions without data in some subjects.
     n_jobs : int, optional
-        People at a time.
+        Number of subjects in parallel.
 
     Returns
     -------
     Measured
-        The numbers of those people and regions that were kept.
+        Values of the remaining subjects and regions.
 
     Raises
     ------
     DataContractError
-        All problems of all people, or nothing is left.
+        If data cannot be used, or no subjects or regions remain. The error lists all problems of
+        all subjects.
     """
-    check_missing(missing)
-    if not people:
-        raise DataContractError(what, ["there are none: expected one a person."])
+    if not data:
+        raise DataContractError(what, ["there are no data: expected one entry per participant."])
 
-    outcomes = _outcomes(people, partial(_attempt, one_person, None), label, n_jobs)
-    gaps = _settle_problems(outcomes, missing, what)
+    outcomes = _outcomes(data, partial(_attempt, measure, None), label, n_jobs)
+    gaps = _check_outcomes(outcomes, missing, what)
     kept = np.arange(len(names))
-    if gaps.who and missing == "drop-regions":
-        kept = np.array([i for i in kept if names[i] not in gaps.who], dtype=np.intp)
+    if gaps.subjects and missing == "drop-regions":
+        kept = np.array([i for i in kept if names[i] not in gaps.subjects], dtype=np.intp)
         if len(kept) < 2:
-            raise DataContractError(what, [_nothing_left(gaps)])
-        outcomes = _outcomes(people, partial(_attempt, one_person, kept), label, n_jobs)
-        _settle_problems(outcomes, "refuse", what)
+            raise DataContractError(what, [_no_regions_left(gaps)])
+        outcomes = _outcomes(data, partial(_attempt, measure, kept), label, n_jobs)
+        _check_outcomes(outcomes, "refuse", what)
     usable = {s: v for s, v in outcomes.items() if not isinstance(v, UnusableDataError)}
     if not usable:
-        raise DataContractError(what, ["everybody lacks some region: nobody is left."])
+        raise DataContractError(
+            what, ["all participants lack data in at least one region: no participant remains."]
+        )
     return Measured(
-        subjects=tuple(usable), values=list(usable.values()), kept=kept, left_out=dict(gaps.who)
+        subjects=tuple(usable),
+        values=list(usable.values()),
+        kept=kept,
+        left_out=dict(gaps.subjects),
     )
 
 
-def _nothing_left(gaps: Grouped) -> str:
-    lacking = Counter(who for people in gaps.who.values() for who in people)
-    who, n = lacking.most_common(1)[0]
+def _no_regions_left(gaps: GroupedProblems) -> str:
+    lacking = Counter(s for subjects in gaps.subjects.values() for s in subjects)
+    subject, n = lacking.most_common(1)[0]
     return (
-        f"no two regions have data in everybody; {who} alone lacks {n}: leave such people out "
-        "first, or say missing='drop-people'."
+        f"fewer than 2 regions have data in all participants; {subject} alone lacks {n}: exclude "
+        "such participants first, or pass missing='drop-subjects'."
     )
 
 
 def _outcomes[S](
-    people: Mapping[str, S],
+    data: Mapping[str, S],
     task: Callable[[S], Floats | UnusableDataError],
     label: str,
     n_jobs: int | None,
 ) -> dict[str, Floats | UnusableDataError]:
-    return dict(zip(people, for_everybody(task, people, label=label, n_jobs=n_jobs), strict=True))
+    return dict(zip(data, for_each_subject(task, data, label=label, n_jobs=n_jobs), strict=True))
 
 
 def _attempt[S](
-    one_person: Callable[[S, Index | None], Floats], kept: Index | None, one: S
+    measure: Callable[[S, Index | None], Floats], kept: Index | None, subject_data: S
 ) -> Floats | UnusableDataError:
     try:
-        return one_person(one, kept)
+        return measure(subject_data, kept)
     except UnusableDataError as error:
         return error
 
 
-def _settle_problems(
+def _check_outcomes(
     outcomes: Mapping[str, Floats | UnusableDataError], missing: Missing, what: str
-) -> Grouped:
-    """Raise what cannot be mended; return which regions which people lack."""
-    found, gaps = Grouped(), Grouped()
+) -> GroupedProblems:
+    """Raise one error for all unusable data; return the regions without data."""
+    found, gaps = GroupedProblems(), GroupedProblems()
     for subject, outcome in outcomes.items():
         if isinstance(outcome, UnusableDataError):
             for text in outcome.problems:

@@ -1,4 +1,4 @@
-"""Measures of the regions of one weighted graph."""
+"""Measures of the regions of a weighted graph."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bayes_mdd.features.loading import Floats
 
 
 def strength(weights: Floats) -> Floats:
-    """Sum the weights of every region's edges.
+    """Compute the strength of each region: the sum of the weights of its edges.
 
     Parameters
     ----------
@@ -27,20 +27,20 @@ def strength(weights: Floats) -> Floats:
 
 
 def participation(weights: Floats, module: npt.NDArray[np.intp]) -> Floats:
-    r"""Measure how evenly a region's edges spread over the networks.
+    r"""Compute the participation coefficient: how evenly edges are distributed over networks.
 
     Parameters
     ----------
     weights : numpy.ndarray, shape (region, region)
         Symmetric, not negative, diagonal 0.
     module : numpy.ndarray of int, shape (region,)
-        Network of every region, numbered from 0.
+        Network of each region, numbered from 0.
 
     Returns
     -------
     numpy.ndarray, shape (region,)
-        :math:`1 - \sum_m (k_{im} / k_i)^2`: 0 where all edges go to one network (or there are
-        none), towards 1 where they are spread out.
+        :math:`1 - \sum_m (k_{im} / k_i)^2`: 0 if all edges connect to one network or there are no
+        edges; close to 1 if they are distributed evenly over many networks.
 
     References
     ----------
@@ -56,7 +56,7 @@ def participation(weights: Floats, module: npt.NDArray[np.intp]) -> Floats:
 
 
 def clustering(weights: Floats) -> Floats:
-    r"""Measure how strongly the neighbours of a region are connected with each other.
+    r"""Compute the clustering coefficient: how strongly neighbours are connected to each other.
 
     Parameters
     ----------
@@ -84,17 +84,18 @@ def clustering(weights: Floats) -> Floats:
 
 
 def efficiency(weights: Floats) -> Floats:
-    """Measure how near a region is to all others (nodal global efficiency).
+    """Compute the nodal efficiency: the mean inverse path length to all other regions.
 
     Parameters
     ----------
     weights : numpy.ndarray, shape (region, region)
-        Symmetric, not negative, diagonal 0; an edge of weight w has the length 1 / w.
+        Symmetric, not negative, diagonal 0; an edge of weight w has length 1 / w.
 
     Returns
     -------
     numpy.ndarray, shape (region,)
-        Mean over the other regions of 1 / (length of the shortest path); 0 for those out of reach.
+        Mean of 1 / (length of the shortest path) over the other regions; unreachable regions
+        contribute 0.
 
     References
     ----------
@@ -104,13 +105,13 @@ def efficiency(weights: Floats) -> Floats:
     length = np.full(weights.shape, np.inf)
     np.divide(1.0, weights, out=length, where=weights > 0)
     distance = shortest_path(length, method="FW", directed=False)
-    near = np.zeros_like(distance)
-    np.divide(1.0, distance, out=near, where=distance > 0)
-    mean: Floats = near.sum(axis=1) / (len(weights) - 1)
+    inverse = np.zeros_like(distance)
+    np.divide(1.0, distance, out=inverse, where=distance > 0)
+    mean: Floats = inverse.sum(axis=1) / (len(weights) - 1)
     return mean
 
 
-#: What each measure is in.
+#: Units of the measures.
 UNITS = {
     "strength": "sum of weights",
     "participation": "coefficient",

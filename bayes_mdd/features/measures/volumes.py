@@ -1,4 +1,4 @@
-"""Four-dimensional images of one person: opened, held against the atlas, averaged by region."""
+"""Four-dimensional images of a subject: opened, compared with the atlas, averaged by region."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bayes_mdd.features.measures.subjects import UnusableDataError
 
 type Mask = npt.NDArray[np.bool_]
 
-#: Largest difference of two affines (mm) that counts as the same space.
+#: Largest difference between two affines (mm) of the same space.
 SAME_SPACE = 1e-3
-#: Seconds in the units of time that a NIfTI header can name.
+#: Seconds per unit of time of NIfTI headers.
 SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 
 
@@ -29,11 +29,11 @@ class Volume:
     Parameters
     ----------
     values : numpy.ndarray
-        Voxels; time, if any, last.
+        Voxels; if there is a time axis, it is the last one.
     affine : numpy.ndarray or None
-        From voxels to mm; None for a plain array.
+        From voxels to mm; None for arrays without header.
     tr : float or None
-        Seconds between volumes, where the header names a unit of time.
+        Repetition time in seconds, if the header states a unit of time.
     """
 
     values: npt.NDArray[Any]
@@ -42,7 +42,7 @@ class Volume:
 
 
 def open_volume(image: Any) -> Volume:
-    """Open an image, whatever it comes as.
+    """Open an image from an array, a path, a nibabel image or a function.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def open_volume(image: Any) -> Volume:
     Returns
     -------
     Volume
-        Its arrays; floating images come as they are stored (scaled), in single precision at least.
+        Arrays of the image; floating-point data as stored (scaled), at least in single precision.
 
     Raises
     ------
     UnusableDataError
-        If it cannot be read.
+        If the image cannot be read.
     """
     if callable(image) and not hasattr(image, "affine"):
         image = image()
@@ -81,7 +81,7 @@ def _load(path: str | os.PathLike[str]) -> Any:
 
     if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
         raise UnusableDataError(
-            [f"{path} is a link to content that is not here (annexed?): run 'datalad get'."]
+            [f"{path} is a link to content that was not downloaded: run 'datalad get' on it."]
         )
     try:
         return nibabel.load(path)
@@ -91,16 +91,16 @@ def _load(path: str | os.PathLike[str]) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Parcels:
-    """A label image, and where each region of the table lies in it.
+    """Regions of a table located in a label image.
 
     Parameters
     ----------
     position : numpy.ndarray of int, shape (x, y, z)
-        Row of the region table of every voxel, -1 outside.
+        Row of the region table for each voxel, -1 outside of all regions.
     affine : numpy.ndarray or None
-        Of the label image.
+        Affine of the label image.
     n_regions : int
-        Rows of the region table.
+        Number of rows of the region table.
     """
 
     position: npt.NDArray[np.intp]
@@ -119,14 +119,14 @@ class Parcels:
         valid : numpy.ndarray of bool, shape (x, y, z)
             Voxels with a value.
         least : float
-            Share of a region's voxels that must be valid.
+            Smallest fraction of the voxels of a region that must be valid.
 
         Returns
         -------
         means : numpy.ndarray, shape (region,)
-            NaN for regions without enough voxels.
+            Averages; NaN for regions with too few valid voxels.
         gaps : numpy.ndarray of int
-            Positions of those regions.
+            Positions of these regions.
         """
         inside = self.position >= 0
         size = np.bincount(self.position[inside], minlength=self.n_regions)
@@ -140,26 +140,26 @@ class Parcels:
 
 
 def locate_parcels(labels: Any, label_of: npt.NDArray[np.int64], names: tuple[str, ...]) -> Parcels:
-    """Find the regions of a table in a label image, by the value each has there.
+    """Locate the regions of a table in a label image.
 
     Parameters
     ----------
     labels : array, path or nibabel image
-        Whole numbers, 0 outside.
+        Whole numbers, 0 outside of all regions.
     label_of : numpy.ndarray of int, shape (region,)
-        Value of every region.
+        Value of each region in the image.
     names : tuple of str
         Names of the regions.
 
     Returns
     -------
     Parcels
-        Where they lie.
+        Regions located in the image.
 
     Raises
     ------
     DataContractError
-        If the image is not one of labels, or regions are not in it.
+        If the image is not a label image, or lacks regions of the table.
     """
     try:
         volume = open_volume(labels)
@@ -180,60 +180,67 @@ def locate_parcels(labels: Any, label_of: npt.NDArray[np.int64], names: tuple[st
         raise DataContractError(
             "label image",
             [
-                f"has no voxel of the region(s) {listed}: take the table that belongs to this "
-                "image, or leave these regions out of the table."
+                f"there are no voxels of the region(s) {listed}: use the table of this image, or "
+                "remove these regions from the table."
             ],
         )
     return Parcels(position, volume.affine, len(names))
 
 
 def check_bold(volume: Volume, parcels: Parcels, mask: Mask | None) -> None:
-    """Hold a 4-D image against the label image.
+    """Check a 4-D image and compare its space with that of the label image.
 
     Parameters
     ----------
     volume : Volume
-        The image of one person.
+        Image of one subject.
     parcels : Parcels
-        Where the regions lie.
+        Regions located in the label image.
     mask : numpy.ndarray of bool or None
         Brain mask.
 
     Raises
     ------
     UnusableDataError
-        If dimensions or spaces differ or there are too few volumes.
+        If dimensions or spaces differ, or there are too few volumes.
     """
     values = volume.values
     if values.ndim != 4:
-        raise UnusableDataError([f"the image has {values.ndim} dims: expected (x, y, z, time)."])
+        raise UnusableDataError(
+            [f"the image has {values.ndim} dimensions: expected (x, y, z, time)."]
+        )
     if values.dtype.kind not in "fiu":
-        raise UnusableDataError([f"the image holds {values.dtype}: expected real numbers."])
+        raise UnusableDataError([f"the image has dtype {values.dtype}: expected real numbers."])
     problems = []
     if values.shape[:3] != parcels.position.shape:
         problems.append(
-            f"the image is {_times(values.shape[:3])}, the label image "
-            f"{_times(parcels.position.shape)}: resample the labels onto the image (nearest "
-            "neighbour), never the other way round."
+            f"the image is {_format_shape(values.shape[:3])}, the label image is "
+            f"{_format_shape(parcels.position.shape)}: resample the label image to the image "
+            "(nearest neighbour), never the image to the labels."
         )
     elif mask is not None and mask.shape != values.shape[:3]:
-        problems.append(f"the mask is {_times(mask.shape)}, the image {_times(values.shape[:3])}.")
+        problems.append(
+            f"the mask is {_format_shape(mask.shape)}, the image is "
+            f"{_format_shape(values.shape[:3])}: resample the mask to the image (nearest "
+            "neighbour)."
+        )
     elif volume.affine is not None and parcels.affine is not None:
         gap = float(np.abs(volume.affine - parcels.affine).max())
         if gap > SAME_SPACE:
             problems.append(
-                f"image and label image lie in different places (affines differ by {gap:.3g}): "
-                "resample the labels onto the image (nearest neighbour)."
+                f"the affines of image and label image differ (by up to {gap:.3g}): resample the "
+                "label image to the image (nearest neighbour)."
             )
     if values.shape[3] < MIN_VOLUMES:
         problems.append(
-            f"{values.shape[3]} volumes: at least {MIN_VOLUMES} are needed; leave the person out."
+            f"{values.shape[3]} volumes: at least {MIN_VOLUMES} are needed; exclude the "
+            "participant."
         )
     if problems:
         raise UnusableDataError(problems)
 
 
-def _times(shape: tuple[int, ...]) -> str:
+def _format_shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
 
 
@@ -245,12 +252,12 @@ def with_signal(bold: npt.NDArray[Any], mask: Mask) -> Mask:
     bold : numpy.ndarray, shape (x, y, z, time)
         Series.
     mask : numpy.ndarray of bool, shape (x, y, z)
-        Where to look.
+        Voxels to test.
 
     Returns
     -------
     numpy.ndarray of bool, shape (x, y, z)
-        Part of `mask`.
+        Subset of `mask`.
     """
     series = bold[mask]
     with np.errstate(invalid="ignore", over="ignore"):

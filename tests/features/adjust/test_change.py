@@ -1,4 +1,4 @@
-"""Follow-up minus baseline: who counts, what must agree."""
+"""Change between sessions: values, subjects, and sessions that cannot be compared."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from bayes_mdd.features import (
 
 @pytest.fixture
 def sessions(region_table):
-    """Six people at baseline, five of them and a new one at follow-up."""
+    """Six subjects at baseline, five of them and a new one at follow-up."""
 
     def session(seed, ids, **columns):
         rng = np.random.default_rng(seed)
         series = {i: rng.normal(size=(60, 5)) + rng.normal(size=(60, 1)) for i in ids}
-        people = pd.DataFrame(
+        participants = pd.DataFrame(
             {"arm": ["AB"[int(i[-1]) % 2] for i in ids], **columns}, index=list(ids)
         )
-        return connectivity_from_timeseries(series, region_table, participants=people)
+        return connectivity_from_timeseries(series, region_table, participants=participants)
 
     early = [f"sub-{i}" for i in range(6)]
     late = ["sub-9", "sub-5", "sub-1", "sub-2", "sub-3", "sub-4"]
@@ -44,48 +44,50 @@ def refused(*args) -> str:
     return str(caught.value)
 
 
-def test_it_is_the_difference_by_name(sessions):
+def test_change_is_the_difference_matched_by_name(sessions):
     baseline, followup = sessions
     got = change_features(followup.isel(feature=slice(None, None, -1)), baseline)
-    for who in ("sub-1", "sub-5"):
+    for subject in ("sub-1", "sub-5"):
         for edge in ("R1--R2", "R4--R5"):
-            at = {"subject": who, "feature": edge}
+            at = {"subject": subject, "feature": edge}
             assert got["y"].sel(at) == followup["y"].sel(at) - baseline["y"].sel(at)
     assert got["subject"].values.tolist() == [f"sub-{i}" for i in range(1, 6)]
     assert got["feature"].values.tolist() == baseline["feature"].values.tolist()
     assert check_features(got) is None
 
 
-def test_who_was_left_out_is_listed(sessions):
+def test_excluded_subjects_are_listed(sessions):
     baseline, followup = sessions
     got = change_features(followup, baseline)
-    who = json.loads(got.attrs["left_out"])["who"]
-    assert who == {"no follow-up": ["sub-0"], "no baseline": ["sub-9"]}
+    left_out = json.loads(got.attrs["left_out"])["who"]
+    assert left_out == {"no follow-up": ["sub-0"], "no baseline": ["sub-9"]}
     assert got.attrs["estimand"] == "change"
     assert json.loads(got.attrs["provenance"])["change"]["n"] == 5
-    nobody = followup.isel(subject=slice(1, None))
-    assert "left_out" not in change_features(nobody, baseline.isel(subject=slice(1, None))).attrs
+    complete = change_features(
+        followup.isel(subject=slice(1, None)), baseline.isel(subject=slice(1, None))
+    )
+    assert "left_out" not in complete.attrs
 
 
-def test_covariates_of_both_sessions_are_kept_apart(sessions):
+def test_covariates_that_differ_at_follow_up_are_added(sessions):
     baseline, followup = sessions
     got = change_features(followup, baseline)
     assert got["mean_fd"].values.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
     assert got["mean_fd_followup"].sel(subject="sub-5") == followup["mean_fd"].sel(subject="sub-5")
-    assert "age_followup" not in got.coords  # nobody's changed
+    assert "age_followup" not in got.coords  # unchanged in all subjects
     assert "arm_followup" not in got.coords
 
 
 def test_standardised_sessions_are_refused(sessions):
     baseline, followup = sessions
     z = reference_to_controls(baseline)
-    assert "baseline was standardised before" in refused(followup, z)
+    assert "baseline is already standardised" in refused(followup, z)
     change = change_features(followup, baseline)
-    assert "is a change already" in refused(followup, change)
+    assert "baseline is already a change" in refused(followup, change)
     assert reference_to_controls(change).attrs["estimand"] == "change"
 
 
-def test_regions_of_one_session_only_are_named(sessions):
+def test_features_of_one_session_only_are_refused(sessions):
     baseline, followup = sessions
     text = refused(followup.isel(feature=slice(1, None)), baseline)
     assert "1 feature(s) of baseline are not in follow-up: R1--R2" in text
@@ -97,22 +99,22 @@ def test_regions_of_one_session_only_are_named(sessions):
     assert "1 feature(s) of follow-up are not in baseline: X--Y" in text
 
 
-def test_measured_otherwise_is_refused(sessions, region_table):
+def test_sessions_measured_differently_are_refused(sessions, region_table):
     baseline, followup = sessions
     text = refused(followup.assign_attrs(units="r"), baseline)
     assert "units are r at follow-up and fisher_z at baseline" in text
     z_called_r = (followup * 3).assign_attrs(units="r")
-    assert 'follow-up has the units "r" but values beyond 1' in refused(z_called_r, baseline)
+    assert 'follow-up has the units "r" but values above 1' in refused(z_called_r, baseline)
     rng = np.random.default_rng(3)
     series = {f"sub-{i}": rng.normal(size=(60, 5)) for i in range(6)}
     shrunk = connectivity_from_timeseries(series, region_table, estimator="ledoit-wolf")
     text = refused(shrunk, baseline)
     assert "estimator is ledoit-wolf at follow-up and empirical at baseline" in text
     moved = followup.assign_coords(block=("feature", followup["block"].values[::-1]))
-    assert "block of" in refused(moved, baseline)
+    assert "the block of" in refused(moved, baseline)
 
 
-def test_people_who_change_arm_are_named(sessions):
+def test_subjects_who_change_arm_are_refused(sessions):
     baseline, followup = sessions
     arm = followup["arm"].values.copy()
     arm[2] = "B" if arm[2] == "A" else "A"
@@ -120,10 +122,10 @@ def test_people_who_change_arm_are_named(sessions):
     assert "arm differs between the sessions for sub-1 (B, then A)" in text
 
 
-def test_ids_written_otherwise_are_not_nobody(sessions):
+def test_ids_that_do_not_match_and_repeated_ids_are_refused(sessions):
     baseline, followup = sessions
     renamed = followup.assign_coords(subject=[s[4:] for s in followup["subject"].values])
-    assert "0 people have both sessions" in refused(renamed, baseline)
-    assert "are ids written alike?" in refused(renamed, baseline)
+    assert "0 participant(s) have both sessions" in refused(renamed, baseline)
+    assert "check the spelling of the ids" in refused(renamed, baseline)
     twice = followup.isel(subject=[0, 1, 1, 2])
     assert "follow-up repeats the subject(s) sub-5" in refused(twice, baseline)

@@ -1,4 +1,4 @@
-"""Reference to controls: nuisance is learned from them and nobody else."""
+"""Standardisation relative to controls: the regression is fitted in controls only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def problems_of(features, covariates=()) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_it_equals_least_squares_done_by_hand(make_features, seed):
+def test_it_equals_explicit_least_squares(make_features, seed):
     features = make_features(seed=seed)
     got = reference_to_controls(features, COVARIATES)
     x, hc, y = dummies(features), controls_of(features), features["y"].values
@@ -44,7 +44,7 @@ def test_it_equals_least_squares_done_by_hand(make_features, seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_controls_keep_nothing_of_the_covariates_and_have_unit_spread(make_features, seed):
+def test_controls_are_uncorrelated_with_covariates_and_have_unit_variance(make_features, seed):
     features = make_features(seed=seed)
     got = reference_to_controls(features, COVARIATES)
     hc = controls_of(features)
@@ -53,7 +53,7 @@ def test_controls_keep_nothing_of_the_covariates_and_have_unit_spread(make_featu
     np.testing.assert_allclose((z**2).sum(0) / (hc.sum() - x.shape[1]), 1)
 
 
-def test_a_pure_covariate_effect_is_removed_from_patients_too(make_features):
+def test_covariate_effects_are_removed_from_patients_too(make_features):
     features = make_features(n_controls=30)
     slope = np.linspace(-0.05, 0.05, features.sizes["feature"])
     moved = features.assign(y=features["y"] + features["age"] * xr.DataArray(slope, dims="feature"))
@@ -62,11 +62,11 @@ def test_a_pure_covariate_effect_is_removed_from_patients_too(make_features):
     np.testing.assert_allclose(
         reference_to_controls(moved, COVARIATES)["y"], plain["y"], rtol=1e-8, atol=1e-8
     )
-    # ... and not where the covariate is not asked for.
+    # Covariates that are not listed are not removed.
     assert abs(reference_to_controls(moved)["y"] - reference_to_controls(features)["y"]).max() > 0.5
 
 
-def test_an_effect_of_illness_stays(make_features):
+def test_effects_of_illness_are_preserved(make_features):
     features = make_features(n_controls=200, n_patients=200)
     ill = xr.where(features["diagnosis"] == "HC", 0.0, 0.4)
     moved = features.assign(y=features["y"] + ill)
@@ -86,7 +86,7 @@ def test_patients_do_not_change_the_reference(make_features):
     np.testing.assert_array_equal(reference_to_controls(wild, COVARIATES)["y"][hc], a)
 
 
-def test_units_of_a_covariate_or_feature_do_not_matter(make_features):
+def test_units_of_covariates_and_features_do_not_matter(make_features):
     features = make_features()
     other = features.assign(y=features["y"] * 1e-6 + 5).assign_coords(age=features["age"] * 1e7)
     np.testing.assert_allclose(
@@ -96,7 +96,7 @@ def test_units_of_a_covariate_or_feature_do_not_matter(make_features):
     )
 
 
-def test_everybody_stays_and_the_reference_is_stated(make_features):
+def test_all_subjects_are_kept_and_the_reference_is_recorded(make_features):
     features = make_features()
     before = features.copy(deep=True)
     got = reference_to_controls(features, ["age", "site"])
@@ -116,7 +116,7 @@ def test_everybody_stays_and_the_reference_is_stated(make_features):
     assert reference_to_controls(features).attrs["reference"] == "z against 20 controls"
 
 
-def test_without_controls_the_people_with_an_arm_are_the_reference(make_features):
+def test_without_controls_the_subjects_with_an_arm_are_the_reference(make_features):
     features = make_features(n_controls=0, n_patients=30)
     arm = features["arm"].values.copy()
     arm[:4] = "n/a"
@@ -130,13 +130,13 @@ def test_without_controls_the_people_with_an_arm_are_the_reference(make_features
     assert got.sizes["subject"] == 30
 
 
-def test_nobody_to_compare_with(make_features):
+def test_missing_reference_is_an_error(make_features):
     features = make_features(n_controls=0)
     features = features.assign_coords(arm=("subject", ["n/a"] * features.sizes["subject"]))
-    assert "nobody to take as reference" in problems_of(features)[0]
+    assert "so there is no reference" in problems_of(features)[0]
 
 
-def test_all_problems_come_in_one_error(make_features):
+def test_all_problems_are_reported_in_one_error(make_features):
     features = make_features()
     age = features["age"].values.copy()
     age[[2, 30]] = np.nan
@@ -152,45 +152,45 @@ def test_all_problems_come_in_one_error(make_features):
     )
     text = problems_of(features, ["age", "site", "motion", "scanner", "sex", "aeg", "arm"])
     assert len(text) == 8, text
-    for said in (
-        "unknown covariate 'aeg': did you mean 'age'?",
-        "arm is what the analysis is about",
-        "covariate 'age' is missing for 2 people: sub-002, sub-030",
-        "site 'C' has 8 people",
-        "put it among the covariates of the model",
+    for expected in (
+        "unknown covariate 'aeg'. Did you mean 'age'?",
+        "'arm' is the effect of interest",
+        "covariate 'age' is missing for 2 participant(s): sub-002, sub-030",
+        "site 'C' has 8 participant(s)",
+        "Use site as a covariate of the model instead",
         "covariate 'motion' is 1 in all 20 controls",
         "covariate 'scanner' is 'Prisma' in all controls",
-        "covariate 'sex' is missing for 1 people: sub-000",
+        "covariate 'sex' is missing for 1 participant(s): sub-000",
     ):
-        assert any(said in t for t in text), said
+        assert any(expected in t for t in text), expected
 
 
 def test_too_few_controls_for_the_covariates(make_features):
     features = make_features(n_controls=7)
     (problem,) = problems_of(features, COVARIATES)
-    assert "7 controls for a regression of 5 column(s)" in problem
+    assert "7 controls are too few for a regression with 5 column(s)" in problem
     assert "at least 8 are needed" in problem
     assert reference_to_controls(make_features(n_controls=8), COVARIATES).sizes["subject"] == 32
 
 
-def test_covariates_that_repeat_each_other(make_features):
+def test_linearly_dependent_covariates_are_refused(make_features):
     features = make_features()
     features = features.assign_coords(months=12 * features["age"] + 3)
-    assert "repeat each other" in problems_of(features, ["age", "months"])[0]
+    assert "are linearly dependent" in problems_of(features, ["age", "months"])[0]
 
 
-def test_features_that_do_not_vary_among_controls(make_features):
+def test_features_that_do_not_vary_in_controls_are_refused(make_features):
     features = make_features()
     y = features["y"].values.copy()
     y[controls_of(features), 3] = 0.5
     features = features.assign(y=(("subject", "feature"), y))
     (problem,) = problems_of(features)
-    assert "1 feature(s) do not vary among the 20 controls: a--b3" in problem
-    y[:, 3] = 2 * features["age"].values + 1  # nothing but age
+    assert "1 feature(s) do not vary in the 20 controls: a--b3" in problem
+    y[:, 3] = 2 * features["age"].values + 1  # a function of age
     features = features.assign(y=(("subject", "feature"), y))
     (problem,) = problems_of(features, ["age"])
-    assert "once covariates are removed: a--b3" in problem
+    assert "after removal of the covariates: a--b3" in problem
 
 
-def test_a_bare_text_is_no_list(make_features):
-    assert "wants a list of names" in problems_of(make_features(), "age")[0]
+def test_covariates_given_as_text_are_refused(make_features):
+    assert "must be a list of names" in problems_of(make_features(), "age")[0]

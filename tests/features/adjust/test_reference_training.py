@@ -1,4 +1,4 @@
-"""New people against the reference of an earlier cohort."""
+"""Standardisation of new subjects relative to an earlier cohort."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _cohort(seed, n, *, start=0, controls=10):
 
 
 @pytest.mark.parametrize("controls", [10, 0])
-def test_people_of_the_cohort_get_their_own_values(controls):
-    # Whoever is passed as new, controls and patients alike, must not change the reference.
+def test_subjects_of_the_training_cohort_get_the_same_values(controls):
+    # New subjects, controls as well as patients, must not change the reference.
     training = _cohort(0, 25, controls=controls)
     direct = reference_to_controls(training, ["age"])
     chosen = training.isel(subject=[3, 12, 20], feature=[2, 0, 3, 1])
@@ -41,11 +41,11 @@ def test_people_of_the_cohort_get_their_own_values(controls):
     assert found.attrs["units"] == "z"
 
 
-def test_all_that_does_not_fit_is_said_at_once():
+def test_all_problems_are_reported_in_one_error():
     training = _cohort(0, 20)
     new = _cohort(1, 5, controls=0).isel(feature=[0, 1, 2]).drop_vars("age")
     new = new.assign_coords(feature=["a", "b", "zz"]).assign_attrs(units="r")
     with pytest.raises(DataContractError) as error:
         reference_to_training(new, training, ["age"])
-    for part in ("2 feature(s) of training", "zz", "units are 'r'", "age are not known of new"):
+    for part in ("2 feature(s) of training", "zz", "units are 'r'", "age are missing in the new"):
         assert part in str(error.value)

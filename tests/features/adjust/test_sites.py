@@ -1,4 +1,4 @@
-"""Site effects are measured; ComBat is learned from some and applied to all."""
+"""Site effects, and their removal by ComBat."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bayes_mdd.features.adjust.sites import site_variance
 
 @pytest.fixture
 def plain(make_features):
-    """Sites do nothing."""
+    """Features without effects of site."""
     return make_features(n_controls=60, n_patients=60, n_features=40, seed=11)
 
 
 @pytest.fixture
 def shifted(plain):
-    """Site B is higher in the first 20 features, site C twice as variable."""
+    """Features with a higher mean of site B in the first 20 and twice the SD in site C."""
     y, site = plain["y"].values.copy(), plain["site"].values
     y[site == "B", :20] += 0.3
     y[site == "C"] = 0.3 + 2 * (y[site == "C"] - 0.3)
@@ -32,7 +32,7 @@ def shifted(plain):
     return moved.assign_coords(block=("feature", block))
 
 
-def test_without_covariates_it_is_the_f_test_of_sites(shifted):
+def test_without_covariates_it_equals_the_f_test(shifted):
     share, p, chance = site_variance(shifted)
     site = shifted["site"].values
     for i in (0, 25):
@@ -44,7 +44,7 @@ def test_without_covariates_it_is_the_f_test_of_sites(shifted):
     assert chance == pytest.approx(2 / 119)
 
 
-def test_chance_is_what_sites_explain_by_chance(plain):
+def test_chance_is_the_expected_share_without_site_effects(plain):
     many = [site_variance(plain.assign(y=plain["y"].copy(data=y)))[0].mean() for y in _noise(plain)]
     assert np.mean(many) == pytest.approx(2 / 119, rel=0.1)
 
@@ -54,19 +54,19 @@ def _noise(features):
     return rng.normal(size=(20, *features["y"].shape))
 
 
-def test_covariates_are_allowed_for(plain):
+def test_covariates_are_adjusted_for(plain):
     age = plain["age"].values + np.where(plain["site"].values == "A", 25.0, 0.0)
     y = plain["y"].values + 0.05 * age[:, None]
-    tied = plain.assign(y=(("subject", "feature"), y)).assign_coords(age=("subject", age))
-    table = site_effects(tied).set_index("block")
-    allowed = site_effects(tied, ["age", "diagnosis"]).set_index("block")
-    assert table.loc["all", "before"] > 5 * allowed.loc["all", "before"]
-    assert allowed.loc["all", "significant_before"] == 0
+    confounded = plain.assign(y=(("subject", "feature"), y)).assign_coords(age=("subject", age))
+    table = site_effects(confounded).set_index("block")
+    adjusted = site_effects(confounded, ["age", "diagnosis"]).set_index("block")
+    assert table.loc["all", "before"] > 5 * adjusted.loc["all", "before"]
+    assert adjusted.loc["all", "significant_before"] == 0
 
 
-def test_the_table_is_by_block(shifted, plain):
-    quiet = plain.assign_coords(block=shifted["block"])
-    table = site_effects(shifted, after=quiet).set_index("block")
+def test_the_table_has_one_row_per_block(shifted, plain):
+    after = plain.assign_coords(block=shifted["block"])
+    table = site_effects(shifted, after=after).set_index("block")
     assert table.index.tolist() == ["all", "DMN-CCN", "SM-SM"]
     assert table["features"].tolist() == [40, 20, 20]
     assert table.loc["DMN-CCN", "significant_before"] > 0.9
@@ -77,25 +77,25 @@ def test_the_table_is_by_block(shifted, plain):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.drop_vars("site"), "no column 'site'"),
-        (lambda d: d.assign_coords(site=("subject", ["A"] * 120)), "nothing to compare"),
+        (lambda d: d.drop_vars("site"), "no column 'site'; found arm"),
+        (lambda d: d.assign_coords(site=("subject", ["A"] * 120)), "at least two sites"),
         (lambda d: d.assign_coords(site=("subject", ["n/a", *"AB" * 59, "A"])), "for sub-000"),
     ],
 )
-def test_sites_must_be_known_and_several(shifted, change, words):
+def test_bad_sites_are_refused(shifted, change, words):
     with pytest.raises(DataContractError, match=words):
         site_effects(change(shifted))
 
 
-def test_covariates_must_be_known_and_no_copy_of_site(shifted):
+def test_unknown_and_confounded_covariates_are_refused(shifted):
     with pytest.raises(DataContractError, match="'bmi' is not a column"):
         site_effects(shifted, ["bmi"])
     copy = shifted.assign_coords(scanner=shifted["site"])
-    with pytest.raises(DataContractError, match="site follows from scanner"):
+    with pytest.raises(DataContractError, match="site is confounded with scanner"):
         site_effects(copy, ["scanner"])
 
 
-def test_the_picture_shows_both_stages(shifted, plain):
+def test_the_plot_shows_both_stages(shifted, plain):
     figure = plotting.plot_site_effects(shifted, plain, covariates=["age"])
     figure.draw_without_rendering()
     left, right = figure.axes
@@ -107,7 +107,7 @@ def test_the_picture_shows_both_stages(shifted, plain):
     assert len(plotting.plot_site_effects(shifted).axes) == 2
 
 
-def test_what_to_install_is_said(shifted, monkeypatch):
+def test_missing_neuroharmonize_is_reported(shifted, monkeypatch):
     monkeypatch.setitem(sys.modules, "neuroHarmonize", None)
     with pytest.raises(SpecError, match=r"pip install 'bayes-mdd\[harmonize\]'"):
         harmonize_sites(shifted)
@@ -115,11 +115,11 @@ def test_what_to_install_is_said(shifted, monkeypatch):
 
 @pytest.fixture
 def combat():
-    """ComBat itself; the refusals below do without."""
+    """Skip if neuroHarmonize is not installed."""
     return pytest.importorskip("neuroHarmonize", reason="the extra 'harmonize' is not installed")
 
 
-def test_combat_takes_out_means_and_spreads(combat, shifted):
+def test_combat_removes_differences_in_mean_and_sd(combat, shifted):
     got = harmonize_sites(shifted, ["age", "diagnosis"])
     table = site_effects(shifted, ["age", "diagnosis"], after=got).set_index("block")
     assert table.loc["DMN-CCN", "before"] > 10 * table.loc["DMN-CCN", "after"]
@@ -133,7 +133,7 @@ def test_combat_takes_out_means_and_spreads(combat, shifted):
     assert got.attrs["units"] == shifted.attrs["units"]
 
 
-def test_combat_learns_from_training_people_only(combat, shifted):
+def test_combat_is_estimated_from_training_subjects_only(combat, shifted):
     train = shifted["subject"].values[:90].tolist()
     got = harmonize_sites(shifted, ["age"], train=train)
     alone = harmonize_sites(shifted.isel(subject=slice(90)), ["age"])
@@ -149,7 +149,7 @@ def test_combat_learns_from_training_people_only(combat, shifted):
 
 @pytest.fixture
 def pretend(monkeypatch):
-    """Let refusals be tested where the package is absent."""
+    """Replace neuroHarmonize, to test the checks without it."""
 
     class Package:
         harmonizationLearn = staticmethod(lambda y, table, **options: ({}, y))
@@ -164,29 +164,29 @@ def refused(*args, **options) -> str:
     return str(caught.value)
 
 
-def test_sites_with_too_few_people_to_learn_from_are_refused(pretend, shifted):
+def test_sites_with_too_few_training_subjects_are_refused(pretend, shifted):
     site = shifted["site"].values.copy()
     site[[5, 9]] = "D"
     few = shifted.assign_coords(site=("subject", site))
-    assert "site 'D' has 2 people to learn from (sub-005, sub-009)" in refused(few)
+    assert "site 'D' (sub-005, sub-009) has 2 training subject(s)" in refused(few)
     train = shifted["subject"].values[shifted["site"].values != "C"].tolist()
     text = refused(shifted, train=[*train, "sub-999"])
-    assert "train names sub-999" in text
-    assert "site 'C' has 0 people to learn from" in text
+    assert "train lists sub-999" in text
+    assert "has 0 training subject(s)" in text
     assert "are standardised" in refused(reference_to_controls(shifted))
     copy = shifted.assign_coords(scanner=shifted["site"])
-    assert "follow from each other or from site" in refused(copy, ["scanner"])
+    assert "linearly dependent, or confounded with site" in refused(copy, ["scanner"])
 
 
-def test_arms_tied_to_sites_are_refused_or_warned_of(pretend, shifted):
+def test_arms_confounded_with_sites_are_refused_and_associated_ones_warned_of(pretend, shifted):
     arm = shifted["arm"].values
     tied = np.where(arm == "SSRI", "A", np.where(arm == "SNRI", "B", shifted["site"].values))
     text = refused(shifted.assign_coords(site=("subject", tied)))
     assert "arm is confounded with site" in text
     half = np.where(np.arange(120) < 100, tied, shifted["site"].values)
-    leaning = shifted.assign_coords(site=("subject", half))
+    associated = shifted.assign_coords(site=("subject", half))
     with pytest.warns(UserWarning, match=r"Cramer's V 0\.\d+\) and arm is not among"):
-        harmonize_sites(leaning)
-    with pytest.warns(UserWarning, match="arm is kept"):
-        harmonize_sites(leaning, ["arm"])
-    harmonize_sites(shifted)  # evenly spread: no warning
+        harmonize_sites(associated)
+    with pytest.warns(UserWarning, match="arm is preserved"):
+        harmonize_sites(associated, ["arm"])
+    harmonize_sites(shifted)  # distributed evenly: no warning

@@ -1,4 +1,4 @@
-"""A feature set to files and back."""
+"""Writing of feature sets to cohort folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayes_mdd.features import (
 
 
 @pytest.fixture
-def people() -> pd.DataFrame:
+def participants() -> pd.DataFrame:
     return pd.DataFrame(
         {"diagnosis": ["HC"] * 4 + ["MDD"] * 4, "arm": ["n/a"] * 4 + ["None", "SSRI"] * 2},
         index=pd.Index([f"{i:03d}" for i in range(8)], name="participant_id"),
@@ -24,14 +24,14 @@ def people() -> pd.DataFrame:
 
 
 @pytest.fixture
-def features(region_table, people):
+def features(region_table, participants):
     rng = np.random.default_rng(2)
-    series = {w: rng.normal(size=(40, 5)) + rng.normal(size=(40, 1)) for w in people.index}
-    return connectivity_from_timeseries(series, region_table, participants=people)
+    series = {s: rng.normal(size=(40, 5)) + rng.normal(size=(40, 1)) for s in participants.index}
+    return connectivity_from_timeseries(series, region_table, participants=participants)
 
 
-def test_there_and_back(features, people, tmp_path):
-    people.to_csv(tmp_path / "participants.tsv", sep="\t", na_rep="n/a")
+def test_written_features_can_be_read(features, participants, tmp_path):
+    participants.to_csv(tmp_path / "participants.tsv", sep="\t", na_rep="n/a")
     folder = write_features(features, tmp_path)
     assert sorted(p.name for p in folder.iterdir()) == [
         "features.json",
@@ -45,13 +45,13 @@ def test_there_and_back(features, people, tmp_path):
         assert again[name].values.tolist() == features[name].values.tolist()
 
 
-def test_what_is_not_written(features, tmp_path):
-    with pytest.raises(DataContractError, match="standardised already"):
+def test_features_that_cannot_be_written_are_refused(features, tmp_path):
+    with pytest.raises(DataContractError, match="already standardised"):
         write_features(reference_to_controls(features), tmp_path)
     two = features.assign_coords(kind=("feature", ["a"] + ["b"] * 9))
-    with pytest.raises(DataContractError, match="one kind of features is wanted, got a, b"):
+    with pytest.raises(DataContractError, match="must be of one kind; found a, b"):
         write_features(two, tmp_path)
     assert not any(tmp_path.iterdir())
     write_features(features, tmp_path)
-    with pytest.raises(DataContractError, match="holds something"):
+    with pytest.raises(DataContractError, match="not empty"):
         write_features(features, tmp_path)

@@ -1,4 +1,4 @@
-"""Connectivity from time series."""
+"""Connectivity from time series: values, checks of the series, and reading of folders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from sklearn.covariance import LedoitWolf
 
 from bayes_mdd.errors import DataContractError, SpecError
@@ -37,7 +38,7 @@ def refused(*args, **options) -> str:
     return str(caught.value)
 
 
-def test_plain_correlation_is_pearsons(series, region_table):
+def test_empirical_correlation_is_pearsons_r(series, region_table):
     got = connectivity_from_timeseries(series, region_table)
     expected = [np.arctanh(np.corrcoef(x, rowvar=False)[UPPER]) for x in series.values()]
     np.testing.assert_allclose(got["y"].values, expected, atol=1e-12)
@@ -57,7 +58,7 @@ def test_without_fisher_z_the_units_are_r(series, region_table):
     assert got.attrs["units"] == "r"
 
 
-def test_partial_correlation_is_that_of_the_inverse_covariance(series, region_table):
+def test_partial_correlation_follows_from_the_inverse_covariance(series, region_table):
     got = connectivity_from_timeseries(
         series, region_table, kind="partial correlation", fisher_z=False
     )
@@ -66,7 +67,7 @@ def test_partial_correlation_is_that_of_the_inverse_covariance(series, region_ta
     np.testing.assert_allclose(got["y"][2], -(precision / np.outer(d, d))[UPPER], atol=1e-10)
 
 
-def test_the_shrunk_estimator_is_ledoit_wolfs(series, region_table):
+def test_ledoit_wolf_estimator(series, region_table):
     got = connectivity_from_timeseries(
         series, region_table, estimator="ledoit-wolf", fisher_z=False
     )
@@ -87,20 +88,20 @@ def test_tangent_is_relative_to_the_group(series, region_table):
     assert abs(again["y"][0] - got["y"][0]).max() > 1e-3
 
 
-def test_arrays_and_people(series, region_table):
+def test_arrays_with_participants(series, region_table):
     stack = np.stack(list(series.values()))
-    people = pd.DataFrame({"arm": list("aabb"), "age": [1.0, 2, 3, 4]}, index=list(series))
-    got = connectivity_from_timeseries(stack, region_table, participants=people)
+    participants = pd.DataFrame({"arm": list("aabb"), "age": [1.0, 2, 3, 4]}, index=list(series))
+    got = connectivity_from_timeseries(stack, region_table, participants=participants)
     np.testing.assert_array_equal(got["y"], connectivity_from_timeseries(series, region_table)["y"])
     assert got["subject"].values.tolist() == list(series)
     assert check_features(got) is None
     assert connectivity_from_timeseries(stack, region_table)["subject"].values[0] == "sub-001"
-    assert "array has 4 subjects, participants 3" in refused(
-        stack, region_table, participants=people.iloc[:3]
+    assert "the array has 4 subjects, but participants has 3 rows" in refused(
+        stack, region_table, participants=participants.iloc[:3]
     )
 
 
-def test_arguments_are_left_alone(series, region_table):
+def test_arguments_are_not_changed(series, region_table):
     before = {k: v.copy() for k, v in series.items()}
     table = region_table.copy()
     connectivity_from_timeseries(series, region_table)
@@ -109,7 +110,7 @@ def test_arguments_are_left_alone(series, region_table):
         np.testing.assert_array_equal(value, before[key])
 
 
-def test_all_that_is_wrong_with_the_series_comes_in_one_error(series, region_table):
+def test_all_problems_of_the_series_are_reported_in_one_error(series, region_table):
     series["sub-0"][:, 2] = 4.2
     series["sub-1"][7, 3] = np.nan
     series["sub-2"] = series["sub-2"][:19]
@@ -122,12 +123,12 @@ def test_all_that_is_wrong_with_the_series_comes_in_one_error(series, region_tab
     assert "sub-3: the series is 5 x 50, regions by time: transpose it" in text
 
 
-def test_equal_signals_have_no_fisher_z(series, region_table):
+def test_identical_signals_are_refused(series, region_table):
     series["sub-1"][:, 4] = 3 * series["sub-1"][:, 0] + 1
     assert "sub-1: |r| = 1 between R1 and R5" in refused(series, region_table)
 
 
-def test_regions_without_data_are_left_out_only_when_asked_and_listed(series, region_table):
+def test_regions_without_data_are_excluded_only_on_request(series, region_table):
     series["sub-1"][:, 2] = np.nan
     series["sub-2"][:, 2] = 7.0
     series["sub-3"][:, 4] = 0.0
@@ -137,26 +138,36 @@ def test_regions_without_data_are_left_out_only_when_asked_and_listed(series, re
     fewer = connectivity_from_timeseries(
         series, region_table, kind="partial correlation", missing="drop-regions"
     )
-    left = ["R1", "R2", "R4"]
-    assert fewer["region"].values.tolist() == left
-    who = {"R3": ["sub-1", "sub-2"], "R5": ["sub-3"]}
-    assert json.loads(fewer.attrs["left_out"]) == {"policy": "drop-regions", "who": who}
-    # As if the regions had never been there, also where they were fine.
-    kept = region_table[region_table["region"].isin(left)]
-    alone = {k: v[:, [0, 1, 3]] for k, v in series.items()}
-    again = connectivity_from_timeseries(alone, kept, kind="partial correlation")
-    np.testing.assert_array_equal(fewer["y"], again["y"])
-    rest = connectivity_from_timeseries(series, region_table, missing="drop-people")
-    assert rest["subject"].values.tolist() == ["sub-0"]
-    assert rest.sizes["feature"] == 10
-    with pytest.raises(SpecError, match="drop-regions"):
+    remaining = ["R1", "R2", "R4"]
+    assert fewer["region"].values.tolist() == remaining
+    excluded = {"R3": ["sub-1", "sub-2"], "R5": ["sub-3"]}
+    assert json.loads(fewer.attrs["left_out"]) == {"policy": "drop-regions", "who": excluded}
+    # The same as without these regions in any subject.
+    kept = region_table[region_table["region"].isin(remaining)]
+    without = {k: v[:, [0, 1, 3]] for k, v in series.items()}
+    expected = connectivity_from_timeseries(without, kept, kind="partial correlation")
+    np.testing.assert_array_equal(fewer["y"], expected["y"])
+    complete = connectivity_from_timeseries(series, region_table, missing="drop-subjects")
+    assert complete["subject"].values.tolist() == ["sub-0"]
+    assert complete.sizes["feature"] == 10
+    assert json.loads(complete.attrs["left_out"]) == {"policy": "drop-subjects", "who": excluded}
+    with pytest.raises(SpecError, match="one of refuse, drop-regions, drop-subjects; got 'zero'"):
         connectivity_from_timeseries(series, region_table, missing="zero")
     series["sub-2"][:, :4] = 0
     text = refused(series, region_table, missing="drop-regions")
-    assert "no two regions have data in everybody; sub-2 alone lacks 4" in text
+    assert "fewer than 2 regions have data in all participants; sub-2 alone lacks 4" in text
 
 
-def test_dropping_does_not_excuse_a_hole_in_time(series, region_table):
+def test_former_name_of_drop_subjects_is_accepted_with_a_warning(series, region_table):
+    series["sub-1"][:, 2] = np.nan
+    with pytest.warns(DeprecationWarning, match="'drop-people' is now called 'drop-subjects'") as w:
+        former = connectivity_from_timeseries(series, region_table, missing="drop-people")
+    assert w[0].filename == __file__
+    current = connectivity_from_timeseries(series, region_table, missing="drop-subjects")
+    xr.testing.assert_identical(former, current)
+
+
+def test_single_missing_values_are_refused_whatever_the_option(series, region_table):
     series["sub-1"][3, 2] = np.inf
     assert "sub-1: missing or infinite" in refused(series, region_table, missing="drop-regions")
 
@@ -164,16 +175,16 @@ def test_dropping_does_not_excuse_a_hole_in_time(series, region_table):
 def test_series_are_read_one_by_one(series, region_table):
     alive, most = [0], [0]
 
-    class Held(np.ndarray):
+    class Counted(np.ndarray):
         def __del__(self):
             alive[0] -= self.base is None
 
     def read(values):
         alive[0] += 1
         most[0] = max(most[0], alive[0])
-        held = np.ndarray.__new__(Held, values.shape)
-        held[...] = values
-        return held
+        counted = np.ndarray.__new__(Counted, values.shape)
+        counted[...] = values
+        return counted
 
     many = {f"sub-{i}": partial(read, series["sub-0"]) for i in range(40)}
     got = connectivity_from_timeseries(many, region_table)
@@ -195,22 +206,22 @@ def test_progress_is_shown_on_a_terminal_only(series, region_table, monkeypatch,
     assert "4/4" in screen.getvalue()
 
 
-def test_people_in_parallel_give_the_same(series, region_table):
-    one = connectivity_from_timeseries(series, region_table)
-    two = connectivity_from_timeseries(series, region_table, n_jobs=2)
-    np.testing.assert_array_equal(one["y"], two["y"])
+def test_parallel_computation_gives_the_same_values(series, region_table):
+    serial = connectivity_from_timeseries(series, region_table)
+    parallel = connectivity_from_timeseries(series, region_table, n_jobs=2)
+    np.testing.assert_array_equal(serial["y"], parallel["y"])
     with joblib.parallel_config("threading", n_jobs=2):
         configured = connectivity_from_timeseries(series, region_table)
-    np.testing.assert_array_equal(one["y"], configured["y"])
+    np.testing.assert_array_equal(serial["y"], configured["y"])
 
 
-def test_names_of_columns_are_held_against_the_table(series, region_table):
+def test_column_names_are_compared_with_the_region_table(series, region_table):
     names = ["R2", "R1", "R3", "R4", "R5"]
     frames = {k: pd.DataFrame(v, columns=names) for k, v in series.items()}
-    assert "another order" in refused(frames, region_table)
+    assert "order of regions differs" in refused(frames, region_table)
 
 
-def test_an_inverse_needs_more_volumes_than_regions(region_table):
+def test_partial_correlation_needs_more_volumes_than_regions(region_table):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"region": [f"r{i}" for i in range(30)], "network": "N"})
     short = {"a": rng.normal(size=(25, 30)), "b": rng.normal(size=(25, 30))}
@@ -222,13 +233,13 @@ def test_an_inverse_needs_more_volumes_than_regions(region_table):
 
 
 @pytest.mark.parametrize("option", [{"kind": "pearson"}, {"estimator": "lw"}])
-def test_unknown_methods_name_the_choices(series, region_table, option):
+def test_unknown_methods_are_refused_with_the_choices(series, region_table, option):
     with pytest.raises(SpecError, match=r"must be one of .*(correlation|empirical)"):
         connectivity_from_timeseries(series, region_table, **option)
 
 
 @pytest.mark.parametrize("form", ["tsv", "npy"])
-def test_a_folder_of_series_is_read(make_folder, form):
+def test_time_series_of_a_folder_are_read(make_folder, form):
     folder = make_folder(form, source="timeseries")
     got = read_features(folder.root)
     np.testing.assert_allclose(got["y"].values, np.arctanh(folder.edges()), atol=1e-10)
@@ -238,7 +249,7 @@ def test_a_folder_of_series_is_read(make_folder, form):
     assert abs(partial["y"] - got["y"]).max() > 0.01
 
 
-def test_the_sidecar_can_choose_measure_and_estimator(make_folder):
+def test_the_sidecar_states_measure_and_estimator(make_folder):
     folder = make_folder("tsv", source="timeseries")
     folder.facts(measure="tangent", estimator="ledoit-wolf")
     got = read_features(folder.root)
@@ -246,17 +257,17 @@ def test_the_sidecar_can_choose_measure_and_estimator(make_folder):
     assert json.loads(got.attrs["provenance"])["estimator"] == "ledoit-wolf"
 
 
-def test_a_cohort_and_another_atlas(make_folder, region_table):
+def test_connectivity_features_with_another_atlas(make_folder, region_table):
     folder = make_folder("tsv", source="timeseries")
-    people = pd.DataFrame({"arm": list("aaabbb")}, index=folder.people)
-    cohort = SimpleNamespace(folder=folder.root, participants=people)
+    participants = pd.DataFrame({"arm": list("aaabbb")}, index=folder.subjects)
+    cohort = SimpleNamespace(folder=folder.root, participants=participants)
     region_table["network"] = ["X", "X", "Y", "Y", "Y"]
     got = connectivity_features(cohort, atlas=region_table)
     assert set(got["block"].values) == {"X-X", "X-Y", "Y-Y"}
     assert got["arm"].values.tolist() == list("aaabbb")
     np.testing.assert_array_equal(got["y"], connectivity_features(folder.root)["y"])
     with pytest.raises(DataContractError, match="connectivity_from_timeseries"):
-        connectivity_features(SimpleNamespace(folder=None, participants=people))
+        connectivity_features(SimpleNamespace(folder=None, participants=participants))
 
 
 def test_series_in_another_order_are_refused(make_folder):
@@ -264,5 +275,5 @@ def test_series_in_another_order_are_refused(make_folder):
     path = folder.features / "sub-03_task-rest_timeseries.tsv"
     text = path.read_text().splitlines()
     path.write_text("\n".join(["R2\tR1\tR3\tR4\tR5", *text[1:]]))
-    with pytest.raises(DataContractError, match="sub-03: regions stand in another order"):
+    with pytest.raises(DataContractError, match="sub-03: the order of regions differs"):
         read_features(folder.root)

@@ -1,4 +1,4 @@
-"""Graph measures against loops over nodes, pairs and paths, and against networkx where present."""
+"""Graph measures compared with loops over nodes, pairs and paths, and with networkx and bctpy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MODULE = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
 
 @pytest.fixture
 def weights() -> np.ndarray:
-    """A graph with gaps, a region of one edge and one of none."""
+    """A graph with missing edges, one region with one edge and one with none."""
     rng = np.random.default_rng(3)
     w = np.triu(rng.random((N, N)) * (rng.random((N, N)) < 0.6), 1)
     w[:7, 7] = w[7, 8] = 0
@@ -35,7 +35,7 @@ def weights() -> np.ndarray:
 
 
 def shortest(w: np.ndarray, start: int) -> dict[int, float]:
-    """Distances from one node by looking at all edges until nothing gets shorter."""
+    """Distances from one node (Bellman-Ford)."""
     far = {start: 0.0}
     for _ in range(len(w)):
         for i, j in zip(*np.nonzero(w), strict=True):
@@ -63,7 +63,7 @@ def test_clustering_is_the_mean_intensity_of_triangles(weights):
         assert got[i] == pytest.approx(np.mean(cubes) if pairs else 0.0)
 
 
-def test_efficiency_is_the_mean_inverse_path(weights):
+def test_efficiency_is_the_mean_inverse_path_length(weights):
     got = efficiency(weights)
     for i in range(N):
         far = shortest(weights, i)
@@ -71,8 +71,8 @@ def test_efficiency_is_the_mean_inverse_path(weights):
     assert got[8] == 0
 
 
-def test_networkx_says_the_same(weights):
-    nx = pytest.importorskip("networkx", reason="networkx is for comparison only")
+def test_networkx_gives_the_same_values(weights):
+    nx = pytest.importorskip("networkx", reason="networkx is used for comparison only")
     graph = nx.from_numpy_array(weights)
     largest = weights.max()
     clusters = nx.clustering(graph, weight="weight")
@@ -85,14 +85,14 @@ def test_networkx_says_the_same(weights):
         assert efficiency(weights)[i] == pytest.approx(mean)
 
 
-def test_bctpy_says_the_same(weights):
-    bct = pytest.importorskip("bct", reason="bctpy is for comparison only")
+def test_bctpy_gives_the_same_values(weights):
+    bct = pytest.importorskip("bct", reason="bctpy is used for comparison only")
     np.testing.assert_allclose(clustering(weights), bct.clustering_coef_wu(weights))
     some = weights.sum(axis=1) > 0
     module = participation(weights, MODULE)
-    with np.errstate(invalid="ignore"):  # it divides 0 by 0 for the region without edges
-        theirs = bct.participation_coef(weights, MODULE + 1)
-    np.testing.assert_allclose(module[some], theirs[some])
+    with np.errstate(invalid="ignore"):  # bctpy divides 0 by 0 for the region without edges
+        expected = bct.participation_coef(weights, MODULE + 1)
+    np.testing.assert_allclose(module[some], expected[some])
     np.testing.assert_allclose(efficiency(weights).mean(), bct.efficiency_wei(weights))
 
 
@@ -100,8 +100,8 @@ def test_bctpy_says_the_same(weights):
 def edges(region_table):
     rng = np.random.default_rng(0)
     series = rng.normal(size=(8, 60, 5)) + rng.normal(size=(8, 60, 1)) * 0.7
-    people = pd.DataFrame({"arm": list("AABBAABB")}, index=[f"sub-{i}" for i in range(8)])
-    return connectivity_from_timeseries(series, region_table, participants=people)
+    participants = pd.DataFrame({"arm": list("AABBAABB")}, index=[f"sub-{i}" for i in range(8)])
+    return connectivity_from_timeseries(series, region_table, participants=participants)
 
 
 def square(features, row: int) -> np.ndarray:
@@ -111,7 +111,7 @@ def square(features, row: int) -> np.ndarray:
     return w + w.T
 
 
-def test_every_person_gets_every_measure_of_every_region(edges):
+def test_all_measures_of_all_regions_and_subjects(edges):
     got = graph_features(edges)
     assert got.sizes["feature"] == 20
     w = square(edges, 3)
@@ -122,8 +122,8 @@ def test_every_person_gets_every_measure_of_every_region(edges):
         "efficiency": efficiency(w),
     }
     for name, values in expected.items():
-        own = got["y"].values[3, got["view"].values == name]
-        np.testing.assert_allclose(own, values, rtol=1e-12)
+        found = got["y"].values[3, got["view"].values == name]
+        np.testing.assert_allclose(found, values, rtol=1e-12)
     assert got["block"].values[[0, 5]].tolist() == ["strength:DMN", "participation:DMN"]
     assert got["arm"].values.tolist() == edges["arm"].values.tolist()
     assert check_features(got) is None
@@ -136,7 +136,7 @@ def test_the_order_of_edges_does_not_matter(edges):
     np.testing.assert_array_equal(graph_features(edges)["y"], graph_features(mixed)["y"])
 
 
-def test_density_keeps_the_strongest_edges_of_each_person(edges):
+def test_density_keeps_the_strongest_edges_of_each_subject(edges):
     got = graph_features(edges, ["strength"], density=0.3)
     for row in range(8):
         w = square(edges, row)
@@ -147,12 +147,12 @@ def test_density_keeps_the_strongest_edges_of_each_person(edges):
     assert facts["estimator"] == "empirical"
 
 
-def test_r_and_its_z_give_one_graph(edges):
+def test_r_and_fisher_z_give_the_same_graph(edges):
     r = edges.assign(y=np.tanh(edges["y"])).assign_attrs(units="r")
     np.testing.assert_allclose(graph_features(r)["y"], graph_features(edges)["y"])
 
 
-def test_structural_weights_are_relative_to_the_persons_largest(region_table):
+def test_structural_weights_are_relative_to_the_largest_of_the_subject(region_table):
     rng = np.random.default_rng(2)
     m = rng.integers(1, 50, size=(6, 5, 5)).astype(float)
     m = m + m.transpose(0, 2, 1)
@@ -162,19 +162,19 @@ def test_structural_weights_are_relative_to_the_persons_largest(region_table):
     np.testing.assert_allclose(got["y"].values[4], clustering(m[4] / m[4].max()))
 
 
-def test_what_is_no_graph_is_refused(edges):
+def test_features_that_are_not_a_graph_are_refused(edges):
     for bad, words in (
         (reference_to_controls(edges), "standardised or differences"),
-        (edges.assign_attrs(units="tangent"), "no weight"),
-        (edges.assign(y=edges["y"] * 3).assign_attrs(units="r"), "values lie beyond 1"),
-        (edges.assign(y=edges["y"].where(edges["subject"] != "sub-3", -1.0)), "edge in sub-3"),
+        (edges.assign_attrs(units="tangent"), "cannot serve as weights"),
+        (edges.assign(y=edges["y"] * 3).assign_attrs(units="r"), "values exceed 1"),
+        (edges.assign(y=edges["y"].where(edges["subject"] != "sub-3", -1.0)), "positive in sub-3"),
         (edges.assign(y=edges["y"].where(edges["subject"] != "sub-3")), "10 edge"),
-        (edges.drop_vars("region_a"), "needs edges"),
+        (edges.drop_vars("region_a"), "are not edges"),
         (edges.assign_coords(region_b=edges["region_a"]), "a region with itself"),
     ):
         with pytest.raises(DataContractError, match=words):
             graph_features(bad)
     with pytest.raises(SpecError, match="got degree"):
         graph_features(edges, ["degree"])
-    with pytest.raises(SpecError, match="density is a share"):
+    with pytest.raises(SpecError, match="density must be above 0 and at most 1"):
         graph_features(edges, density=15)

@@ -1,4 +1,4 @@
-"""ALFF, fALFF and ReHo against what their definitions say, computed the slow way."""
+"""ALFF, fALFF and ReHo compared with direct computations from their definitions."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def refused(*args, **options) -> str:
 
 
 def amplitudes(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Frequency and amplitude of one series, by the sum that defines the Fourier transform."""
+    """Frequencies and amplitudes of one series, by the sum that defines the Fourier transform."""
     n = len(x)
     f = np.arange(n // 2 + 1) / (n * TR)
     t = np.arange(n) * TR
     a = np.array([abs(sum(x * np.exp(-2j * np.pi * g * t))) / n for g in f])
     twice = np.ones(len(f))
-    twice[1 : (n + 1) // 2] = 2  # both signs of a frequency, but for 0 and Nyquist's
+    twice[1 : (n + 1) // 2] = 2  # both signs of a frequency, except 0 and the Nyquist frequency
     return f, a * np.sqrt(twice)
 
 
 @pytest.mark.parametrize("n", [150, 151])
-def test_alff_is_what_xcpd_computes(series, region_table, n):
+def test_alff_equals_that_of_xcpd(series, region_table, n):
     x = np.random.default_rng(n).normal(3, 7, size=(n, 5)).cumsum(axis=0)
     got = regional_features({"a": x, "b": x * 2, "c": x}, region_table, tr=TR)
     for i in range(5):
-        # XCP-D scales to unit variance, and back after the spectrum was taken.
+        # XCP-D scales to unit variance before and back after the computation of the spectrum.
         sd = x[:, i].std()
         f, a = amplitudes((x[:, i] - x[:, i].mean()) / sd)
         low, high = (abs(f - edge).argmin() for edge in BAND)
@@ -60,7 +60,7 @@ def test_alff_is_what_xcpd_computes(series, region_table, n):
     assert (facts["measure"], facts["tr"], facts["band"]) == ("alff", TR, list(BAND))
 
 
-def test_falff_is_the_share_of_amplitude(series, region_table):
+def test_falff_is_the_fraction_of_amplitude_in_the_band(series, region_table):
     got = regional_features(series, region_table, "falff", tr=TR)
     for (row, x), i in product(enumerate(series.values()), range(5)):
         f, a = amplitudes(x[:, i] - x[:, i].mean())
@@ -71,69 +71,73 @@ def test_falff_is_the_share_of_amplitude(series, region_table):
     np.testing.assert_allclose(got["y"], again["y"])
 
 
-def test_scaling_by_the_persons_mean_takes_out_the_scanners_units(series, region_table):
+def test_scaling_by_the_mean_of_the_subject_removes_units_of_the_scanner(series, region_table):
     plain = regional_features(series, region_table, tr=TR)
     scaled = {k: 10 * v for k, v in series.items()}
     got = regional_features(scaled, region_table, tr=TR, scale="mean")
     np.testing.assert_allclose(got["y"], plain["y"] / plain["y"].mean("feature"))
-    assert got.attrs["units"] == "ratio to the person's mean"
+    assert got.attrs["units"] == "ratio to the mean of the subject"
 
 
-def test_filtered_series_have_no_falff(series, region_table):
+def test_falff_of_filtered_series_is_refused(series, region_table):
     spectrum = np.fft.rfft(series["sub-2"], axis=0)
     spectrum[np.fft.rfftfreq(150, TR) > BAND[1]] *= 0.01
     series["sub-2"] = np.fft.irfft(spectrum, 150, axis=0)
     text = refused(series, region_table, "falff", tr=TR)
     assert "1 problem(s)" in text
-    assert "sub-2: the series hold next to nothing above 0.08 Hz" in text
+    assert "sub-2: the series have almost no power above 0.08 Hz" in text
     assert regional_features(series, region_table, tr=TR).sizes["subject"] == 4
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "tr is the time between volumes in seconds"),
-        ({"tr": 2000.0}, "looks like milliseconds: give 2"),
+        ({}, "tr must be the time between volumes in seconds"),
+        ({"tr": 2000.0}, "appears to be in milliseconds: pass 2"),
         ({"tr": 2.0, "band": (0.08, 0.01)}, "0 < low < high <= 0.25"),
         ({"tr": 2.0, "band": (0.1, 0.3)}, "0 < low < high <= 0.25"),
         ({"tr": 2.0, "kind": "ALFF"}, "kind must be one of alff, falff, reho"),
-        ({"tr": 2.0, "kind": "reho"}, "reho compares neighbouring voxels"),
+        ({"tr": 2.0, "kind": "reho"}, "kind='reho' cannot be computed from regional time series"),
         ({"tr": 2.0, "scale": "z"}, "scale must be one of none, mean"),
-        ({"tr": 2.0, "min_coverage": 50}, "share between 0 and 1"),
+        ({"tr": 2.0, "min_coverage": 50}, "min_coverage must be between 0 and 1"),
+        ({"tr": 2.0, "missing": "zero"}, "one of refuse, drop-regions, drop-subjects"),
     ],
 )
-def test_options_that_cannot_be_are_said(series, region_table, options, words):
+def test_invalid_options_are_refused(series, region_table, options, words):
     with pytest.raises(SpecError, match=words):
         regional_features(series, region_table, **options)
 
 
-def test_short_series_do_not_resolve_the_band(series, region_table):
+def test_series_too_short_for_the_band_are_refused(series, region_table):
     series["sub-3"] = series["sub-3"][:24]
     text = refused(series, region_table, tr=TR)
-    assert "sub-3: 24 volumes: the series resolves steps of 0.0208 Hz" in text
+    assert "sub-3: 24 volumes: the frequency resolution of the series is 0.0208 Hz" in text
 
 
 @pytest.fixture
 def censored(series):
-    """A mask that drops 30 of 150 volumes in runs, as scrubbing does."""
+    """Masks that censor 30 of 150 volumes in runs, as scrubbing does."""
     kept = np.ones(150, dtype=bool)
     kept[[*range(20, 32), *range(70, 80), *range(120, 128)]] = False
     return dict.fromkeys(series, kept)
 
 
 @pytest.mark.parametrize("n", [150, 149])
-def test_censored_series_are_measured_by_lomb_and_scargle(series, region_table, censored, n):
+def test_censored_series_are_measured_by_the_lomb_scargle_periodogram(
+    series, region_table, censored, n
+):
     series = {k: v[:n] for k, v in series.items()}
     censored = {k: v[:n] for k, v in censored.items()}
     got = regional_features(series, region_table, tr=TR, kept_volumes=censored)
     kept = censored["sub-2"]
     time = TR * np.flatnonzero(kept)
-    f = np.linspace(0, 0.5 / TR, n // 2 + 1)[1:]  # as XCP-D lays them
+    f = np.linspace(0, 0.5 / TR, n // 2 + 1)[1:]  # as in XCP-D
     low, high = (abs(f - edge).argmin() for edge in BAND)
     for i in range(5):
         x = series["sub-2"][kept, i]
         z = (x - x.mean()) / x.std()
-        power = lombscargle(time, z, 2 * np.pi * f[:-1], normalize=True)  # it fails at Nyquist's
+        # lombscargle fails at the Nyquist frequency.
+        power = lombscargle(time, z, 2 * np.pi * f[:-1], normalize=True)
         expected = 2 * np.sqrt(power)[low:high].mean() * x.std()
         assert got["y"][2, i] == pytest.approx(expected, rel=1e-8)
     only = {k: v[kept] for k, v in series.items()}
@@ -143,36 +147,36 @@ def test_censored_series_are_measured_by_lomb_and_scargle(series, region_table, 
     assert ((share["y"] > 0) & (share["y"] < 1)).all()
 
 
-def test_gaps_do_not_move_a_wave(censored):
+def test_gaps_do_not_bias_frequency_and_amplitude(censored):
     kept = censored["sub-0"]
     wave = 3 * np.sin(2 * np.pi * 0.05 * TR * np.arange(150) + 1)[kept, None]
     frequencies, root = root_spectrum(wave, TR, kept)
     assert frequencies[root[:, 0].argmax()] == pytest.approx(0.05)
     assert root.max() == pytest.approx(3 / np.sqrt(2), rel=0.02)
-    _, closed = root_spectrum(wave, TR)  # as if nothing were missing
-    assert closed.max() < 0.95 * root.max()
+    _, concatenated = root_spectrum(wave, TR)  # without the mask
+    assert concatenated.max() < 0.95 * root.max()
 
 
-def test_a_mask_that_drops_nothing_changes_nothing(series, region_table):
-    everything = dict.fromkeys(series, np.ones(150, dtype=bool))
-    got = regional_features(series, region_table, tr=TR, kept_volumes=everything)
+def test_a_mask_that_keeps_all_volumes_changes_nothing(series, region_table):
+    keep_all = dict.fromkeys(series, np.ones(150, dtype=bool))
+    got = regional_features(series, region_table, tr=TR, kept_volumes=keep_all)
     np.testing.assert_array_equal(got["y"], regional_features(series, region_table, tr=TR)["y"])
 
 
-def test_masks_must_belong_to_their_series(series, region_table, censored):
+def test_masks_that_do_not_match_the_series_are_refused(series, region_table, censored):
     del censored["sub-3"]
     text = refused(series, region_table, tr=TR, kept_volumes=censored)
     assert "no mask of volumes for sub-3" in text
     index = dict.fromkeys(series, np.arange(100))
-    assert "one True or False" in refused(series, region_table, tr=TR, kept_volumes=index)
+    assert "array of bool" in refused(series, region_table, tr=TR, kept_volumes=index)
     few = np.arange(150) < 12
     wrong = {k: np.ones(140, dtype=bool) for k in series} | {"sub-1": few}
     text = refused(series, region_table, tr=TR, kept_volumes=wrong)
-    assert "sub-0, sub-2, sub-3: 150 volumes, but its mask keeps 140 of 140" in text
-    assert "sub-1: 12 volumes kept" in text
+    assert "sub-0, sub-2, sub-3: 150 volumes, but the mask keeps 140 of 140" in text
+    assert "sub-1: 12 volumes remain" in text
 
 
-def test_regions_that_do_not_vary_are_refused_or_left_out(series, region_table):
+def test_regions_without_variation_are_refused_or_excluded(series, region_table):
     series["sub-1"][:, 3] = 0
     assert "'R4' in 1 (sub-1)" in refused(series, region_table, tr=TR)
     got = regional_features(series, region_table, tr=TR, missing="drop-regions", scale="mean")
@@ -182,7 +186,7 @@ def test_regions_that_do_not_vary_are_refused_or_left_out(series, region_table):
 
 
 def kendall_w(series: np.ndarray) -> float:
-    """W of (voxel, time) by its definition: variance of rank sums over the largest possible."""
+    """W of (voxel, time) by its definition: variance of rank sums divided by its maximum."""
     k, n = series.shape
     ranks = np.stack([rankdata(s) for s in series])
     sums = ranks.sum(axis=0)
@@ -228,13 +232,13 @@ def test_w_is_the_mean_rank_correlation_of_the_neighbourhood():
 
 @pytest.fixture
 def images(tmp_path):
-    """Three people's 4-D images with five regions of 8 voxels in a row, and the label image."""
+    """4-D images of three subjects with five regions of 8 voxels in a row, and the label image."""
     rng = np.random.default_rng(9)
     affine = np.diag([3.0, 3, 3, 1])
     labels = np.zeros((12, 4, 4), dtype=np.int16)
     for i in range(5):
         labels[1 + 2 * i : 3 + 2 * i, 1:3, 1:3] = 11 + i
-    people = {}
+    bold_images = {}
     for i in range(3):
         bold = (1000 + 20 * rng.normal(size=(12, 4, 4, 60))).astype(np.float32)
         image = nib.Nifti1Image(bold, affine)
@@ -242,40 +246,40 @@ def images(tmp_path):
         image.header.set_xyzt_units("mm", "sec")
         path = tmp_path / f"sub-{i}_bold.nii.gz"
         nib.save(image, path)
-        people[f"sub-{i}"] = path
-    return people, nib.Nifti1Image(labels, affine)
+        bold_images[f"sub-{i}"] = path
+    return bold_images, nib.Nifti1Image(labels, affine)
 
 
-def test_images_are_measured_voxel_by_voxel_and_averaged(images, region_table):
-    people, labels = images
-    got = regional_features(people, region_table, "reho", labels=labels)
+def test_images_are_measured_per_voxel_and_averaged(images, region_table):
+    paths, labels = images
+    got = regional_features(paths, region_table, "reho", labels=labels)
     where = np.asarray(labels.dataobj)
-    bold = nib.load(people["sub-1"]).get_fdata()
+    bold = nib.load(paths["sub-1"]).get_fdata()
     slow = slow_reho(bold, np.ones(where.shape, dtype=bool))
     expected = [slow[where == 11 + i].mean() for i in range(5)]
     np.testing.assert_allclose(got["y"][1], expected, rtol=1e-6)
     assert got.attrs["units"] == "Kendall's W"
 
-    alff = regional_features(people, region_table, labels=labels)
+    alff = regional_features(paths, region_table, labels=labels)
     voxels = {f"v{i}": s for i, s in enumerate(bold[where == 13])}
     table = pd.DataFrame({"region": list(voxels), "network": "N"})
     alone = regional_features(np.stack([bold[where == 13].T] * 3), table, tr=TR)
     assert alff["y"][1, 2] == pytest.approx(float(alone["y"][0].mean()), rel=1e-6)
-    arrays = {k: nib.load(v).get_fdata() for k, v in people.items()}
+    arrays = {k: nib.load(v).get_fdata() for k, v in paths.items()}
     again = regional_features(arrays, region_table, labels=where, tr=TR)
     np.testing.assert_allclose(again["y"], alff["y"], rtol=1e-6)
 
 
-def test_images_are_censored_too(images, region_table):
-    people, labels = images
+def test_censored_images(images, region_table):
+    paths, labels = images
     kept = np.arange(60) % 6 > 0
-    masks = dict.fromkeys(people, kept)
-    got = regional_features(people, region_table, "reho", labels=labels, kept_volumes=masks)
-    fewer = {k: nib.load(v).get_fdata()[..., kept] for k, v in people.items()}
+    masks = dict.fromkeys(paths, kept)
+    got = regional_features(paths, region_table, "reho", labels=labels, kept_volumes=masks)
+    fewer = {k: nib.load(v).get_fdata()[..., kept] for k, v in paths.items()}
     again = regional_features(fewer, region_table, "reho", labels=labels)
     np.testing.assert_allclose(got["y"], again["y"], rtol=1e-6)
-    alff = regional_features(people, region_table, labels=labels, kept_volumes=masks)
-    bold = nib.load(people["sub-1"]).get_fdata()
+    alff = regional_features(paths, region_table, labels=labels, kept_volumes=masks)
+    bold = nib.load(paths["sub-1"]).get_fdata()
     voxels = bold[np.asarray(labels.dataobj) == 13].T
     table = pd.DataFrame({"region": [f"v{i}" for i in range(voxels.shape[1])], "network": "N"})
     alone = regional_features(
@@ -285,29 +289,32 @@ def test_images_are_censored_too(images, region_table):
 
 
 def test_voxels_without_signal_count_as_missing(images, region_table):
-    people, labels = images
-    bold = nib.load(people["sub-2"]).get_fdata()
+    paths, labels = images
+    bold = nib.load(paths["sub-2"]).get_fdata()
     where = np.asarray(labels.dataobj)
     bold[where == 12] = 0
     few = np.argwhere(where == 14)[:3]
     bold[tuple(few.T)] = np.nan
-    people = {**people, "sub-2": bold}
+    paths = {**paths, "sub-2": bold}
     options = {"labels": labels, "tr": TR}
-    text = refused(people, region_table, **options)
+    text = refused(paths, region_table, **options)
     assert "'R2' in 1 (sub-2)" in text
     assert "R4" not in text
-    strict = refused(people, region_table, **options, min_coverage=0.8)
+    strict = refused(paths, region_table, **options, min_coverage=0.8)
     assert "'R4' in 1 (sub-2)" in strict
-    got = regional_features(people, region_table, **options, missing="drop-people")
+    got = regional_features(paths, region_table, **options, missing="drop-subjects")
     assert got["subject"].values.tolist() == ["sub-0", "sub-1"]
+    with pytest.warns(DeprecationWarning, match="'drop-people' is now called 'drop-subjects'"):
+        former = regional_features(paths, region_table, **options, missing="drop-people")
+    assert former.identical(got)
 
 
-def test_images_that_do_not_fit_are_refused_all_at_once(images, region_table, tmp_path):
-    people, labels = images
-    bold = nib.load(people["sub-0"]).get_fdata()
+def test_all_invalid_images_are_reported_in_one_error(images, region_table, tmp_path):
+    paths, labels = images
+    bold = nib.load(paths["sub-0"]).get_fdata()
     moved = np.diag([3.0, 3, 3, 1])
     moved[0, 3] = 6
-    (tmp_path / "cut.nii.gz").write_bytes(people["sub-1"].read_bytes()[:5000])
+    (tmp_path / "cut.nii.gz").write_bytes(paths["sub-1"].read_bytes()[:5000])
     (tmp_path / "annexed.nii.gz").symlink_to(tmp_path / "elsewhere")
     bad = {
         "moved": nib.Nifti1Image(bold, moved),
@@ -321,30 +328,30 @@ def test_images_that_do_not_fit_are_refused_all_at_once(images, region_table, tm
     }
     text = refused(bad, region_table, labels=labels)
     assert "8 problem(s)" in text
-    assert "moved: image and label image lie in different places (affines differ by 6)" in text
-    assert "small: the image is 11 x 4 x 4, the label image 12 x 4 x 4" in text
+    assert "moved: the affines of image and label image differ (by up to 6)" in text
+    assert "small: the image is 11 x 4 x 4, the label image is 12 x 4 x 4" in text
     assert "short: 19 volumes" in text
-    assert "flat: the image has 3 dims" in text
+    assert "flat: the image has 3 dimensions" in text
     assert "cut: the image is truncated or damaged" in text
     assert "datalad get" in text
-    assert "untimed: the header names no repetition time" in text
+    assert "untimed: the header states no repetition time" in text
     assert "empty: no voxel of the regions has a signal" in text
 
 
-def test_the_table_must_belong_to_the_label_image(images, region_table):
-    people, labels = images
+def test_tables_that_do_not_match_the_label_image_are_refused(images, region_table):
+    paths, labels = images
     region_table["label"] = [11, 12, 13, 14, 99]
-    assert "R5 (99)" in refused(people, region_table, labels=labels)
+    assert "R5 (99)" in refused(paths, region_table, labels=labels)
     without = region_table.drop(columns="label")
-    assert "missing column label" in refused(people, without, labels=labels)
+    assert "missing column label" in refused(paths, without, labels=labels)
     soft = nib.Nifti1Image(np.asarray(labels.dataobj) * 0.5, labels.affine)
-    assert "whole numbers" in refused(people, region_table, labels=soft)
+    assert "whole numbers" in refused(paths, region_table, labels=soft)
 
 
-def test_order_of_labels_is_by_value_not_by_place(images, region_table):
-    people, labels = images
-    plain = regional_features(people, region_table, labels=labels)
-    turned = region_table.iloc[::-1]
-    got = regional_features(people, turned, labels=labels)
+def test_labels_are_matched_by_value_not_by_position(images, region_table):
+    paths, labels = images
+    plain = regional_features(paths, region_table, labels=labels)
+    reversed_table = region_table.iloc[::-1]
+    got = regional_features(paths, reversed_table, labels=labels)
     assert got["feature"].values.tolist() == ["R5", "R4", "R3", "R2", "R1"]
     np.testing.assert_array_equal(got["y"].values[:, ::-1], plain["y"])

@@ -1,4 +1,4 @@
-"""Structural connectomes: absent edges, lost labels, and a robust zero and unit."""
+"""Structural connectomes: absent edges, missing labels, and robust standardisation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UPPER = np.triu_indices(5, 1)
 
 
 @pytest.fixture
-def people():
+def participants():
     return pd.DataFrame(
         {"arm": ["n/a"] * 7 + ["A", "B", "A"], "diagnosis": ["HC"] * 7 + ["MDD"] * 3},
         index=[f"sub-{i}" for i in range(10)],
@@ -25,7 +25,7 @@ def people():
 
 @pytest.fixture
 def counts():
-    """Ten people; R1--R2 is absent in six, R1--R3 in five, R4--R5 in one."""
+    """Ten subjects; R1--R2 is absent in six, R1--R3 in five, R4--R5 in one."""
     rng = np.random.default_rng(0)
     m = np.triu(rng.integers(1, 400, size=(10, 5, 5)), 1).astype(float)
     m[:6, 0, 1] = 0
@@ -50,31 +50,32 @@ def refused(*args, **options) -> str:
         ("none", np.asarray, "streamlines"),
     ],
 )
-def test_edges_that_most_people_lack_are_left_out_and_listed(
-    counts, region_table, people, transform, change, units
+def test_edges_absent_in_most_subjects_are_excluded_and_listed(
+    counts, region_table, participants, transform, change, units
 ):
-    got = structural_features(counts, region_table, transform=transform, participants=people)
+    got = structural_features(counts, region_table, transform=transform, participants=participants)
     raw = np.stack([m[UPPER] for m in counts])
     np.testing.assert_allclose(got["y"], change(raw[:, 1:]))
     assert got["feature"].values[0] == "R1--R3"  # absent in half, not in more
-    left = json.loads(got.attrs["left_out"])["who"]
-    assert left == {"edges absent in more than 50% of people": ["R1--R2"]}
+    left_out = json.loads(got.attrs["left_out"])["who"]
+    assert left_out == {"edges absent in more than 50 % of subjects": ["R1--R2"]}
     assert got.attrs["units"] == units
     assert set(got["kind"].values) == {"structural_count"}
     assert check_features(got) is None
 
 
-def test_a_stated_share(counts, region_table):
+def test_max_absent(counts, region_table):
     strict = structural_features(counts, region_table, max_absent=0.05)
-    names = json.loads(strict.attrs["left_out"])["who"]["edges absent in more than 5% of people"]
-    assert names == ["R1--R2", "R1--R3", "R4--R5"]
+    left_out = json.loads(strict.attrs["left_out"])["who"]
+    names = ["R1--R2", "R1--R3", "R4--R5"]
+    assert left_out == {"edges absent in more than 5 % of subjects": names}
     lax = structural_features(counts, region_table, max_absent=0.6)
     assert lax.sizes["feature"] == 10
     assert "left_out" not in lax.attrs
 
 
 @pytest.mark.parametrize("kind", ["length", "fa"])
-def test_absent_edges_have_no_length_and_no_fa(counts, region_table, kind):
+def test_edges_absent_in_any_subject_have_no_length_and_fa(counts, region_table, kind):
     got = structural_features(counts, region_table, kind)
     assert got.sizes["feature"] == 7
     np.testing.assert_array_equal(got["y"][0], counts[0][UPPER][[2, 3, 4, 5, 6, 7, 8]])
@@ -82,17 +83,20 @@ def test_absent_edges_have_no_length_and_no_fa(counts, region_table, kind):
         structural_features(counts, region_table, kind, max_absent=0.5)
 
 
-def test_regions_without_streamlines_are_lost_labels(counts, region_table):
+def test_regions_without_streamlines_are_refused_or_excluded(counts, region_table):
     counts[3, 2] = counts[3, :, 2] = 0
     assert "'R3' in 1 (sub-004)" in refused(counts, region_table)
     got = structural_features(counts, region_table, missing="drop-regions")
     assert got["region"].values.tolist() == ["R1", "R2", "R4", "R5"]
     assert json.loads(got.attrs["left_out"])["who"]["R3"] == ["sub-004"]
-    fewer = structural_features(counts, region_table, missing="drop-people")
+    fewer = structural_features(counts, region_table, missing="drop-subjects")
     assert "sub-004" not in fewer["subject"].values
+    with pytest.warns(DeprecationWarning, match="'drop-people' is now called 'drop-subjects'"):
+        former = structural_features(counts, region_table, missing="drop-people")
+    assert former.identical(fewer)
 
 
-def test_all_that_is_wrong_comes_in_one_error(counts, region_table):
+def test_all_problems_are_reported_in_one_error(counts, region_table):
     frame = pd.DataFrame(counts[0], columns=list("abcde"), index=list("abcde"))
     bad = {
         "small": counts[0][:4, :4],
@@ -106,33 +110,33 @@ def test_all_that_is_wrong_comes_in_one_error(counts, region_table):
     }
     text = refused(bad, region_table)
     assert "8 problem(s)" in text
-    assert "small: the matrix is 4 x 4, regions.tsv has 5" in text
-    assert "oblong: the matrix is 4 x 5: expected a square one" in text
+    assert "small: the matrix is 4 x 4, but regions.tsv has 5" in text
+    assert "oblong: the matrix is 4 x 5: expected a square matrix" in text
     assert "upper: only the upper triangle is filled" in text
     assert "negative: 16 negative value(s)" in text
     assert "hole: 2 missing or infinite" in text
-    assert "zero: every value off the diagonal is 0" in text
+    assert "zero: all values off the diagonal are 0" in text
     assert "which regions.tsv does not list" in text
     assert "skew: the matrix is not symmetric" in text
 
 
-def test_options(counts, region_table, people):
+def test_invalid_options_are_refused(counts, region_table, participants):
     with pytest.raises(SpecError, match="kind must be one of count, length, fa"):
         structural_features(counts, region_table, "FA")
     with pytest.raises(SpecError, match="transform must be one of log, root, none"):
         structural_features(counts, region_table, transform="sqrt")
-    with pytest.raises(SpecError, match="max_absent is a share"):
+    with pytest.raises(SpecError, match="max_absent must be at least 0 and below 1"):
         structural_features(counts, region_table, max_absent=50)
-    assert "shape (10, 5, 5)" in refused(counts, region_table, participants=people.iloc[:3])
+    assert "shape (10, 5, 5)" in refused(counts, region_table, participants=participants.iloc[:3])
 
 
-def test_robust_z_is_not_moved_by_one_control(counts, region_table, people):
-    features = structural_features(counts, region_table, max_absent=0.2, participants=people)
+def test_robust_z_is_insensitive_to_one_control(counts, region_table, participants):
+    features = structural_features(counts, region_table, max_absent=0.2, participants=participants)
     z = reference_to_controls(features, robust=True)
     controls = features["y"].values[:7]
-    middle = np.median(controls, axis=0)
+    median = np.median(controls, axis=0)
     sd = median_abs_deviation(controls, axis=0, scale="normal")
-    np.testing.assert_allclose(z["y"], (features["y"].values - middle) / sd)
+    np.testing.assert_allclose(z["y"], (features["y"].values - median) / sd)
     assert z.attrs["reference"] == "robust z against 7 controls"
     assert json.loads(z.attrs["provenance"])["reference"]["robust"] is True
     y = features["y"].values.copy()
@@ -144,8 +148,8 @@ def test_robust_z_is_not_moved_by_one_control(counts, region_table, people):
     assert np.abs(again - z["y"].values[1:]).max() < np.abs(plain_moved - plain).max()
 
 
-def test_a_feature_that_half_the_controls_lack_has_no_robust_unit(counts, region_table, people):
-    features = structural_features(counts, region_table, max_absent=0.5, participants=people)
-    with pytest.raises(DataContractError, match=r"median absolute deviation is 0.*R1--R3"):
+def test_features_absent_in_half_of_the_controls_are_refused(counts, region_table, participants):
+    features = structural_features(counts, region_table, max_absent=0.5, participants=participants)
+    with pytest.raises(DataContractError, match=r"median absolute deviation 0.*R1--R3"):
         reference_to_controls(features, robust=True)
     assert "robust" not in reference_to_controls(features).attrs["provenance"]
