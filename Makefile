@@ -50,7 +50,7 @@ lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions 
 	rm -rf .venv-lowest
 	$(UV) venv --quiet --python "$$(cat .python-version)" .venv-lowest
 	$(UV) pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct .
-	.venv-lowest/bin/bayes-mdd demo --quick --output .venv-lowest/runs/demo
+	.venv-lowest/bin/bayes-mdd demo --output .venv-lowest/runs/demo
 
 clean:  ## remove the environments, the local uv and the caches (runs/ stays)
 	rm -rf .venv .venv-lowest .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
