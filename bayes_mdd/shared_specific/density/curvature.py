@@ -54,7 +54,7 @@ def _negative(density: Density) -> Callable[[Array], tuple[float, Array]]:
 
 def _bounds(density: Density) -> Array:
     """Bounds that keep long first steps out of the region beyond the slab, which is flat."""
-    slab = density.inputs.prior.block_scale.slab
+    slab = density.priors.block_scale.slab
     reach = {"log_strength": (-12.0, np.log(10 * slab)), "sharing_simplex__": (-6.0, 6.0)}
     low, high = (
         density.join(

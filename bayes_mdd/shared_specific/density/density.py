@@ -27,7 +27,7 @@ from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.density.kernels import Inputs, transform, value_and_grad
 from bayes_mdd.shared_specific.density.symptoms import draw_weights, ratings, reliability
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
-from bayes_mdd.shared_specific.prior.priors import build_priors
+from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
 from bayes_mdd.shared_specific.start.spectral import OFF, Start
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array
@@ -70,9 +70,12 @@ class Density:
     ----------
     inputs : Inputs
         Data and constants.
+    priors : Priors
+        Priors of the parameters.
     """
 
     inputs: Inputs
+    priors: Priors
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -198,7 +201,7 @@ class Density:
                 found["scores"],
                 reliability(found["block_scale"], self.inputs.block_size),
                 np.exp(parts["symptom_local_log__"]) * overall,
-                self.inputs.prior.symptom_weight.slab,
+                self.priors.symptom_weight.slab,
                 found["symptom_noise"],
                 self.inputs.ratings,
                 rng,
@@ -236,7 +239,7 @@ def make_density(
             "the compiled density does not support feature_noise='student', ordinal_symptoms or "
             "symptom_links='by_arm': build the graph, or omit them."
         )
-    stats = data.stats
+    stats, priors = data.stats, build_priors(spec, data.arms)
     pattern = fixed_sharing(spec, data.arms)
     rotation = np.ascontiguousarray(stats.rotation)
     return Density(
@@ -255,10 +258,12 @@ def make_density(
             traces=stats.traces,
             block_size=stats.block_size,
             fixed=np.empty((0, len(data.arms))) if pattern is None else pattern.astype(float),
-            prior=build_priors(spec, data.arms),
+            prior=priors.constants,
+            mean_variance=priors.arm_mean.variance,
             score_variance=np.broadcast_to(score_variance, spec.n_factors).astype(float),
             ratings=ratings(data),
-        )
+        ),
+        priors,
     )
 
 
@@ -298,7 +303,7 @@ def first_point(density: Density, start: Start) -> Array:
     """
     _, k, _, _, symptoms = density.inputs.sizes
     on = start.block_scale.max(axis=0) > OFF
-    overall = density.inputs.prior.block_scale.overall
+    overall = density.priors.block_scale.overall
     parts: dict[str, Array] = {
         "raw_scores": density.inputs.rotation.T @ start.scores,
         "log_strength": np.log(start.block_scale),

@@ -18,7 +18,7 @@ from bayes_mdd.shared_specific.prior.compiled import (
     half_t_slope,
     slab_ratio,
 )
-from bayes_mdd.shared_specific.prior.priors import Priors
+from bayes_mdd.shared_specific.prior.priors import PriorConstants
 from bayes_mdd.types import Array
 
 
@@ -39,8 +39,10 @@ class Inputs(NamedTuple):
         As in `BlockStatistics`.
     fixed : ndarray, shape (factor, arm)
         Sharing that is fixed; empty where it is estimated.
-    prior : Priors
-        All priors; arm means are integrated out.
+    prior : PriorConstants
+        Constants of the priors.
+    mean_variance : ndarray, shape (arm, factor)
+        Prior variance of arm means, which are integrated out.
     score_variance : ndarray, shape (factor,)
         Approximate posterior variance of a standardised score; a constant.
     ratings : Ratings
@@ -55,7 +57,8 @@ class Inputs(NamedTuple):
     traces: Array
     block_size: Array
     fixed: Array
-    prior: Priors
+    prior: PriorConstants
+    mean_variance: Array
     score_variance: Array
     ratings: Ratings
 
@@ -96,7 +99,7 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     to_rotated = np.zeros((n, k))
     to_rotated[:visible] = to_scores_q
     to_scores = thin_product(inputs.rotation, to_rotated)
-    square = (noise / inputs.prior.noise.scale) ** 2
+    square = (noise / inputs.prior.noise_scale) ** 2
     value = values.sum() + np.log(noise).sum() + half_normal_log(square).sum()
     grad[at : at + blocks] = to_noise * noise + 1.0 + half_normal_slope(square)
     if symptoms:
@@ -158,7 +161,7 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
         scores[:, j], visible_scores[:, j] = h * np.exp(radius[j]), q * np.exp(radius[j])
         for b in range(blocks):
             plain = np.exp(strength[b, j] - shift)
-            damping[b, j] = 1.0 / slab_ratio(plain, inputs.prior.block_scale.slab)
+            damping[b, j] = 1.0 / slab_ratio(plain, inputs.prior.slab)
             tau[b, j] = plain * np.sqrt(damping[b, j])
         per_factor[0, j] = length2
         per_factor[1, j] = (rotated[:visible, j] ** 2).sum() / n
@@ -178,7 +181,7 @@ def _scale(raw, shares, j, inputs, variances):  # type: ignore[no-untyped-def]
     for a in range(arms):
         mean, size = _arm_mean(raw, a, inputs.arm)
         across = arms * shares[a]
-        along = across + size * inputs.prior.arm_mean.variance[a, j]
+        along = across + size * inputs.mean_variance[a, j]
         v_across = (across + remaining) / (1 + remaining)
         v_along = (along + remaining) / (1 + remaining)
         variances[a, 0], variances[a, 1] = across, along
@@ -252,24 +255,23 @@ def _factor(j, x, inputs, state, to_scores, to_tau, grad):  # type: ignore[no-un
     """Priors of one factor, and the gradient in its coordinates."""
     n, k, arms, blocks, _ = inputs.sizes
     damping, shift = state[4], state[5][2, j]
-    local, overall = inputs.prior.block_scale.local, inputs.prior.block_scale.overall
+    local_df, overall_df = inputs.prior.local_df, inputs.prior.factor_df
     log_scale = x[(n + blocks + 1) * k + j]
     radius = x[(n + blocks) * k + j]
     value, to_shift, to_scale = 0.0, 0.0, 0.0
     for b in range(blocks):
         s = x[n * k + b * k + j]
         z = s - shift - log_scale
-        # The scale of local scales is 1.
-        square = np.exp(min(2 * z - np.log(local.df), 700.0))
-        value += z + half_t_log(square, local.df)
-        prior = 1.0 + half_t_slope(square, local.df)
+        square = np.exp(min(2 * z - np.log(local_df), 700.0))
+        value += z + half_t_log(square, local_df)
+        prior = 1.0 + half_t_slope(square, local_df)
         slope = to_tau[b, j] * state[1][b, j] * damping[b, j] + prior
         grad[n * k + b * k + j] = slope
         to_shift -= slope
         to_scale -= prior
-    square = np.exp(2 * log_scale) / overall.scale**2 / overall.df
-    value += log_scale + half_t_log(square, overall.df)
-    grad[(n + blocks + 1) * k + j] = to_scale + 1.0 + half_t_slope(square, overall.df)
+    square = np.exp(2 * log_scale) / inputs.prior.factor_scale**2 / overall_df
+    value += log_scale + half_t_log(square, overall_df)
+    grad[(n + blocks + 1) * k + j] = to_scale + 1.0 + half_t_slope(square, overall_df)
     value += n * radius - 0.5 * n * np.exp(2 * radius)
     along = 0.0
     for i in range(n):
@@ -324,7 +326,7 @@ def _direction(j, x, inputs, state, to_scores, to_shift, to_ratio, grad):  # typ
 def _shares(j, inputs, sharing, to_ratio, grad):  # type: ignore[no-untyped-def]
     """Prior of one factor's shares, and the gradient in their coordinates."""
     n, k, arms, blocks, _ = inputs.sizes
-    value = add_sharing(sharing, inputs.prior.sharing.concentration, to_ratio)
+    value = add_sharing(sharing, inputs.prior.sharing_concentration, to_ratio)
     total = to_ratio.sum()
     last = to_ratio[arms - 1] - sharing[arms - 1] * total
     at = (n + blocks + 2) * k + blocks + j * (arms - 1)

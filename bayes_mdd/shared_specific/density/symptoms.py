@@ -171,8 +171,8 @@ def symptom_density(  # type: ignore[no-untyped-def]
         Features of each block.
     rated : Ratings
         The symptoms.
-    prior : Priors
-        Those of symptom weights and residual SDs are read.
+    prior : PriorConstants
+        Those of symptoms are read.
 
     Returns
     -------
@@ -180,19 +180,19 @@ def symptom_density(  # type: ignore[no-untyped-def]
         Value and gradient.
     """
     k, d = scores.shape[1], rated.rows.size
-    whole, local_df = prior.symptom_weight.overall, prior.symptom_weight.local.df
+    overall_df, local_df = prior.symptom_df, prior.symptom_local_df
     local = np.exp(x[: k * d].copy()).reshape(k, d)
     overall, noise = np.exp(x[k * d]), np.exp(x[k * d + 1 :])
     scale = local * overall
     information = tau.T**2 @ block_size
     reliable = information / (1 + information)
-    bound = slab_ratio(scale, prior.symptom_weight.slab)
+    bound = slab_ratio(scale, prior.symptom_slab)
     sd = scale / np.sqrt(bound) * reliable.reshape(k, 1)
-    noise2 = (noise / prior.symptom_noise.scale) ** 2
-    overall2, local2 = (overall / whole.scale) ** 2 / whole.df, local**2 / local_df
+    noise2 = (noise / prior.symptom_noise_scale) ** 2
+    overall2, local2 = (overall / prior.symptom_scale) ** 2 / overall_df, local**2 / local_df
     value = (
         x.sum()
-        + half_t_log(overall2, whole.df)
+        + half_t_log(overall2, overall_df)
         + half_t_log(local2, local_df).sum()
         + half_normal_log(noise2).sum()
     )
@@ -214,7 +214,7 @@ def symptom_density(  # type: ignore[no-untyped-def]
         to_log_noise[s] += to_noise * noise[s] - to_log_sd[:, s].sum()
     to_log_scale = to_log_sd / bound
     to_local = to_log_scale + 1.0 + half_t_slope(local2, local_df)
-    to_overall = to_log_scale.sum() + 1.0 + half_t_slope(overall2, whole.df)
+    to_overall = to_log_scale.sum() + 1.0 + half_t_slope(overall2, overall_df)
     # d log reliability / d information = (1 - reliability)^2 / reliability
     to_information = to_log_sd.sum(axis=1) * (1 - reliable) ** 2 / reliable
     return SymptomPart(

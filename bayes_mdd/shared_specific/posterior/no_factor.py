@@ -72,7 +72,7 @@ def draw_without_factors(
         Block scales and symptom weights are zero; scores and sharing have their prior.
     """
     _, k, arms, blocks, symptoms = density.inputs.sizes
-    priors, fixed, free = density.inputs.prior, density.inputs.fixed, len(data.stats.basis.T)
+    priors, fixed, free = density.priors, density.inputs.fixed, len(data.stats.basis.T)
     sharing = (
         np.broadcast_to(fixed, (draws, k, arms)).copy()
         if fixed.size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln
@@ -87,7 +88,8 @@ def add_sharing(shares: Array, concentration: float, slope: Array) -> float:
     return value
 
 
-class Sharing(NamedTuple):
+@dataclass(frozen=True)
+class Sharing:
     """Dirichlet prior of the shares of arms in the variance of a factor.
 
     Parameters
@@ -153,7 +155,8 @@ class Sharing(NamedTuple):
         return rng.dirichlet(np.full(self.n_arms, self.concentration), size=shape)
 
 
-class ArmMeans(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class ArmMeans:
     """Normal prior of the mean scores of arms.
 
     Parameters

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,8 @@ def unbounded(scale: Array, slab: float) -> Array:
     return np.maximum(slab * ratio / np.sqrt(1 - ratio**2), 1e-300)
 
 
-class Horseshoe(NamedTuple):
+@dataclass(frozen=True)
+class Horseshoe:
     """Regularised horseshoe: overall times local scales, bounded by a slab.
 
     Parameters

@@ -1,15 +1,16 @@
 r"""Priors of single scales and degrees of freedom: half-t, half-normal, gamma.
 
 A prior is a frozen value with a normalised density (`logp`) and draws (`draw`). Its density
-without the constant is written once, as a function of a squared standardised value that both NumPy
-and the compiled density call: there, slopes are derivatives in :math:`\log x`, and the Jacobian of
-a coordinate belongs to the coordinate. Values are named tuples, which Numba takes as arguments.
+without the constant is written once, as a function of a squared standardised value, and used by
+NumPy and by the compiled density. Slopes are derivatives in :math:`\log x`; the Jacobian of a
+coordinate is left to the caller.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import lgamma
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, xlogy
@@ -85,7 +86,8 @@ def half_normal_slope(square: Any) -> Any:
     return -square
 
 
-class HalfT(NamedTuple):
+@dataclass(frozen=True)
+class HalfT:
     """Half-t prior of a scale; with one degree of freedom, half-Cauchy.
 
     Parameters
@@ -165,7 +167,8 @@ class HalfT(NamedTuple):
         return self.scale * np.abs(rng.standard_t(self.df, shape))
 
 
-class HalfNormal(NamedTuple):
+@dataclass(frozen=True)
+class HalfNormal:
     """Half-normal prior of a residual standard deviation.
 
     Parameters
@@ -239,7 +242,8 @@ class HalfNormal(NamedTuple):
         return self.scale * np.abs(rng.standard_normal(shape))
 
 
-class Gamma(NamedTuple):
+@dataclass(frozen=True)
+class Gamma:
     """Gamma prior of degrees of freedom.
 
     Parameters

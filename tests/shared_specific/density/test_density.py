@@ -51,7 +51,7 @@ def arm_power(density, data, sharing, column, power, left=None):
     for a in range(arms):
         at = np.flatnonzero(data.arm == a)
         across = arms * sharing[a]
-        along = across + at.size * density.inputs.prior.arm_mean.variance[a, column]
+        along = across + at.size * density.inputs.mean_variance[a, column]
         if left is not None:
             across, along = ((c + left) / (1 + left) for c in (across, along))
         mean = np.full((at.size, at.size), 1 / at.size)
@@ -162,7 +162,7 @@ def test_gradient(case, cohort):
     data = prepare(spec, features, symptoms_of(features) if spec.symptoms else None)
     density = make_density(spec, data, 0.2)
     if case == "means":
-        density.inputs.prior.arm_mean.variance[:] = 0.3
+        density.inputs.mean_variance[:] = 0.3
     rng = np.random.default_rng(2)
     for _ in range(2):
         x = random_point(density, rng)
