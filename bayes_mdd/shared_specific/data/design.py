@@ -45,7 +45,8 @@ def build_design(subjects: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
     try:
         check_design(subjects, known)
     except DataContractError as error:
-        problems += [p for p in error.problems if "is not known for" not in p or not problems]
+        reported = {p.partition(":")[0] for p in problems}
+        problems += [p for p in error.problems if p.partition(":")[0] not in reported]
     if problems:
         raise DataContractError("design of the model", problems)
     return design

@@ -135,7 +135,7 @@ def test_collinear_covariates_are_refused(make):
 
 
 def test_an_arm_of_two_people_is_refused(make, spec):
-    with pytest.raises(DataContractError, match="arm 'SNRI' has 2 people"):
+    with pytest.raises(DataContractError, match="arm 'SNRI' has 2 participants"):
         prepare(spec, make(["SSRI"] * 8 + ["SNRI"] * 2))
 
 
