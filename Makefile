@@ -21,7 +21,7 @@ LINTERS := ruff format types imports docstrings spelling
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
-setup: $(DEV)  ## install the package, the extra jax and the developers' tools into .venv
+setup: $(DEV)  ## install the package, its extras and the developers' tools into .venv
 
 demo: $(RUNTIME)  ## fit the demo cohort; writes a report and maps to runs/demo
 	$(BIN)/bayes-mdd demo --output $(RUN) --force
@@ -43,7 +43,7 @@ validation: $(DEV)  ## write docs/validation and the figures in models/*.md from
 
 # The smaller set is constrained by the larger one, so that both pin the same versions.
 lock: | $(filter $(LOCAL_UV),$(UV))  ## write both lock files (ARGS="--upgrade" takes new versions)
-	$(COMPILE) --extra dev --extra jax --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --extra jax --extra harmonize --output-file requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock --output-file requirements.lock
 
 lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions that pyproject.toml allows

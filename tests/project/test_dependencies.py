@@ -18,11 +18,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 # Distributions that no import statement names: the file and the text in it that use them.
-# h5netcdf reads and writes through h5py, which it does not install by itself.
+# h5netcdf reads and writes through h5py, and neuroHarmonize imports neuroCombat and statsmodels;
+# neither installs what it needs by itself.
 USED_BY_NAME = {
     "h5netcdf": ("bayes_mdd/sampling/run_folder.py", 'engine="h5netcdf"'),
     "h5py": ("bayes_mdd/sampling/run_folder.py", 'engine="h5netcdf"'),
     "neuroharmonize": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
+    "neurocombat": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
+    "statsmodels": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "numpyro": ("bayes_mdd/sampling/sample.py", '"numpyro"'),
     "hatchling": ("tests/project/test_wheel.py", '"hatchling", "build"'),
     "ipykernel": ("notebooks/01_read_the_demo_run.ipynb", '"kernelspec"'),
@@ -199,7 +202,10 @@ def pins(path: Path) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("lock", "groups"),
-    [("requirements.lock", ["run"]), ("requirements-dev.lock", ["run", "jax", "dev", "build"])],
+    [
+        ("requirements.lock", ["run"]),
+        ("requirements-dev.lock", ["run", "jax", "harmonize", "dev", "build"]),
+    ],
 )
 def test_lock_fits_the_declared_versions(lock, groups, repository, declared):
     pinned = pins(repository / lock)
