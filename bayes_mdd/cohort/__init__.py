@@ -1,34 +1,8 @@
-"""Who takes part: participants, sites, sessions, and symptom scales as data."""
+"""The cohort: participants, sites, sessions, and symptom scores.
 
-from __future__ import annotations
+The names listed in ``__init__.pyi`` are loaded when first used.
+"""
 
-from bayes_mdd.cohort.design import check_design
-from bayes_mdd.cohort.folder import Cohort, read_cohort
-from bayes_mdd.cohort.participants import check_participants, read_participants
-from bayes_mdd.cohort.scales import (
-    Alternative,
-    Dimension,
-    Item,
-    Scale,
-    available_scales,
-    read_scale,
-)
-from bayes_mdd.cohort.scoring import score_items, score_scale
-from bayes_mdd.cohort.tables import read_table
+import lazy_loader
 
-__all__ = [
-    "Alternative",
-    "Cohort",
-    "Dimension",
-    "Item",
-    "Scale",
-    "available_scales",
-    "check_design",
-    "check_participants",
-    "read_cohort",
-    "read_participants",
-    "read_scale",
-    "read_table",
-    "score_items",
-    "score_scale",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

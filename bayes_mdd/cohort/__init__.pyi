@@ -1,0 +1,18 @@
+# The names of this package, listed once: `bayes_mdd/cohort/__init__.py` loads them from here.
+
+from .design import check_design as check_design
+from .folder import Cohort as Cohort
+from .folder import read_cohort as read_cohort
+from .participants import check_participants as check_participants
+from .participants import read_participants as read_participants
+from .scales import Alternative as Alternative
+from .scales import available_scales as available_scales
+from .scales import Dimension as Dimension
+from .scales import Item as Item
+from .scales import read_scale as read_scale
+from .scales import Scale as Scale
+from .scoring import score_items as score_items
+from .scoring import score_scale as score_scale
+from .tables import read_table as read_table
+
+__all__: list[str]
