@@ -1,7 +1,7 @@
 """Hamiltonian Monte Carlo with a dense metric that is known before the first draw.
 
-No adaptation of the metric, no compilation: the curvature at the mode, found in a second, takes
-the place of a long warm-up. The rest is the plain algorithm with a randomised path length.
+The metric is not adapted and nothing is compiled: the curvature at the mode, computed within a
+second, replaces a long warm-up. The path length is randomised.
 """
 
 from __future__ import annotations
@@ -10,24 +10,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.density.density import Density
-from bayes_mdd.types import Array
+from bayes_mdd.sampling.density import LogDensityFunction
+from bayes_mdd.types import Array, BoolArray, IntArray
 
-#: Length of a path in SDs of the metric: a quarter of a period moves a draw as far as it can.
-PATH = 1.5
-#: Steps of one path, at most.
-MOST_STEPS = 24
-#: Aimed acceptance.
-TARGET = 0.8
-#: A path that gains so many nats of energy has left the surface.
-DIVERGED = 1000.0
+#: Path length in SDs of the metric; about a quarter of a period, which moves a draw furthest.
+PATH_LENGTH = 1.5
+#: Largest number of leapfrog steps of a path.
+MAX_STEPS = 24
+#: Target acceptance probability.
+TARGET_ACCEPT = 0.8
+#: Gain of energy, in nats, above which a path counts as divergent.
+MAX_ENERGY_GAIN = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """What a chain leaves behind.
+    """Draws of one chain and its sampler statistics.
 
     Parameters
     ----------
@@ -36,30 +35,30 @@ class Chain:
     energy, accepted, diverging, steps, logp : ndarray, shape (draw,)
         Energy, acceptance probability, whether the path diverged, leapfrog steps, log density.
     step_size : float
-        After warm-up.
+        Leapfrog step size after warm-up.
     """
 
     points: Array
     energy: Array
     accepted: Array
-    diverging: NDArray[np.bool_]
-    steps: NDArray[np.int64]
+    diverging: BoolArray
+    steps: IntArray
     logp: Array
     step_size: float
 
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """A Gaussian that resembles the target.
+    """Gaussian approximation of the target.
 
     Parameters
     ----------
     covariance : ndarray, shape (size, size)
-        Of the target, about.
+        Approximate covariance of the target.
     momentum : ndarray, shape (size, size)
-        Matrix that turns standard normal numbers into momenta, a root of its inverse.
+        Square root of the inverse of `covariance`; turns standard normal numbers into momenta.
     root : ndarray, shape (size, size)
-        A root of `covariance`.
+        Square root of `covariance`.
     """
 
     covariance: Array
@@ -68,28 +67,35 @@ class Metric:
 
 
 def sample_chain(
-    density: Density, metric: Metric, start: Array, *, tune: int, draws: int, seed: int
+    density: LogDensityFunction,
+    metric: Metric,
+    start: Array,
+    *,
+    tune: int,
+    draws: int,
+    seed: int,
 ) -> Chain:
     """Draw one chain.
 
     Parameters
     ----------
-    density : Density
-        The target.
+    density : callable
+        Value and gradient of the log density of the target.
     metric : Metric
-        A Gaussian that resembles it.
+        Gaussian approximation of the target.
     start : ndarray, shape (size,)
         First point.
     tune, draws : int
-        Warm-up draws, in which the step size is found, and kept ones. Without warm-up draws the
-        step size moves all the time: such draws tell where to go, not what to report.
+        Warm-up draws, which adapt the step size, and kept draws. Without warm-up draws the step
+        size is adapted in all draws: such draws serve to find a metric and a start, not to
+        report results.
     seed : int
-        Of this chain.
+        Seed of this chain.
 
     Returns
     -------
     Chain
-        The draws and how they came about.
+        Draws and sampler statistics.
 
     References
     ----------
@@ -103,18 +109,18 @@ def sample_chain(
     now = _State(start, *density(start))
     kept, stats = np.empty((draws, start.size)), np.empty((draws, 5))
     for t in range(tune + draws):
-        length = PATH * rng.uniform(0.6, 1.4)
-        n_steps = int(np.clip(np.ceil(length / steps.size), 1, MOST_STEPS))
+        length = PATH_LENGTH * rng.uniform(0.6, 1.4)
+        n_steps = int(np.clip(np.ceil(length / steps.size), 1, MAX_STEPS))
         momentum = metric.momentum @ rng.standard_normal(start.size)
         end, before, after = _path(density, metric, now, momentum, steps.size, n_steps)
         accepted = float(np.exp(min(before - after, 0.0)))
         moves = rng.random() < accepted
         now = end if moves else now
         if t < (tune or draws):
-            steps.learn(accepted, last=t == tune - 1)
+            steps.adapt(accepted, last=t == tune - 1)
         if t >= tune:
             kept[t - tune] = now.x
-            diverged = not after - before < DIVERGED
+            diverged = not after - before < MAX_ENERGY_GAIN
             energy = after if moves else before
             stats[t - tune] = energy, accepted, diverged, n_steps, now.logp
     return Chain(
@@ -142,26 +148,26 @@ class _StepSize:
         self._anchor, self._averaged = np.log(2 * size), np.log(size)
         self._gap, self._count = 0.0, 0
 
-    def learn(self, accepted: float, *, last: bool) -> None:
+    def adapt(self, accepted: float, *, last: bool) -> None:
         self._count += 1
         t = float(self._count)
-        self._gap += (TARGET - accepted - self._gap) / (t + 10.0)
+        self._gap += (TARGET_ACCEPT - accepted - self._gap) / (t + 10.0)
         current = self._anchor - np.sqrt(t) / 0.05 * self._gap
         self._averaged += t**-0.75 * (current - self._averaged)
         self.size = float(np.exp(self._averaged if last else current))
 
 
 def _path(
-    density: Density, metric: Metric, begin: _State, p: Array, step: float, n_steps: int
+    density: LogDensityFunction, metric: Metric, begin: _State, p: Array, step: float, n_steps: int
 ) -> tuple[_State, float, float]:
-    """Leapfrog steps; the end, and the energy before and after."""
+    """Take leapfrog steps; return the end point and the energy before and after."""
     before = 0.5 * float(p @ (metric.covariance @ p)) - begin.logp
     now = begin
     p = p + 0.5 * step * now.grad
     for i in range(n_steps):
         x = now.x + step * (metric.covariance @ p)
         now = _State(x, *density(x))
-        if not now.logp > -before - DIVERGED:
+        if not now.logp > -before - MAX_ENERGY_GAIN:
             return now, before, np.inf
         p += (1.0 if i < n_steps - 1 else 0.5) * step * now.grad
     return now, before, 0.5 * float(p @ (metric.covariance @ p)) - now.logp

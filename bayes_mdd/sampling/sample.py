@@ -1,15 +1,13 @@
-"""The one place that calls a sampler.
-
-A model reaches it as a PyMC graph, or as a density with its gradient that needs no compilation.
-"""
+"""Sample a PyMC graph, or a log density that needs no graph, with the No-U-Turn sampler."""
 
 from __future__ import annotations
 
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,47 +15,77 @@ import nutpie
 import pymc as pm
 import xarray as xr
 from joblib import cpu_count
-from nutpie.compiled_pyfunc import from_pyfunc
+from pytensor.compile.mode import get_default_mode
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.sampling.draws import pack_draws
-from bayes_mdd.shared_specific.density.density import Density
+from bayes_mdd.sampling.compiled import compile_density
+from bayes_mdd.sampling.density import LogDensity, LogDensityFunction
+from bayes_mdd.sampling.draws import LIBRARY, LIBRARY_VERSION, pack_draws
 from bayes_mdd.specs import SamplerSpec
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
-#: Stream of random numbers for what is drawn given the points of the chains.
-OUTCOME_STREAM = 23
-#: Steps of an optimiser from a displaced point before a chain begins there.
-SETTLING = 20
+#: Iterations of the optimiser that moves a displaced point back before a chain starts there.
+INITIAL_STEPS = 20
 
-#: A log density with its gradient.
-Logp = Callable[[Array], tuple[float, Array]]
+log = logging.getLogger("bayes_mdd.sampling")
 
 
-def sample(
+def check_backend(sampler: SamplerSpec) -> None:
+    """Check that the back end is installed.
+
+    Parameters
+    ----------
+    sampler : SamplerSpec
+        The back end is read.
+
+    Raises
+    ------
+    SpecError
+        If the back end "numpyro" is chosen and NumPyro or JAX cannot be imported.
+    """
+    if sampler.backend != "numpyro":
+        return
+    try:
+        for name in ("jax", "numpyro"):
+            import_module(name)
+    except ImportError as error:
+        raise SpecError(
+            "The back end 'numpyro' needs the extra 'bayes-mdd[jax]': "
+            f"install it, or choose 'nutpie' or 'pymc' ({error})."
+        ) from error
+
+
+def sample_graph(
     model: pm.Model,
     initial: dict[str, Any],
     sampler: SamplerSpec,
     *,
     var_names: list[str],
     progressbar: bool,
+    without_rewrites: tuple[str, ...] = (),
 ) -> xr.DataTree:
-    """Sample a graph with the No-U-Turn sampler.
+    """Sample a PyMC graph with the No-U-Turn sampler.
+
+    Operations of the graph that JAX does not know must be registered before the back end
+    "numpyro" is used.
 
     Parameters
     ----------
     model : pymc.Model
         The graph.
     initial : dict
-        Initial values by variable; random variables are drawn anew by each chain.
+        Initial values by variable; random variables are drawn again for each chain.
     sampler : SamplerSpec
         Draws, chains, seed and back end.
     var_names : list of str
         Variables to keep.
     progressbar : bool
-        Whether to show one.
+        Show the progress of the chains.
+    without_rewrites : tuple of str
+        Names of PyTensor rewrites that the back end "pymc" leaves out when it compiles the graph.
 
     Returns
     -------
@@ -69,15 +97,19 @@ def sample(
     SpecError
         If the back end is not installed.
     """
+    check_backend(sampler)
     options: dict[str, Any] = {"nuts": {"target_accept": sampler.target_accept}}
     if sampler.backend == "nutpie":
-        # nutpie would add a jitter of +-1 to every coordinate, far from any start.
+        # nutpie would add a jitter of +-1 to every coordinate, far from the initial values.
         options["compile_kwargs"] = {"jitter_rvs": set()}
     elif sampler.backend == "pymc":
         options["init"] = "adapt_diag"
+        if without_rewrites:
+            mode = get_default_mode().excluding(*without_rewrites)
+            options["compile_kwargs"] = {"mode": mode}
     else:
-        _register_jax()
         options["nuts"]["chain_method"] = "sequential"
+    _report("PyMC graph", len(model.free_RVs), "free variables", sampler)
     with model, _quiet(), threadpool_limits(1):
         drawn: xr.DataTree = pm.sample(
             sampler.draws,
@@ -95,34 +127,41 @@ def sample(
 
 
 def sample_density(
-    density: Density,
+    density: LogDensity,
     first: Array,
-    width: Array,
+    scale: Array,
     sampler: SamplerSpec,
     *,
     progressbar: bool,
 ) -> xr.DataTree:
-    """Sample a written-out density with nutpie's No-U-Turn sampler.
+    """Sample a log density with nutpie's No-U-Turn sampler.
 
     Parameters
     ----------
-    density : Density
+    density : LogDensity
         The density.
     first : ndarray, shape (size,)
-        A point near the mode; each chain starts about one `width` away from it and settles first.
-    width : ndarray, shape (size,)
+        A point near the mode. Each chain starts about one `scale` away from it, after a short
+        optimisation.
+    scale : ndarray, shape (size,)
         About one posterior SD of each coordinate.
     sampler : SamplerSpec
         Draws, chains and seed.
     progressbar : bool
-        Whether to show one.
+        Show the progress of the chains.
 
     Returns
     -------
     DataTree
         Groups ``posterior`` and ``sample_stats``, as PyMC returns them.
+
+    Raises
+    ------
+    EntryUnavailableError
+        If the installed nutpie cannot take a density; the PyMC graph can be sampled instead.
     """
-    model = _in_units(density, first, width)
+    model = _standardised(density, first, scale)
+    _report("compiled density", density.size, "coordinates", sampler)
     began = time.perf_counter()
     with threadpool_limits(1):
         drawn = nutpie.sample(
@@ -138,79 +177,66 @@ def sample_density(
         )
         seconds = time.perf_counter() - began
         points = drawn["posterior"]["point"].values
-        rng = np.random.default_rng([sampler.seed, OUTCOME_STREAM])
+        rng = generator(sampler.seed, Stream.OUTCOME)
         kept = density.outcome(points.reshape(-1, density.size), rng)
-    return pack_draws(
-        kept,
-        points.shape[:2],
-        drawn["sample_stats"].to_dataset(),
-        inference_library="nutpie",
-        inference_library_version=nutpie.__version__,
-        sampling_time=seconds,
-    )
+    attrs = {LIBRARY: "nutpie", LIBRARY_VERSION: nutpie.__version__, "sampling_time": seconds}
+    stats = drawn["sample_stats"].to_dataset()
+    return pack_draws(kept, density.outcome_dims, points.shape[:2], stats, **attrs)
 
 
-def _in_units(density: Density, first: Array, width: Array) -> Any:
-    """Hand a density to nutpie in units of `width` around `first`."""
+def _standardised(density: LogDensity, first: Array, scale: Array) -> Any:
+    """Compile a density in units of `scale` around `first`."""
 
-    def logp(z: Array) -> tuple[float, Array]:
-        value, gradient = density(first + width * z)
-        return value, gradient * width
+    def log_density(z: Array) -> tuple[float, Array]:
+        value, gradient = density(first + scale * z)
+        return value, gradient * scale
 
-    def make_logp() -> Any:
-        return logp
+    def to_point(z: Array) -> Array:
+        return first + scale * z
 
-    def make_expand(*_: int) -> Any:
-        return lambda z: {"point": first + width * z}
+    def initial_point(seed: int) -> Array:
+        """Displace every coordinate by one unit, then optimise for a few iterations.
 
-    def settled(seed: int) -> Array:
-        """One unit away in every coordinate, then some way back towards the mass.
-
-        With thousands of coordinates that depend on each other, a displaced point lies a thousand
-        nats too low: paths of the first twenty draws would be at their longest, and cost as much
-        as all that follow.
+        With thousands of coordinates that depend on each other, the log density of a displaced
+        point is about a thousand nats too low. The first twenty draws would then have paths of
+        the maximum length, and take as long as all later draws together.
         """
         z = np.random.default_rng(seed).choice([-1.0, 1.0], size=density.size)
-        options = {"maxiter": SETTLING, "maxfun": 2 * SETTLING}
-        found = minimize(_negative(logp), z, jac=True, method="L-BFGS-B", options=options)
+        options = {"maxiter": INITIAL_STEPS, "maxfun": 2 * INITIAL_STEPS}
+        found = minimize(_negative(log_density), z, jac=True, method="L-BFGS-B", options=options)
         return np.asarray(found.x)
 
-    return from_pyfunc(
-        density.size,
-        make_logp,
-        make_expand,
-        [np.dtype("float64")],
-        [(density.size,)],
-        ["point"],
-        make_initial_point_fn=settled,
-    )
+    return compile_density(log_density, density.size, to_point, initial_point)
 
 
-def _negative(logp: Logp) -> Logp:
-    def energy(z: Array) -> tuple[float, Array]:
-        value, gradient = logp(z)
+def _negative(log_density: LogDensityFunction) -> LogDensityFunction:
+    def negative(z: Array) -> tuple[float, Array]:
+        value, gradient = log_density(z)
         return -value, -gradient
 
-    return energy
+    return negative
 
 
-def _register_jax() -> None:
-    try:
-        from bayes_mdd.shared_specific.likelihood import jax_kernels as collapsed_jax
-    except ImportError as error:
-        raise SpecError(
-            "The back end 'numpyro' needs the extra 'bayes-mdd[jax]': "
-            f"install it, or choose 'nutpie' or 'pymc' ({error})."
-        ) from error
-    collapsed_jax.register()
+def _report(what: str, size: int, unit: str, sampler: SamplerSpec) -> None:
+    log.info(
+        "Sampling the %s (%d %s) with %s: %d chains of %d draws after %d warm-up draws, seed %d.",
+        what,
+        size,
+        unit,
+        sampler.backend,
+        sampler.chains,
+        sampler.draws,
+        sampler.tune,
+        sampler.seed,
+    )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the sampler's own remarks back: `diagnose` says the same with what to do."""
-    log = logging.getLogger("pymc")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Suppress messages and warnings of the sampler; `diagnose` reports the same checks."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -218,4 +244,4 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*[Nn]umba.*")
             yield
     finally:
-        log.setLevel(level)
+        logger.setLevel(level)

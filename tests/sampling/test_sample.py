@@ -1,11 +1,15 @@
-"""Sampling a written-out density: the right target, and the path that a spec takes."""
+"""Sampling a compiled density: the right target, and what is sampled for a spec."""
 
 import json
+import re
+import tomllib
 
 import numpy as np
+import nutpie
 import pytest
 
 import bayes_mdd as bm
+from bayes_mdd.sampling.compiled import TESTED_NUTPIE
 from bayes_mdd.sampling.sample import sample_density
 
 MEAN, COVARIANCE = np.array([1.0, -2.0, 30.0]), np.diag([1.0, 4.0, 1e-4])
@@ -13,9 +17,10 @@ COVARIANCE[0, 1] = COVARIANCE[1, 0] = 1.2
 
 
 class Gaussian:
-    """A density that is known; a draw is kept as it is."""
+    """A known density; points are stored as they are."""
 
     size = 3
+    outcome_dims = {"noise": ("block",)}  # noqa: RUF012
     precision = np.linalg.inv(COVARIANCE)
 
     def __call__(self, x):
@@ -39,7 +44,18 @@ def test_draws_come_from_the_density_whatever_the_units():
         np.cov(points.T) / np.outer(sd, sd), COVARIANCE / np.outer(sd, sd), atol=0.12
     )
     assert drawn["sample_stats"]["diverging"].shape == (2, 2000)
+    assert drawn["posterior"]["noise"].dims == ("chain", "draw", "block")
     assert drawn["posterior"].attrs["inference_library"] == "nutpie"
+
+
+def test_nutpie_is_required_in_the_versions_that_are_tested(repository):
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    required = [
+        requirement.removeprefix("nutpie")
+        for requirement in project["project"]["dependencies"]
+        if re.match(r"nutpie\b", requirement)
+    ]
+    assert required == [TESTED_NUTPIE]
 
 
 @pytest.fixture
@@ -65,6 +81,7 @@ def test_a_pattern_is_sampled_without_a_graph(features, tmp_path):
     y = np.outer(rng.normal(size=24), rng.normal(size=60)) + rng.normal(size=(24, 60))
     idata, said = fitted(bm.SharedSpecificSpec(n_factors=2), features(y), tmp_path)
     assert said["sampled"] == "density" and said["n_factors_sampled"] == 1
+    assert said["sampler_used"] == f"nutpie {nutpie.__version__}"
     assert idata["posterior"]["scores"].shape == (2, 40, 24, 2)
 
 
@@ -72,9 +89,10 @@ def test_without_a_pattern_draws_are_independent(features, tmp_path):
     y = np.random.default_rng(1).normal(size=(24, 60))
     idata, said = fitted(bm.SharedSpecificSpec(n_factors=2), features(y), tmp_path)
     assert said["sampled"] == "independent"
+    assert said["sampler_used"] == f"bayes-mdd {bm.__version__}"
     assert not bm.classify_factors(idata)["active"].any()
     np.testing.assert_allclose(idata["posterior"]["noise"].mean(), 1.0, atol=0.05)
-    # What is pinned has nothing to converge; the noise has.
+    # Pinned factors have no convergence diagnostics; the noise has.
     checks = bm.diagnose(idata).set_index("name")
     assert 0.9 < checks.loc["max R-hat of invariants", "value"] < 1.1
     # There is no energy of independent draws to be judged.

@@ -1,37 +1,86 @@
-"""From a start to draws: by the written-out density, by the graph, or without any factor."""
+"""Sampling the posterior: the compiled density, the PyMC graph, or independent draws."""
 
 from __future__ import annotations
 
-import numpy as np
+import logging
+from dataclasses import dataclass
+from typing import Any
+
 import xarray as xr
 
-from bayes_mdd.sampling.sample import sample, sample_density
+from bayes_mdd.sampling.compiled import EntryUnavailableError
+from bayes_mdd.sampling.draws import sampler_version
+from bayes_mdd.sampling.sample import check_backend, sample_density, sample_graph
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.density.density import (
     first_point,
-    is_written_out,
+    guess_score_variance,
+    has_closed_form,
+    initial_scales,
     make_density,
-    variance_left,
-    widths,
 )
 from bayes_mdd.shared_specific.graph.model import STORED, build_shared_specific, starting_point
 from bayes_mdd.shared_specific.posterior.no_factor import sample_without_factors
 from bayes_mdd.shared_specific.start.spectral import Start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.streams import Stream, generator
 
-#: Stream of random numbers, apart from those of the chains.
-NO_FACTOR_STREAM = 24
+#: Rewrite of PyTensor 3.3 that fails in the simplex transform of the sharing of a single factor.
+FAILS_WITH_ONE_FACTOR = ("scalarize",)
+
+log = logging.getLogger("bayes_mdd.sampling")
 
 
-def explore(
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Draws of a posterior and facts about them.
+
+    Parameters
+    ----------
+    raw : DataTree
+        Groups ``posterior`` and ``sample_stats``, as a sampler returns them.
+    facts : dict
+        For the provenance: ``sampled``, which is "density", "graph" or "independent",
+        ``sampler_used``, the sampler and its version, and settings that no spec holds.
+    """
+
+    raw: xr.DataTree
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: xr.DataTree, sampled: str, **facts: Any) -> Drawn:
+        """Draws whose sampler is read from the attributes of the posterior.
+
+        Parameters
+        ----------
+        raw : DataTree
+            Groups ``posterior`` and ``sample_stats``.
+        sampled : {"density", "graph", "independent"}
+            What was sampled.
+        **facts : object
+            Further facts.
+
+        Returns
+        -------
+        Drawn
+            Draws and facts.
+        """
+        return cls(raw, {"sampled": sampled, "sampler_used": sampler_version(raw), **facts})
+
+
+def sample_posterior(
     spec: SharedSpecificSpec,
     data: ModelData,
     start: Start,
     sampler: SamplerSpec,
     *,
     progressbar: bool,
-) -> tuple[xr.DataTree, str]:
-    """Sample the density where it is written out, else the graph; both are the same posterior.
+) -> Drawn:
+    """Sample the posterior with the No-U-Turn sampler.
+
+    The back end "nutpie" samples the compiled density where the spec has one. All other back
+    ends and specs sample the PyMC graph, which has the same posterior; so does "nutpie" where
+    its installed version cannot take a density.
 
     Parameters
     ----------
@@ -40,29 +89,60 @@ def explore(
     data : ModelData
         From `prepare`.
     start : Start
-        From `climb`, or from the factors of a run.
+        From `find_modes`, or from the factors of a run.
     sampler : SamplerSpec
         Draws, chains, seed and back end.
     progressbar : bool
-        Whether to show one.
+        Show the progress of the chains.
 
     Returns
     -------
-    raw : DataTree
-        Groups ``posterior`` and ``sample_stats``.
-    how : {"density", "graph", "independent"}
-        What was sampled, for the provenance.
+    Drawn
+        Draws of all variables that `assemble` needs.
+
+    Raises
+    ------
+    SpecError
+        If the back end is not installed.
     """
-    if sampler.backend == "nutpie" and is_written_out(spec):
-        density = make_density(spec, data, variance_left(data, start))
-        if not start.n_on and spec.spare_factors == "pinned" and spec.sharing is None:
-            # Nothing stands out: all factors are spare ones, and those are pinned.
-            rng = np.random.default_rng([sampler.seed, NO_FACTOR_STREAM])
-            shape = (sampler.chains, sampler.draws)
-            return sample_without_factors(spec, data, density, shape, rng), "independent"
-        first, width = first_point(density, start), widths(density, start)
-        return sample_density(density, first, width, sampler, progressbar=progressbar), "density"
+    if sampler.backend != "nutpie" or not has_closed_form(spec):
+        return _sample_graph(spec, data, start, sampler, progressbar=progressbar)
+    density = make_density(spec, data, guess_score_variance(data, start))
+    if not start.n_on and spec.spare_factors == "pinned" and spec.sharing is None:
+        # No pattern exceeds the threshold, so all factors are superfluous and pinned.
+        rng = generator(sampler.seed, Stream.NO_FACTOR)
+        shape = (sampler.chains, sampler.draws)
+        raw = sample_without_factors(data, density, shape, rng)
+        return Drawn.of(raw, "independent")
+    first, scale = first_point(density, start), initial_scales(density, start)
+    try:
+        raw = sample_density(density, first, scale, sampler, progressbar=progressbar)
+    except EntryUnavailableError as error:
+        log.warning("%s. Sampling the PyMC graph instead, which is compiled first.", error)
+        return _sample_graph(spec, data, start, sampler, progressbar=progressbar)
+    return Drawn.of(raw, "density")
+
+
+def _sample_graph(
+    spec: SharedSpecificSpec,
+    data: ModelData,
+    start: Start,
+    sampler: SamplerSpec,
+    *,
+    progressbar: bool,
+) -> Drawn:
+    check_backend(sampler)
+    if sampler.backend == "numpyro":
+        from bayes_mdd.shared_specific.likelihood.jax_kernels import register
+
+        register()
     model = build_shared_specific(spec, data)
-    names = [name for name in STORED if name in model.named_vars]
-    initial = starting_point(spec, data, start)
-    return sample(model, initial, sampler, var_names=names, progressbar=progressbar), "graph"
+    raw = sample_graph(
+        model,
+        starting_point(spec, data, start),
+        sampler,
+        var_names=[name for name in STORED if name in model.named_vars],
+        progressbar=progressbar,
+        without_rewrites=FAILS_WITH_ONE_FACTOR if spec.n_factors == 1 else (),
+    )
+    return Drawn.of(raw, "graph")
