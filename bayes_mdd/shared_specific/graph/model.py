@@ -1,4 +1,4 @@
-r"""Factors that all arms share or that one arm has alone, as PyMC graphs.
+r"""PyMC graphs of the factor model, for sampling and for draws.
 
 The model (see the model card ``models/shared_specific.md``)::
 
@@ -9,26 +9,27 @@ The model (see the model card ``models/shared_specific.md``)::
     lambda_pk ~ N(0, sigma_b^2 tau_bk^2)      tau_bk: regularised horseshoe, block scale
     s_id = alpha_d + gamma_d' x_i + sum_k beta_kd h_ik + eps_id            symptom link
 
-has one graph that reads like these lines (`build_generative`: prior predictive draws, and the
-yardstick of the other) and one that samples well (`build_shared_specific`). Both define the same
-posterior. They differ in coordinates only, for four reasons seen in practice:
+has one graph that reads like these lines (`build_generative`, for prior predictive draws and as
+reference for the other) and one that samples well (`build_shared_specific`). Both define the same
+posterior. They differ in coordinates only, for four reasons observed in practice:
 
-* Scores and loadings trade scale, a ridge that is the longer and thinner the more features there
-  are. The sampling graph keeps the *direction* of a factor's scores (`raw_scores`, whose length
-  is auxiliary), its length (`log_radius`) and the product of length and block scale
-  (`log_strength`), which is what the data know.
-* The likelihood does not see what intercept and covariates predict of the scores. Raw scores are
-  kept in a basis that sets these few wide directions apart from the many narrow ones, so that a
-  diagonal metric fits both; else the number of steps grows with the number of features.
-* Block scales are free on the log scale: a half-t is there a location family, so that a
-  factor's overall scale moves the blocks that carry it without a funnel.
-* Where the arm's share of a factor is small against what the data say of a score, the score is
-  kept relative to its prior SD, else as it is. The mixture between both,
-  V = (A w + d^2) / (1 + d^2) with d^2 the variance that the data leave, is exact for every d.
+* The scales of scores and loadings are exchangeable, which makes a ridge that becomes longer and
+  thinner with the number of features. The sampling graph has the *direction* of a factor's scores
+  (`raw_scores`, whose length is auxiliary), their length (`log_radius`) and the product of length
+  and block scale (`log_strength`), which the data inform.
+* The likelihood does not depend on the part of the scores that intercept and covariates predict.
+  Raw scores are written in a basis that separates these few wide directions from the many narrow
+  ones, so that a diagonal metric fits both. Otherwise the number of steps grows with the number
+  of features.
+* Block scales are on the log scale. There, a half-t is a location family, and the overall scale
+  of a factor moves the blocks that carry it without a funnel.
+* Where the share of an arm in a factor is small relative to the information about a score, the
+  score is expressed relative to its prior SD; elsewhere it is not. The mixture of the two,
+  V = (A w + d^2) / (1 + d^2) with d^2 the posterior variance of a score, is exact for every d.
 
-Arm means are integrated out as well: the scores of an arm of n people are then normal with
-variance A w + n s^2 along their mean and A w across it (see `Expression`). Means are drawn
-afterwards, given the scores.
+Arm means are integrated out: the scores of the n subjects of an arm are normal with variance
+A w + n s^2 along their mean and A w across it (see `Expression`). Means are drawn afterwards,
+given the scores.
 
 With ``feature_noise="student"`` each feature has a noise variance sigma_b^2 v_p of its own,
 v_p ~ inverse-gamma(nu / 2, nu / 2), to which its loadings are relative; v_p is integrated out.
@@ -56,9 +57,9 @@ from bayes_mdd.shared_specific.graph.symptoms import (
 from bayes_mdd.shared_specific.start.spectral import OFF, Start
 from bayes_mdd.specs import SharedSpecificSpec
 
-#: What is kept of every draw.
+#: Variables that are stored for each draw.
 STORED = ("scores", "sharing", "block_scale", "noise", "noise_df", *STORED_SYMPTOM)
-#: Degrees of freedom of the noise variances at which chains start.
+#: Starting value of the degrees of freedom of the noise variances.
 FIRST_DF = 10.0
 
 
@@ -85,18 +86,18 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         scale = pm.HalfCauchy("factor_scale", spec.factor_scale, dims=FACTOR)
         log_radius = pm.Flat("log_radius", dims=FACTOR)
         log_strength = pm.Flat("log_strength", dims=(BLOCK, FACTOR))
-        turned = pm.Flat("raw_scores", shape=(n, spec.n_factors))
-        raw = pt.dot(data.stats.rotation, turned)
+        rotated = pm.Flat("raw_scores", shape=(n, spec.n_factors))
+        raw = pt.dot(data.stats.rotation, rotated)
 
-        left = 1.0 / (pt.exp(2 * log_strength) * data.stats.block_size[:, None]).sum(axis=0)
+        remaining = 1.0 / (pt.exp(2 * log_strength) * data.stats.block_size[:, None]).sum(axis=0)
         prior = Expression.prior(spec, data, ratio)
-        v = prior.map(lambda variance: (variance + left) / (1 + left))
+        v = prior.map(lambda variance: (variance + remaining) / (1 + remaining))
         standard = v.scale(data, raw, -0.5)
         length2 = (standard**2).mean(axis=0)
         unit = prior.scale(data, standard, 0.5) / pt.sqrt(length2)
-        # Strengths refer to what the likelihood sees of the scores: not to their mean over all
-        # people, nor to what covariates predict of them.
-        seen = data.stats.basis.shape[1]
+        # Strengths refer to the part of the scores that the likelihood depends on, without their
+        # mean over all subjects and without covariate effects.
+        visible = data.stats.basis.shape[1]
         rms = pt.sqrt((pt.dot(data.stats.basis.T, unit) ** 2).sum(axis=0) / n)
         shift = pt.log(rms) + log_radius
         z = log_strength - shift - pt.log(scale)
@@ -109,11 +110,11 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         )
         # radius^2 n ~ chi^2_n, on the log scale of the radius.
         pm.Potential("log_radius_prior", (n * log_radius - 0.5 * n * pt.exp(2 * log_radius)).sum())
-        # Directions uniform after division by sqrt(V) (angular central Gaussian), and a length
-        # that nothing depends on, about as wide as the data let a score move. It is that of the
-        # part the likelihood sees, so that the rest moves freely.
-        width2 = left / (1 + left) / n
-        log_length = 0.5 * pt.log((turned[:seen] ** 2).sum(axis=0) / n)
+        # Directions are uniform after division by sqrt(V) (angular central Gaussian). The length of
+        # the visible part is auxiliary, with about the posterior width of a score; the remaining
+        # part moves freely.
+        width2 = remaining / (1 + remaining) / n
+        log_length = 0.5 * pt.log((rotated[:visible] ** 2).sum(axis=0) / n)
         pm.Potential(
             "raw_scores_prior",
             -0.5
@@ -145,8 +146,8 @@ def build_generative(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
     Returns
     -------
     pymc.Model
-        The same posterior as `build_shared_specific`, with every variable a distribution, for
-        prior predictive draws and as a yardstick.
+        The same posterior as `build_shared_specific`, with every variable a distribution: for
+        prior predictive draws and as reference.
     """
     with pm.Model(coords=model_coords(spec, data)) as model:
         scores, tau = declare_prior(spec, data)
@@ -186,7 +187,7 @@ def declare_prior(spec: SharedSpecificSpec, data: ModelData) -> tuple[Any, Any]:
 def starting_point(
     spec: SharedSpecificSpec, data: ModelData, start: Start, *, jitter: float = 0.1
 ) -> dict[str, Any]:
-    """Make initial values of the sampling graph, others for each chain.
+    """Convert starting values to initial values of the sampling graph, different for each chain.
 
     Parameters
     ----------
@@ -197,15 +198,15 @@ def starting_point(
     start : Start
         From `find_modes`.
     jitter : float, default 0.1
-        SD of what is added to scores and log scales.
+        SD of the random displacement of scores and log scales.
 
     Returns
     -------
     dict
-        Initial values by variable; some are random variables, drawn anew by each chain.
+        Initial values by variable; random variables are drawn separately for each chain.
     """
     k = start.scores.shape[1]
-    # A gradient that is exactly zero (weights at 0) makes nutpie refuse the point: jitter all.
+    # nutpie refuses a point where a gradient is exactly zero, as at weights of 0: displace all.
     initial: dict[str, Any] = {
         "raw_scores": _around(data.stats.rotation.T @ start.scores, jitter),
         "log_strength": _around(np.log(start.block_scale), jitter),

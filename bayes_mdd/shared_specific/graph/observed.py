@@ -1,4 +1,4 @@
-"""The features as an observed variable of a graph: noise by block, or by feature."""
+"""Features as an observed variable of a graph, with noise by block or by feature."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def observe_features(
             tau,
             noise,
             declare_noise_df(spec),
-            rows.block,  # from which PyMC knows how many features there are
+            rows.block,  # gives PyMC the number of features
             logp=_student_logp(rows),
             random=_random_student,
             signature="(n,k),(b,k),(b),(),(p)->(p,n)",
