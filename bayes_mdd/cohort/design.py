@@ -106,9 +106,9 @@ def _confounding_problems(subjects: pd.DataFrame, covariates: list[str]) -> list
     if not arms.shape[1]:
         return []
     singles = list(dict.fromkeys([*covariates, *([SITE] if SITE in subjects else [])]))
-    alone = [name for name in singles if _confounded(subjects, arms, [name])]
-    if alone:
-        return [_confounded_with(subjects, name) for name in alone]
+    confounded = [name for name in singles if _confounded(subjects, arms, [name])]
+    if confounded:
+        return [_confounded_with(subjects, name) for name in confounded]
     if len(covariates) > 1 and _confounded(subjects, arms, covariates):
         return [
             f"arm is confounded with the covariates {some(covariates, 12)} taken together: "

@@ -126,8 +126,8 @@ def site_variance(
 
 def _residual_squares(y: Floats, design: Floats) -> Floats:
     basis, _ = np.linalg.qr(design)
-    rest = y - basis @ (basis.T @ y)
-    squares: Floats = (rest**2).sum(axis=0)
+    residual = y - basis @ (basis.T @ y)
+    squares: Floats = (residual**2).sum(axis=0)
     return squares
 
 
