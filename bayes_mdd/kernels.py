@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from numba import njit
 from numba.core.dispatcher import Dispatcher
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on its first call, without the global interpreter lock.
 
     Numba keeps compiled functions on disk and recompiles a function when its own file changes,
@@ -28,13 +28,14 @@ def compiled(function: Callable[..., Any]) -> Any:
 
     Returns
     -------
-    Dispatcher
-        The compiled function.
+    callable
+        The compiled function, a dispatcher of Numba.
     """
-    kernel = njit(cache=True, nogil=True)(function)
+    kernel: Any = njit(cache=True, nogil=True)(function)
     if isinstance(kernel, Dispatcher):  # a plain function where NUMBA_DISABLE_JIT is set
-        kernel._cache._cache_file._source_stamp = source_version(function)
-    return kernel
+        index: Any = vars(kernel)["_cache"]._cache_file
+        index._source_stamp = source_version(function)
+    return cast(Callable[P, R], kernel)
 
 
 def source_version(function: Callable[..., Any]) -> int:

@@ -43,7 +43,7 @@ class Case:
 
 
 #: Unequal blocks whose features are interleaved; one block has one feature, all have fewer
-#: features than there are people.
+#: features than there are subjects.
 BLOCK_SIZES = {"long": 7, "one": 1, "mid": 4}
 
 

@@ -18,6 +18,7 @@ from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.prior.arms import ArmMeans, fixed_sharing
 from bayes_mdd.shared_specific.prior.horseshoe import Horseshoe, log_regularise, unbounded
 from bayes_mdd.shared_specific.prior.priors import build_priors
+from bayes_mdd.shared_specific.prior.reliability import reliability
 from bayes_mdd.types import Array
 
 #: Points of one-dimensional grids over the log of a scale.
@@ -59,12 +60,11 @@ def log_priors(
     found["factor_scale"] = _total(priors.block_scale.overall.log_kernel(scale))
     found["noise"] = _total(priors.noise.log_kernel(draws.noise))
     if "symptom_weight" in chosen:
-        information = np.einsum("tbk,b->tk", tau**2, fitted.size)
         ordinal = np.isin(chosen[SYMPTOM].values.astype(str), spec.ordinal_symptoms)
         unit = np.where(ordinal, LOGISTIC_SD, 1.0)
         weight = chosen["symptom_weight"].isel({FACTOR: on}).transpose(CHAIN, DRAW, FACTOR, SYMPTOM)
         flat = weight.values.reshape(-1, on.size, weight.sizes[SYMPTOM])
-        free = flat / (information / (1 + information))[:, :, None] / unit
+        free = flat / reliability(tau, fitted.size)[:, :, None] / unit
         overall = draw_overall_scale(free, priors.symptom_weight, rng)
         found["symptom_scale"] = _total(priors.symptom_weight.overall.log_kernel(overall))
         gaussian = chosen["symptom_noise"].values[..., : len(spec.symptoms)]

@@ -10,17 +10,15 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.rules import RULES
 from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
 from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
+from bayes_mdd.shared_specific.prior.reliability import reliability
 from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
-
-PRIOR_STREAM = 23
-#: A factor is in use where it explains this much of some arm, and an arm takes part in a factor
-#: with this share of its variance: the defaults of `classify_factors`.
-MIN_EXPLAINED, SPECIFIC_BELOW = 0.01, 0.10
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def prior_predictive(
     if draws < 100:
         raise SpecError(f"draws must be at least 100 for quantiles of the tails, got {draws}.")
     data = prepare(spec, features, symptoms)
-    rng = np.random.default_rng([seed, PRIOR_STREAM])
+    rng = generator(seed, Stream.PRIOR)
     priors = build_priors(spec, data.arms)
     found = _draw_factors(spec, data, priors, draws, rng)
     if spec.linked_symptoms:
@@ -165,7 +163,7 @@ def _draw_factors(
         "sharing": sharing,
         "arm_mean": priors.arm_mean.draw(rng, (draws,)),
         "feature_variance": total / size.sum(),
-        "n_active": (explained.max(axis=1) > MIN_EXPLAINED).sum(axis=1).astype(float),
+        "n_active": (explained.max(axis=1) > RULES.min_explained).sum(axis=1).astype(float),
         "block_scale": tau,
     }
 
@@ -180,8 +178,7 @@ def _draw_symptoms(
     draws, k = len(tau), spec.n_factors
     n_gaussian, n_items = len(data.symptoms), len(data.items)
     unit = np.repeat([1.0, LOGISTIC_SD], [n_gaussian, n_items])
-    information = np.einsum("tbk,b->tk", tau**2, data.stats.block_size)
-    reliable = (information / (1 + information))[:, :, None]
+    reliable = reliability(tau, data.stats.block_size)[:, :, None]
     shape = (draws, k, n_gaussian + n_items)
     weight = priors.symptom_weight.draw(rng, shape, common=(1, 2))
     if spec.symptom_links == "by_arm":
@@ -224,10 +221,10 @@ def summarise_prior(tree: xr.DataTree) -> pd.DataFrame:
             ),
         ]
     k = float(prior.sizes[FACTOR])
-    some = Range(1.0, k, f"factors that explain over {MIN_EXPLAINED:.0%} of some arm")
+    some = Range(1.0, k, f"factors that explain over {RULES.min_explained:.0%} of some arm")
     rows.append(_row("factors in use", prior["n_active"], some))
     if prior.sizes[ARM] > 1:
-        part = sharing >= SPECIFIC_BELOW
+        part = sharing >= RULES.specific_below
         shared = float((part.sum(ARM) == prior.sizes[ARM]).mean())
         alone = float((part.sum(ARM) == 1).mean())
         rows += [
@@ -270,5 +267,5 @@ def _chance(name: str, value: float) -> dict[str, object]:
         **nothing,
         "plausible": "",
         "p_plausible": np.nan,
-        "why": f"an arm takes part with {SPECIFIC_BELOW:.0%} of the factor's variance",
+        "why": f"an arm takes part with {RULES.specific_below:.0%} of the factor's variance",
     }

@@ -241,7 +241,7 @@ def _select_subjects(
     keep = (arm != MISSING) & ~control
     if not keep.any():
         raise DataContractError(
-            "subjects to fit", ["no patient has a known arm: add arms to participants.tsv."]
+            "participants to fit", ["no patient has a known arm: add arms to participants.tsv."]
         )
     if spec.controls == "arm":
         if not control.any():

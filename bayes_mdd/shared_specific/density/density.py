@@ -25,9 +25,10 @@ from bayes_mdd.dims import ARM, BLOCK, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.density.kernels import Inputs, transform, value_and_grad
-from bayes_mdd.shared_specific.density.symptoms import draw_weights, ratings, reliability
+from bayes_mdd.shared_specific.density.symptoms import draw_weights, ratings
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
+from bayes_mdd.shared_specific.prior.reliability import reliability
 from bayes_mdd.shared_specific.start.spectral import OFF, Start
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array

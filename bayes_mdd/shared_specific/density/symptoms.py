@@ -69,25 +69,6 @@ def ratings(data: ModelData) -> Ratings:
     return Ratings(basis, transposed, value, rows)
 
 
-def reliability(block_scale: Array, block_size: Array) -> Array:
-    """Reliability of a factor's scores, as `link_symptoms` defines it.
-
-    Parameters
-    ----------
-    block_scale : ndarray, shape (draw, block, factor)
-        Draws.
-    block_size : ndarray, shape (block,)
-        Features of each block.
-
-    Returns
-    -------
-    ndarray, shape (draw, factor)
-        Between 0 and 1.
-    """
-    information = np.einsum("dbk,b->dk", block_scale**2, block_size)
-    return np.asarray(information / (1 + information))
-
-
 def draw_weights(
     scores: Array,
     reliable: Array,

@@ -19,7 +19,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from scipy.linalg import block_diag
 
-from bayes_mdd.dims import ARM, DIMENSION, FACTOR, SYMPTOM
+from bayes_mdd.dims import ARM, CUTPOINT, DIMENSION, FACTOR, ITEM, ITEM_COVARIATE, SYMPTOM
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD, arm_contrasts
 from bayes_mdd.shared_specific.graph.ordinal import observe_levels
@@ -30,11 +30,9 @@ from bayes_mdd.shared_specific.prior.priors import (
 )
 from bayes_mdd.specs import SharedSpecificSpec
 
-#: Axes of the graph's own: Gaussian dimensions, ordinal items, their covariates and cutpoints, and
-#: contrasts of arms.
-ITEM, ITEM_COVARIATE = "item", "item_covariate"
-CUTPOINT, CONTRAST = "cutpoint", "arm_contrast"
-#: What is kept of every draw, in raw axes.
+#: Axis of the contrasts of arms.
+CONTRAST = "arm_contrast"
+#: Variables that are stored for each draw.
 STORED_SYMPTOM = (
     "symptom_weight",
     "symptom_weight_by_arm",
@@ -65,10 +63,10 @@ def regularised(scale: Any, slab: float) -> Any:
 def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
     """Link scores with symptoms; intercept and covariates of dimensions are integrated out.
 
-    A weight is multiplied with the reliability of the factor's scores, information / (1 +
-    information) with information = sum_b P_b tau_b^2. A factor that the features do not measure
-    would else be free to become the symptom's residual. The product is what acts on the symptom
-    and what is reported, so that this is part of the prior and biases nothing else.
+    A weight is multiplied by the reliability of the factor's scores, information / (1 +
+    information) with information = sum_b P_b tau_b^2. Without it, a factor that the features do
+    not measure could fit the residual of the symptom. The product acts on the symptom and is
+    reported, so the reliability is part of the prior and biases nothing else.
 
     Parameters
     ----------
@@ -77,7 +75,7 @@ def link_symptoms(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: A
     data : ModelData
         With the linked symptoms.
     scores : TensorVariable, shape (subject, factor)
-        Scores of all people.
+        Scores of all subjects.
     tau : TensorVariable, shape (block, factor)
         Block scales.
     """
@@ -124,10 +122,10 @@ def _observe_dimensions(spec: SharedSpecificSpec, data: ModelData, predicted: An
 
 
 def _observe_items(spec: SharedSpecificSpec, data: ModelData, predicted: Any) -> None:
-    """Cumulative logit of all items at once; who was not rated is not in it.
+    """Declare the cumulative logit of all items as one variable, for rated subjects.
 
     The shares of an item's levels at the mean of scores and covariates have a flat Dirichlet
-    prior, here as the breaks of a stick, so that all items are one variable.
+    prior, written as stick-breaking so that all items are one variable.
     """
     if not data.items:
         return
@@ -145,11 +143,11 @@ def _observe_items(spec: SharedSpecificSpec, data: ModelData, predicted: Any) ->
     broken = pm.Beta("symptom_break", 1.0, remaining, dims=CUTPOINT)
     log_above = pt.dot(block_diag(*(np.tri(n) for n in n_cuts)), pt.log1p(-broken))
     cut = pm.Deterministic("symptom_cutpoint", pt.log1mexp(log_above) - log_above, dims=CUTPOINT)
-    person = np.concatenate([item.rated for item in data.items])
+    subject = np.concatenate([item.rated for item in data.items])
     which = np.repeat(np.arange(len(data.items)), [item.rated.size for item in data.items])
     observe_levels(
         "item_ratings",
-        predicted[person, which],
+        predicted[subject, which],
         cut,
         item=which,
         n_cuts=np.array(n_cuts),
@@ -158,7 +156,7 @@ def _observe_items(spec: SharedSpecificSpec, data: ModelData, predicted: Any) ->
 
 
 def item_covariates(data: ModelData) -> np.ndarray:
-    """Covariates of ordinal items: the symptom design without intercept, centred.
+    """Centre the covariates of ordinal items: the symptom design without intercept.
 
     Parameters
     ----------
@@ -168,14 +166,14 @@ def item_covariates(data: ModelData) -> np.ndarray:
     Returns
     -------
     ndarray, shape (subject, item_covariate)
-        A cutpoint so belongs to the mean of the covariates.
+        Cutpoints then refer to the mean of the covariates.
     """
     columns = data.symptom_design.to_numpy()[:, 1:]
     return np.asarray(columns - columns.mean(axis=0))
 
 
 def symptom_coords(data: ModelData) -> dict[str, list[str]]:
-    """Names along the axes of the symptom link.
+    """Coordinates of the symptom link.
 
     Parameters
     ----------
@@ -201,16 +199,16 @@ def symptom_coords(data: ModelData) -> dict[str, list[str]]:
 
 
 def symptom_start(spec: SharedSpecificSpec, n_factors: int, n_arms: int, jitter: float) -> Any:
-    """Draw initial weights near 0 but not at it: there the gradient would vanish.
+    """Draw initial weights near 0; at 0 the gradient would vanish.
 
     Parameters
     ----------
     spec : SharedSpecificSpec
         The model.
     n_factors, n_arms : int
-        Sizes.
+        Numbers of factors and arms.
     jitter : float
-        Their SD.
+        SD of the weights.
 
     Returns
     -------

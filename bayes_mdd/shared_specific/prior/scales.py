@@ -147,7 +147,7 @@ class HalfT:
         """
         constant = lgamma((self.df + 1) / 2) - lgamma(self.df / 2) + np.log(2.0)
         constant -= 0.5 * np.log(self.df * np.pi) + np.log(self.scale)
-        return constant + self.log_kernel(x)
+        return np.asarray(constant + self.log_kernel(x))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Draw values.
@@ -222,7 +222,8 @@ class HalfNormal:
         ndarray
             Same shape as `x`.
         """
-        return 0.5 * np.log(2 / np.pi) - np.log(self.scale) + self.log_kernel(x)
+        constant = 0.5 * np.log(2 / np.pi) - np.log(self.scale)
+        return np.asarray(constant + self.log_kernel(x))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Draw values.

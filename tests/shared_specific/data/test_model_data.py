@@ -18,9 +18,9 @@ BLOCK = ["DMN-CCN"] * 4 + ["CCN-CCN"] * 5
 
 @pytest.fixture
 def make(feature_set):
-    def build(arm=ARM, **people):
+    def build(arm=ARM, **subjects):
         y = np.random.default_rng(0).normal(size=(len(arm), len(BLOCK)))
-        return feature_set(y, arm, BLOCK, **people)
+        return feature_set(y, arm, BLOCK, **subjects)
 
     return build
 
@@ -35,7 +35,7 @@ def problems(error):
     return error.value.problems
 
 
-def test_people_without_arm_and_controls_are_named_with_the_reason(make, spec):
+def test_subjects_without_arm_and_controls_are_named_with_the_reason(make, spec):
     arm = ["SSRI", "n/a", "SNRI", "SSRI", "SNRI", "n/a", "SSRI", "SNRI"]
     diagnosis = ["MDD"] * 5 + ["HC"] + ["MDD"] * 2
     features = make(arm, diagnosis=np.array(diagnosis, dtype=object))
@@ -52,7 +52,7 @@ def test_people_without_arm_and_controls_are_named_with_the_reason(make, spec):
 
 
 def test_nobody_with_an_arm_is_an_error(make, spec):
-    with pytest.raises(DataContractError, match="nobody has a known arm"):
+    with pytest.raises(DataContractError, match="no patient has a known arm"):
         prepare(spec, make(["n/a"] * 6))
 
 
@@ -119,7 +119,7 @@ def test_missing_and_unknown_covariates_come_in_one_error(make):
 
 
 @pytest.mark.parametrize("mark", [np.nan, "n/a"])
-def test_missing_covariate_names_the_people(make, mark):
+def test_missing_covariate_names_the_subjects(make, mark):
     sex = np.array(["F", "M", "M", "F"] * 3, dtype=object)
     sex[[2, 7]] = mark
     spec = SharedSpecificSpec(n_factors=2, covariates=("sex",))
@@ -134,7 +134,7 @@ def test_collinear_covariates_are_refused(make):
         prepare(spec, make(age=age, age_months=age * 12 + 3))
 
 
-def test_an_arm_of_two_people_is_refused(make, spec):
+def test_an_arm_of_two_subjects_is_refused(make, spec):
     with pytest.raises(DataContractError, match="arm 'SNRI' has 2 participants"):
         prepare(spec, make(["SSRI"] * 8 + ["SNRI"] * 2))
 
@@ -145,7 +145,7 @@ def test_an_arm_that_is_a_site_is_refused_even_if_site_is_no_covariate(make, spe
         prepare(spec, make(site=site))
 
 
-def test_more_factors_than_people_can_carry(make):
+def test_more_factors_than_subjects_support(make):
     age = np.arange(12.0) % 5
     with pytest.raises(SpecError, match="at most 9 factors"):
         prepare(SharedSpecificSpec(n_factors=10, covariates=("age",)), make(age=age))
@@ -154,7 +154,7 @@ def test_more_factors_than_people_can_carry(make):
 
 
 def test_fixed_sharing_of_an_unknown_arm(make):
-    with pytest.raises(SpecError, match=r"sharing names SNRl, .*SNRI, SSRI"):
+    with pytest.raises(SpecError, match=r"sharing names SNRl: .*SNRI, SSRI"):
         prepare(SharedSpecificSpec(sharing={"shared": 1, "SNRl": 1}), make())
 
 
@@ -191,7 +191,7 @@ def rated(make):
 SYMPTOM_SPEC = SharedSpecificSpec(n_factors=2, covariates=("age",), symptoms=("sleep", "mood"))
 
 
-def test_a_missing_score_leaves_out_the_score_and_not_the_person(rated):
+def test_a_missing_score_leaves_out_the_score_and_not_the_subject(rated):
     features, symptoms = rated
     data = prepare(SYMPTOM_SPEC, features, symptoms)
     assert len(data.subjects) == 16 and not data.excluded
@@ -214,7 +214,7 @@ def test_scores_are_matched_by_name_not_by_position(rated):
 
 
 def test_the_symptom_likelihood_integrates_covariates_and_missing_scores_out(rated, at_point):
-    """Against a normal of the rated people with a very wide prior on the covariates' effects."""
+    """Compare with a normal of the rated subjects with a very wide prior on covariate effects."""
     features, symptoms = rated
     data = prepare(SYMPTOM_SPEC, features, symptoms)
     model = build_generative(SYMPTOM_SPEC, data)
@@ -266,7 +266,7 @@ def test_symptom_problems_come_in_one_error(rated):
     first, second, third = problems(error)
     assert "Did you mean 'sleep'?" in first
     assert "'energy'" in second and "Known: sleep, mood" in second
-    assert "sub-00 stand more than once" in third
+    assert "sub-00 occur more than once" in third
 
 
 def test_symptoms_that_are_asked_for_but_not_given(rated):
@@ -278,7 +278,7 @@ def test_too_few_or_constant_scores_are_refused(rated):
     features, symptoms = rated
     few = symptoms.copy()
     few.iloc[6:, 1] = np.nan
-    with pytest.raises(DataContractError, match="6 of 16 fitted people"):
+    with pytest.raises(DataContractError, match="6 of 16 fitted participants"):
         prepare(SYMPTOM_SPEC, features, few)
     with pytest.raises(DataContractError, match="SD is 0"):
         prepare(SYMPTOM_SPEC, features, symptoms.assign(mood=2.0))

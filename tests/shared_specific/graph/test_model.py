@@ -38,7 +38,7 @@ class Map:
     """
 
     def __init__(self, ratio, stats, scale, arm, mean_variance):
-        """`ratio` and `mean_variance` by arm, `arm` by person."""
+        """`ratio` and `mean_variance` by arm, `arm` by subject."""
         size, self.basis, self.rotation = stats.block_size, stats.basis, stats.rotation
         self.ratio, self.size, self.scale, self.arm = ratio[arm], size, scale, arm
         n_arm = np.bincount(arm)
@@ -82,7 +82,7 @@ def cohort(feature_set, n, arms, n_features=(3, 2), seed=0):
 
 
 CASES = {
-    # The smallest that `prepare` takes: three people an arm.
+    # The smallest that `prepare` takes: three subjects an arm.
     "two arms": ({"n_factors": 1}, 6, ("a", "b")),
     "one arm": ({"n_factors": 1}, 5, ("a",)),
     "three arms": ({"n_factors": 2}, 9, ("a", "b", "c")),
@@ -214,11 +214,11 @@ def uneven(feature_set):
     return cohort(feature_set, 10, ("a", "b", "a"), n_features=(4, 1, 6), seed=2)
 
 
-def test_order_of_people_features_and_blocks_does_not_matter(uneven, at_point):
+def test_order_of_subjects_features_and_blocks_does_not_matter(uneven, at_point):
     spec = SharedSpecificSpec(n_factors=3)
     rng = np.random.default_rng(6)
-    people, columns = rng.permutation(10), rng.permutation(11)
-    shuffled = uneven.isel(subject=people, feature=columns)
+    subjects, columns = rng.permutation(10), rng.permutation(11)
+    shuffled = uneven.isel(subject=subjects, feature=columns)
     data, model, logp = logp_of(spec, uneven, at_point)
     new_data, _, new_logp = logp_of(spec, shuffled, at_point)
     to_old = [data.stats.blocks.index(b) for b in new_data.stats.blocks]
@@ -227,7 +227,7 @@ def test_order_of_people_features_and_blocks_does_not_matter(uneven, at_point):
         point = random_point(model, rng)
         moved = point | {
             "raw_scores": new_data.stats.rotation.T
-            @ (data.stats.rotation @ point["raw_scores"])[people],
+            @ (data.stats.rotation @ point["raw_scores"])[subjects],
             "log_strength": point["log_strength"][to_old],
             "noise_log__": point["noise_log__"][to_old],
         }

@@ -22,7 +22,7 @@ SPEC = {"n_factors": 2, "symptoms": ("mood",), "ordinal_symptoms": ("sleep", "gu
 
 @pytest.fixture
 def rated(feature_set):
-    """Two arms with a covariate, one dimension and two items; one person lacks ``sleep``."""
+    """Two arms with a covariate, one dimension and two items; one subject lacks ``sleep``."""
     rng = np.random.default_rng(1)
     y = rng.normal(size=(N, 7))
     features = feature_set(y, ["a", "b"] * (N // 2), ["A-A"] * 3 + ["A-B"] * 4)
@@ -222,12 +222,12 @@ def test_what_is_no_item_is_refused_in_one_error(rated):
         prepare(SharedSpecificSpec(ordinal_symptoms=("hamd17_1",)), features, table)
 
 
-def test_specs_that_cannot_be_honoured(rated, feature_set):
+def test_specs_that_do_not_suit_the_data(rated, feature_set):
     with pytest.raises(SpecError, match="symptoms and ordinal_symptoms both list sleep"):
         SharedSpecificSpec(symptoms=("sleep",), ordinal_symptoms=("sleep",))
     with pytest.raises(SpecError, match="symptom_links must be one of"):
         SharedSpecificSpec(symptom_links="per_arm")
     features, table = rated
     single = features.assign_coords(arm=("subject", np.full(N, "a", dtype=object)))
-    with pytest.raises(SpecError, match="all people are of arm a"):
+    with pytest.raises(SpecError, match="all participants are in arm a"):
         prepare(SharedSpecificSpec(**SPEC, symptom_links="by_arm"), single, table)

@@ -34,7 +34,7 @@ def test_value_is_the_density_of_every_feature(case, n_factors):
     np.testing.assert_allclose(value, expected, rtol=1e-10, atol=1e-8)
 
 
-def test_more_people_than_features_and_more_features_than_people(case):
+def test_more_subjects_than_features_and_more_features_than_subjects(case):
     for n in (30, 6):
         c = case(2, n=n)
         q = c.stats.basis
@@ -123,15 +123,15 @@ def test_reduction_keeps_the_order_of_blocks_and_sums_their_features(case):
         assert trace == pytest.approx((residual[:, c.block == name] ** 2).sum(), rel=1e-10)
 
 
-def test_order_of_people_features_and_blocks_does_not_matter(case):
+def test_order_of_subjects_features_and_blocks_does_not_matter(case):
     c = case(3)
     rng = np.random.default_rng(3)
-    people, features = rng.permutation(len(c.y)), rng.permutation(c.block.size)
-    shuffled = reduce_features(c.y[people][:, features], c.design[people], c.block[features])
+    subjects, features = rng.permutation(len(c.y)), rng.permutation(c.block.size)
+    shuffled = reduce_features(c.y[subjects][:, features], c.design[subjects], c.block[features])
     to_old = [c.stats.blocks.index(b) for b in shuffled.blocks]
     value, g_scores, g_scale, g_noise = collapsed_value_and_grad(*c.arguments)
     new = collapsed_value_and_grad(
-        shuffled.basis.T @ c.scores[people],
+        shuffled.basis.T @ c.scores[subjects],
         c.tau[to_old],
         c.noise[to_old],
         shuffled.cross_products,
@@ -140,7 +140,7 @@ def test_order_of_people_features_and_blocks_does_not_matter(case):
     )
     np.testing.assert_allclose(new[0], value[to_old], rtol=1e-10)
     np.testing.assert_allclose(
-        shuffled.basis @ new[1], (c.stats.basis @ g_scores)[people], rtol=1e-8, atol=1e-9
+        shuffled.basis @ new[1], (c.stats.basis @ g_scores)[subjects], rtol=1e-8, atol=1e-9
     )
     np.testing.assert_allclose(new[2], g_scale[to_old], rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(new[3], g_noise[to_old], rtol=1e-9)

@@ -19,7 +19,7 @@ def test_one_feature_alone_keeps_its_variance():
     np.testing.assert_allclose(moderated_variance(np.array([2.0]), 1e6), 2.0, rtol=1e-5)
 
 
-def test_noisy_features_are_told_apart_from_features_with_a_factor():
+def test_noisy_features_are_distinguished_from_features_with_a_factor():
     rng = np.random.default_rng(1)
     n, p = 60, 300
     sd = np.where(np.arange(p) < 30, 2.0, 1.0)
