@@ -1,4 +1,4 @@
-"""How far results rest on the priors: power-scaling of each prior and of the likelihood."""
+"""Prior sensitivity: power-scaling of each prior and of the likelihood."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.results.checks import Check
+from bayes_mdd.results.result import read_result
 from bayes_mdd.shared_specific.checks.log_prior import log_priors
 from bayes_mdd.shared_specific.checks.symptom_residuals import stored_symptoms, thinned_weights
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
-from bayes_mdd.shared_specific.new_subjects.leave_one_out import person_log_likelihood
+from bayes_mdd.shared_specific.new_subjects.leave_one_out import subject_log_likelihood
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS, read_fitted
-from bayes_mdd.shared_specific.refit import stored_spec
+from bayes_mdd.shared_specific.spec import spec_of
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
-SENSITIVITY_STREAM = 22
-#: What Kallioinen et al. call sensitive.
+#: Threshold of sensitivity of Kallioinen et al. (2024).
 THRESHOLD = 0.05
-#: Comparisons with draws turned against the log density, for what chance gives.
-TURNS = 10
+#: Number of rotations of the log density against the draws, for the sensitivity due to chance.
+ROTATIONS = 10
 CONFLICT = "prior and data disagree"
 STRONG = "strong prior or weak data"
-UNCLEAR = "too few draws to tell the part of the data"
+UNCLEAR = "too few draws to judge the likelihood"
 NOTHING = ""
-#: Reported quantities with their dims beyond the draws.
+#: Reported quantities.
 QUANTITIES = ("sharing", "explained", "arm_mean", "symptom_weight")
+#: The setting of each group of priors.
 SETTING = {
     "sharing": "sharing_concentration",
     "arm_mean": "mean_scale",
@@ -48,53 +50,53 @@ def prior_sensitivity(
     seed: int = 1,
     training: xr.Dataset | None = None,
 ) -> pd.DataFrame:
-    """Measure how reported quantities move when a prior or the likelihood is raised to a power.
+    """Measure how reported quantities change when a prior or the likelihood is raised to a power.
 
-    Nothing is fitted again: draws are reweighted. Each group of priors is scaled by itself, so
-    that the table says which setting a result rests on.
+    Draws are reweighted, without another fit. Each group of priors is scaled separately, so that
+    the table shows on which setting a result depends.
 
     Parameters
     ----------
     idata : DataTree
         From `fit`.
     max_draws : int, default 1000
-        Draws of the posterior to use at most.
+        Largest number of posterior draws to use.
     seed : int, default 1
-        Of what is drawn again (factors' overall scales) and of the integration over scores.
+        Seed of the overall scales, which are drawn again, and of the integration over scores.
     training : Dataset, optional
-        FeatureSet of the fit; needed where the run does not hold it.
+        FeatureSet of the fit; required if the run does not contain it.
 
     Returns
     -------
     DataFrame
-        One row a quantity of a factor that was sampled: ``quantity`` (``sharing``, ``explained``,
+        One row per quantity of a sampled factor: ``quantity`` (``sharing``, ``explained``,
         ``arm_mean``, ``symptom_weight``), ``factor``, ``arm``, ``symptom``, ``mean``, ``sd``;
         for each group of priors ``prior_<group>``, its sensitivity, and ``shift_<group>``, the
-        change of the mean in posterior SD when that prior counts twice, to first order;
+        change of the mean in posterior SD when that prior is squared, to first order;
         ``likelihood``, the sensitivity to the data; ``rests_on``, groups above 0.05 and above
-        chance; ``diagnosis``. ``attrs["chance"]``: sensitivity that this many draws give to what
-        nothing depends on, by group. Groups, as far as the model has them: ``sharing``,
+        chance; ``diagnosis``. ``attrs["chance"]`` holds, by group, the mean sensitivity due to
+        chance with this number of draws. Groups, as far as the model has them: ``sharing``,
         ``arm_mean``, ``factor_scale``, ``noise``, ``symptom_scale``, ``symptom_noise``.
 
     Raises
     ------
     DataContractError
-        If the run has no factor, or does not hold its features.
+        If the run has no factor, or does not contain its features.
     SpecError
-        If there are fewer than 4 draws a chain.
+        If there are fewer than 4 draws per chain.
 
     Notes
     -----
-    Of a hierarchy the topmost prior is scaled, as the reference advises: ``factor_scale`` is
+    In a hierarchy the topmost prior is scaled, as the reference recommends: ``factor_scale`` is
     the half-Cauchy above the block scales, ``symptom_scale`` that above the symptom weights.
-    ``local_df`` and ``slab_scale`` are not examined, nor are deviations of arms from common
-    symptom weights.
+    ``local_df``, ``slab_scale`` and deviations of arms from common symptom weights are not
+    examined.
 
-    The likelihood is that of people given all others with their own scores integrated out, and
-    of Gaussian symptom dimensions given scores. (That of features given scores would say of
-    sharing that the data are weak, although people, not features, limit what is known of it.)
-    Ordinal items take no part in it. It varies much between draws, so that its sensitivity is
-    measured less sharply than those of priors; more draws help.
+    The likelihood is that of subjects given all others, with their own scores integrated out, and
+    of Gaussian symptom dimensions given scores. (The likelihood of features given scores would
+    suggest weak data about sharing, although subjects, not features, limit what is known of it.)
+    Ordinal items are not included. This likelihood varies considerably between draws, so its
+    sensitivity is less precise than those of priors; more draws help.
 
     References
     ----------
@@ -108,18 +110,18 @@ def prior_sensitivity(
     >>> found = bm.prior_sensitivity(bm.read_run("runs/demo"))  # doctest: +SKIP
     >>> found[["quantity", "factor", "arm", "prior_sharing", "likelihood"]]  # doctest: +SKIP
     """
-    stored_spec(idata)
+    spec_of(read_result(idata))
     fitted = read_fitted(idata, training, max_draws=max_draws)
     chosen = (
         idata["posterior"].to_dataset().sel({CHAIN: fitted.draws.chain, DRAW: fitted.draws.draw})
     )
     on = np.flatnonzero(fitted.draws.block_scale.any(axis=(0, 1)))
     if not on.size:
-        raise DataContractError("run", ["no factor was found in it: no result to examine."])
-    rng = np.random.default_rng([seed, SENSITIVITY_STREAM])
+        raise DataContractError("run", ["it has no factor, so there is no result to examine."])
+    rng = generator(seed, Stream.SENSITIVITY)
     priors = log_priors(fitted, chosen, on, rng)
-    people = person_log_likelihood(idata, training=training, max_draws=max_draws, seed=seed)
-    likelihood = people.sum("subject").values + _symptom_likelihood(idata, fitted, chosen)
+    by_subject = subject_log_likelihood(idata, training=training, max_draws=max_draws, seed=seed)
+    likelihood = by_subject.sum("subject").values + _symptom_likelihood(idata, fitted, chosen)
     names = [n for n in QUANTITIES if n in chosen and (n != "sharing" or "sharing" in priors)]
     reported = chosen[names].isel({FACTOR: on})
     shape = (CHAIN, DRAW)
@@ -130,15 +132,15 @@ def prior_sensitivity(
         {
             "posterior": reported,
             "log_prior": log_prior,
-            "log_likelihood": xr.Dataset({"people": (shape, likelihood)}),
+            "log_likelihood": xr.Dataset({"all": (shape, likelihood)}),
         }
     )
     table = _describe(reported)
     chance = {}
     for name in priors:
         table[f"prior_{name}"], chance[name] = _sensitivity(tree, "prior", name, rng)
-        table[f"shift_{name}"] = _flat(_doubled(reported, log_prior[name]))
-    table["likelihood"], chance["likelihood"] = _sensitivity(tree, "likelihood", "people", rng)
+        table[f"shift_{name}"] = _flat(_shift_if_squared(reported, log_prior[name]))
+    table["likelihood"], chance["likelihood"] = _sensitivity(tree, "likelihood", "all", rng)
     return _diagnosed(table, chance)
 
 
@@ -153,15 +155,17 @@ def _symptom_likelihood(idata: xr.DataTree, fitted: Fitted, chosen: xr.Dataset) 
     noise = chosen["symptom_noise"].transpose(CHAIN, DRAW, SYMPTOM).values
     noise = noise.reshape(total.size, -1)
     for s, symptom in enumerate(symptoms):
-        own = weights[..., s][:, fitted.arm[symptom.rated]]
-        predicted = np.einsum("tnk,tnk->tn", fitted.draws.scores[:, symptom.rated], own)
-        left = symptom.value - predicted @ symptom.basis
-        total += (-0.5 * (left / noise[:, s, None]) ** 2 - np.log(noise[:, s, None])).sum(axis=1)
+        by_subject = weights[..., s][:, fitted.arm[symptom.rated]]
+        predicted = np.einsum("tnk,tnk->tn", fitted.draws.scores[:, symptom.rated], by_subject)
+        residual = symptom.value - predicted @ symptom.basis
+        total += (-0.5 * (residual / noise[:, s, None]) ** 2 - np.log(noise[:, s, None])).sum(
+            axis=1
+        )
     return total.reshape(shape)
 
 
-def _doubled(reported: xr.Dataset, log_prior: xr.DataArray) -> xr.Dataset:
-    """Shift of each mean in SD when a prior counts twice: d E[q] / d ln(power) = Cov(q, log p)."""
+def _shift_if_squared(reported: xr.Dataset, log_prior: xr.DataArray) -> xr.Dataset:
+    """Shift of each mean in SD when a prior is squared: d E[q] / d ln(power) = Cov(q, log p)."""
     centred = log_prior - log_prior.mean()
     covariance = (reported * centred).mean((CHAIN, DRAW))
     sd = reported.std((CHAIN, DRAW))
@@ -191,14 +195,14 @@ def _describe(reported: xr.Dataset) -> pd.DataFrame:
 
 
 def _flat(values: xr.Dataset) -> Array:
-    """In the order of `_describe`."""
+    """Values in the order of `_describe`."""
     return np.concatenate([values[n].values.ravel() for n in QUANTITIES if n in values])
 
 
 def _sensitivity(
     tree: xr.DataTree, group: str, name: str, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """Sensitivity of every quantity, and what chance alone gives with this many draws."""
+    """Sensitivity of every quantity, and the sensitivity due to chance with these draws."""
     values = tree[f"log_{group}"].to_dataset()[[name]]
 
     def measure(log_density: xr.Dataset) -> Array:
@@ -207,15 +211,15 @@ def _sensitivity(
         )
         return _flat(az.psense(part, group=group, group_var_names=[name]))
 
-    # Turned against the draws, a log density keeps its autocorrelation and loses its meaning.
+    # Rotated against the draws, a log density keeps its autocorrelation and loses its meaning.
     n = values.sizes[CHAIN] * values.sizes[DRAW]
-    turned = []
-    for by in rng.integers(n // 10, n - n // 10, size=TURNS):
-        moved = values.map(
+    by_chance = []
+    for by in rng.integers(n // 10, n - n // 10, size=ROTATIONS):
+        rotated = values.map(
             lambda x, by=by: x.copy(data=np.roll(x.values.ravel(), by).reshape(x.shape))
         )
-        turned.append(measure(moved))
-    return measure(values), np.quantile(turned, 0.95, axis=0)
+        by_chance.append(measure(rotated))
+    return measure(values), np.quantile(by_chance, 0.95, axis=0)
 
 
 def _diagnosed(table: pd.DataFrame, chance: dict[str, Array]) -> pd.DataFrame:
@@ -227,16 +231,16 @@ def _diagnosed(table: pd.DataFrame, chance: dict[str, Array]) -> pd.DataFrame:
         ", ".join(g for g, hit in zip(groups, row, strict=True) if hit) for row in sensitive
     ]
     by_data = table["likelihood"].to_numpy() >= np.maximum(THRESHOLD, chance["likelihood"])
-    can_tell = chance["likelihood"] < THRESHOLD
+    precise = chance["likelihood"] < THRESHOLD
     table["diagnosis"] = np.select(
-        [~sensitive.any(axis=1), by_data, can_tell], [NOTHING, CONFLICT, STRONG], UNCLEAR
+        [~sensitive.any(axis=1), by_data, precise], [NOTHING, CONFLICT, STRONG], UNCLEAR
     )
     table.attrs["chance"] = {g: float(x.mean()) for g, x in chance.items()}
     return table
 
 
 def judge_sensitivity(table: pd.DataFrame) -> Check:
-    """Say in one line which results rest on which priors.
+    """Summarise which results depend on which priors.
 
     Parameters
     ----------
@@ -246,8 +250,8 @@ def judge_sensitivity(table: pd.DataFrame) -> Check:
     Returns
     -------
     Check
-        Not judged (``passed`` None) where something is sensitive: a prior may be meant to
-        matter, and whether it should is not for a program to say.
+        Not judged (``passed`` None) if a result is sensitive, because a prior may be meant to
+        matter.
     """
     rows = table[table["diagnosis"] != NOTHING]
     groups = sorted({g for cell in rows["rests_on"] for g in cell.split(", ")})

@@ -16,7 +16,7 @@ from bayes_mdd.shared_specific.checks.sensitivity import (
     STRONG,
     UNCLEAR,
     _diagnosed,
-    _doubled,
+    _shift_if_squared,
     judge_sensitivity,
 )
 from bayes_mdd.shared_specific.prior.arms import Sharing
@@ -69,7 +69,7 @@ def test_shift_is_that_of_a_posterior_with_another_prior():
         Sharing(alpha, 2).log_kernel(sharing, axis=(1, 2))[None], dims=("chain", "draw")
     )
     reported = xr.Dataset({"sharing": (("chain", "draw"), draws[None])})
-    found = float(_doubled(reported, log)["sharing"])
+    found = float(_shift_if_squared(reported, log)["sharing"])
     # The prior to the power 1.02 is a Dirichlet with this concentration.
     _, scaled = sharing_posterior(1 + more * (alpha - 1))
     mean, sd = (w * p).sum(), np.sqrt((w**2 * p).sum() - (w * p).sum() ** 2)
