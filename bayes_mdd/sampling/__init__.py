@@ -1,1 +1,1 @@
-"""The only package that calls a sampler; run folders."""
+"""Samplers and run folders; no other package calls a sampler."""

@@ -1,4 +1,4 @@
-"""A run on disk: what was asked, with which inputs, and what came out."""
+"""Run folders: spec, provenance and posterior of a fit on disk."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from bayes_mdd.dims import ARM, FEATURE, SUBJECT
 from bayes_mdd.errors import RunFolderError
 from bayes_mdd.specs import AnalysisSpec, SamplerSpec, Spec, write_spec
 
+#: File of the posterior in a run folder.
 POSTERIOR = "posterior.nc"
+#: Packages whose versions are recorded.
 PACKAGES = ("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba")
 
 
 def input_checksum(features: xr.Dataset, symptoms: pd.DataFrame | None) -> str:
-    """Digest of everything a fit reads of its inputs.
+    """Compute a digest of all inputs that a fit reads.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def input_checksum(features: xr.Dataset, symptoms: pd.DataFrame | None) -> str:
     Returns
     -------
     str
-        A SHA-256 in hexadecimal digits.
+        SHA-256 in hexadecimal digits.
     """
     digest = hashlib.sha256()
     digest.update(np.ascontiguousarray(features["y"].transpose(SUBJECT, FEATURE).values).data)
@@ -58,27 +60,27 @@ def make_provenance(
     *,
     method: str = "mcmc",
 ) -> dict[str, Any]:
-    """Say where the numbers of a run come from.
+    """Record model, inputs and software of a run.
 
     Parameters
     ----------
     spec : Spec
         The model.
     sampler : SamplerSpec
-        How it is sampled.
+        Settings of the sampler.
     features : Dataset
         The FeatureSet.
     symptoms : DataFrame, optional
         The table of symptoms.
     excluded : mapping of str to str
-        People left out, with the reason.
+        Subjects who are not fitted, with the reason.
     method : str, default "mcmc"
-        How the posterior is explored.
+        How the posterior is computed.
 
     Returns
     -------
     dict
-        Plain values; `fingerprint` identifies spec, sampler and inputs together.
+        Plain values. ``fingerprint`` identifies model, sampler, inputs and method together.
     """
     checksum = input_checksum(features, symptoms)
     parts = {"model": spec.fingerprint, "sampler": sampler.fingerprint, "inputs": checksum[:12]}
@@ -117,14 +119,14 @@ def describe_run(
     features: xr.Dataset,
     provenance: dict[str, Any],
 ) -> None:
-    """Write into the attributes what every reader of a result looks for.
+    """Store specs, provenance and units as attributes of a result.
 
     Parameters
     ----------
     idata : DataTree
-        Changed in place, before anybody else sees it.
+        Result of a fit; changed in place.
     spec, sampler : Spec, SamplerSpec
-        What was asked.
+        The model and the settings of the sampler.
     features : Dataset
         The FeatureSet.
     provenance : dict
@@ -144,52 +146,52 @@ def describe_run(
 def check_run_folder(
     folder: str | Path, provenance: Mapping[str, Any], *, force: bool
 ) -> xr.DataTree | None:
-    """Refuse a folder that holds another run, before anything is computed.
+    """Check that a folder can hold a run, before anything is computed.
 
     Parameters
     ----------
     folder : str or Path
-        Where the run is to be written.
+        Where the run will be written.
     provenance : mapping
-        Of the run that is asked for.
+        Provenance of the requested run.
     force : bool
-        Whether what is there may be replaced.
+        Whether an existing folder may be replaced.
 
     Returns
     -------
     DataTree or None
-        The finished run, if the folder holds exactly the run that is asked for.
+        The finished run, if the folder contains exactly the requested run.
 
     Raises
     ------
     RunFolderError
-        If the folder holds something else.
+        If the folder contains anything else.
     """
     folder = Path(folder)
     if force or not folder.exists():
         return None
     if not folder.is_dir():
-        raise RunFolderError(f"{folder} is a file: name a folder for the run.")
+        raise RunFolderError(f"{folder} is a file: choose a folder for the run.")
     if not any(folder.iterdir()):
         return None
     try:
         there = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(
-            f"{folder} is not empty and holds no run that can be read ({error}): "
+            f"{folder} is not empty and contains no readable run ({error}): "
             "choose another folder, or replace this one with --force (force=True)."
         ) from error
-    # Runs of earlier versions do not name their method.
+    # Runs of earlier versions have no method.
     here, there = {"method": "mcmc", **provenance}, {"method": "mcmc", **there}
     differing = [
-        f"{part} {there.get(part, 'unknown')} there, {here[part]} asked for"
+        f"{part} is {there.get(part, 'unknown')}, requested is {here[part]}"
         for part in ("model", "sampler", "inputs", "method")
         if there.get(part) != here[part]
     ]
     if differing:
         raise RunFolderError(
-            f"{folder} holds another run (fingerprint {there.get('fingerprint', 'unknown')}, "
-            f"asked for {provenance['fingerprint']}): {'; '.join(differing)}. "
+            f"{folder} contains another run (fingerprint {there.get('fingerprint', 'unknown')}, "
+            f"requested {provenance['fingerprint']}): {'; '.join(differing)}. "
             "Choose another folder, or replace this one with --force (force=True)."
         )
     return read_run(folder)
@@ -202,18 +204,19 @@ def write_run(
     provenance: Mapping[str, Any],
     folder: str | Path,
 ) -> Path:
-    """Write a run under a temporary name, then move it into place.
+    """Write a run to a temporary folder, then move it into place.
 
     Parameters
     ----------
     idata : DataTree
-        What `fit` returns.
+        Result of `fit`.
     spec, sampler : Spec, SamplerSpec
-        What was asked.
+        The model and the settings of the sampler.
     provenance : mapping
         From `make_provenance`.
     folder : str or Path
-        Replaced as a whole if it exists; `check_run_folder` has refused what must stay.
+        Replaced as a whole if it exists. Call `check_run_folder` first, which protects folders
+        that must not be replaced.
 
     Returns
     -------
@@ -229,7 +232,7 @@ def write_run(
             json.dumps(dict(provenance), indent=2) + "\n", encoding="utf-8"
         )
         idata.to_netcdf(work / POSTERIOR, engine="h5netcdf")
-        # mkdtemp makes folders that nobody else can enter; a run is read by colleagues.
+        # mkdtemp creates folders that only their owner can read; colleagues read runs as well.
         work.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -255,12 +258,12 @@ def read_run(folder: str | Path) -> xr.DataTree:
     Raises
     ------
     RunFolderError
-        If there is no such folder, no run in it, or its posterior cannot be read.
+        If the folder does not exist, contains no run, or its posterior cannot be read.
     """
     path = Path(folder) / POSTERIOR
     if not path.is_file():
         raise RunFolderError(
-            f"{folder} holds no finished run ({POSTERIOR} is missing): give the folder that "
+            f"{folder} contains no finished run ({POSTERIOR} is missing): pass the folder that "
             "`bayes-mdd fit` wrote, or fit again."
         )
     try:

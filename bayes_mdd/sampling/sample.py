@@ -233,10 +233,10 @@ def _report(what: str, size: int, unit: str, sampler: SamplerSpec) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress messages and warnings of the sampler; `diagnose` reports the same checks."""
+    """Suppress messages of the sampler, divergences included: `diagnose` reports them."""
     logger = logging.getLogger("pymc")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -76,7 +76,7 @@ def test_exact_and_fast_runs_do_not_take_each_other_for_finished(run, cohort):
     idata, features, folder = run
     again = bm.fit(SPEC, features, symptoms=cohort.symptoms, method="fast", run_dir=folder)
     assert again.attrs["provenance"] == idata.attrs["provenance"]
-    with pytest.raises(bm.RunFolderError, match="method fast there, mcmc asked for"):
+    with pytest.raises(bm.RunFolderError, match="method is fast, requested is mcmc"):
         bm.fit(SPEC, features, symptoms=cohort.symptoms, run_dir=folder)
 
 
