@@ -1,8 +1,8 @@
 """Thresholds by which results are judged, each in one place.
 
 `Rules` decides how a factor is labelled, `Limits` whether chains can be trusted. Defaults of
-public functions, figures, reports and model cards are read from here; ``tests/results`` compares
-them with the model card.
+public functions, figures and reports are read from here; ``tests/project/test_model_cards.py``
+compares them with the model card.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The arithmetic of the recovery benchmark; the runs themselves are too long for a test."""
+"""Cohorts and measures of the recovery benchmark. The fits themselves take too long for a test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def recovery(repository):
-    """The two helper modules of the benchmark, found as the runner finds them."""
+    """The helper modules of the benchmark, imported as the script imports them."""
     folder = str(repository / "benchmarks")
     sys.path.insert(0, folder)
     try:
@@ -21,7 +21,7 @@ def recovery(repository):
     return recovery_cohorts, recovery_scores
 
 
-def test_rv_from_small_products_is_the_rv_of_large_ones(recovery):
+def test_rv_from_small_products_equals_rv_of_large_ones(recovery):
     _, scores = recovery
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
@@ -32,7 +32,7 @@ def test_rv_from_small_products_is_the_rv_of_large_ones(recovery):
     assert scores.rv(a, b[:, :0]) == 0
 
 
-def test_congruence_counts_what_is_missing_as_nothing(recovery):
+def test_congruence_counts_missing_factors_as_zero(recovery):
     _, scores = recovery
     a = np.random.default_rng(1).normal(size=(30, 3))
     assert scores.congruence(a, -2 * a[:, [2, 0, 1]]) == pytest.approx(1)
@@ -40,7 +40,7 @@ def test_congruence_counts_what_is_missing_as_nothing(recovery):
 
 
 @pytest.mark.parametrize("kind", ["block-strong", "messy-edge-weak"])
-def test_cohorts_are_as_described_and_the_truth_is_judged_perfect(recovery, kind):
+def test_cohorts_are_as_described_and_the_truth_gets_full_marks(recovery, kind):
     cohorts, scores = recovery
     cohort = cohorts.make_cohort(cohorts.KINDS[kind], seed=3)
     y = cohort.features["y"].values
@@ -49,9 +49,9 @@ def test_cohorts_are_as_described_and_the_truth_is_judged_perfect(recovery, kind
     arm = np.searchsorted(cohorts.ARMS, cohort.features["arm"].values)
     assert tuple(np.bincount(arm)) == cohorts.KINDS[kind].people
     loadings = np.column_stack([cohort.shared, *cohort.specific.values()])
-    # In the unit of the features, which is what both tools see.
+    # In the unit of the features that both tools receive.
     left = y - cohort.expected - cohort.scores @ loadings.T
-    # Nothing but noise is left once all that is known is taken away.
+    # Only noise remains after everything that is known is removed.
     assert (left / cohort.noise).std() == pytest.approx(1, abs=0.05)
     level = [0.10, 0.10] if "strong" in kind else [0.06, 0.03]
     share = (loadings**2 / cohort.noise[:, None] ** 2).mean(axis=0)

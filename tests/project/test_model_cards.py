@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import asdict, fields
+from inspect import signature
 
 import numpy as np
 import pandas as pd
@@ -96,8 +97,9 @@ def fixed_factors(feature_set) -> dict[str, float]:
 
 
 def fixed_compositions() -> dict[str, float]:
-    from bayes_mdd.polar_lda import groups
-    from bayes_mdd.polar_lda.bayes.composition import build_composition, sum_blocks
+    from bayes_mdd.polar_lda.bayes.composition import build_composition
+    from bayes_mdd.polar_lda.bayes.data import sum_blocks
+    from bayes_mdd.results import rules
 
     rng = np.random.default_rng(0)
     counts = rng.integers(-9, 9, (6, 12)).astype(np.int32)
@@ -114,7 +116,7 @@ def fixed_compositions() -> dict[str, float]:
         "spread_sd": found["spread"][1],
         "arm_scale": found["arm_scale"][-1],
         "concentration_sd": found["concentration"][1],
-        "match_min": groups.MATCH_MIN,
+        "match_min": rules.MATCH_MIN,
     }
 
 
@@ -153,14 +155,17 @@ def test_card_states_the_rules_and_limits(repository):
     assert fast == {name: value for name, value in limits.items() if value != slow[name]}
 
 
-def test_public_functions_use_the_rules():
-    """The defaults of `classify_factors` are the rules that the card states."""
-    from inspect import signature
-
-    given = {n: p.default for n, p in signature(bm.classify_factors).parameters.items()}
-    known = asdict(RULES)
-    shared = set(given) & set(known)
-    assert {"specific_below", "min_explained"} <= shared
+@pytest.mark.parametrize(
+    "function",
+    ["classify_factors", "diagnose", "explained_by_arm", "permute_arms", "summarise_projection",
+     "summarise_symptom_links"],
+)  # fmt: skip
+def test_public_functions_use_the_rules(function):
+    known = {**asdict(RULES), **asdict(LIMITS)}
+    given = {n: p.default for n, p in signature(getattr(bm, function)).parameters.items()}
+    # None: the limits depend on whether the fit is fast.
+    shared = {n for n in set(given) & set(known) if given[n] is not None}
+    assert shared
     assert {n: given[n] for n in shared} == {n: known[n] for n in shared}
 
 
