@@ -144,7 +144,7 @@ def regional_features(
         np.arange(len(kept)),
         kind=kind,
         participants=participants,
-        units="ratio to the mean of the subject" if scale == "mean" else UNITS[kind],
+        units="ratio to the person's mean" if scale == "mean" else UNITS[kind],
         provenance=provenance_text(
             source="timeseries" if labels is None else "images",
             measure=kind,

@@ -76,7 +76,7 @@ def test_scaling_by_the_mean_of_the_subject_removes_units_of_the_scanner(series,
     scaled = {k: 10 * v for k, v in series.items()}
     got = regional_features(scaled, region_table, tr=TR, scale="mean")
     np.testing.assert_allclose(got["y"], plain["y"] / plain["y"].mean("feature"))
-    assert got.attrs["units"] == "ratio to the mean of the subject"
+    assert got.attrs["units"] == "ratio to the person's mean"
 
 
 def test_falff_of_filtered_series_is_refused(series, region_table):
