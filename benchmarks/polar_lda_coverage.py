@@ -34,12 +34,11 @@ from threadpoolctl import threadpool_limits
 
 from bayes_mdd.polar_lda import fit_counts, make_counts
 from bayes_mdd.polar_lda.bayes.composition import (
-    CompositionData,
     build_composition,
     composition_start,
-    refine_guess,
-    sum_blocks,
+    refine_compositions,
 )
+from bayes_mdd.polar_lda.bayes.data import CompositionData, sum_blocks
 
 N_PEOPLE, N_NETWORKS, PER_NETWORK = 40, 5, 5
 LEVELS = (0.9, 0.95)
@@ -168,7 +167,7 @@ def run_cohort(fitter: Fitter, generator: str, seed: int) -> dict[str, object]:
         n_jobs=1,
     )
     gamma = variational["gamma"].values
-    found = fitter(data, refine_guess(data, variational["composition"].values), seed)
+    found = fitter(data, refine_compositions(data, variational["composition"].values), seed)
     theta = found.pop("theta")
     order = match_factors(truth.T, theta.mean(axis=0).T)
     theta = theta[:, :, order]

@@ -1,4 +1,4 @@
-"""The people of a polar LDA fit and their counts."""
+"""Subjects of a polar LDA fit and their counts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from bayes_mdd.cohort import check_design
 from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.polar_lda import make_counts
+from bayes_mdd.polar_lda.em.counts import make_counts
 from bayes_mdd.specs import PolarLDASpec
 
 
 @dataclass(frozen=True, eq=False)
 class PolarData:
-    """The people of a fit and their counts.
+    """Subjects of a fit and their counts.
 
     Parameters
     ----------
     features : Dataset
-        The part of the FeatureSet that is fitted.
+        FeatureSet of the subjects that are fitted.
     counts : ndarray of int, shape (subject, feature)
         Signed counts.
     excluded : mapping of str to str
-        People who are not fitted, with the reason.
+        Subjects that are not fitted, with the reason.
     """
 
     features: xr.Dataset
@@ -36,7 +36,7 @@ class PolarData:
 
     @property
     def arm(self) -> NDArray[np.str_]:
-        """Arm of each person."""
+        """Arm of each subject."""
         return np.asarray(self.features[ARM].values.astype(str))
 
     @property
@@ -46,7 +46,7 @@ class PolarData:
 
 
 def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
-    """Select the people with a known arm and count their deviations.
+    """Select the subjects with a known arm and count their deviations.
 
     Parameters
     ----------
@@ -58,15 +58,15 @@ def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
     Returns
     -------
     PolarData
-        What is fitted.
+        Subjects and counts to fit.
 
     Raises
     ------
     DataContractError
-        If features are not standardised against what the spec asks for, or people or counts
-        cannot serve.
+        If features are not standardised as the spec requires, arms are too small, or a subject or
+        a feature has no token.
     SpecError
-        If there are more factors than people.
+        If there are more factors than subjects.
     """
     _check_reference(spec, features)
     arm = features[ARM].values.astype(str)
@@ -79,17 +79,18 @@ def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
     names = features[SUBJECT].values.astype(str)
     if not keep.any():
         raise DataContractError(
-            "people to fit", ["nobody has a known arm: give arms in participants.tsv."]
+            "participants",
+            ["no participant has an arm. Fill in the column 'arm' of participants.tsv."],
         )
     chosen = features.isel({SUBJECT: np.flatnonzero(keep)})
-    people = pd.DataFrame(
+    subjects = pd.DataFrame(
         {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
     ).set_index(SUBJECT)
-    check_design(people, [])
-    if spec.n_factors > len(people):
+    check_design(subjects, [])
+    if spec.n_factors > len(subjects):
         raise SpecError(
-            f"model.n_factors is {spec.n_factors}, but only {len(people)} people have an arm: "
-            "ask for fewer factors."
+            f"model.n_factors is {spec.n_factors}, but only {len(subjects)} participants have an "
+            "arm. Reduce n_factors."
         )
     counts = make_counts(chosen["y"].values, scale=spec.scale, rounding=spec.rounding)
     _check_counts(spec, chosen, counts)
@@ -108,14 +109,15 @@ def _check_reference(spec: PolarLDASpec, features: xr.Dataset) -> None:
         if spec.reference == "patients":
             return
         problem = (
-            f"there are no controls (the features say: {stated}), and polar LDA counts deviations "
-            "from controls. Add controls (diagnosis HC), or set model.reference to patients: hyper "
-            "and hypo then mean more and less than the average patient."
+            f"there are no controls (reference of the features: {stated}), and polar LDA counts "
+            "deviations from controls. Add controls (diagnosis HC), or set model.reference to "
+            "patients: hyper- and hypo-connection then mean more and less than in the average "
+            "patient."
         )
     else:
         problem = (
-            f"the features are not standardised (their reference: {stated}). Pass them through "
-            "reference_to_controls first; counts are tokens a SD of the controls."
+            f"the features are not standardised (their reference: {stated}). Apply "
+            "reference_to_controls first; tokens are counted per SD of the controls."
         )
     raise DataContractError("reference", [problem])
 
@@ -125,14 +127,14 @@ def _check_counts(spec: PolarLDASpec, chosen: xr.Dataset, counts: NDArray[np.int
     empty = ~counts.any(axis=1)
     if empty.any():
         problems.append(
-            f"no edge of {some(chosen[SUBJECT].values[empty])} is half a token from the controls: "
-            "a person without tokens has no composition. Leave them out, or raise model.scale."
+            f"{some(chosen[SUBJECT].values[empty])}: all deviations are rounded to 0 tokens, and "
+            "without tokens there is no composition. Exclude them, or raise model.scale."
         )
     absent = ~counts.any(axis=0)
     if absent.any() and spec.absent_edges == "raise":
         problems.append(
-            f"{int(absent.sum())} feature(s) have no token in anybody: "
-            f"{some(chosen[FEATURE].values[absent])}. Leave them out, raise model.scale, or set "
+            f"{int(absent.sum())} feature(s) have no token in any participant: "
+            f"{some(chosen[FEATURE].values[absent])}. Exclude them, raise model.scale, or set "
             "model.absent_edges to keep."
         )
     if problems:

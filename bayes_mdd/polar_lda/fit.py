@@ -12,12 +12,11 @@ from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.polar_lda.data import PolarData
 from bayes_mdd.polar_lda.em.fitting import fit_counts
 from bayes_mdd.polar_lda.groups import blocks_group, judge_restarts, summarise_maps
-from bayes_mdd.polar_lda.robustness.bootstrap import (
-    bootstrap_maps,
-    posterior_overlap,
-    published_overlap,
-)
-from bayes_mdd.polar_lda.robustness.controls import nominal_sd, null_run, token_sensitivity
+from bayes_mdd.polar_lda.robustness.bootstrap import bootstrap_maps
+from bayes_mdd.polar_lda.robustness.null import null_run
+from bayes_mdd.polar_lda.robustness.overlap import posterior_overlap, published_overlap
+from bayes_mdd.polar_lda.robustness.token_scale import nominal_sd, token_sensitivity
+from bayes_mdd.sampling.draws import sampler_version
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
 
 
@@ -42,8 +41,9 @@ def fit_polar_lda(
     idata : DataTree
         Groups ``posterior``, ``loadings``, ``factors``, ``blocks``, ``model``, ``restarts``,
         ``null``, ``sensitivity``, ``constant_data``.
-    seconds : dict of str to float
-        How long each part took.
+    facts : dict
+        For the provenance: seconds of each stage; with ``method="full_bayes"`` also what was
+        sampled and with which sampler.
     """
     clock = _Clock()
     model = fit_counts(
@@ -79,7 +79,10 @@ def fit_polar_lda(
         }
     )
     idata.attrs["method"] = spec.method
-    return idata, clock.seconds
+    facts: dict[str, Any] = {**clock.seconds}
+    if spec.method == "full_bayes":
+        facts |= {"sampled": "graph", "sampler_used": sampler_version(idata)}
+    return idata, facts
 
 
 class _Clock:

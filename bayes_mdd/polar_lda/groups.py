@@ -1,4 +1,4 @@
-"""Groups of a polar LDA result that both methods fill alike."""
+"""Groups of a polar LDA result that both methods share."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.polar_lda.data import PolarData
+from bayes_mdd.results.rules import MATCH_MIN
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.types import Array
 
-#: A factor is reproducible when restarts find its map with at least this mean correlation.
-MATCH_MIN = 0.9
 MAP_UNITS = "signed share of the factor's tokens, in multiples of an even share (1 / edges)"
 
 
 def summarise_maps(draws: Array, data: PolarData, sampler: SamplerSpec, *, kind: str) -> xr.Dataset:
-    """Mean, spread and sign of maps over draws, with the metadata of the features.
+    """Summarise maps over draws, with the coordinates of the features.
 
     Parameters
     ----------
     draws : ndarray, shape (draw, factor, feature)
         Maps in multiples of an even share.
     data : PolarData
-        For the features.
+        Subjects and features of the fit.
     sampler : SamplerSpec
-        For the intervals.
+        Its `ci_prob` is the probability of the intervals.
     kind : str
-        What the intervals are.
+        Kind of interval, for the attribute ``ci_kind``.
 
     Returns
     -------
     Dataset
-        The group ``loadings``.
+        The group ``loadings``: ``mean``, ``sd``, ``lower``, ``upper``, ``p_positive``.
     """
     tail = (1 - sampler.ci_prob) / 2
     lower, upper = np.quantile(draws, [tail, 1 - tail], axis=0)
@@ -56,7 +55,7 @@ def summarise_maps(draws: Array, data: PolarData, sampler: SamplerSpec, *, kind:
 
 
 def judge_restarts(model: xr.Dataset) -> xr.Dataset:
-    """Judge for each factor whether other random starts find it too.
+    """Check for each factor whether other random starts find it.
 
     Parameters
     ----------
@@ -66,7 +65,8 @@ def judge_restarts(model: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        The group ``factors``: ``match`` and ``reproducible``.
+        The group ``factors``: ``match`` (mean map correlation of the other restarts with the
+        reported one) and ``reproducible`` (at least `MATCH_MIN`).
     """
     match = model["restart_match"].values
     others = np.delete(match, int(model.attrs["chosen_restart"]), axis=0).mean(axis=0)
@@ -78,14 +78,14 @@ def judge_restarts(model: xr.Dataset) -> xr.Dataset:
 
 
 def blocks_group(value: xr.DataArray, rule: xr.Dataset | None, joint: xr.Dataset) -> xr.Dataset:
-    """Gather what is known of blocks.
+    """Combine the map of each block with both rules for shared and unique blocks.
 
     Parameters
     ----------
     value : DataArray
         Mean map of each block (factor, block), in multiples of an even share.
     rule : Dataset or None
-        From `published_overlap`; None where there is no bootstrap.
+        From `published_overlap`; None without a bootstrap.
     joint : Dataset
         From `posterior_overlap`.
 

@@ -1,4 +1,4 @@
-"""What polar LDA refuses, and how it says so; preprocessing to counts."""
+"""Preprocessing to counts, and the messages about invalid counts, settings and starts."""
 
 from __future__ import annotations
 
@@ -22,16 +22,22 @@ def changed(row, column, value, dtype=np.int64):
     ("counts", "says"),
     [
         (GOOD.astype(float), "decimal numbers; make_counts"),
-        (GOOD.astype(np.uint32), "unsigned, so they hold no polarity"),
+        (GOOD.astype(np.uint32), "unsigned integers have no polarity"),
         (GOOD[0], "1 dimension"),
-        (GOOD[:, :0], "4 people, 0 edges"),
-        (np.vstack([GOOD, np.zeros((2, 3), np.int16)]), r"2 people have no count at all.*4, 5"),
-        (np.hstack([GOOD, np.zeros((4, 1), np.int16)]), r"zero in everybody \(columns 3\)"),
-        (changed(1, 1, 2**31), "beyond 2147483647"),
-        (changed(1, 1, np.iinfo(np.int64).min), "beyond 2147483647.*rows 1"),
+        (GOOD[:, :0], "4 participants, 0 edges"),
+        (
+            np.vstack([GOOD, np.zeros((2, 3), np.int16)]),
+            "without any token .rows 4, 5",
+        ),
+        (
+            np.hstack([GOOD, np.zeros((4, 1), np.int16)]),
+            "no token in any .*columns 3",
+        ),
+        (changed(1, 1, 2**31), "exceed 2147483647"),
+        (changed(1, 1, np.iinfo(np.int64).min), "exceed 2147483647.*rows 1"),
     ],
 )
-def test_counts_that_cannot_serve(counts, says):
+def test_invalid_counts_are_refused(counts, says):
     with pytest.raises(DataContractError, match=says):
         fit_counts(counts, 2, 1)
     if counts.ndim == 2:
@@ -39,7 +45,7 @@ def test_counts_that_cannot_serve(counts, says):
             fit_counts(sparse.coo_array(counts), 2, 1)
 
 
-def test_all_problems_are_told_at_once_and_nothing_is_changed():
+def test_all_problems_are_reported_at_once_and_counts_are_unchanged():
     counts = np.vstack([np.hstack([GOOD, np.zeros((4, 1), np.int16)]), np.zeros((1, 4), np.int16)])
     before = counts.copy()
     with pytest.raises(DataContractError) as caught:
@@ -55,14 +61,14 @@ def test_an_absent_edge_can_be_kept_as_published():
     np.testing.assert_array_equal(model["rho"][:, 3], 0.5)
     new = infer_counts(model, np.array([[0, 0, 2, 3]]))
     assert np.isfinite(new["composition"]).all()
-    with pytest.raises(DataContractError, match="no count at all"):
+    with pytest.raises(DataContractError, match="without any token"):
         infer_counts(model, np.zeros((1, 4), dtype=int))
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"n_factors": 5}, "5 factors cannot be learned from 4 people"),
+        ({"n_factors": 5}, "5 factors cannot be estimated from 4 participants"),
         ({"n_factors": 0}, "at least 1"),
         ({"n_restarts": 0}, "at least 1"),
         ({"max_iterations": 0}, "max_iterations"),
@@ -86,12 +92,12 @@ def test_settings_out_of_range(settings, says):
         ({"beta": np.ones((2, 3)) / 3, "rho": np.ones((2, 3)), "alpha": -1}, "alpha"),
     ],
 )
-def test_starts_that_cannot_serve(start, says):
+def test_invalid_starts_are_refused(start, says):
     with pytest.raises(DataContractError, match=says):
         fit_counts(GOOD, start=start)
 
 
-def test_rounding_is_symmetric_unless_the_published_bias_is_asked_for():
+def test_rounding_is_symmetric_and_the_published_rule_is_biased():
     z = np.random.default_rng(0).normal(size=(200, 300))
     fair, floored = make_counts(z), make_counts(z, rounding="floor")
     np.testing.assert_array_equal(make_counts(-z), -fair)
@@ -111,12 +117,12 @@ def test_rounding_is_symmetric_unless_the_published_bias_is_asked_for():
         (np.ones((2, 2)), {"rounding": "up"}, SpecError, "rounding"),
     ],
 )
-def test_z_values_that_cannot_be_counted(z, settings, error, says):
+def test_invalid_z_values_are_refused(z, settings, error, says):
     with pytest.raises(error, match=says):
         make_counts(z, **settings)
 
 
-def test_published_reference_is_the_recipe_written_out():
+def test_published_reference_equals_the_published_formula():
     rng = np.random.default_rng(1)
     control = np.arange(30) < 12
     covariates = np.column_stack([rng.normal(40, 10, 30), rng.integers(0, 2, 30)])
@@ -129,7 +135,7 @@ def test_published_reference_is_the_recipe_written_out():
     wanted = (cleaned - cleaned[control].mean(axis=0)) / cleaned[control].std(axis=0, ddof=1)
     np.testing.assert_allclose(z, wanted, atol=1e-9)
 
-    # A later cohort: its own controls' regression, the first cohort's mean and SD.
+    # A later cohort: regression on its own controls, mean and SD of the first cohort.
     again, same = published_z(edges + 1.0, control, covariates, reference=reference)
     assert same is reference
     np.testing.assert_allclose(again, z + 1.0 / reference.sd, atol=1e-5)
@@ -137,7 +143,7 @@ def test_published_reference_is_the_recipe_written_out():
 
 @pytest.mark.parametrize(
     ("controls", "says"),
-    [(0, "there are no controls.*patients themselves"), (3, "3 controls cannot carry 1")],
+    [(0, "there are no controls.*patients themselves"), (3, "3 controls are too few for 1")],
 )
 def test_published_reference_needs_controls(controls, says):
     edges = np.random.default_rng(0).normal(size=(9, 4))
@@ -145,7 +151,7 @@ def test_published_reference_needs_controls(controls, says):
         published_z(edges, np.arange(9) < controls, np.arange(9.0)[:, None])
 
 
-def test_published_reference_names_flat_edges():
+def test_published_reference_names_constant_edges():
     edges = np.random.default_rng(0).normal(size=(9, 4))
     edges[:, 2] = 0.0
     with pytest.raises(DataContractError, match="columns 2"):

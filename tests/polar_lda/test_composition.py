@@ -1,4 +1,4 @@
-"""The graph of signed blocks against closed forms, and its honesty where it can be measured."""
+"""The graph of signed blocks against closed forms, and coverage of its intervals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from scipy.stats import norm
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.polar_lda import fit_counts, make_counts
-from bayes_mdd.polar_lda.bayes.composition import build_composition, sum_blocks
+from bayes_mdd.polar_lda.bayes.composition import build_composition
+from bayes_mdd.polar_lda.bayes.data import sum_blocks
 
 
-def simulate(seed, *, n_people=40, n_networks=5, per_network=5, strength=1.0, n_factors=2):
+def simulate(seed, *, n_subjects=40, n_networks=5, per_network=5, strength=1.0, n_factors=2):
     """Gaussian patterns on blocks in unit noise: z values, blocks, arms, compositions."""
     rng = np.random.default_rng(seed)
     network = np.repeat(np.arange(n_networks), per_network)
@@ -25,14 +26,14 @@ def simulate(seed, *, n_people=40, n_networks=5, per_network=5, strength=1.0, n_
     on = (rng.uniform(size=(n_factors, len(names))) < 0.3) * rng.choice([-1, 1], (n_factors, 1))
     pattern = strength * (on * rng.uniform(0.5, 1.5, on.shape))[:, at]
     pattern = pattern + 0.3 * rng.normal(size=pattern.shape)
-    theta = rng.dirichlet(np.full(n_factors, 0.5), size=n_people)
-    z = theta @ pattern + rng.normal(size=(n_people, len(blocks)))
-    return z, blocks, np.array(["A", "B"])[np.arange(n_people) % 2], theta
+    theta = rng.dirichlet(np.full(n_factors, 0.5), size=n_subjects)
+    z = theta @ pattern + rng.normal(size=(n_subjects, len(blocks)))
+    return z, blocks, np.array(["A", "B"])[np.arange(n_subjects) % 2], theta
 
 
 @pytest.fixture(scope="module")
 def tokens():
-    z, blocks, arm, _ = simulate(0, n_people=6, n_networks=2, per_network=3)
+    z, blocks, arm, _ = simulate(0, n_subjects=6, n_networks=2, per_network=3)
     return make_counts(z), sum_blocks(make_counts(z), blocks, arm, np.arange(6).astype(str)), blocks
 
 
@@ -50,7 +51,7 @@ def test_tokens_are_summed_by_block_and_sign(tokens):
         sum_blocks(counts, blocks[:-1], np.array(["A"] * 6), np.arange(6))
 
 
-def test_the_likelihood_is_the_one_in_the_card(tokens):
+def test_the_likelihood_is_that_of_the_model_card(tokens):
     _, data, _ = tokens
     theta = np.random.default_rng(1).dirichlet([1, 1], size=6)
     pattern = np.random.default_rng(2).normal(size=(2, len(data.blocks)))
@@ -71,10 +72,10 @@ def test_the_likelihood_is_the_one_in_the_card(tokens):
     assert float(value) == pytest.approx(exact.sum(), rel=1e-7)
 
 
-def test_a_token_is_worth_little_once_it_is_learned():
-    # Ten times the tokens: the likelihood of the same compositions changes its width by nothing
-    # like the square root of ten, since the worth of all tokens together is bounded.
-    z, blocks, arm, theta = simulate(1, n_people=10, n_networks=3)
+def test_the_effective_number_of_tokens_is_bounded():
+    # With ten times as many tokens the likelihood of compositions becomes far less than the square
+    # root of ten narrower, because kappa bounds the effective number of tokens.
+    z, blocks, arm, _ = simulate(1, n_subjects=10, n_networks=3)
     curves = []
     for scale in (10.0, 100.0):
         data = sum_blocks(make_counts(z, scale=scale), blocks, arm, np.arange(10).astype(str))
@@ -86,7 +87,6 @@ def test_a_token_is_worth_little_once_it_is_learned():
         ]
         curves.append(value[0] - value[1])
     assert curves[1] == pytest.approx(curves[0], rel=0.25)
-    del theta
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The coordinates of the block model change how it is sampled, and nothing else."""
+"""The coordinates of the block model leave its posterior unchanged."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from scipy.linalg import helmert
 from scipy.stats import dirichlet, norm
 
 from bayes_mdd.polar_lda.bayes.composition import (
-    CompositionData,
     build_composition,
     composition_start,
-    refine_guess,
+    refine_compositions,
 )
 from bayes_mdd.polar_lda.bayes.coordinates import (
     STRETCH,
-    find_position,
-    make_coordinates,
-    place_compositions,
-    place_patterns,
+    build_coordinates,
+    initial_position,
+    transform_compositions,
+    transform_patterns,
 )
+from bayes_mdd.polar_lda.bayes.data import CompositionData
 
 N, K, B = 5, 3, 4
 
@@ -40,21 +40,21 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def guess():
+def initial():
     return np.random.default_rng(1).dirichlet(np.ones(K), size=N)
 
 
 def mapping(at, a):
     """Position -> compositions, and the logarithm of the volume, as NumPy functions."""
     position = pt.dmatrix("position")
-    log_theta, log_jacobian = place_compositions(position, pt.constant(a), at)
+    log_theta, log_jacobian = transform_compositions(position, pt.constant(a), at)
     return pm.pytensorf.compile([position], [pt.exp(log_theta), log_jacobian], mode="FAST_COMPILE")
 
 
 # A Dirichlet parameter far below, at, and above 1: the exponent of the tail changes sign.
 @pytest.mark.parametrize("a", [0.5, 1.0, 8.0])
-def test_volume_is_that_of_finite_differences(guess, a):
-    at = make_coordinates(guess)
+def test_log_jacobian_equals_finite_differences(initial, a):
+    at = build_coordinates(initial)
     place = mapping(at, np.full((N, K), a) * [0.5, 1.0, 1.5])
     position = np.random.default_rng(2).normal(0.1, 0.15, (N, K - 1))
     basis, step = helmert(K), 1e-6
@@ -70,36 +70,36 @@ def test_volume_is_that_of_finite_differences(guess, a):
     assert place(position)[1].sum() + stretched == pytest.approx(exact, abs=1e-4)
 
 
-def test_far_outside_the_simplex_nothing_overflows(guess):
-    place = mapping(make_coordinates(guess), np.full((N, K), 0.5))
+def test_no_overflow_far_outside_the_simplex(initial):
+    place = mapping(build_coordinates(initial), np.full((N, K), 0.5))
     theta, volume = place(np.full((N, K - 1), 60.0))
     assert np.isfinite(volume).all()
     np.testing.assert_allclose(theta.sum(axis=1), 1.0)
 
 
-def test_patterns_are_what_a_regression_on_the_guess_would_give(guess):
+def test_profiles_are_regression_coefficients_on_the_initial_estimate(initial):
     rng = np.random.default_rng(3)
     theta, pattern = rng.dirichlet(np.ones(K), size=N), rng.normal(size=(K, B))
-    profile = np.linalg.lstsq(guess, theta @ pattern, rcond=None)[0]
-    at = make_coordinates(guess)
-    value, log_det = place_patterns(pt.constant(profile), pt.constant(theta), at)
+    profile = np.linalg.lstsq(initial, theta @ pattern, rcond=None)[0]
+    at = build_coordinates(initial)
+    value, log_det = transform_patterns(pt.constant(profile), pt.constant(theta), at)
     np.testing.assert_allclose(value.eval(mode="FAST_COMPILE"), pattern, rtol=1e-8)
-    r = np.linalg.lstsq(guess, theta, rcond=None)[0]
+    r = np.linalg.lstsq(initial, theta, rcond=None)[0]
     assert float(log_det.eval(mode="FAST_COMPILE")) == pytest.approx(np.linalg.slogdet(r)[1])
 
 
-def test_the_start_is_where_it_says(data, guess):
-    at = make_coordinates(guess)
-    inside = np.full((N, K), 1 / K) + 0.2 * (guess - 1 / K)
-    theta = mapping(at, np.ones((N, K)))(find_position(inside, at))[0]
+def test_initial_positions_give_the_compositions(data, initial):
+    at = build_coordinates(initial)
+    inside = np.full((N, K), 1 / K) + 0.2 * (initial - 1 / K)
+    theta = mapping(at, np.ones((N, K)))(initial_position(inside, at))[0]
     assert np.abs(theta - inside).max() < 0.02
-    refined = refine_guess(data, guess)
+    refined = refine_compositions(data, initial)
     np.testing.assert_allclose(refined.sum(axis=1), 1.0)
     assert refined.min() > 0
 
 
-def test_priors_are_dirichlet_and_normal(data, guess):
-    model = build_composition(data, K, guess)
+def test_priors_are_dirichlet_and_normal(data, initial):
+    model = build_composition(data, K, initial)
     names = ("composition_prior", "pattern_prior", "composition", "pattern", "arm_expression")
     value = model.compile_fn(
         model.replace_rvs_by_values([model[n] for n in names]),
@@ -109,9 +109,9 @@ def test_priors_are_dirichlet_and_normal(data, guess):
         on_unused_input="ignore",
     )
     point = model.initial_point()
-    start = composition_start(data, guess, guess)
+    start = composition_start(data, initial, initial)
     rng = np.random.default_rng(4)
-    at = make_coordinates(guess)
+    at = build_coordinates(initial)
     for _ in range(3):
         point["position"] = start["position"] + rng.normal(0, 0.1, start["position"].shape)
         point["profile"] = rng.normal(size=(K, B))
@@ -122,6 +122,6 @@ def test_priors_are_dirichlet_and_normal(data, guess):
         volume = mapping(at, a)(point["position"])[1]
         exact = [dirichlet.logpdf(t / t.sum(), x) for t, x in zip(theta, a, strict=True)]
         np.testing.assert_allclose(prior, exact + volume, rtol=1e-6)
-        r = np.linalg.lstsq(guess, theta, rcond=None)[0]
+        r = np.linalg.lstsq(initial, theta, rcond=None)[0]
         normal = norm.logpdf(pattern, scale=np.exp(point["spread_log__"])).sum()
         assert patterns == pytest.approx(normal - B * np.linalg.slogdet(r)[1])

@@ -1,4 +1,4 @@
-"""The bound, the E-step, alpha and EM against oracles that share no code with them."""
+"""The bound, the E-step, alpha and EM against independent oracles."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from scipy.special import gammaln, polygamma, psi
 from sklearn.decomposition import LatentDirichletAllocation
 
 from bayes_mdd.polar_lda import fit_counts, infer_counts
-from bayes_mdd.polar_lda.em.algorithm import (
-    EMOptions,
-    LDAParameters,
-    e_step,
-    estimate_alpha,
-    m_step,
-)
 from bayes_mdd.polar_lda.em.corpus import read_corpus
-from bayes_mdd.polar_lda.em.kernels import digamma, trigamma
+from bayes_mdd.polar_lda.em.expectation import e_step
+from bayes_mdd.polar_lda.em.maximisation import estimate_alpha, m_step
+from bayes_mdd.polar_lda.em.parameters import EMOptions, LDAParameters
+from bayes_mdd.polar_lda.em.special import digamma, trigamma
 
 PATHS = ("newton", "published")
 
 
 def signed_words(counts):
-    """The same documents as ordinary ones over 2 V words."""
+    """Documents over 2 V ordinary words."""
     both = np.stack([np.maximum(-counts, 0), np.maximum(counts, 0)], axis=-1)
     return both.reshape(len(counts), -1)
 
@@ -48,7 +44,7 @@ def log_evidence(tokens, table, alpha):
 
 
 def bound_by_hand(counts, p, gamma):
-    """Section 3 of the maths, term by term, for one person, with phi made from gamma."""
+    """Section 3 of the maths, term by term, for one subject, with phi computed from gamma."""
     w = np.flatnonzero(counts)
     c, y = np.abs(counts[w]), counts[w] > 0
     loglik = np.log(p.beta[:, w]) + np.where(y, np.log(p.rho[:, w]), np.log1p(-p.rho[:, w]))
@@ -70,7 +66,7 @@ def test_special_functions():
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("seed", range(6))
-def test_the_bound_is_below_the_evidence_and_near_it(path, seed):
+def test_the_bound_is_below_the_log_evidence_and_close_to_it(path, seed):
     rng = np.random.default_rng(seed)
     p = random_parameters(rng, k=2 + seed % 2, v=4)
     counts = rng.integers(-2, 3, size=(1, 4))
@@ -142,7 +138,7 @@ def test_em_with_one_factor_is_counting(path, corpus):
     np.testing.assert_allclose(found["composition"], 1.0)
 
 
-def test_the_bound_never_falls_and_newton_and_sweeps_agree_at_rest(corpus):
+def test_the_bound_never_falls_and_newton_and_sweeps_agree_after_convergence(corpus):
     found = fit_counts(corpus[0], 2, 2)
     assert (np.diff(found["history"]) >= 0).all()
     solved, swept = (
@@ -150,12 +146,12 @@ def test_the_bound_never_falls_and_newton_and_sweeps_agree_at_rest(corpus):
     )
     assert solved.attrs["elbo"] == pytest.approx(swept.attrs["elbo"], abs=1e-5)
     np.testing.assert_allclose(solved["composition"], swept["composition"], atol=1e-5)
-    # ... and EM by either leads up the same ridge.
-    climbed = fit_counts(corpus[0], start=found, max_iterations=100)
-    assert found.attrs["elbo"] - 1e-6 <= climbed.attrs["elbo"] < found.attrs["elbo"] + 0.01
+    # EM by sweeps from there does not find a much higher bound.
+    continued = fit_counts(corpus[0], start=found, max_iterations=100)
+    assert found.attrs["elbo"] - 1e-6 <= continued.attrs["elbo"] < found.attrs["elbo"] + 0.01
 
 
-def test_truth_is_found_and_new_people_are_placed(corpus):
+def test_truth_is_recovered_and_new_subjects_are_inferred(corpus):
     counts, truth = corpus
     found = fit_counts(counts, 2, 5)
     oracle = infer_counts(
@@ -167,24 +163,24 @@ def test_truth_is_found_and_new_people_are_placed(corpus):
     )
     assert known > 0.95
     assert mine > known - 0.05
-    placed = infer_counts(found, counts)
-    np.testing.assert_allclose(placed["composition"], found["composition"], atol=1e-3)
-    assert float(placed["elbo"].sum()) >= found.attrs["elbo"] - 1e-6
+    inferred = infer_counts(found, counts)
+    np.testing.assert_allclose(inferred["composition"], found["composition"], atol=1e-3)
+    assert float(inferred["elbo"].sum()) >= found.attrs["elbo"] - 1e-6
 
 
-def test_order_of_people_and_edges_storage_and_jobs_do_not_matter(corpus):
+def test_order_of_subjects_and_edges_storage_and_jobs_do_not_matter(corpus):
     counts, _ = corpus
     start = fit_counts(counts, 2, 1, max_iterations=1)
     kwargs = {"max_iterations": 20, "e_step": "newton"}
     one = fit_counts(counts, start=start, n_jobs=1, **kwargs)
-    people, edges = np.argsort(counts[:, 0], kind="stable"), np.arange(counts.shape[1])[::-1]
+    subjects, edges = np.argsort(counts[:, 0], kind="stable"), np.arange(counts.shape[1])[::-1]
     moved = fit_counts(
-        sparse.csr_array(counts[people][:, edges]),
-        start=start.isel(edge=edges, person=people),
+        sparse.csr_array(counts[subjects][:, edges]),
+        start=start.isel(edge=edges, person=subjects),
         n_jobs=2,
         **kwargs,
     )
-    np.testing.assert_allclose(moved["composition"], one["composition"][people], atol=1e-8)
+    np.testing.assert_allclose(moved["composition"], one["composition"][subjects], atol=1e-8)
     np.testing.assert_allclose(moved["beta"], one["beta"][:, edges], atol=1e-10)
 
 

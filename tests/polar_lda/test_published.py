@@ -1,4 +1,4 @@
-"""Equal to the published program, from its own starting points."""
+"""Agreement with the published program from its own starting points."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def test_same_numbers_from_the_same_start(golden, run, step, iterations):
     assert found.attrs["alpha"] == pytest.approx(wanted.attrs["alpha"], rel=1e-7)
     np.testing.assert_allclose(found["composition"], wanted["composition"], rtol=0, atol=1e-7)
     np.testing.assert_allclose(found["beta"], wanted["beta"], rtol=0, atol=1e-8)
-    heard = wanted["beta"].values > 1e-6
+    estimable = wanted["beta"].values > 1e-6
     np.testing.assert_allclose(
-        found["rho"].values[heard], wanted["rho"].values[heard], rtol=0, atol=1e-6
+        found["rho"].values[estimable], wanted["rho"].values[estimable], rtol=0, atol=1e-6
     )
 
 
@@ -68,7 +68,7 @@ def test_own_restarts_find_the_truth(golden):
     assert r.max(axis=1).min() > 0.98
 
 
-def test_documents_that_do_not_fit_are_all_named(tmp_path):
+def test_all_invalid_lines_of_documents_are_named(tmp_path):
     path = tmp_path / "corpus.dat"
     path.write_text("2 0:3 1:-2\n3 0:1\n1 7:1\n1 0:x\n", encoding="utf-8")
     with pytest.raises(DataContractError) as caught:

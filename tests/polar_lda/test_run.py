@@ -23,7 +23,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def noise(features):
-    """The same people with nothing in common."""
+    """The same subjects without any pattern."""
     rng = np.random.default_rng(8)
     return features.copy(data={"y": rng.normal(size=features["y"].shape)})
 
@@ -39,7 +39,7 @@ def noise_run(noise):
     return bm.fit(SPEC, noise, progressbar=False)
 
 
-def test_a_run_holds_maps_compositions_and_what_they_hide(run):
+def test_a_run_holds_maps_compositions_and_robustness(run):
     idata, _ = run
     assert idata["model"]["beta"].dims == ("factor", "feature")
     np.testing.assert_allclose(idata["model"]["composition"].sum("factor"), 1.0)
@@ -57,19 +57,19 @@ def test_a_run_holds_maps_compositions_and_what_they_hide(run):
     assert said["n_excluded"] == 12
 
 
-def test_people_and_arms_carry_their_own_numbers(run, features):
+def test_subjects_and_arms_keep_their_own_values(run, features):
     idata, _ = run
-    people = idata["constant_data"].to_dataset()
-    whole = features.sel(subject=people["subject"].values)
-    np.testing.assert_array_equal(people["arm"].values, whole["arm"].values)
+    constant = idata["constant_data"].to_dataset()
+    whole = features.sel(subject=constant["subject"].values)
+    np.testing.assert_array_equal(constant["arm"].values, whole["arm"].values)
     tokens = np.abs(np.rint(10 * whole["y"].values)).sum(axis=1)
-    np.testing.assert_array_equal(people["tokens"], tokens)
-    own = idata["model"]["composition"].groupby(people["arm"]).mean()
+    np.testing.assert_array_equal(constant["tokens"], tokens)
+    own = idata["model"]["composition"].groupby(constant["arm"]).mean()
     boot = idata["posterior"]["arm_expression"].mean(("chain", "draw"))
     assert np.abs(own.sel(arm=boot["arm"]).values - boot.values).max() < 0.2
 
 
-def test_the_run_folder_is_read_again_and_defended(run, features):
+def test_the_run_folder_is_reused_and_protected(run, features):
     idata, folder = run
     assert (folder / "spec.yaml").read_text().startswith("kind: polar_lda")
     assert bm.read_spec(folder / "spec.yaml").model == SPEC
@@ -113,7 +113,7 @@ def test_checks_table_maps_and_page(run, tmp_path):
     assert "<script" not in page
 
 
-def test_noise_is_called_noise(noise_run, tmp_path):
+def test_noise_is_reported_as_noise(noise_run, tmp_path):
     checks = bm.diagnose(noise_run).set_index("name")
     assert checks.loc["p of the fit against permuted edges", "passed"] is False
     table = bm.classify_factors(noise_run)
@@ -138,7 +138,7 @@ def test_the_command_line_runs_it(small_cohort, tmp_path, run_cli):
     assert done.status == (0 if verdict["passed"] else 1)
 
 
-def test_without_controls_it_says_which_reference_is_possible(features, tmp_path):
+def test_the_error_without_controls_names_the_possible_reference(features, tmp_path):
     patients = features.isel(subject=np.flatnonzero(features["arm"].values != "n/a"))
     within = bm.reference_to_controls(patients.assign_attrs(reference="not stated"))
     with pytest.raises(DataContractError, match=r"no controls.*model.reference to patients"):
@@ -148,20 +148,20 @@ def test_without_controls_it_says_which_reference_is_possible(features, tmp_path
         bm.fit(SPEC, raw, progressbar=False)
 
 
-def test_bad_people_and_counts_are_named(features):
-    silent = features.copy(deep=True)
-    who = np.flatnonzero(silent["arm"].values != "n/a")
-    silent["y"][who[0]] = 0.001 * np.arange(silent.sizes["feature"]) / 100
-    silent["y"][who, 3] = 0.001 * np.arange(len(who))
+def test_invalid_subjects_and_counts_are_named(features):
+    quiet = features.copy(deep=True)
+    who = np.flatnonzero(quiet["arm"].values != "n/a")
+    quiet["y"][who[0]] = 0.001 * np.arange(quiet.sizes["feature"]) / 100
+    quiet["y"][who, 3] = 0.001 * np.arange(len(who))
     with pytest.raises(DataContractError) as caught:
-        bm.fit(SPEC, silent, progressbar=False)
-    assert str(silent["subject"].values[who[0]]) in caught.value.problems[0]
-    assert str(silent["feature"].values[3]) in caught.value.problems[1]
+        bm.fit(SPEC, quiet, progressbar=False)
+    assert str(quiet["subject"].values[who[0]]) in caught.value.problems[0]
+    assert str(quiet["feature"].values[3]) in caught.value.problems[1]
     huge = features.copy(deep=True)
     huge["y"][who[2], 0] = 1e12
     with pytest.raises(DataContractError, match="too large for 32-bit"):
         bm.fit(SPEC, huge, progressbar=False)
-    with pytest.raises(SpecError, match="only 21 people"):
+    with pytest.raises(SpecError, match="only 21 participants"):
         bm.fit(bm.PolarLDASpec(n_factors=22), features, progressbar=False)
 
 
@@ -195,7 +195,7 @@ def test_full_bayes_fills_the_same_groups(features, tmp_path):
     blocks = idata["loadings"]["block"].values
     pattern = posterior["pattern"].mean(("chain", "draw")).sel(block=blocks).values
     np.testing.assert_allclose(idata["loadings"]["mean"], pattern)
-    # Factors stand in the order of the variational fit in every draw.
+    # Every draw has the order of factors of the variational fit.
     reference = idata["model"]["composition"].values
     mean = posterior["composition"].mean(("chain", "draw")).values
     r = np.corrcoef(reference.T, mean.T)[:2, 2:]

@@ -1,4 +1,4 @@
-"""The null, the number of tokens, stability, and shared or unique maps."""
+"""Permutation null, token scale, stability, and shared or unique parts of maps."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bayes_mdd.polar_lda import (
     token_sensitivity,
 )
 from bayes_mdd.polar_lda.em.corpus import read_corpus
-from bayes_mdd.polar_lda.robustness.controls import permute_edges
+from bayes_mdd.polar_lda.robustness.null import permute_edges
 
 
 @pytest.fixture(scope="module")
 def patterned():
-    """40 people, 60 edges, 2 Gaussian patterns in unit noise; z values and blocks."""
+    """40 subjects, 60 edges, 2 Gaussian patterns in unit noise; z values and blocks."""
     rng = np.random.default_rng(0)
     pattern = np.repeat(rng.choice([-1.5, 0, 1.5], size=(2, 12)), 5, axis=1)
     z = rng.dirichlet([0.4, 0.4], size=40) @ pattern + rng.normal(size=(40, 60))
@@ -37,7 +37,7 @@ def model(patterned):
     return fit_counts(make_counts(patterned[0]), 2, 4)
 
 
-def test_the_null_tells_a_pattern_from_noise(patterned):
+def test_the_null_distinguishes_a_pattern_from_noise(patterned):
     found = null_run(make_counts(patterned[0]), 2)
     assert found.attrs["p_value"] == pytest.approx(0.05)
     assert found["gain"][0] > 1.2 * found["gain"][1:].max()
@@ -45,7 +45,7 @@ def test_the_null_tells_a_pattern_from_noise(patterned):
     noise = np.random.default_rng(5).normal(size=(40, 60))
     nothing = null_run(make_counts(noise), 2)
     assert nothing.attrs["p_value"] > 0.1
-    # ... although compositions of noise look like subtypes.
+    # Compositions look like subtypes nevertheless.
     assert nothing["composition_sd"][0] > 0.2
 
 
@@ -60,7 +60,7 @@ def test_the_null_is_exact_on_noise():
     assert set(np.round(p, 1)) <= {0.2, 0.4, 0.6, 0.8, 1.0}
 
 
-def test_permuting_keeps_every_edge_and_breaks_the_rest(patterned):
+def test_permutation_keeps_the_values_of_every_edge(patterned):
     counts = make_counts(patterned[0])
     corpus = read_corpus(counts)
     mixed = permute_edges(corpus, np.random.default_rng(2))
@@ -72,12 +72,12 @@ def test_permuting_keeps_every_edge_and_breaks_the_rest(patterned):
 
 
 @pytest.mark.parametrize("settings", [{"n_factors": 1}, {"n_null": 0}])
-def test_a_null_that_cannot_be(settings, patterned):
+def test_an_impossible_null_is_refused(settings, patterned):
     with pytest.raises(SpecError, match="at least 2 factors"):
         null_run(make_counts(patterned[0]), **settings)
 
 
-def test_nominal_intervals_follow_the_tokens_and_nothing_else_does(patterned, model):
+def test_only_nominal_intervals_depend_on_the_token_scale(patterned, model):
     table = token_sensitivity(patterned[0], model, scales=(5.0, 10.0, 20.0)).set_index("scale")
     ratio = table.loc[5.0, "nominal_sd"] / table.loc[20.0, "nominal_sd"]
     assert ratio == pytest.approx(2.0, rel=0.15)
@@ -85,7 +85,7 @@ def test_nominal_intervals_follow_the_tokens_and_nothing_else_does(patterned, mo
     assert table["map_correlation"].min() > 0.99
 
 
-def test_halves_agree_on_a_pattern_only(patterned):
+def test_halves_agree_on_a_pattern_and_not_on_noise(patterned):
     z = patterned[0]
     noise = np.random.default_rng(3).normal(size=z.shape)
     real, nothing = (
@@ -99,7 +99,7 @@ def test_halves_agree_on_a_pattern_only(patterned):
 
 
 def test_a_model_split_in_two_is_nested(model):
-    # The finer model: the second factor twice, with its weight shared out.
+    # The finer model: the second factor twice, with its weight divided.
     fine = model.isel(factor=[0, 1, 1]).assign_coords(factor=["F1", "F2", "F3"])
     theta = fine["composition"].values * [1.0, 0.5, 0.5]
     fine = fine.assign(composition=fine["composition"].copy(data=theta))
@@ -140,7 +140,7 @@ def test_the_published_rule_is_z_fdr_and_counting(boot):
     np.testing.assert_array_equal(fixed["survives"], p <= 0.0186)
 
 
-def test_joint_probabilities_are_those_of_the_draws(boot):
+def test_joint_probabilities_are_shares_of_draws(boot):
     draws = boot["block_draws"]
     found = posterior_overlap(draws, delta=0.002)
     large = np.abs(draws.values) > 0.002
@@ -154,7 +154,7 @@ def test_joint_probabilities_are_those_of_the_draws(boot):
         posterior_overlap(draws, delta=0.0)
 
 
-def test_resamples_move_around_the_fit_and_keep_arms_apart(boot, model):
+def test_resamples_vary_around_the_fit_and_are_drawn_within_arms(boot, model):
     r = np.corrcoef(boot["map_draws"].mean("resample").values.ravel(), model["map"].values.ravel())
     assert r[0, 1] > 0.95
     np.testing.assert_allclose(boot["arm_draws"].sum("factor"), 1.0)
@@ -166,7 +166,7 @@ def test_resamples_move_around_the_fit_and_keep_arms_apart(boot, model):
     np.testing.assert_allclose(boot["block_map"].sel(block="B3"), first)
 
 
-def test_a_bootstrap_of_other_people_is_refused(patterned, model):
+def test_a_bootstrap_of_other_subjects_is_refused(patterned, model):
     counts = make_counts(patterned[0])
     with pytest.raises(DataContractError, match="2 problem"):
         bootstrap_maps(counts[:-1], model, blocks=["x"])

@@ -1,1 +1,1 @@
-"""Polar LDA over signed network blocks, with a full posterior."""
+"""Polar LDA of signed network blocks, with a full posterior."""

@@ -1,21 +1,22 @@
 r"""Coordinates in which compositions and patterns are nearly independent and nearly Gaussian.
 
-The model of `composition` sees compositions Theta and patterns Lambda through their product. That
-product hardly changes when all patterns grow while all compositions draw together (Theta R^-1,
-R Lambda with rows of R summing to 1), so a sampler of Theta and Lambda creeps along a long, bent
-ridge. Three changes of variables straighten it; none of them changes the posterior:
+The likelihood of `composition` depends on compositions Theta and patterns Lambda through their
+product. The product hardly changes when all patterns grow while all compositions become more
+similar (Theta R^-1, R Lambda with rows of R summing to 1), so the posterior of Theta and Lambda
+has a long, bent ridge, along which a sampler moves slowly. Three changes of variables straighten
+it; none of them changes the posterior:
 
-- **Patterns** are drawn as W = R Lambda with R = (Theta0' Theta0)^-1 Theta0' Theta, which is what
-  a regression of everybody's deviations on a fixed first guess Theta0 would give. Data fix W
-  wherever on the ridge Theta stands.
+- **Patterns** are sampled as W = R Lambda with R = (Theta0' Theta0)^-1 Theta0' Theta. These are
+  the coefficients of a regression of all subjects' deviations on a fixed initial estimate Theta0.
+  The data determine W at every point of the ridge.
 - **Compositions** are shares :math:`\theta_k = g_k / \sum_j g_j` of
   :math:`g_k = \epsilon\, \mathrm{softplus}(u_k) \sigma(u_k)^{1/a_k - 1}`,
-  :math:`u = x / \epsilon`. Inside the simplex g is nearly x, so that R acts on x as a straight
-  stretch. Beyond its edge log g falls as u / a, so that the long tail of a Dirichlet with
-  parameter a, of which data know nothing, has the same shape whatever a: else the concentration
-  is held by how deep the tails happen to be.
-- **The K (K - 1) directions** in which R moves the first guess are drawn in steps `STRETCH` times
-  as long as the others.
+  :math:`u = x / \epsilon`. Inside the simplex g is nearly x, so R acts on x linearly.
+  Beyond its boundary log g falls as u / a. The long tail of a Dirichlet distribution with
+  parameter a, about which the data carry no information, then has the same shape for every a;
+  otherwise the concentration would be tied to how far in the tails a chain is.
+- **The K (K - 1) directions** in which R moves the initial estimate are sampled with a scale
+  `STRETCH` times that of the others.
 """
 
 from __future__ import annotations
@@ -30,24 +31,24 @@ from scipy.linalg import helmert
 
 from bayes_mdd.types import Array
 
-#: Width of the edge of the simplex: about what a person's edges tell of a composition.
-EDGE_WIDTH = 0.1
-#: How much wider the posterior is along the ridge than across, about.
+#: Width of the boundary of the simplex: about the posterior SD of a composition.
+BOUNDARY_WIDTH = 0.1
+#: Approximate ratio of the posterior SDs along the ridge and across it.
 STRETCH = 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """What the first guess fixes.
+    """Constants that follow from the initial estimate.
 
     Parameters
     ----------
     projection : ndarray or TensorVariable, shape (factor, subject)
-        Regression on the first guess.
+        Regression on the initial estimate.
     basis : ndarray, shape (factor - 1, factor)
-        Orthonormal rows, each summing to 0.
+        Orthonormal rows, each of sum 0.
     ridge : ndarray or TensorVariable, shape (subject * (factor - 1), factor * (factor - 1))
-        Orthonormal directions in which linear maps move the first guess.
+        Orthonormal directions in which linear maps move the initial estimate.
     """
 
     projection: Any
@@ -55,55 +56,55 @@ class Coordinates:
     ridge: Any
 
 
-def make_coordinates(guess: Array) -> Coordinates:
-    """Set up coordinates around a first guess.
+def build_coordinates(initial: Array) -> Coordinates:
+    """Build coordinates around an initial estimate.
 
     Parameters
     ----------
-    guess : ndarray, shape (subject, factor)
+    initial : ndarray, shape (subject, factor)
         Compositions; rows sum to 1, columns are linearly independent.
 
     Returns
     -------
     Coordinates
-        For `place_compositions` and `place_patterns`.
+        For `transform_compositions` and `transform_patterns`.
     """
-    n_factors = guess.shape[1]
+    n_factors = initial.shape[1]
     basis = helmert(n_factors)
-    # Row j of R moves along axis c: everybody moves along c by what they have of factor j.
-    moved = [np.outer(share, axis).ravel() for share in guess.T for axis in np.eye(n_factors - 1)]
+    # A change of row j of R along axis c moves each subject along c by its share of factor j.
+    moved = [np.outer(share, axis).ravel() for share in initial.T for axis in np.eye(n_factors - 1)]
     ridge = np.linalg.qr(np.array(moved).T)[0]
-    return Coordinates(np.linalg.pinv(guess), basis, ridge)
+    return Coordinates(np.linalg.pinv(initial), basis, ridge)
 
 
-def place_compositions(position: Any, a: Any, coordinates: Coordinates) -> tuple[Any, Any]:
-    """Compositions at given coordinates.
+def transform_compositions(position: Any, a: Any, coordinates: Coordinates) -> tuple[Any, Any]:
+    """Compute compositions from coordinates.
 
     Parameters
     ----------
     position : TensorVariable, shape (subject, factor - 1)
         Coordinates.
     a : TensorVariable, shape (subject, factor)
-        Dirichlet parameters of each person.
+        Dirichlet parameters of each subject.
     coordinates : Coordinates
-        Where they are measured from.
+        Constants of the transform.
 
     Returns
     -------
     log_theta : TensorVariable, shape (subject, factor)
         Logarithms of compositions.
     log_jacobian : TensorVariable, shape (subject,)
-        Logarithm of the volume of compositions (their orthonormal coordinates in the simplex)
-        per volume of x.
+        Logarithm of the volume of compositions (in orthonormal coordinates of the simplex) per
+        volume of x.
     """
     n_factors = coordinates.basis.shape[1]
     flat = position.ravel()
     ridge = pt.as_tensor_variable(coordinates.ridge)
     moved = flat + (STRETCH - 1.0) * pt.dot(ridge, pt.dot(ridge.T, flat))
     x = 1.0 / n_factors + pt.dot(moved.reshape(position.shape), coordinates.basis)
-    u = x / EDGE_WIDTH
+    u = x / BOUNDARY_WIDTH
     above, below = pt.softplus(u), pt.softplus(-u)
-    # Far below the edge softplus(u) is exp(u), and would underflow.
+    # For very negative u softplus(u) is exp(u), which would underflow.
     log_softplus = pt.switch(pt.lt(u, -30.0), u, pt.log(pt.softplus(pt.maximum(u, -30.0))))
     power = 1.0 / a - 1.0
     log_g = log_softplus - power * below
@@ -111,18 +112,19 @@ def place_compositions(position: Any, a: Any, coordinates: Coordinates) -> tuple
     log_slope = log_g + pt.log(pt.exp(-below - log_softplus) + power * pt.exp(-above))
     log_total = pm.math.logsumexp(log_g, axis=1, keepdims=True)
     log_theta = log_g - log_total
-    # Normalising projects diag(slope) along theta onto the plane: Sylvester's identity.
+    # Normalisation projects diag(slope) along theta onto the plane of the simplex: Sylvester's
+    # determinant identity.
     log_jacobian = (
         log_slope.sum(axis=1)
         + pt.log(pt.exp(log_theta - log_slope + log_total).sum(axis=1))
         - n_factors * log_total[:, 0]
-        - (n_factors - 1) * np.log(EDGE_WIDTH)
+        - (n_factors - 1) * np.log(BOUNDARY_WIDTH)
     )
     return log_theta, log_jacobian
 
 
-def place_patterns(profile: Any, theta: Any, coordinates: Coordinates) -> tuple[Any, Any]:
-    """Patterns Lambda at given W, and log |det R|.
+def transform_patterns(profile: Any, theta: Any, coordinates: Coordinates) -> tuple[Any, Any]:
+    """Compute patterns Lambda from W, and log |det R|.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def place_patterns(profile: Any, theta: Any, coordinates: Coordinates) -> tuple[
     theta : TensorVariable, shape (subject, factor)
         Compositions.
     coordinates : Coordinates
-        Where R is measured from.
+        Constants of the transform.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def place_patterns(profile: Any, theta: Any, coordinates: Coordinates) -> tuple[
     log_det : TensorVariable
         The volume of patterns per volume of W is exp(-log_det) for each block.
     """
-    # Gauss-Jordan: R is close to the identity, and linking LAPACK would take long to compile.
+    # Gauss-Jordan elimination: R is close to the identity, and linking LAPACK takes long.
     left, right = pt.dot(coordinates.projection, theta), profile
     log_det = pt.constant(0.0)
     n_factors = coordinates.basis.shape[1]
@@ -152,20 +154,20 @@ def place_patterns(profile: Any, theta: Any, coordinates: Coordinates) -> tuple[
     return right, log_det
 
 
-def find_position(composition: Array, coordinates: Coordinates) -> Array:
-    """Coordinates near a composition inside the simplex, as initial values.
+def initial_position(composition: Array, coordinates: Coordinates) -> Array:
+    """Compute coordinates of compositions inside the simplex, as initial values.
 
     Parameters
     ----------
     composition : ndarray, shape (subject, factor)
         Rows sum to 1.
     coordinates : Coordinates
-        Where they are measured from.
+        Constants of the transform.
 
     Returns
     -------
     ndarray, shape (subject, factor - 1)
-        Exact only where softplus is linear; a start need not be more.
+        Exact where softplus is linear, which suffices for initial values.
     """
     flat = ((composition - 1.0 / composition.shape[1]) @ coordinates.basis.T).ravel()
     along = coordinates.ridge @ (coordinates.ridge.T @ flat)

@@ -1,4 +1,4 @@
-"""Tokens of people over signed network blocks."""
+"""Tokens of subjects over signed network blocks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.errors import DataContractError
-from bayes_mdd.types import Array
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.polar_lda.em.blocks import block_membership
+from bayes_mdd.types import Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class CompositionData:
-    """Tokens of people over signed blocks.
+    """Tokens of subjects over signed blocks.
 
     Parameters
     ----------
     tokens : ndarray of int, shape (subject, word)
-        Words are blocks, all hypo-connected ones first.
+        Words are blocks: first all hypo-connected ones, then all hyper-connected ones.
     arm : ndarray of int, shape (subject,)
-        Position of each person's arm in `arms`.
+        Position of each subject's arm in `arms`.
     arms, blocks, subjects : tuple of str
         Names.
     size : ndarray of float, shape (block,)
-        Number of edges of each block; their sum is about as many observations as a person can
-        hold.
+        Number of edges of each block. Their sum is about the largest number of independent
+        observations per subject.
     """
 
-    tokens: NDArray[np.int64]
-    arm: NDArray[np.int64]
+    tokens: IntArray
+    arm: IntArray
     arms: tuple[str, ...]
     blocks: tuple[str, ...]
     subjects: tuple[str, ...]
@@ -38,7 +39,7 @@ class CompositionData:
 
     @property
     def n_edges(self) -> int:
-        """Edges of all blocks."""
+        """Number of edges of all blocks."""
         return int(self.size.sum())
 
 
@@ -57,36 +58,41 @@ def sum_blocks(
     blocks : ndarray of str, shape (edge,)
         Block of each edge.
     arm, subjects : ndarray of str, shape (subject,)
-        Arm and name of each person.
+        Arm and identifier of each subject.
 
     Returns
     -------
     CompositionData
-        What `build_composition` takes.
+        For `build_composition`.
 
     Raises
     ------
     DataContractError
-        If shapes disagree or somebody has no token.
+        If shapes disagree or a subject has no token.
     """
     if counts.shape != (len(arm), len(blocks)) or len(subjects) != len(arm):
         raise DataContractError(
             "signed blocks",
-            [f"counts {counts.shape} against {len(arm)} people and {len(blocks)} edges."],
+            [
+                f"counts have shape {counts.shape}; expected (subject, edge), with {len(arm)} "
+                f"entries in arm, {len(subjects)} in subjects and {len(blocks)} in blocks."
+            ],
         )
-    names, first, at = np.unique(blocks, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    member = (at[:, None] == order[None, :]).astype(np.int64)
+    names, belongs = block_membership(blocks)
+    member = belongs.astype(np.int64)
     signed = counts.astype(np.int64)
     tokens = np.hstack([np.maximum(-signed, 0) @ member, np.maximum(signed, 0) @ member])
-    if not tokens.any(axis=1).all():
-        raise DataContractError("signed blocks", ["somebody has no token at all: leave them out."])
+    empty = ~tokens.any(axis=1)
+    if empty.any():
+        raise DataContractError(
+            "signed blocks", [f"no token in {some(np.asarray(subjects)[empty])}. Exclude them."]
+        )
     arms, position = np.unique(arm, return_inverse=True)
     return CompositionData(
         tokens,
         position,
         tuple(map(str, arms)),
-        tuple(map(str, names[order])),
+        tuple(map(str, names)),
         tuple(map(str, subjects)),
         member.sum(axis=0).astype(np.float64),
     )

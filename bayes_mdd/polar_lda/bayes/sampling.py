@@ -1,31 +1,27 @@
-"""Sample the signed-block model of polar LDA and label what comes out."""
+"""Sample the signed-block model of polar LDA and label the result."""
 
 from __future__ import annotations
 
 import arviz as az
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT
-from bayes_mdd.polar_lda import posterior_overlap
 from bayes_mdd.polar_lda.bayes.composition import (
     STORED,
-    CompositionData,
     build_composition,
     composition_start,
-    refine_guess,
-    sum_blocks,
+    refine_compositions,
 )
+from bayes_mdd.polar_lda.bayes.data import CompositionData, sum_blocks
 from bayes_mdd.polar_lda.data import PolarData
-from bayes_mdd.polar_lda.groups import MATCH_MIN, blocks_group, summarise_maps
-from bayes_mdd.sampling.sample import sample
+from bayes_mdd.polar_lda.groups import blocks_group, summarise_maps
+from bayes_mdd.polar_lda.robustness.overlap import posterior_overlap
+from bayes_mdd.results.rules import FACTOR_RHAT_MAX, MATCH_MIN
+from bayes_mdd.sampling.sample import sample_graph
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
-from bayes_mdd.types import Array
-
-#: Largest R-hat of a factor's expression and compositions at which chains agree on it.
-RHAT_MAX = 1.05
+from bayes_mdd.types import Array, IntArray
 
 
 def sample_composition(
@@ -43,9 +39,9 @@ def sample_composition(
     spec : PolarLDASpec
         The model.
     data : PolarData
-        People and counts.
+        Subjects and counts.
     model : Dataset
-        Variational solution, from `fit_counts`: where chains begin, and the order of factors.
+        Variational solution from `fit_counts`, for initial values and the order of factors.
     sampler : SamplerSpec
         Draws, chains, seed and intervals.
     progressbar : bool
@@ -59,15 +55,15 @@ def sample_composition(
     subjects = data.features[SUBJECT].values.astype(str)
     tokens = sum_blocks(data.counts, data.blocks, data.arm, subjects)
     composition = model["composition"].values
-    guess = refine_guess(tokens, composition)
-    raw = sample(
-        build_composition(tokens, spec.n_factors, guess),
-        composition_start(tokens, guess, guess),
+    initial = refine_compositions(tokens, composition)
+    raw = sample_graph(
+        build_composition(tokens, spec.n_factors, initial),
+        composition_start(tokens, initial, initial),
         sampler,
         var_names=list(STORED),
         progressbar=progressbar,
     )
-    posterior = _aligned(raw["posterior"].to_dataset(), composition, tokens)
+    posterior = _align(raw["posterior"].to_dataset(), composition, tokens)
     maps = posterior["pattern"]
     at = {name: i for i, name in enumerate(tokens.blocks)}
     edge_maps = maps.values[..., [at[b] for b in data.blocks]]
@@ -81,13 +77,13 @@ def sample_composition(
     return {
         "posterior": posterior,
         "loadings": loadings,
-        "factors": _judge(posterior),
+        "factors": _judge_chains(posterior),
         "blocks": blocks,
         "sample_stats": stats[[v for v in stats.data_vars if stats[v].dtype != object]],
     }
 
 
-def _aligned(raw: xr.Dataset, reference: Array, tokens: CompositionData) -> xr.Dataset:
+def _align(raw: xr.Dataset, reference: Array, tokens: CompositionData) -> xr.Dataset:
     """Bring the factors of every draw into the order of the variational solution."""
     theta = raw["composition"].transpose(CHAIN, DRAW, SUBJECT, FACTOR).values
     pattern = raw["pattern"].transpose(CHAIN, DRAW, FACTOR, BLOCK).values
@@ -119,8 +115,8 @@ def _aligned(raw: xr.Dataset, reference: Array, tokens: CompositionData) -> xr.D
     )
 
 
-def _match_draws(theta: Array, reference: Array) -> NDArray[np.int64]:
-    """Order that matches each draw's compositions with the reference, by correlation."""
+def _match_draws(theta: Array, reference: Array) -> IntArray:
+    """Order of factors that matches each draw's compositions with the reference, by correlation."""
     centred = theta - theta.mean(axis=2, keepdims=True)
     known = reference - reference.mean(axis=0)
     product = np.einsum("cdmk,mj->cdjk", centred, known)
@@ -132,8 +128,8 @@ def _match_draws(theta: Array, reference: Array) -> NDArray[np.int64]:
     return order
 
 
-def _judge(posterior: xr.Dataset) -> xr.Dataset:
-    """Judge whether the chains agree about each factor."""
+def _judge_chains(posterior: xr.Dataset) -> xr.Dataset:
+    """Check for each factor whether the chains agree."""
     theta = posterior["composition"]
     mean = theta.mean((CHAIN, DRAW)).values
     n_chains, n_factors = theta.sizes[CHAIN], theta.sizes[FACTOR]
@@ -148,7 +144,7 @@ def _judge(posterior: xr.Dataset) -> xr.Dataset:
         rhat = np.maximum(
             every["composition"].max(SUBJECT).values, every["arm_expression"].max(ARM).values
         )
-    agree = (match.min(axis=0) >= MATCH_MIN) & (rhat <= RHAT_MAX)
+    agree = (match.min(axis=0) >= MATCH_MIN) & (rhat <= FACTOR_RHAT_MAX)
     return xr.Dataset(
         {
             "match": ((FACTOR,), match.min(axis=0)),
@@ -156,5 +152,5 @@ def _judge(posterior: xr.Dataset) -> xr.Dataset:
             "reproducible": ((FACTOR,), agree),
         },
         coords={FACTOR: posterior[FACTOR].values},
-        attrs={"match_min": MATCH_MIN, "rhat_max": RHAT_MAX},
+        attrs={"match_min": MATCH_MIN, "rhat_max": FACTOR_RHAT_MAX},
     )

@@ -1,1 +1,1 @@
-"""Variational EM of polar LDA, and the published program's files."""
+"""Variational EM of polar LDA, and files of the published program."""

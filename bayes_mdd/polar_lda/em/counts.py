@@ -1,4 +1,4 @@
-"""From measured edges to signed counts against controls."""
+"""From measured edges to signed counts relative to controls."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from numpy.typing import NDArray
 
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.polar_lda.em.corpus import COUNT_MAX
-from bayes_mdd.types import Array
+from bayes_mdd.types import Array, BoolArray
 
 Rounding = Literal["symmetric", "floor"]
 
-#: Ridge of the published nuisance regression.
+#: Ridge penalty of the published nuisance regression.
 RIDGE = 1e-6
 
 
 def make_counts(
     z: Array, *, scale: float = 10.0, rounding: Rounding = "symmetric"
 ) -> NDArray[np.int32]:
-    r"""Discretise z values into signed word counts.
+    r"""Discretise z values into signed token counts.
 
-    The sign of a count is the polarity (positive: more connected than controls), its size the
-    number of tokens. `scale` is arbitrary, and the nominal posterior SD of a composition falls
-    with its square root: see `token_sensitivity`.
+    The sign of a count is the polarity (positive: stronger connection than in controls), its size
+    the number of tokens. `scale` is arbitrary, and the nominal posterior SD of a composition
+    falls with its square root: see `token_sensitivity`.
 
     Parameters
     ----------
-    z : ndarray, shape (person, edge)
+    z : ndarray, shape (subject, edge)
         Edges in SD of the controls.
     scale : float, default 10.0
-        Tokens a SD.
+        Tokens per SD.
     rounding : {"symmetric", "floor"}, default "symmetric"
-        Round to the nearest integer, or down as the published program does. Rounding down takes
-        half a token from every value: without any difference to controls hypo-connected tokens
-        then outnumber hyper-connected ones.
+        Round to the nearest integer, or down as the published program does. Rounding down
+        subtracts half a token on average: hypo-connected tokens then outnumber hyper-connected
+        ones where there is no difference from controls.
 
     Returns
     -------
-    ndarray of int32, shape (person, edge)
+    ndarray of int32, shape (subject, edge)
         Signed counts.
 
     Raises
     ------
     SpecError
-        If `scale` is not above 0 or `rounding` unknown.
+        If `scale` is not above 0 or `rounding` is unknown.
     DataContractError
         If a value is not finite or its count does not fit the integer type.
 
@@ -68,7 +68,7 @@ def make_counts(
     if rounding not in ("symmetric", "floor"):
         raise SpecError(f'rounding must be "symmetric" or "floor", got {rounding!r}.')
     scaled = scale * np.asarray(z, dtype=np.float64)
-    # Halves go to the even neighbour, alike on both sides of zero.
+    # rint rounds halves to the even neighbour, which is symmetric around zero.
     whole = np.floor(scaled) if rounding == "floor" else np.rint(scaled)
     finite = np.isfinite(whole)
     problems = []
@@ -81,7 +81,7 @@ def make_counts(
         problems.append(
             f"{int(big.sum())} count(s) are too large for 32-bit integers (scale {scale:g}, "
             f"largest |z| {np.abs(scaled[big]).max() / scale:.3g}): rows {some(where)}. "
-            "Look at those z values, or lower the scale."
+            "Check these z values, or lower the scale."
         )
     if problems:
         raise DataContractError("z values", problems)
@@ -90,12 +90,12 @@ def make_counts(
 
 @dataclass(frozen=True, eq=False)
 class PublishedReference:
-    """The published reference to controls: what a later cohort needs of this one.
+    """The reference to controls of the published program, for use with a later cohort.
 
     Parameters
     ----------
     mean, sd : ndarray, shape (edge,)
-        Of the controls' edges after the nuisance regression.
+        Mean and SD of the controls' edges after the nuisance regression.
     """
 
     mean: Array
@@ -104,44 +104,45 @@ class PublishedReference:
 
 def published_z(
     edges: Array,
-    is_control: NDArray[np.bool_],
+    is_control: BoolArray,
     covariates: Array,
     *,
     reference: PublishedReference | None = None,
 ) -> tuple[Array, PublishedReference]:
-    r"""Standardise edges against controls exactly as the published program does.
+    r"""Standardise edges relative to controls exactly as the published program does.
 
-    `bayes_mdd.reference_to_controls` does the same job with degrees of freedom accounted for;
-    this one is for comparison with published numbers: a ridge of 1e-6 in the nuisance regression
-    and an SD that divides by n - 1 whatever the number of covariates.
+    `bayes_mdd.reference_to_controls` does the same with correct degrees of freedom. This function
+    serves comparisons with published numbers: it uses a ridge penalty of 1e-6 in the nuisance
+    regression, and an SD that divides by n - 1 whatever the number of covariates.
 
     Parameters
     ----------
-    edges : ndarray, shape (person, edge)
-        Patients and controls together, in the units they were measured in.
-    is_control : ndarray of bool, shape (person,)
-        Who is a control.
-    covariates : ndarray, shape (person, covariate)
+    edges : ndarray, shape (subject, edge)
+        Patients and controls together, in their original units.
+    is_control : ndarray of bool, shape (subject,)
+        True for controls.
+    covariates : ndarray, shape (subject, covariate)
         Nuisance columns without the intercept: age, sex, motion, site dummies.
     reference : PublishedReference, optional
-        Of the cohort a model was learned from: a new cohort's nuisance regression uses its own
-        controls, mean and SD are the learning cohort's.
+        Reference of the cohort to which a model was fitted. The nuisance regression of a new
+        cohort uses its own controls; mean and SD are those of the reference.
 
     Returns
     -------
-    z : ndarray, shape (person, edge)
-        In SD of the controls.
+    z : ndarray, shape (subject, edge)
+        Edges in SD of the controls.
     reference : PublishedReference
-        For the next cohort.
+        To pass for a later cohort.
 
     Raises
     ------
     DataContractError
-        If there are not enough controls, an edge does not vary among them, or shapes disagree.
+        If there are too few controls, an edge does not vary among them, shapes disagree, or
+        values are missing or infinite.
     """
     edges, covariates = np.asarray(edges, float), np.asarray(covariates, float)
     control = np.asarray(is_control, bool)
-    _check_reference(edges, control, covariates)
+    _check_controls(edges, control, covariates)
     design = np.column_stack([np.ones(len(edges)), covariates])
     own = design[control]
     gram = own.T @ own + RIDGE * np.eye(own.shape[1])
@@ -157,14 +158,13 @@ def published_z(
             "edges",
             [
                 f"{flat.size} edge(s) do not vary among the {int(control.sum())} controls "
-                f"(columns {some(flat)}): nothing can be standardised against them. "
-                "Leave them out."
+                f"(columns {some(flat)}) and cannot be standardised. Exclude them."
             ],
         )
     return (cleaned - reference.mean) / reference.sd, reference
 
 
-def _check_reference(edges: Array, control: NDArray[np.bool_], covariates: Array) -> None:
+def _check_controls(edges: Array, control: BoolArray, covariates: Array) -> None:
     problems = []
     if (
         edges.ndim != 2
@@ -173,20 +173,21 @@ def _check_reference(edges: Array, control: NDArray[np.bool_], covariates: Array
     ):
         problems.append(
             f"edges {edges.shape}, is_control {control.shape} and covariates {covariates.shape} "
-            "must have one row a person."
+            "must have one row per participant."
         )
     elif not control.any():
         problems.append(
-            "there are no controls: polar LDA counts deviations from controls. Without them, "
-            "standardise against the patients themselves (bayes_mdd.reference_to_controls does, "
-            "and says so) and read hyper and hypo as more and less than the average patient."
+            "there are no controls, and polar LDA counts deviations from controls. Without them, "
+            "standardise relative to the patients themselves with "
+            "bayes_mdd.reference_to_controls; hyper- and hypo-connection then mean more and less "
+            "than in the average patient."
         )
     elif control.sum() < covariates.shape[1] + 3:
         problems.append(
-            f"{int(control.sum())} controls cannot carry {covariates.shape[1]} covariates and "
-            "an SD: give at least covariates + 3 controls."
+            f"{int(control.sum())} controls are too few for {covariates.shape[1]} covariates and "
+            "an SD: at least covariates + 3 are needed."
         )
     if not (np.isfinite(edges).all() and np.isfinite(covariates).all()):
-        problems.append("edges or covariates hold missing or infinite values.")
+        problems.append("edges or covariates contain missing or infinite values.")
     if problems:
         raise DataContractError("reference", problems)

@@ -1,4 +1,4 @@
-"""Learn polar LDA from signed counts, and place new people in what was learned."""
+"""Fit polar LDA to signed counts, and infer compositions of new subjects."""
 
 from __future__ import annotations
 
@@ -9,27 +9,18 @@ import numpy as np
 import xarray as xr
 
 from bayes_mdd.dims import FACTOR
-from bayes_mdd.polar_lda.em.algorithm import EMOptions, Solution
-from bayes_mdd.polar_lda.em.algorithm import e_step as run_e_step
 from bayes_mdd.polar_lda.em.corpus import read_corpus
-from bayes_mdd.polar_lda.em.restarts import (
-    choose,
-    count_jobs,
-    factor_maps,
-    match_restarts,
-    random_starts,
-    run_restarts,
-)
+from bayes_mdd.polar_lda.em.dims import EDGE, PERSON, RESTART
+from bayes_mdd.polar_lda.em.expectation import e_step as run_e_step
+from bayes_mdd.polar_lda.em.jobs import count_jobs
+from bayes_mdd.polar_lda.em.parameters import EMOptions, Solution, mean_composition
+from bayes_mdd.polar_lda.em.restarts import choose, match_restarts, random_starts, run_restarts
 from bayes_mdd.polar_lda.em.settings import (
     check_e_step,
     check_sizes,
     read_options,
-    read_start,
+    read_parameters,
 )
-
-PERSON = "person"
-EDGE = "edge"
-RESTART = "restart"
 
 
 def fit_counts(
@@ -49,64 +40,65 @@ def fit_counts(
 ) -> xr.Dataset:
     r"""Fit latent Dirichlet allocation over hyper- and hypo-connected edges.
 
-    Each person is a document, each edge a word, and the sign of its count the polarity of all its
-    tokens. Person m expresses factor k with the weight theta_mk ~ Dirichlet(alpha); a token comes
-    from factor k, falls on edge w with probability beta_kw and is hyper-connected with
-    probability rho_kw. The factor's map is ``beta * (2 rho - 1)``. This is ordinary LDA over
+    Each subject is a document, each edge a word, and the sign of its count the polarity of all
+    its tokens. Subject m expresses factor k with weight theta_mk, theta_m ~ Dirichlet(alpha). A
+    token of factor k falls on edge w with probability beta_kw and is hyper-connected with
+    probability rho_kw. The map of a factor is ``beta * (2 rho - 1)``. This is ordinary LDA over
     2 V signed words; beta, rho and alpha are point estimates.
 
     Parameters
     ----------
-    counts : ndarray or scipy sparse array of signed integers, shape (person, edge)
-        Sign: hyper (+) or hypo (-) against controls; size: number of tokens. See `make_counts`.
+    counts : ndarray or scipy sparse array of signed integers, shape (subject, edge)
+        Sign: hyper- (+) or hypo-connected (-) relative to controls; size: number of tokens. See
+        `make_counts`.
     n_factors : int, default 3
-        Number of factors, at most the number of people.
+        Number of factors, at most the number of subjects.
     n_restarts : int, default 10
-        Random starts. Not read with `start`.
+        Number of random starts. Not read with `start`.
     seed : int, default 1
-        Of the random starts.
+        Seed of the random starts.
     start : mapping or Dataset, optional
         One start instead of random ones: ``beta`` and ``rho`` (factor, edge), as probabilities
         or as their logarithms (recognised by having no value above 0), and optionally ``alpha``
-        (default 1 / n_factors). What `fit_counts` returned is such a start.
+        (default 1 / n_factors). A result of `fit_counts` can be passed.
     max_iterations : int, optional
-        EM iterations. Default 101 with ``e_step="published"``, which is that program's
-        ``em max iter 100``; else 1000.
+        Maximum number of EM iterations. Default 101 with ``e_step="published"`` (the setting
+        ``em max iter 100`` of the published program), otherwise 1000.
     tolerance : float, optional
-        Relative change of the evidence lower bound that ends EM. Default 1e-12 with
-        ``e_step="published"``, else 1e-9.
+        Relative change of the evidence lower bound at which EM stops. Default 1e-12 with
+        ``e_step="published"``, otherwise 1e-9.
     estimate_alpha : bool, default True
-        Whether alpha is learned.
+        Whether alpha is estimated.
     e_step : {"newton", "published"}, optional
-        "published" repeats the program's own path, edge by edge, and its numbers to about nine
-        digits; "newton" is faster and never lets the bound fall. Default "published" with
-        `start`, which is how a published run is repeated, else "newton".
+        "published" updates edge by edge in the order of the published program and reproduces its
+        numbers to about nine digits. "newton" is faster and never lets the bound fall. Default
+        "published" with `start`, which reproduces a published run, otherwise "newton".
     choose_by : {"elbo", "correlation"}, default "elbo"
-        Which restart is returned: the highest bound, or the highest mean map correlation with
-        all other restarts (as published).
+        Which restart is returned: the one with the highest bound, or the one with the highest
+        mean map correlation with all other restarts (as published).
     absent_edges : {"raise", "keep"}, default "raise"
-        Whether edges that are zero in everybody are refused, or carried along with probability
-        exp(-100) as published.
+        Edges without a token in any subject are refused ("raise") or kept with probability
+        exp(-100) as published ("keep").
     n_jobs : int, optional
-        Restarts (or, with one start, shares of the people) at once. Default all cores.
+        Restarts at once (with a single start: groups of subjects). Default all cores.
 
     Returns
     -------
     Dataset
         ``beta``, ``rho``, ``map`` (factor, edge), ``composition`` and ``gamma`` (person, factor:
-        the variational Dirichlet whose mean the composition is, from the E-step before the last
-        M-step), ``history`` (iteration), and over ``restart``: ``restart_elbo`` and
-        ``restart_agreement`` (mean map correlation with the other restarts) and
-        ``restart_match`` (restart, factor: correlation with the chosen one's maps). Attributes
-        ``elbo``, ``alpha``, ``iterations``, ``seed``, ``e_step``, ``chosen_restart``. Factors are
-        numbered by how much people express them, or as those of `start`.
+        variational Dirichlet parameters, whose mean is the composition, from the E-step before
+        the last M-step), ``history`` (iteration: evidence lower bound), ``restart_elbo`` and
+        ``restart_agreement`` (restart: mean map correlation with the other restarts),
+        ``restart_match`` (restart, factor: map correlation with the chosen restart). Attributes
+        ``elbo``, ``alpha``, ``iterations``, ``seed``, ``e_step``, ``chosen_restart``,
+        ``choose_by``. Factors are ordered by their mean composition, or as those of `start`.
 
     Raises
     ------
     DataContractError
-        If the counts cannot serve: no integers, too large, a person or an edge without any.
+        If the counts are not signed integers or too large, or a subject or an edge has no token.
     SpecError
-        If a setting is out of range, or there are more factors than people.
+        If a setting is out of range, or there are more factors than subjects.
 
     References
     ----------
@@ -126,7 +118,7 @@ def fit_counts(
     corpus = read_corpus(counts, absent_edges=absent_edges)
     options = read_options(max_iterations, tolerance, estimate_alpha, e_step, start is not None)
     if start is not None:
-        starts = [read_start(start, corpus.n_edges)]
+        starts = [read_parameters(start, corpus.n_edges)]
         n_factors = len(starts[0].beta)
     check_sizes(corpus, n_factors, n_restarts, choose_by)
     if start is None:
@@ -135,7 +127,7 @@ def fit_counts(
     chosen, table = choose(solutions, choose_by)
     found = to_dataset(solutions[chosen])
     if start is None:
-        found = _by_size(found)
+        found = _order_by_expression(found)
     found["restart_match"] = ((RESTART, FACTOR), match_restarts(solutions, found["map"].values))
     found["restart_elbo"] = ((RESTART,), table[0])
     found["restart_agreement"] = ((RESTART,), table[1])
@@ -151,19 +143,18 @@ def infer_counts(
     e_step: Literal["newton", "published"] = "newton",
     n_jobs: int | None = None,
 ) -> xr.Dataset:
-    """Place new people in a model that was learned from others.
+    """Infer the compositions of new subjects from a fitted model.
 
     Parameters
     ----------
     model : Dataset
         From `fit_counts`.
-    counts : ndarray or scipy sparse array of signed integers, shape (person, edge)
-        Of the new people, made as those the model was learned from: same edges, scale and
-        rounding.
+    counts : ndarray or scipy sparse array of signed integers, shape (subject, edge)
+        Counts of the new subjects, with the same edges, scale and rounding as those of the model.
     e_step : {"newton", "published"}, default "newton"
         As for `fit_counts`.
     n_jobs : int, optional
-        Shares of the people at once. Default all cores.
+        Groups of subjects at once. Default all cores.
 
     Returns
     -------
@@ -173,7 +164,7 @@ def infer_counts(
     Raises
     ------
     DataContractError
-        If the counts cannot serve or have other edges than the model.
+        If the counts are invalid or the model has another number of edges.
 
     Examples
     --------
@@ -184,17 +175,16 @@ def infer_counts(
     True
     """
     corpus = read_corpus(counts, training=False)
-    parameters = read_start(model, corpus.n_edges)
     gamma, bound, _ = run_e_step(
         corpus,
-        parameters,
+        read_parameters(model, corpus.n_edges),
         EMOptions(e_step=check_e_step(e_step)),
         n_jobs=count_jobs(n_jobs),
         collect=False,
     )
     return xr.Dataset(
         {
-            "composition": ((PERSON, FACTOR), gamma / gamma.sum(axis=1, keepdims=True)),
+            "composition": ((PERSON, FACTOR), mean_composition(gamma)),
             "gamma": ((PERSON, FACTOR), gamma),
             "elbo": ((PERSON,), bound),
         },
@@ -203,26 +193,26 @@ def infer_counts(
 
 
 def to_dataset(solution: Solution) -> xr.Dataset:
-    """Label a solution.
+    """Label a solution as a Dataset.
 
     Parameters
     ----------
     solution : Solution
-        Where EM ended.
+        Result of EM.
 
     Returns
     -------
     Dataset
-        As `fit_counts` returns it, without what concerns the restarts.
+        As returned by `fit_counts`, without the variables and attributes of restarts.
     """
-    p, gamma = solution.parameters, solution.gamma
+    p = solution.parameters
     return xr.Dataset(
         {
             "beta": ((FACTOR, EDGE), p.beta),
             "rho": ((FACTOR, EDGE), p.rho),
-            "map": ((FACTOR, EDGE), factor_maps(p)),
-            "composition": ((PERSON, FACTOR), gamma / gamma.sum(axis=1, keepdims=True)),
-            "gamma": ((PERSON, FACTOR), gamma),
+            "map": ((FACTOR, EDGE), p.maps),
+            "composition": ((PERSON, FACTOR), solution.composition),
+            "gamma": ((PERSON, FACTOR), solution.gamma),
             "history": (("iteration",), solution.history),
         },
         coords={FACTOR: [f"F{k + 1}" for k in range(len(p.beta))]},
@@ -234,7 +224,7 @@ def to_dataset(solution: Solution) -> xr.Dataset:
     )
 
 
-def _by_size(found: xr.Dataset) -> xr.Dataset:
-    """Put the factors that people express most first."""
+def _order_by_expression(found: xr.Dataset) -> xr.Dataset:
+    """Sort the factors by decreasing mean composition."""
     order = np.argsort(-found["composition"].values.mean(axis=0), kind="stable")
     return found.isel({FACTOR: order}).assign_coords({FACTOR: found[FACTOR].values})

@@ -1,4 +1,4 @@
-"""Which factor of one solution is which of another."""
+"""Matching the factors of two solutions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def correlate_rows(a: Array, b: Array) -> Array:
     Parameters
     ----------
     a : ndarray, shape (m, n)
-        Rows to compare; a row that does not vary correlates 0 with everything.
+        Rows; a constant row has correlation 0 with every other.
     b : ndarray, shape (k, n)
-        Rows to compare them with.
+        Rows to correlate them with.
 
     Returns
     -------
@@ -30,21 +30,21 @@ def correlate_rows(a: Array, b: Array) -> Array:
 
 
 def match_factors(maps: Array, reference: Array) -> tuple[NDArray[np.int64], Array]:
-    """Pair the factors of two solutions so that their maps correlate most.
+    """Pair the factors of two solutions so that the sum of their map correlations is largest.
 
     Parameters
     ----------
     maps : ndarray, shape (factor, edge)
         Maps to reorder.
     reference : ndarray, shape (factor, edge)
-        Maps whose order counts.
+        Maps in the order to obtain.
 
     Returns
     -------
     order : ndarray of int, shape (factor,)
         ``maps[order]`` is in the order of the reference.
     correlation : ndarray, shape (factor,)
-        Of each reference map with its partner.
+        Correlation of each reference map with its partner.
 
     References
     ----------
@@ -62,8 +62,8 @@ def match_factors(maps: Array, reference: Array) -> tuple[NDArray[np.int64], Arr
     return order.astype(np.int64), similarity[rows, order]
 
 
-def agreement(maps: Array) -> Array:
-    """Mean map correlation of each solution with every other after matching.
+def correlate_solutions(maps: Array) -> Array:
+    """Average the map correlations of each pair of solutions after matching.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Files of the published program: documents in, fitted models out."""
+"""Reading files of the published program: documents and fitted models."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.polar_lda.em.fitting import EDGE, PERSON
+from bayes_mdd.polar_lda.em.dims import EDGE, PERSON
+from bayes_mdd.polar_lda.em.parameters import mean_composition
 
 
 def read_documents(path: str | Path, n_edges: int) -> NDArray[np.int64]:
-    """Read documents in the format ``M edge:count edge:count ...``, one line a person.
+    """Read documents in the format ``M edge:count edge:count ...``, one line per subject.
 
     Parameters
     ----------
     path : str or Path
-        The file; edges count from 0, the sign of a count is its polarity.
+        The file. Edges are numbered from 0; the sign of a count is its polarity.
     n_edges : int
         Number of edges V.
 
     Returns
     -------
-    ndarray of int, shape (person, edge)
+    ndarray of int, shape (subject, edge)
         Signed counts.
 
     Raises
     ------
     DataContractError
-        Naming every line that does not fit.
+        Naming every line that does not have this format.
     """
     rows, problems = [], []
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
@@ -40,13 +41,16 @@ def read_documents(path: str | Path, n_edges: int) -> NDArray[np.int64]:
         try:
             pairs = [(int(edge), int(count)) for edge, count in (w.split(":") for w in words)]
         except ValueError:
-            problems.append(f"line {number}: expected 'M edge:count ...' in whole numbers.")
+            problems.append(f"line {number}: expected 'M edge:count ...' with integers.")
             continue
         edges = [edge for edge, _ in pairs]
         if size != str(len(pairs)) or len(set(edges)) < len(edges):
-            problems.append(f"line {number}: announces {size} different edges, has {len(pairs)}.")
+            problems.append(
+                f"line {number}: the first number is {size}, but {len(pairs)} edge(s) follow, "
+                f"{len(set(edges))} of them different."
+            )
         elif any(not 0 <= edge < n_edges for edge in edges):
-            problems.append(f"line {number}: an edge lies outside 0 to {n_edges - 1}.")
+            problems.append(f"line {number}: edges must lie between 0 and {n_edges - 1}.")
         else:
             row[edges] = [count for _, count in pairs]
             rows.append(row)
@@ -61,16 +65,17 @@ def read_published_model(folder: str | Path, step: str = "final") -> xr.Dataset:
     Parameters
     ----------
     folder : str or Path
-        Holds ``<step>.beta``, ``<step>.rho`` (logarithms), ``<step>.other`` and, where inference
+        Contains ``<step>.beta``, ``<step>.rho`` (logarithms), ``<step>.other`` and, where inference
         was run, ``<step>.gamma``.
     step : str, default "final"
-        Or the number of an iteration, as in ``"005"``; ``"000"`` is the start.
+        "final", or the number of an iteration as in ``"005"``; ``"000"`` is the start.
 
     Returns
     -------
     Dataset
         ``beta``, ``rho`` (factor, edge), attribute ``alpha`` and, where stored, ``gamma`` and
-        ``composition`` (person, factor): a model for `infer_counts`, a start for `fit_counts`.
+        ``composition`` (person, factor). It serves as model of `infer_counts` and as start of
+        `fit_counts`.
     """
     path = Path(folder)
     beta, rho = (
@@ -88,5 +93,5 @@ def read_published_model(folder: str | Path, step: str = "final") -> xr.Dataset:
     if (path / f"{step}.gamma").exists():
         gamma = np.loadtxt(path / f"{step}.gamma", ndmin=2, dtype=np.float64)
         found["gamma"] = ((PERSON, FACTOR), gamma)
-        found["composition"] = ((PERSON, FACTOR), gamma / gamma.sum(axis=1, keepdims=True))
+        found["composition"] = ((PERSON, FACTOR), mean_composition(gamma))
     return found

@@ -1,1 +1,1 @@
-"""How far a solution of polar LDA can be trusted."""
+"""Robustness of a polar LDA: permutation null, bootstrap, split halves, token scale."""
