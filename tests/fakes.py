@@ -1,4 +1,4 @@
-"""Fitted results made of random draws around a known truth, so that readers need no sampler."""
+"""Results with random draws around a known truth, so that readers of results need no sampler."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import xarray as xr
 from bayes_mdd.shared_specific.posterior.symptoms import UNITS
 
 NETWORKS = {"DMN": 4, "CCN": 3, "Reward": 3}
-#: Share of each arm's variance that each factor explains when it belongs wholly to that arm.
+#: Share of an arm's variance that each factor explains when all of its variance is in that arm.
 EXPLAINED = (0.20, 0.14, 0.12, 0.001)
-#: Owner of each factor: None = all arms, a number = that arm.
+#: Arm of each factor: None for all arms, else its position.
 OWNERS = (None, 0, 1, None)
-#: Blocks in which each factor lives.
+#: Blocks in which each factor has loadings.
 HOMES = (("DMN-DMN", "DMN-CCN"), ("CCN-CCN",), ("DMN-Reward", "Reward-Reward"), ())
 SYMPTOMS = ("retardation", "cognitive")
 WEIGHTS = np.array([[0.6, 0.0], [0.0, -0.4], [0.0, 0.0], [0.0, 0.0]])
@@ -72,7 +72,7 @@ def make_feature_coords(*, regional: bool = False) -> dict[str, tuple[str, objec
 def _sharing(
     rng: np.random.Generator, chains: int, draws: int, n_arms: int, *, fixed: bool
 ) -> np.ndarray:
-    """Dirichlet draws around one owner, or around all arms alike."""
+    """Dirichlet draws around one arm, or around equal shares of all arms."""
     out = np.empty((chains, draws, n_arms, len(OWNERS)))
     for k, owner in enumerate(OWNERS):
         weight = np.full(n_arms, 1.0)
@@ -85,7 +85,7 @@ def _sharing(
 
 
 def _means(sizes: tuple[int, int], n_arms: int) -> np.ndarray:
-    """Arms differ in the first factor, are alike in the second and not known in the others."""
+    """Arms differ in the first factor, are equal in the second and uncertain in the others."""
     centre, spread = np.zeros((n_arms, len(OWNERS))), np.full(len(OWNERS), 0.2)
     centre[0, 0], spread[1] = 1.0, 0.01
     rng = np.random.default_rng(17)
@@ -149,7 +149,7 @@ def _posterior(
 
 
 def _with_links_by_arm(posterior: xr.Dataset, arms: Sequence[str]) -> xr.Dataset:
-    """F1 goes with the first symptom by 1.0 in the first arm and by 0.2 in the others."""
+    """Weight of F1 in the first symptom: 1.0 in the first arm and 0.2 in the others."""
     deviation = np.zeros((len(arms), *WEIGHTS.shape))
     deviation[:, 0, 0] = -0.4 / max(1, len(arms) - 1)
     deviation[0, 0, 0] = 0.4
@@ -292,16 +292,16 @@ def make_fake_idata(
     idle: Sequence[int] = (),
     links: str = "common",
 ) -> xr.DataTree:
-    """A plausible result of `fit`: F1 shared, F2 and F3 of one arm each, F4 unused.
+    """Make a plausible result of `fit`: F1 shared, F2 and F3 specific, F4 unused.
 
     Parameters
     ----------
     seed, chains, draws
-        Of the random draws.
+        Seed, and numbers of chains and draws.
     arms
-        Names of the arms; the first owns F2, the second F3.
+        Names of the arms; F2 is specific to the first, F3 to the second.
     per_arm
-        People in the first arm; each later arm has one fewer.
+        Number of subjects of the first arm; each later arm has one fewer.
     symptoms
         Whether the fit had symptoms.
     fixed

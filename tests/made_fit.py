@@ -1,4 +1,4 @@
-"""A fit made of known scores instead of sampled ones, so that nothing has to be sampled."""
+"""A result whose draws are known scores, so that nothing has to be sampled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SYMPTOM_NOISE = 0.6
 
 @dataclass(frozen=True)
 class Made:
-    """A fit whose posterior is the truth, people who were not in it, and their true scores."""
+    """A fit whose posterior is the truth, subjects who were not in it, and their true scores."""
 
     idata: xr.DataTree
     training: xr.Dataset
@@ -31,7 +31,8 @@ class Made:
     tau: np.ndarray
 
 
-def _people(rng: np.random.Generator, n: int, start: int, sites: tuple[str, ...]) -> pd.DataFrame:
+def _subjects(rng: np.random.Generator, n: int, start: int, sites: tuple[str, ...]) -> pd.DataFrame:
+    """Arm, site and age of subjects, whose names count from `start`."""
     return pd.DataFrame(
         {
             "arm": np.array(ARMS)[np.arange(n) % 2],
@@ -54,12 +55,12 @@ def make_fit(
     n_sites: int = 2,
     scale: float = 1.0,
 ) -> Made:
-    """Three factors (shared, SNRI, SSRI) over three blocks; the posterior holds the true scores."""
+    """Make a fit of three factors (shared, SNRI, SSRI) over three blocks."""
     rng = np.random.default_rng(seed)
     sites = tuple("abcdefghij"[:n_sites])
-    people = pd.concat([_people(rng, n, 0, sites), _people(rng, n_new, n, sites)])
+    subjects = pd.concat([_subjects(rng, n, 0, sites), _subjects(rng, n_new, n, sites)])
     sharing = np.array([[0.5, 1.0, 0.0], [0.5, 0.0, 1.0]])
-    code = (people["arm"] == "SSRI").to_numpy().astype(int)
+    code = (subjects["arm"] == "SSRI").to_numpy().astype(int)
     scores = np.sqrt(2 * sharing)[code] * rng.normal(size=(n + n_new, 3))
     block = np.arange(p) % 3
     noise, relative = np.array([0.7, 1.0, 1.3]), np.exp(rng.normal(0, 0.2, p))
@@ -69,22 +70,22 @@ def make_fit(
     sd = noise[block] * relative
     loadings = sd[:, None] * tau[block] * rng.normal(size=(p, 3))
     level = {s: rng.normal(0, site_sd, p) for s in sites}
-    mean = rng.normal(size=p) + 0.02 * people["age"].to_numpy()[:, None] * rng.normal(size=p)
-    mean = mean + np.stack([sd * level[s] for s in people["site"]])
+    mean = rng.normal(size=p) + 0.02 * subjects["age"].to_numpy()[:, None] * rng.normal(size=p)
+    mean = mean + np.stack([sd * level[s] for s in subjects["site"]])
     y = mean + scores @ loadings.T + sd * rng.normal(size=(n + n_new, p))
     rating = 10 + 4 * (scores @ SYMPTOM_WEIGHT + SYMPTOM_NOISE * rng.normal(size=n + n_new))
     features = xr.Dataset(
         {"y": (("subject", "feature"), y)},
         coords={
-            "subject": people.index.to_numpy(dtype=str),
+            "subject": subjects.index.to_numpy(dtype=str),
             "feature": [f"e{j}" for j in range(p)],
             "block": ("feature", np.array(BLOCKS)[block]),
             **{c: ("subject", v.to_numpy(dtype=str if c != "age" else float))
-               for c, v in people.items()},
+               for c, v in subjects.items()},
         },
         attrs={"units": "z", "reference": "z against 9 controls"},
     )  # fmt: skip
-    symptoms = pd.DataFrame({"retardation": rating}, index=people.index)
+    symptoms = pd.DataFrame({"retardation": rating}, index=subjects.index)
     training = features.isel(subject=slice(n))
     idata = _tree(training, covariates, scores[:n], sharing, tau, noise, relative, draws,
                   symptom_sd=float(rating[:n].std(ddof=1)))  # fmt: skip
@@ -104,6 +105,7 @@ def _tree(
     *,
     symptom_sd: float,
 ) -> xr.DataTree:
+    """Repeat the true values as draws, in the groups that readers of a result need."""
     table = pd.DataFrame({c: training[c].values for c in covariates})
     design = pd.DataFrame({"intercept": np.ones(len(scores))})
     for c in covariates:
@@ -137,7 +139,7 @@ def _tree(
     y = training["y"].values / relative
     of = training["block"].values
     cross = np.stack([basis.T @ y[:, of == b] @ y[:, of == b].T @ basis for b in BLOCKS])
-    people = {c: training[c].variable for c in ("site", "age")}
+    given = {c: training[c].variable for c in ("site", "age")}
     spec = SharedSpecificSpec(n_factors=3, covariates=covariates, symptoms=("retardation",))
     tree = xr.DataTree.from_dict(
         {
@@ -145,14 +147,16 @@ def _tree(
             "loadings": xr.Dataset(
                 coords={"feature": training["feature"].values, "block": training["block"].variable}
             ),
-            "observed_data": xr.Dataset({"features": (("block", "i", "j"), cross)}),
+            "observed_data": xr.Dataset(
+                {"features": (("block", "component", "component_2"), cross)}
+            ),
             "constant_data": xr.Dataset(
                 {
                     "arm": training["arm"].variable,
                     "design": (("subject", "covariate"), design.to_numpy()),
                     "feature_noise": ("feature", relative),
                 },
-                coords={"subject": coords["subject"], "covariate": list(design.columns), **people},
+                coords={"subject": coords["subject"], "covariate": list(design.columns), **given},
             ),
         }
     )

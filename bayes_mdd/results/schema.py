@@ -127,5 +127,5 @@ def describe_variables(tree: xr.DataTree, schema: Schema) -> xr.DataTree:
 def _variables(tree: xr.DataTree) -> Iterator[tuple[str, str, xr.DataArray]]:
     """Group, name and value of every data variable."""
     for group, node in tree.children.items():
-        for name in node.data_vars:
-            yield str(group), str(name), node[name]
+        for name, variable in node.data_vars.items():
+            yield str(group), str(name), variable

@@ -14,7 +14,7 @@ from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import RULES
-from bayes_mdd.shared_specific.refit import Refit, refit_with_arms
+from bayes_mdd.shared_specific.posterior.refit import Refit, refit_with_arms
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.studies.fan_out import fan_out

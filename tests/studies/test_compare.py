@@ -187,10 +187,10 @@ def test_leave_one_out_names_the_people_it_cannot_judge(made, monkeypatch):
         rng.normal(size=(2, 200, 3)) * np.array([0.1, 9.0, 0.1]),
         coords={"chain": [0, 1], "draw": np.arange(200), "subject": ["a", "b", "c"]},
         dims=("chain", "draw", "subject"),
-        name="person",
+        name="subject_log_likelihood",
     )
-    monkeypatch.setattr(predictive, "person_log_likelihood", lambda *_, **__: wild)
-    with pytest.warns(UserWarning, match=r"for 1 of 3 people \(b\).*compare_models"):
+    monkeypatch.setattr(predictive, "subject_log_likelihood", lambda *_, **__: wild)
+    with pytest.warns(UserWarning, match=r"for 1 of 3 participants \(b\).*compare_models"):
         found = leave_one_out(made.idata)
     assert list(found.pareto_k["subject"].values) == ["a", "b", "c"]
 

@@ -6,8 +6,10 @@ import pytest
 import xarray as xr
 
 from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.results.result import read_result
 from bayes_mdd.sampling.run_folder import read_run
-from bayes_mdd.shared_specific.refit import Refit, stored_model_data
+from bayes_mdd.shared_specific.posterior.refit import Refit
+from bayes_mdd.shared_specific.posterior.stored_data import read_model_data
 from bayes_mdd.studies import permutation
 from bayes_mdd.studies.permutation import judge_permutations, permute_arms
 
@@ -38,7 +40,7 @@ def test_labels_move_within_a_site_and_the_first_row_is_the_run(run, monkeypatch
     table = permute_arms(run, permutations=2, n_jobs=1)
     assert table["max_p_specific"].tolist() == pytest.approx([0.97, 0.2, 0.3])
     assert table.attrs["p_value"] == pytest.approx(1 / 3)
-    data = stored_model_data(run)
+    data = read_model_data(read_result(run))
     np.testing.assert_array_equal(seen[0], data.arm)
     site = run["constant_data"]["site"].values
     assert any((arm != data.arm).any() for arm in seen[1:])
@@ -49,7 +51,7 @@ def test_labels_move_within_a_site_and_the_first_row_is_the_run(run, monkeypatch
 
 
 def test_the_stored_data_are_those_of_the_fit(run):
-    data = stored_model_data(run)
+    data = read_model_data(read_result(run))
     assert data.stats.cross_products.shape[0] == len(data.stats.blocks)
     np.testing.assert_allclose(data.stats.basis.T @ data.design.to_numpy(), 0.0, atol=1e-10)
     # The likelihood of the stored draws is the one that was stored with them.

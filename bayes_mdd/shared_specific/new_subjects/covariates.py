@@ -1,4 +1,4 @@
-"""Covariates of people who were not in the fit, coded as the fit coded its own."""
+"""Coding of the covariates of new subjects in the columns of a fit's design."""
 
 from __future__ import annotations
 
@@ -8,56 +8,55 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import some
-from bayes_mdd.types import Array
+from bayes_mdd.types import Array, BoolArray
 
 NewLevels = Literal["refuse", "average"]
 
 
 @dataclass(frozen=True, eq=False)
-class Coded:
-    """Design rows of new people.
+class CodedCovariates:
+    """Design rows of new subjects.
 
     Parameters
     ----------
-    design : ndarray, shape (person, covariate)
+    design : ndarray, shape (subject, covariate)
         In the columns of the fit's design.
-    new_level : mapping of str to ndarray of bool, shape (person,)
-        By text covariate: who has a level that the fit did not see.
+    new_level : mapping of str to ndarray of bool, shape (subject,)
+        For each text covariate: which subjects have a level that was not in the fit.
     problems : tuple of str
-        What is wrong.
+        Problems, one sentence each.
     """
 
     design: Array
-    new_level: Mapping[str, NDArray[np.bool_]]
+    new_level: Mapping[str, BoolArray]
     problems: tuple[str, ...]
 
 
 def code_covariates(
-    people: pd.DataFrame, fitted: pd.DataFrame, columns: list[str], new_levels: NewLevels
-) -> Coded:
-    """Code the covariates of new people.
+    subjects: pd.DataFrame, fitted: pd.DataFrame, columns: list[str], new_levels: NewLevels
+) -> CodedCovariates:
+    """Code the covariates of new subjects.
 
-    Numbers are centred and scaled with the mean and SD of the fitted people. A level that the
-    fit did not see enters as the average of the known levels.
+    Numbers are centred and scaled with the mean and SD of the fitted subjects. A level that was
+    not in the fit is coded as the average of the known levels.
 
     Parameters
     ----------
-    people : DataFrame
-        New people, by name.
+    subjects : DataFrame
+        Covariates of the new subjects, indexed by name.
     fitted : DataFrame
-        Covariates of the fitted people; its columns are the covariates of the model.
+        Covariates of the fitted subjects; its columns are the covariates of the model.
     columns : list of str
         Columns of the fit's design.
     new_levels : {"refuse", "average"}
-        Whether an unseen level is a problem.
+        Whether a new level is a problem.
 
     Returns
     -------
-    Coded
+    CodedCovariates
         Rows and problems.
 
     Examples
@@ -67,55 +66,60 @@ def code_covariates(
     >>> code_covariates(new, fitted, ["intercept", "site=b"], "average").design.tolist()
     [[1.0, 1.0], [1.0, 0.5]]
     """
-    design = pd.DataFrame(0.0, index=people.index, columns=columns)
+    design = pd.DataFrame(0.0, index=subjects.index, columns=columns)
     design["intercept"] = 1.0
-    unseen: dict[str, NDArray[np.bool_]] = {}
+    new_level: dict[str, BoolArray] = {}
     problems: list[str] = []
     for name in fitted.columns:
-        if name not in people.columns:
-            problems.append(f"covariate '{name}' of the fit is not known of these people: add it.")
-            continue
-        lacking = people[name].isna() | (people[name].astype(str) == MISSING)
-        if lacking.any():
+        if name not in subjects.columns:
             problems.append(
-                f"covariate '{name}' is missing for {some(people.index[lacking])}: fill it in, or "
-                "leave these people out."
+                f"no coordinate '{name}' on subject, which is a covariate of the fit: add it."
+            )
+            continue
+        missing = subjects[name].isna() | (subjects[name].astype(str) == MISSING)
+        if missing.any():
+            problems.append(
+                f"covariate '{name}' is missing for {some(subjects.index[missing])}: fill it in, "
+                "or leave out these participants."
             )
         elif pd.api.types.is_numeric_dtype(fitted[name]):
-            problems += _number(design, people[name], fitted[name])
+            problems += _code_number(design, subjects[name], fitted[name])
         else:
-            unseen[name], trouble = _levels(design, people[name], fitted[name], new_levels)
-            problems += trouble
-    return Coded(design.to_numpy(), unseen, tuple(problems))
+            new_level[name], found = _code_levels(design, subjects[name], fitted[name], new_levels)
+            problems += found
+    return CodedCovariates(design.to_numpy(), new_level, tuple(problems))
 
 
-def _number(design: pd.DataFrame, values: pd.Series[Any], fitted: pd.Series[Any]) -> list[str]:
+def _code_number(design: pd.DataFrame, values: pd.Series[Any], fitted: pd.Series[Any]) -> list[str]:
+    """Fill the column of a number in place; return the problems."""
     if not pd.api.types.is_numeric_dtype(values):
-        return [f"covariate '{values.name}' is a number in the fit, here it is text."]
+        return [f"covariate '{values.name}' is text, in the fit it is a number."]
     design[str(fitted.name)] = (values - fitted.mean()) / float(fitted.std())
     return []
 
 
-def _levels(
+def _code_levels(
     design: pd.DataFrame, values: pd.Series[Any], fitted: pd.Series[Any], new_levels: NewLevels
-) -> tuple[NDArray[np.bool_], list[str]]:
+) -> tuple[BoolArray, list[str]]:
+    """Fill the columns of a text covariate in place; return who has a new level, and problems."""
     text, known = values.astype(str), sorted(set(fitted.astype(str)))
-    unseen = ~text.isin(known).to_numpy()
+    is_new = ~text.isin(known).to_numpy()
     for level in known[1:]:
-        share = np.where(unseen, 1 / len(known), (text == level).astype(float))
+        share = np.where(is_new, 1 / len(known), (text == level).astype(float))
         design[f"{fitted.name}={level}"] = share
-    if not unseen.any() or new_levels == "average":
-        return unseen, []
-    return unseen, [
-        f"{fitted.name} {some(sorted(set(text[unseen])))} of {some(text.index[unseen])} was not in "
-        f"the fit (known: {some(known, 12)}), so its effect is not known. Fit again with people "
-        'from there, or set new_levels to "average" (--new-levels average): the average of the '
-        "known levels, with the spread between them as further uncertainty."
+    if not is_new.any() or new_levels == "average":
+        return is_new, []
+    return is_new, [
+        f"{fitted.name} {some(sorted(set(text[is_new])))} of {some(text.index[is_new])} was not in "
+        f"the fit (known: {some(known, 12)}), so its effect is not known. Fit again with "
+        f"participants of this {fitted.name}, or set new_levels to 'average' (--new-levels "
+        "average): the average of the known levels, with the variance between them as further "
+        "uncertainty."
     ]
 
 
 def level_contrasts(columns: list[str], name: str) -> Array:
-    """Weights that turn coefficients into the effects of all levels about their average.
+    """Compute weights that turn coefficients into effects of levels about their average.
 
     Parameters
     ----------
@@ -127,7 +131,7 @@ def level_contrasts(columns: list[str], name: str) -> Array:
     Returns
     -------
     ndarray, shape (level, covariate)
-        Rows add up to zero over levels.
+        Columns sum to zero over levels.
 
     Examples
     --------

@@ -1,6 +1,8 @@
-"""Who can be projected: people, features, unit, reference and covariates against those of a fit."""
+"""Selection and checks of new subjects against the subjects, features and scale of a fit."""
 
 from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -9,36 +11,42 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.shared_specific.new_subjects.covariates import Coded, NewLevels, code_covariates
+from bayes_mdd.results.result import NOT_STATED, Result
+from bayes_mdd.shared_specific.new_subjects.covariates import (
+    CodedCovariates,
+    NewLevels,
+    code_covariates,
+)
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
-from bayes_mdd.shared_specific.new_subjects.subject_statistics import NewPeople
+from bayes_mdd.shared_specific.new_subjects.subject_statistics import NewSubjects
+from bayes_mdd.types import BoolArray
 
 
-def choose_people(
+def select_subjects(
     features: xr.Dataset, fitted: Fitted, *, include_fitted: bool
 ) -> tuple[xr.Dataset, dict[str, str]]:
-    """Leave out the people of the fit, and controls where they are no arm of it.
+    """Leave out the subjects of the fit, and controls where they are not an arm of it.
 
     Parameters
     ----------
     features : Dataset
-        FeatureSet of new people.
+        FeatureSet of new subjects.
     fitted : Fitted
         The fit.
     include_fitted : bool
-        Whether people with the name of a fitted person stay.
+        Whether subjects with the name of a fitted subject are kept.
 
     Returns
     -------
-    chosen : Dataset
-        Who is to be projected.
+    selected : Dataset
+        Subjects to project.
     excluded : dict of str to str
-        The others, with the reason.
+        The other subjects, with the reason.
 
     Raises
     ------
     DataContractError
-        If there is no y, or nobody is left.
+        If there is no y, or no subject remains.
     """
     if "y" not in features or set(features["y"].dims) != {SUBJECT, FEATURE}:
         raise DataContractError(
@@ -46,7 +54,7 @@ def choose_people(
         )
     names = features[SUBJECT].values.astype(str)
     known = pd.Index(names).isin(fitted.subjects) & (not include_fitted)
-    control = _controls(features) & (CONTROL not in fitted.arms)
+    control = _is_control(features) & (CONTROL not in fitted.arms)
     excluded = dict.fromkeys(names[control].tolist(), "healthy control")
     excluded |= dict.fromkeys(names[known & ~control].tolist(), "in the fit")
     keep = ~(known | control)
@@ -54,72 +62,71 @@ def choose_people(
         raise DataContractError(
             "new features",
             [
-                f"nobody is left to project: {int(control.sum())} control(s), "
-                f"{int((known & ~control).sum())} of the fit. To project new sessions of fitted "
-                "people set include_fitted (--include-fitted)."
+                f"no participant remains to be projected: {int(control.sum())} healthy "
+                f"control(s) and {int((known & ~control).sum())} participant(s) of the fit are "
+                "left out. To project new sessions of fitted participants, set include_fitted "
+                "(--include-fitted)."
             ],
         )
     return features.isel({SUBJECT: np.flatnonzero(keep)}), excluded
 
 
-def check_people(
+def check_subjects(
     fitted: Fitted,
     features: xr.Dataset,
-    idata: xr.DataTree,
+    result: Result,
     new_levels: NewLevels,
     *,
     other_reference: bool,
-) -> NewPeople:
-    """Check people, features, unit, reference and covariates; all problems in one error.
+) -> NewSubjects:
+    """Check subjects, features, units, reference and covariates; all problems in one error.
 
     Parameters
     ----------
     fitted : Fitted
         The fit.
     features : Dataset
-        From `choose_people`.
-    idata : DataTree
-        The fit, for its attributes.
+        From `select_subjects`.
+    result : Result
+        The fit, for its units and reference.
     new_levels : {"refuse", "average"}
-        What becomes of levels that the fit did not see.
+        How to treat levels that were not in the fit.
     other_reference : bool
         Whether another reference is accepted.
 
     Returns
     -------
-    NewPeople
-        For `read_person`.
+    NewSubjects
+        For `summarise_features`.
 
     Raises
     ------
     DataContractError
-        If anything does not fit.
+        If anything does not match the fit.
     """
     names = features[SUBJECT].values.astype(str)
     table = pd.DataFrame(
         {str(c): v.values for c, v in features.coords.items() if v.dims == (SUBJECT,)}, index=names
     )
-    coded = code_covariates(table, fitted.people, list(fitted.design.columns), new_levels)
+    coded = code_covariates(table, fitted.covariates, list(fitted.design.columns), new_levels)
     problems = [
         *_feature_problems(fitted, features),
-        *_scale_problems(idata, features, other_reference=other_reference),
+        *_scale_problems(result, features, other_reference=other_reference),
         *coded.problems,
         *_arm_problems(fitted, features),
+        *_duplicates("participants", names),
     ]
-    twice = pd.Index(names)
-    if twice.has_duplicates:
-        problems.append(f"people stand more than once: {some(set(twice[twice.duplicated()]))}.")
     if problems:
         raise DataContractError("new features", problems)
-    return _make_people(fitted, features, coded)
+    return _build_subjects(fitted, features, coded)
 
 
-def _make_people(fitted: Fitted, features: xr.Dataset, coded: Coded) -> NewPeople:
+def _build_subjects(fitted: Fitted, features: xr.Dataset, coded: CodedCovariates) -> NewSubjects:
     """Bring features into the order and unit of the fit."""
     names = pd.Index(features[FEATURE].values.astype(str))
     y = features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
     order = names.get_indexer(pd.Index(list(fitted.features)))
-    return NewPeople(
+    return NewSubjects(
         names=tuple(features[SUBJECT].values.astype(str).tolist()),
         y=y[:, order] / fitted.feature_noise,
         design=coded.design,
@@ -127,83 +134,86 @@ def _make_people(fitted: Fitted, features: xr.Dataset, coded: Coded) -> NewPeopl
     )
 
 
+def _duplicates(what: str, names: Iterable[Hashable]) -> list[str]:
+    index = pd.Index(list(names))
+    if not index.has_duplicates:
+        return []
+    return [f"{what} are listed more than once: {some(set(index[index.duplicated()]))}."]
+
+
 def _feature_problems(fitted: Fitted, features: xr.Dataset) -> list[str]:
     names = pd.Index(features[FEATURE].values.astype(str))
-    wanted = pd.Index(list(fitted.features))
+    expected = pd.Index(list(fitted.features))
     problems = []
-    lacking = wanted.difference(names)
-    if len(lacking):
+    missing = expected.difference(names)
+    if len(missing):
         problems.append(
-            f"{len(lacking)} feature(s) of the fit are missing: {some(lacking)}. All are needed."
+            f"{len(missing)} feature(s) of the fit are missing: {some(missing)}. All are needed."
         )
-    extra = names.difference(wanted)
+    extra = names.difference(expected)
     if len(extra):
         problems.append(
             f"{len(extra)} feature(s) were not in the fit: {some(extra)}. Select those of the fit."
         )
-    if names.has_duplicates:
-        problems.append(f"features stand more than once: {some(set(names[names.duplicated()]))}.")
+    problems += _duplicates("features", names)
     bad = ~np.isfinite(features["y"].transpose(SUBJECT, FEATURE).values).all(axis=1)
     if bad.any():
         problems.append(
             f"y has missing or infinite values for {some(features[SUBJECT].values[bad])}: leave "
-            "these people out or repair their features."
+            "out these participants, or repair their features."
         )
     return problems
 
 
-def _scale_problems(
-    idata: xr.DataTree, features: xr.Dataset, *, other_reference: bool
-) -> list[str]:
+def _scale_problems(result: Result, features: xr.Dataset, *, other_reference: bool) -> list[str]:
     problems = []
-    units = str(features.attrs.get("units", ""))
-    if units != (of_fit := str(idata.attrs.get("units", ""))):
+    units = str(features.attrs.get("units") or NOT_STATED)
+    of_fit = NOT_STATED if result.units in ("", "unknown") else result.units
+    if units != of_fit:
+        problems.append(f"units are '{units}', those of the fit are '{of_fit}'.")
+    reference = str(features.attrs.get("reference", NOT_STATED))
+    if reference != result.reference and not other_reference:
         problems.append(
-            f"units are '{units or 'not stated'}', the fit's are '{of_fit or 'not stated'}'."
-        )
-    reference = str(features.attrs.get("reference", "not stated"))
-    of_fit = str(idata.attrs.get("reference", "not stated"))
-    if reference != of_fit and not other_reference:
-        problems.append(
-            f"reference is '{reference}', the fit's is '{of_fit}': standardise the new people "
-            "together with the reference people of the fit (on the command line: --training "
-            "COHORT), or accept the difference with other_reference (--other-reference)."
+            f"reference is '{reference}', that of the fit is '{result.reference}': standardise the "
+            "new participants relative to the reference participants of the fit (on the command "
+            "line: --training COHORT), or accept the difference with other_reference "
+            "(--other-reference)."
         )
     return problems
 
 
 def _arm_problems(fitted: Fitted, features: xr.Dataset) -> list[str]:
-    arm = known_arms(features)
-    strange = sorted(set(arm) - {MISSING, *fitted.arms})
-    if not strange:
+    arm = read_arms(features)
+    unknown = sorted(set(arm) - {MISSING, *fitted.arms})
+    if not unknown:
         return []
-    who = features[SUBJECT].values[np.isin(arm, strange)]
+    subjects = features[SUBJECT].values[np.isin(arm, unknown)]
     return [
-        f"arm {some(strange)} of {some(who)} was not in the fit (known: {some(fitted.arms)}): "
-        f"write {MISSING} to project these people under each known arm."
+        f"arm {some(unknown)} of {some(subjects)} was not in the fit (known: {some(fitted.arms)}): "
+        f"write {MISSING} to project these participants under each known arm."
     ]
 
 
-def _controls(features: xr.Dataset) -> NDArray[np.bool_]:
+def _is_control(features: xr.Dataset) -> BoolArray:
     if DIAGNOSIS not in features.coords:
         return np.zeros(features.sizes[SUBJECT], dtype=bool)
     return np.asarray(features[DIAGNOSIS].values.astype(str) == CONTROL)
 
 
-def known_arms(features: xr.Dataset) -> NDArray[np.str_]:
-    """Read each person's arm; that of a control is ``HC``, whatever the column says.
+def read_arms(features: xr.Dataset) -> NDArray[np.str_]:
+    """Read each subject's arm; that of a control is ``HC``, whatever the coordinate says.
 
     Parameters
     ----------
     features : Dataset
-        FeatureSet of new people.
+        FeatureSet of new subjects.
 
     Returns
     -------
-    ndarray of str, shape (person,)
+    ndarray of str, shape (subject,)
         ``n/a`` where there is none.
     """
     arm = np.full(features.sizes[SUBJECT], MISSING)
     if ARM in features.coords:
         arm = features[ARM].values.astype(str)
-    return np.where(_controls(features), CONTROL, arm)
+    return np.where(_is_control(features), CONTROL, arm)

@@ -1,4 +1,4 @@
-"""Projected scores as tables and files that other programs read."""
+"""Export of projected scores as tables and files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
 from bayes_mdd.errors import RunFolderError, SpecError
-from bayes_mdd.shared_specific.new_subjects.projection import KNOWN_ARM
+from bayes_mdd.shared_specific.new_subjects.projection import KNOWN_ARM, PREDICTED_SYMPTOM
+from bayes_mdd.shared_specific.schema import SCORES
 
+#: Format of numbers in tables.
 NUMBERS = "%.6g"
+#: Meaning of the columns of a table, for its sidecar.
 COLUMNS = {
-    "participant_id": "the person",
-    "known_arm": f"arm the person is in; {MISSING}: not treated yet, one row for each possible arm",
-    "arm": "arm under which the row holds",
+    "participant_id": "participant",
+    "known_arm": f"arm of the participant; {MISSING}: not treated yet, one row for each possible "
+    "arm",
+    "arm": "arm under which the scores hold",
     "mean": "mean over draws",
     "sd": "standard deviation over draws",
     "lower": "lower end of the equal-tailed interval",
@@ -28,34 +32,34 @@ COLUMNS = {
 def summarise_projection(
     projection: xr.Dataset, *, quantity: str = "scores", ci_prob: float = 0.9
 ) -> pd.DataFrame:
-    """Turn draws of projected scores into a table.
+    """Summarise draws of projected scores in a table.
 
     Parameters
     ----------
     projection : Dataset
         From `project`.
     quantity : {"scores", "predicted_symptom"}, default "scores"
-        What to sum up.
+        Quantity to summarise.
     ci_prob : float, default 0.9
         Probability of the equal-tailed interval.
 
     Returns
     -------
     DataFrame
-        One row a person, arm and factor (or symptom): ``participant_id``, ``known_arm``, ``arm``,
-        ``factor`` or ``symptom``, ``mean``, ``sd``, ``lower``, ``upper``. Arms that a person is
-        known not to be in have no row.
+        One row per participant, arm and factor (or symptom): ``participant_id``, ``known_arm``,
+        ``arm``, ``factor`` or ``symptom``, ``mean``, ``sd``, ``lower``, ``upper``. Arms that a
+        participant is known not to be in have no row.
 
     Raises
     ------
     SpecError
-        If `ci_prob` is out of range or the projection lacks the quantity.
+        If `ci_prob` is out of range or the projection does not hold the quantity.
     """
     if not 0 < ci_prob < 1:
         raise SpecError(f"ci_prob must lie between 0 and 1, got {ci_prob}.")
-    if quantity not in ("scores", "predicted_symptom") or quantity not in projection:
+    if quantity not in (SCORES, PREDICTED_SYMPTOM) or quantity not in projection:
         raise SpecError(f"the projection has no '{quantity}'.")
-    last = FACTOR if quantity == "scores" else SYMPTOM
+    last = FACTOR if quantity == SCORES else SYMPTOM
     draws = projection[quantity].transpose(CHAIN, DRAW, SUBJECT, ARM, last)
     tail = (1 - ci_prob) / 2
     bounds = draws.quantile([tail, 1 - tail], (CHAIN, DRAW), skipna=False).values
@@ -89,8 +93,9 @@ def export_projection(
     projection : Dataset
         From `project`.
     path : str or Path
-        The table of scores, ending in ``.tsv``. Beside it come ``.json`` (what the numbers are),
-        ``.nc`` (the draws) and, where symptoms are predicted, ``_symptoms.tsv``.
+        The table of scores, ending in ``.tsv``. Files with the same stem are written beside it:
+        ``.json`` (meaning of the columns), ``.nc`` (the draws) and, where symptoms are predicted,
+        ``_symptoms.tsv``.
     ci_prob : float, default 0.9
         Probability of the equal-tailed interval.
     overwrite : bool, default False
@@ -110,19 +115,21 @@ def export_projection(
     """
     path = Path(path)
     if path.suffix != ".tsv":
-        raise SpecError(f"a projection is written as a table: expected a name in .tsv, got {path}.")
+        raise SpecError(
+            f"a projection is written as a table: expected a name that ends in .tsv, got {path}."
+        )
     tables = {path: summarise_projection(projection, ci_prob=ci_prob)}
-    if "predicted_symptom" in projection:
+    if PREDICTED_SYMPTOM in projection:
         tables[path.with_name(f"{path.stem}_symptoms.tsv")] = summarise_projection(
-            projection, quantity="predicted_symptom", ci_prob=ci_prob
+            projection, quantity=PREDICTED_SYMPTOM, ci_prob=ci_prob
         )
     sidecar, draws = path.with_suffix(".json"), path.with_suffix(".nc")
     files = [*tables, sidecar, draws]
-    there = [p.name for p in files if p.exists()]
-    if there and not overwrite:
+    existing = [p.name for p in files if p.exists()]
+    if existing and not overwrite:
         raise RunFolderError(
-            f"{path.parent} holds {', '.join(there)} already: choose another name, or replace "
-            "them with --force (overwrite=True)."
+            f"{path.parent} already holds {', '.join(existing)}: choose another name, or replace "
+            "these files with --force (overwrite=True)."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
@@ -137,7 +144,7 @@ def export_projection(
 
 
 class _replacing:
-    """A temporary name that becomes the real one when all went well."""
+    """A temporary name that becomes the final one when writing succeeds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -154,19 +161,19 @@ class _replacing:
 
 
 def _sidecar(projection: xr.Dataset, ci_prob: float) -> dict[str, Any]:
-    said = dict(projection.attrs)
+    attrs = projection.attrs
     return {
-        "estimand": said["estimand"],
-        "units": said["units"],
-        "symptom_units": "as rated; a new rating of the person, residual included",
+        "estimand": attrs["estimand"],
+        "units": attrs["units"],
+        "symptom_units": "as rated; a new rating of the participant, residual included",
         "interval": {"ci_prob": ci_prob, "ci_kind": "equal-tailed"},
         "columns": COLUMNS,
         "draws": projection.sizes[CHAIN] * projection.sizes[DRAW],
-        "reference": said["reference"],
-        "reference_of_fit": said["reference_of_fit"],
-        "new_levels": said["new_levels"],
-        "people_of_new_levels": json.loads(said["people_of_new_levels"]),
-        "excluded": json.loads(said["excluded"]),
-        "fingerprint_of_fit": said["fingerprint"],
-        "seed": int(said["seed"]),
+        "reference": attrs["reference"],
+        "reference_of_fit": attrs["reference_of_fit"],
+        "new_levels": attrs["new_levels"],
+        "people_of_new_levels": json.loads(attrs["people_of_new_levels"]),
+        "excluded": json.loads(attrs["excluded"]),
+        "fingerprint_of_fit": attrs["fingerprint"],
+        "seed": int(attrs["seed"]),
     }

@@ -1,4 +1,4 @@
-"""What a finished fit knows about its people, its draws and its loadings, in arrays."""
+"""Arrays of a finished fit that the density of a new subject needs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.new_subjects.predictive_density import Loadings
+from bayes_mdd.shared_specific.new_subjects.predictive_density import LoadingMoments
 from bayes_mdd.specs import SharedSpecificSpec
-from bayes_mdd.types import Array
+from bayes_mdd.types import Array, IntArray
 
-#: Draws handled at once, so that memory stays small.
+#: Draws that are processed at a time, which bounds the memory.
 CHUNK = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class PosteriorDraws:
     """Thinned draws of the posterior, chains one after the other.
 
     Parameters
     ----------
     chain, draw : ndarray of int, shape (chain,) and (draw,)
-        Labels of what was kept of each; arrays below run over chain x draw.
+        Labels of the chains and draws that were kept; arrays below run over chain x draw.
     scores : ndarray, shape (T, subject, factor)
-        Of the fitted people.
+        Scores of the fitted subjects.
     sharing : ndarray, shape (T, arm, factor)
         Share of an arm in the variance of a factor.
     arm_mean : ndarray, shape (T, arm, factor)
@@ -49,18 +49,18 @@ class Draws:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The fitted people and the posterior.
+    """Fitted subjects, their features and the posterior.
 
-    Features are in units of their relative noise (`feature_noise`), as the model sees them.
+    Features are in units of their relative noise (`feature_noise`), as in the likelihood.
 
     Parameters
     ----------
     spec : SharedSpecificSpec
-        What was fitted.
+        The model that was fitted.
     subjects, arms, features, blocks, factors : tuple of str
         Names.
     arm : ndarray of int, shape (subject,)
-        Position of each person's arm.
+        Position of each subject's arm.
     block : ndarray of int, shape (feature,)
         Position of each feature's block.
     feature_noise : ndarray, shape (feature,)
@@ -68,10 +68,10 @@ class Fitted:
     y : ndarray, shape (subject, feature)
         Features divided by `feature_noise`.
     design : DataFrame, shape (subject, covariate)
-        Intercept and covariates.
-    people : DataFrame
-        Covariates of the fitted people as they came.
-    draws : Draws
+        Intercept and covariates as coded.
+    covariates : DataFrame
+        Covariates of the fitted subjects as they were given.
+    draws : PosteriorDraws
         The posterior.
     weight : float, default 1.0
         Power of the features' likelihood in the fit.
@@ -83,13 +83,13 @@ class Fitted:
     features: tuple[str, ...]
     blocks: tuple[str, ...]
     factors: tuple[str, ...]
-    arm: NDArray[np.int64]
-    block: NDArray[np.int64]
+    arm: IntArray
+    block: IntArray
     feature_noise: Array
     y: Array
     design: pd.DataFrame
-    people: pd.DataFrame
-    draws: Draws
+    covariates: pd.DataFrame
+    draws: PosteriorDraws
     weight: float = 1.0
 
     @cached_property
@@ -98,96 +98,97 @@ class Fitted:
         return np.bincount(self.block, minlength=len(self.blocks)).astype(float)
 
     @cached_property
-    def regress(self) -> Array:
-        """Turns values of the fitted people into coefficients, shape (covariate, subject)."""
+    def design_inverse(self) -> Array:
+        """Pseudo-inverse of the design, shape (covariate, subject)."""
         return np.asarray(np.linalg.pinv(self.design.to_numpy()))
 
     @cached_property
-    def effect(self) -> Array:
+    def coefficients(self) -> Array:
         """Least-squares coefficients of the features, shape (covariate, feature)."""
-        return np.asarray(self.regress @ self.y)
+        return np.asarray(self.design_inverse @ self.y)
 
     @cached_property
-    def members(self) -> tuple[NDArray[np.int64], ...]:
+    def members(self) -> tuple[IntArray, ...]:
         """Positions of each block's features."""
         return tuple(np.flatnonzero(self.block == b) for b in range(len(self.blocks)))
 
     @cached_property
     def residual(self) -> tuple[Array, ...]:
-        """What the design leaves of the features, by block, shape (subject, feature of block)."""
-        left = self.y - self.design.to_numpy() @ self.effect
-        return tuple(left[:, at] for at in self.members)
+        """Residuals of the features given the design, by block, (subject, feature of block)."""
+        residual = self.y - self.design.to_numpy() @ self.coefficients
+        return tuple(residual[:, at] for at in self.members)
 
     @cached_property
     def cross_products(self) -> Array:
-        """Of `residual`, summed over a block's features, shape (block, subject, subject)."""
+        """Sum over a block's features of products of residuals, (block, subject, subject)."""
         return np.stack([part @ part.T for part in self.residual])
 
     @cached_property
-    def score_effect(self) -> Array:
+    def score_coefficients(self) -> Array:
         """Least-squares coefficients of the scores, shape (T, covariate, factor)."""
-        return np.asarray(self.regress @ self.draws.scores)
+        return np.asarray(self.design_inverse @ self.draws.scores)
 
     @cached_property
     def score_residual(self) -> Array:
-        """What the design leaves of the scores, shape (T, subject, factor)."""
-        return np.asarray(self.draws.scores - self.design.to_numpy() @ self.score_effect)
+        """Residuals of the scores given the design, shape (T, subject, factor)."""
+        return np.asarray(self.draws.scores - self.design.to_numpy() @ self.score_coefficients)
 
     @cached_property
     def gram(self) -> Array:
-        """Of `score_residual`, shape (T, factor, factor)."""
+        """Cross-products of `score_residual`, shape (T, factor, factor)."""
         h = self.score_residual
         return np.asarray(np.swapaxes(h, 1, 2) @ h)
 
     @cached_property
-    def pattern(self) -> Array:
-        """Scores times `cross_products` times scores, shape (T, block, factor, factor)."""
+    def projected_products(self) -> Array:
+        """`cross_products` between residual scores, shape (T, block, factor, factor)."""
         h = self.score_residual
         n_draws, n, k = h.shape
         flat = self.cross_products.reshape(-1, n)
-        out = np.empty((n_draws, len(self.blocks), k, k))
+        projected = np.empty((n_draws, len(self.blocks), k, k))
         for at in range(0, n_draws, CHUNK):
             part = h[at : at + CHUNK]
             weighted = (flat @ np.swapaxes(part, 0, 1).reshape(n, -1)).reshape(
                 len(self.blocks), n, len(part), k
             )
-            out[at : at + CHUNK] = np.einsum("tnk,bntl->tbkl", part, weighted, optimize=True)
-        return out
+            projected[at : at + CHUNK] = np.einsum("tnk,bntl->tbkl", part, weighted, optimize=True)
+        return projected
 
     @cached_property
-    def loadings(self) -> Loadings:
-        """What each draw says of the loadings."""
-        return given_loadings(
-            self.gram, self.pattern, self.draws.block_scale, self.draws.noise, self.size
+    def loadings(self) -> LoadingMoments:
+        """Conditional moments of the loadings given each draw."""
+        return loading_moments(
+            self.gram, self.projected_products, self.draws.block_scale, self.draws.noise, self.size
         )
 
 
-def given_loadings(
-    gram: Array, pattern: Array, block_scale: Array, noise: Array, size: Array
-) -> Loadings:
-    """Conditional covariance and second moment of the loadings.
+def loading_moments(
+    gram: Array, projected_products: Array, block_scale: Array, noise: Array, n_features: Array
+) -> LoadingMoments:
+    """Compute conditional covariance and second moment of the loadings.
 
     Parameters
     ----------
     gram : ndarray, shape (T, factor, factor)
-        Of the scores, the design projected out.
-    pattern : ndarray, shape (T, block, factor, factor)
-        Scores times the block's cross-products times scores.
+        Cross-products of the scores, with the design projected out.
+    projected_products : ndarray, shape (T, block, factor, factor)
+        Scores times the block's cross-products of features times scores.
     block_scale : ndarray, shape (T, block, factor)
         Prior SD of loadings.
     noise : ndarray, shape (T, block)
         Residual SD.
-    size : ndarray, shape (block,)
+    n_features : ndarray, shape (block,)
         Number of features.
 
     Returns
     -------
-    Loadings
+    LoadingMoments
         For `integrate_scores`.
     """
-    # V = D (I + D G D)^-1 D stays defined when a block scale is zero.
+    # V = D (I + D G D)^-1 D is defined also where a block scale is zero.
     row, column = block_scale[..., :, None], block_scale[..., None, :]
     m = np.eye(gram.shape[1]) + row * gram[:, None] * column
-    spread = row * np.linalg.inv(m) * column
-    spread = (spread + np.swapaxes(spread, 2, 3)) / 2
-    return Loadings(spread, spread @ pattern @ spread, noise**2, size)
+    covariance = row * np.linalg.inv(m) * column
+    covariance = (covariance + np.swapaxes(covariance, 2, 3)) / 2
+    second_moment = covariance @ projected_products @ covariance
+    return LoadingMoments(covariance, second_moment, noise**2, n_features)

@@ -1,14 +1,14 @@
-r"""Density of each fitted person given the others, for every draw, without fitting again.
+r"""Density of each fitted subject's features given the others, for every draw, without a refit.
 
-Deleting person i from a regression is adding a column that marks the person. So all sums that
-the density of a new person needs follow from those of everybody: with M the annihilator of the
-design, v row i of MH, and S the cross-products of a block's residuals,
+Deleting subject i from a regression is the same as adding a column that marks the subject. So the
+sums that the density of a new subject needs follow from those over all subjects: with M the
+annihilator of the design, v row i of MH, and S the cross-products of a block's residuals,
 
 .. math:: G_{-i} = G - v v^\top / m, \qquad r = R_i / m, \qquad 1 + c = 1 / m, \qquad m = M_{ii}.
 
-The draws come from the posterior that knows person i. Importance sampling with the inverse of
-this density leads to the posterior without the person (leave-one-out with the person's scores,
-the loadings and the covariate effects integrated out), as far as it can: see Pareto's k.
+The draws come from the posterior given all subjects. Importance sampling with the inverse of this
+density approximates the posterior without the subject (leave-one-out with the subject's scores,
+the loadings and the covariate effects integrated out); Pareto's k says how well.
 """
 
 from __future__ import annotations
@@ -18,70 +18,69 @@ import xarray as xr
 
 from bayes_mdd.dims import CHAIN, DRAW, SUBJECT
 from bayes_mdd.errors import SpecError
-from bayes_mdd.shared_specific.new_subjects.fitted import Fitted, given_loadings
-from bayes_mdd.shared_specific.new_subjects.predictive_density import Loadings, integrate_scores
+from bayes_mdd.results.result import Result
+from bayes_mdd.shared_specific.new_subjects.fitted import Fitted, loading_moments
+from bayes_mdd.shared_specific.new_subjects.predictive_density import (
+    LoadingMoments,
+    integrate_scores,
+)
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS, read_fitted
-from bayes_mdd.shared_specific.new_subjects.subject_statistics import Person, in_arm
+from bayes_mdd.shared_specific.new_subjects.subject_statistics import (
+    FeatureStatistics,
+    assume_arm,
+)
 
 LOO_STREAM = 20
 
 
-def person_log_likelihood(
-    idata: xr.DataTree,
+def subject_log_likelihood(
+    idata: xr.DataTree | Result,
     *,
     training: xr.Dataset | None = None,
     max_draws: int = MAX_DRAWS,
     candidates: int = 8,
     seed: int = 1,
 ) -> xr.DataArray:
-    """Log density of each fitted person's features given everybody else, per draw.
+    """Compute the log density of each fitted subject's features given all others, per draw.
 
     Parameters
     ----------
-    idata : DataTree
+    idata : DataTree or Result
         From `fit`.
     training : Dataset, optional
         FeatureSet of the fit; needed where the run does not hold it.
     max_draws : int, default 1000
         Draws of the posterior to use at most, evenly spaced within chains.
     candidates : int, default 8
-        Proposals over which the person's scores are integrated, for each draw.
+        Proposals over which the subject's scores are integrated, for each draw.
     seed : int, default 1
         Of the proposals.
 
     Returns
     -------
     DataArray, dims (chain, draw, subject)
-        In the unit of the features. The relative noise of features was estimated with the person.
+        In the unit of the features. The relative noise of features was estimated from all
+        subjects.
 
     Raises
     ------
     DataContractError
-        If the features of the fit are not at hand.
+        If the features of the fit are not available.
     SpecError
-        If each feature has a noise of its own (``feature_noise="student"``), or features count
-        as fewer ones (``feature_dependence="weighted"``).
+        If each feature has its own noise (``feature_noise="student"``), or the likelihood of the
+        features is weighted (``feature_dependence="weighted"``).
     """
     fitted = read_fitted(idata, training, max_draws=max_draws)
-    if fitted.spec.feature_noise == "student":
-        raise SpecError(
-            "leave-one-out does not integrate over noise by feature, which was estimated with the "
-            "person: compare models with compare_models (K-fold), which fits without the person."
-        )
-    if fitted.weight != 1.0:
-        raise SpecError(
-            "leave-one-out weighs draws by the density that they came from, and this fit took its "
-            f"features for {fitted.weight:.2f} as many (feature_dependence 'weighted'): compare "
-            "models with compare_models (K-fold), which fits without the person."
-        )
+    _check_supported(fitted)
     rng = np.random.default_rng([seed, LOO_STREAM])
     unit = np.log(fitted.feature_noise).sum()
     n_draws, n = fitted.draws.noise.shape[0], len(fitted.subjects)
     value = np.empty((n_draws, n))
     for i, arm in enumerate(fitted.arm):
-        given, person = without_person(fitted, i)
-        seen = in_arm(fitted, person, int(arm))
-        value[:, i] = integrate_scores(given, seen, rng, candidates=candidates).log_density - unit
+        loadings, features = without_subject(fitted, i)
+        subject = assume_arm(fitted, features, int(arm))
+        found = integrate_scores(loadings, subject, rng, candidates=candidates)
+        value[:, i] = found.log_density - unit
     draws = fitted.draws
     return xr.DataArray(
         value.reshape(len(draws.chain), len(draws.draw), n),
@@ -91,44 +90,60 @@ def person_log_likelihood(
             SUBJECT: np.array(fitted.subjects, dtype=object),
         },
         dims=(CHAIN, DRAW, SUBJECT),
-        name="person",
+        name="subject_log_likelihood",
     )
 
 
-def without_person(fitted: Fitted, i: int) -> tuple[Loadings, Person]:
-    """Remove a person from the sums and make them a stranger.
+def _check_supported(fitted: Fitted) -> None:
+    if fitted.spec.feature_noise == "student":
+        raise SpecError(
+            "leave-one-out does not support feature_noise='student', where the noise of each "
+            "feature was estimated from all participants: compare models with compare_models "
+            "(K-fold), which fits without those it scores."
+        )
+    if fitted.weight != 1.0:
+        raise SpecError(
+            "leave-one-out does not support feature_dependence='weighted': it weights draws by the "
+            "density of the features, which entered this fit with a power of "
+            f"{fitted.weight:.2f}. Compare models with compare_models (K-fold), which fits "
+            "without the participants that it scores."
+        )
+
+
+def without_subject(fitted: Fitted, i: int) -> tuple[LoadingMoments, FeatureStatistics]:
+    """Remove a subject from the sums, and treat it as a new one.
 
     Parameters
     ----------
     fitted : Fitted
         The fit.
     i : int
-        Which person.
+        Position of the subject.
 
     Returns
     -------
-    given : Loadings
-        What the others say of the loadings.
-    person : Person
-        The person against the others.
+    loadings : LoadingMoments
+        Moments of the loadings given the others.
+    features : FeatureStatistics
+        Statistics of the subject.
     """
     draws = fitted.draws
     x = fitted.design.to_numpy()
-    m = 1.0 - float(x[i] @ fitted.regress[:, i])
+    m = 1.0 - float(x[i] @ fitted.design_inverse[:, i])
     v = fitted.score_residual[:, i]
-    own = fitted.cross_products[:, i, i]
+    own_product = fitted.cross_products[:, i, i]
     row = np.einsum("bn,tnk->tbk", fitted.cross_products[:, i], fitted.score_residual)
     square = v[:, :, None] * v[:, None, :]
     crossed = v[:, None, :, None] * row[:, :, None, :]
-    pattern = fitted.pattern - (crossed + np.swapaxes(crossed, 2, 3)) / m
-    pattern += square[:, None] * (own / m**2)[:, None, None]
-    given = given_loadings(
-        fitted.gram - square / m, pattern, draws.block_scale, draws.noise, fitted.size
+    projected = fitted.projected_products - (crossed + np.swapaxes(crossed, 2, 3)) / m
+    projected += square[:, None] * (own_product / m**2)[:, None, None]
+    loadings = loading_moments(
+        fitted.gram - square / m, projected, draws.block_scale, draws.noise, fitted.size
     )
-    pull = row / m - v[:, None, :] * (own / m**2)[:, None]
-    return given, Person(
-        square=own / m**2,
-        pull=np.einsum("tbkl,tbl->tbk", given.spread, pull),
-        base=np.full(draws.noise.shape, 1.0 / m),
+    with_scores = row / m - v[:, None, :] * (own_product / m**2)[:, None]
+    return loadings, FeatureStatistics(
+        sum_of_squares=own_product / m**2,
+        cross_product=np.einsum("tbkl,tbl->tbk", loadings.covariance, with_scores),
+        base_variance=np.full(draws.noise.shape, 1.0 / m),
         predicted=draws.scores[:, i] - v / m,
     )

@@ -1,13 +1,14 @@
-r"""The scores of one person who was not in the fit, with loadings and covariates integrated out.
+r"""Density of the features of a subject who was not in the fit, and draws of the scores.
 
-Given a draw of the fitted people's scores, block scales and noise, the loadings of a feature are
-Gaussian, :math:`\lambda_p \sim N(\mu_p, \sigma_b^2 V_b)`, and independent of what the design
-estimates of the feature. So what a new person with scores h shows beyond the design's prediction,
+Loadings and covariate effects are integrated out. Given a draw of the fitted subjects' scores,
+block scales and noise, the loadings of a feature are Gaussian,
+:math:`\lambda_p \sim N(\mu_p, \sigma_b^2 V_b)`, and independent of the covariate effects estimated
+for the feature. The residual of a new subject with scores h from the prediction of the design is
 
 .. math:: r_p \mid h \sim N(u^\top \mu_p,\; \sigma_b^2 s_b(u)), \qquad
    s_b(u) = 1 + c + u^\top V_b u, \qquad u = h - g,
 
-where c is the leverage of the person's covariates and g the design's prediction of the scores.
+where c is the leverage of the subject's covariates and g the design's prediction of the scores.
 The density of all features needs three sums over the features of a block, so that its cost does
 not depend on their number:
 
@@ -15,9 +16,9 @@ not depend on their number:
    + \frac{\sum r_p^2 - 2 u^\top \sum \mu_p r_p + u^\top \sum \mu_p \mu_p^\top u}
    {\sigma_b^2 s_b} \Big\}
 
-With loadings known exactly (V = 0) that is a Gaussian regression with precision
-:math:`I + D \Lambda^\top \Sigma^{-1} \Lambda D`. With loadings drawn and then taken as known,
-scores would be shrunk by the error of the draw; here they are not.
+With loadings known exactly (V = 0) this is a Gaussian regression with precision
+:math:`I + D \Lambda^\top \Sigma^{-1} \Lambda D`. If loadings were drawn and then taken as known,
+the error of the draw would shrink the scores; integrating over the loadings avoids this.
 """
 
 from __future__ import annotations
@@ -31,62 +32,63 @@ from bayes_mdd.types import Array
 
 #: Degrees of freedom of the proposal: tails heavier than those of a density of many features.
 PROPOSAL_DF = 8.0
-NEWTON_STEPS = 25
+#: Steps of Fisher scoring, at most, and the size of a step at which it stops.
+SCORING_STEPS, SCORING_TOLERANCE = 25, 1e-7
 #: Smallest curvature of the proposal; the prior of standard scores alone has 1.
-LEAST_CURVATURE = 0.25
+MIN_CURVATURE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class Loadings:
-    """What each draw says of the loadings, block by block.
+class LoadingMoments:
+    """Conditional moments of the loadings given each draw, by block.
 
     Parameters
     ----------
-    spread : ndarray, shape (draw, block, factor, factor)
+    covariance : ndarray, shape (draw, block, factor, factor)
         V_b, the covariance of a feature's loadings in units of the block's noise variance.
-    moment : ndarray, shape (draw, block, factor, factor)
+    second_moment : ndarray, shape (draw, block, factor, factor)
         Sum over features of the outer products of their conditional mean loadings.
-    variance : ndarray, shape (draw, block)
+    noise_variance : ndarray, shape (draw, block)
         Noise variance.
-    size : ndarray, shape (block,)
+    n_features : ndarray, shape (block,)
         Number of features.
     """
 
-    spread: Array
-    moment: Array
-    variance: Array
-    size: Array
+    covariance: Array
+    second_moment: Array
+    noise_variance: Array
+    n_features: Array
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What one person's features say, in the sums that the density needs.
+class SubjectStatistics:
+    """Sufficient statistics of one subject's features, and the prior of the scores in an arm.
 
     Parameters
     ----------
-    square : ndarray, shape (block,)
-        Sum of squares of what the design leaves of the features.
-    pull : ndarray, shape (draw, block, factor)
-        Sum over features of that times the conditional mean loadings.
-    base : ndarray, shape (draw, block)
-        Noise variance in units of the block's when loadings are known: 1 + leverage, and more
-        where the person's site is new.
+    sum_of_squares : ndarray, shape (block,)
+        Sum over features of the squared residuals from the prediction of the design.
+    cross_product : ndarray, shape (draw, block, factor)
+        Sum over features of residuals times conditional mean loadings.
+    base_variance : ndarray, shape (draw, block)
+        Variance of a residual for known loadings, in units of the block's noise variance:
+        1 + leverage, and more where the subject's site is new.
     offset : ndarray, shape (draw, factor)
-        Mean of the scores in the person's arm minus the design's prediction of them.
+        Mean of the scores in the subject's arm minus the design's prediction of them.
     scale : ndarray, shape (draw, factor)
-        Standard deviation of the scores in the person's arm.
+        Standard deviation of the scores in the subject's arm.
     """
 
-    square: Array
-    pull: Array
-    base: Array
+    sum_of_squares: Array
+    cross_product: Array
+    base_variance: Array
     offset: Array
     scale: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Integral:
-    """Scores of the person and the density of the features, per draw.
+    """Scores of a subject and the density of the features, per draw.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ class Integral:
         One draw of the standard scores f for each draw of the posterior; the scores are the
         arm's mean plus `scale` times f.
     log_density : ndarray, shape (draw,)
-        Of all features in their units of noise, with the scores integrated out.
+        Log density of all features in units of their relative noise, scores integrated out.
     efficiency : float
         Effective share of the proposals, averaged over draws; near 1 where the density is close
         to Gaussian.
@@ -105,70 +107,85 @@ class Integral:
     efficiency: float
 
 
-def weigh(given: Loadings, seen: Evidence, weight: float) -> tuple[Loadings, Evidence]:
-    """Let the features count as fewer ones: their density to a power.
+def apply_weight(
+    loadings: LoadingMoments, subject: SubjectStatistics, weight: float
+) -> tuple[LoadingMoments, SubjectStatistics]:
+    """Raise the density of the features to a power.
 
     Parameters
     ----------
-    given : Loadings
-        What each draw says of the loadings.
-    seen : Evidence
-        The person.
+    loadings : LoadingMoments
+        Moments of the loadings.
+    subject : SubjectStatistics
+        The subject.
     weight : float
         The power.
 
     Returns
     -------
-    given : Loadings
-        With the sums over features times `weight`.
-    seen : Evidence
+    loadings : LoadingMoments
+        With all sums over features multiplied by `weight`.
+    subject : SubjectStatistics
         The same.
     """
     return (
-        replace(given, moment=weight * given.moment, size=weight * given.size),
-        replace(seen, square=weight * seen.square, pull=weight * seen.pull),
+        replace(
+            loadings,
+            second_moment=weight * loadings.second_moment,
+            n_features=weight * loadings.n_features,
+        ),
+        replace(
+            subject,
+            sum_of_squares=weight * subject.sum_of_squares,
+            cross_product=weight * subject.cross_product,
+        ),
     )
 
 
-def log_joint(standard: Array, given: Loadings, seen: Evidence) -> Array:
+def log_joint(standard: Array, loadings: LoadingMoments, subject: SubjectStatistics) -> Array:
     """Log density of standard scores and features.
 
     Parameters
     ----------
     standard : ndarray, shape (draw, factor)
-        Values of f, one a draw.
-    given : Loadings
-        What each draw says of the loadings.
-    seen : Evidence
-        The person.
+        Values of f, one for each draw.
+    loadings : LoadingMoments
+        Moments of the loadings.
+    subject : SubjectStatistics
+        The subject under one arm.
 
     Returns
     -------
     ndarray, shape (draw,)
         Prior and likelihood with all constants.
     """
-    u = seen.offset + seen.scale * standard
-    s, quad, _, _ = _parts(u, given, seen)
-    loglik = given.size * np.log(2 * np.pi * given.variance * s) + quad / (given.variance * s)
+    u = subject.offset + subject.scale * standard
+    s, quad, _, _ = _parts(u, loadings, subject)
+    variance = loadings.noise_variance
+    loglik = loadings.n_features * np.log(2 * np.pi * variance * s) + quad / (variance * s)
     prior = (standard**2).sum(axis=1) + standard.shape[1] * np.log(2 * np.pi)
     return np.asarray(-0.5 * (loglik.sum(axis=1) + prior))
 
 
 def integrate_scores(
-    given: Loadings, seen: Evidence, rng: np.random.Generator, *, candidates: int = 8
+    loadings: LoadingMoments,
+    subject: SubjectStatistics,
+    rng: np.random.Generator,
+    *,
+    candidates: int = 8,
 ) -> Integral:
-    """Draw the person's scores and integrate them out, for every draw of the posterior.
+    """Draw a subject's scores and integrate them out, for every draw of the posterior.
 
-    The mode is found by Fisher scoring; proposals around it with the exact curvature are weighted
-    by the exact density. One of them is picked with its weight, and the mean weight estimates the
-    density of the features without bias.
+    The mode is found by Fisher scoring. Proposals around it with the exact curvature are weighted
+    by the exact density. One of them is picked with a probability proportional to its weight, and
+    the mean weight is an unbiased estimate of the density of the features.
 
     Parameters
     ----------
-    given : Loadings
-        What each draw says of the loadings.
-    seen : Evidence
-        The person under one arm.
+    loadings : LoadingMoments
+        Moments of the loadings.
+    subject : SubjectStatistics
+        The subject under one arm.
     rng : numpy.random.Generator
         For the proposals.
     candidates : int, default 8
@@ -177,18 +194,18 @@ def integrate_scores(
     Returns
     -------
     Integral
-        Scores, density and how well the proposal fits.
+        Scores, density and efficiency of the proposals.
     """
-    mode = _mode(given, seen)
+    mode = _find_mode(loadings, subject)
     draws, k = mode.shape
-    values, vectors = np.linalg.eigh(_curvature(mode, given, seen))
-    root = vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE))[:, None, :]
-    log_det = 0.5 * np.log(np.maximum(values, LEAST_CURVATURE)).sum(axis=1)
+    values, vectors = np.linalg.eigh(_curvature(mode, loadings, subject))
+    root = vectors / np.sqrt(np.maximum(values, MIN_CURVATURE))[:, None, :]
+    log_det = 0.5 * np.log(np.maximum(values, MIN_CURVATURE)).sum(axis=1)
     z = rng.standard_normal((candidates, draws, k))
     mix = rng.chisquare(PROPOSAL_DF, size=(candidates, draws)) / PROPOSAL_DF
     z /= np.sqrt(mix)[..., None]
     proposed = mode + np.einsum("tkl,ctl->ctk", root, z)
-    log_weight = np.stack([log_joint(f, given, seen) for f in proposed])
+    log_weight = np.stack([log_joint(f, loadings, subject) for f in proposed])
     log_weight -= _log_t((z**2).sum(axis=2), k) + log_det
     log_density = logsumexp(log_weight, axis=0) - np.log(candidates)
     weight = np.exp(log_weight - log_weight.max(axis=0))
@@ -206,44 +223,49 @@ def _log_t(square: Array, k: int) -> Array:
     return np.asarray(constant - 0.5 * (df + k) * np.log1p(square / df))
 
 
-def _parts(u: Array, given: Loadings, seen: Evidence) -> tuple[Array, Array, Array, Array]:
+def _parts(
+    u: Array, loadings: LoadingMoments, subject: SubjectStatistics
+) -> tuple[Array, Array, Array, Array]:
     """Relative variance, sum of squared residuals, V u, and half the gradient of the squares."""
-    vu = np.einsum("tbkl,tl->tbk", given.spread, u)
-    mu = np.einsum("tbkl,tl->tbk", given.moment, u)
-    s = seen.base + np.einsum("tbk,tk->tb", vu, u)
-    quad = seen.square + np.einsum("tbk,tk->tb", mu - 2 * seen.pull, u)
-    return s, np.maximum(quad, 0.0), vu, mu - seen.pull
+    vu = np.einsum("tbkl,tl->tbk", loadings.covariance, u)
+    mu = np.einsum("tbkl,tl->tbk", loadings.second_moment, u)
+    s = subject.base_variance + np.einsum("tbk,tk->tb", vu, u)
+    quad = subject.sum_of_squares + np.einsum("tbk,tk->tb", mu - 2 * subject.cross_product, u)
+    return s, np.maximum(quad, 0.0), vu, mu - subject.cross_product
 
 
-def _gradient(standard: Array, given: Loadings, seen: Evidence) -> tuple[Array, Array, Array]:
-    """Objective (minus log), gradient and Fisher information in standard scores."""
-    u = seen.offset + seen.scale * standard
-    s, quad, vu, residual = _parts(u, given, seen)
-    precision = 1 / (given.variance * s)
-    loglik = given.size * np.log(s) + quad * precision
+def _gradient(
+    standard: Array, loadings: LoadingMoments, subject: SubjectStatistics
+) -> tuple[Array, Array, Array]:
+    """Objective (minus log joint density), gradient and Fisher information in standard scores."""
+    u = subject.offset + subject.scale * standard
+    s, quad, vu, residual = _parts(u, loadings, subject)
+    precision = 1 / (loadings.noise_variance * s)
+    loglik = loadings.n_features * np.log(s) + quad * precision
     value = 0.5 * (loglik.sum(axis=1) + (standard**2).sum(axis=1))
-    excess = given.size / s - quad * precision / s
+    excess = loadings.n_features / s - quad * precision / s
     slope = np.einsum("tb,tbk->tk", excess, vu) + np.einsum("tb,tbk->tk", precision, residual)
-    fisher = np.einsum("tb,tbkl->tkl", precision, given.moment)
-    fisher += np.einsum("tb,tbk,tbl->tkl", 2 * given.size / s**2, vu, vu)
-    return value, seen.scale * slope + standard, _standardise(fisher, seen.scale)
+    fisher = np.einsum("tb,tbkl->tkl", precision, loadings.second_moment)
+    fisher += np.einsum("tb,tbk,tbl->tkl", 2 * loadings.n_features / s**2, vu, vu)
+    return value, subject.scale * slope + standard, _standardise(fisher, subject.scale)
 
 
 def _standardise(information: Array, scale: Array) -> Array:
+    """Information on scores as information on standard scores, with that of their prior."""
     return np.asarray(scale[:, :, None] * information * scale[:, None, :] + np.eye(scale.shape[1]))
 
 
-def _mode(given: Loadings, seen: Evidence) -> Array:
-    """Fisher scoring, each draw with a step of its own."""
-    f = np.zeros_like(seen.scale)
-    value, slope, fisher = _gradient(f, given, seen)
+def _find_mode(loadings: LoadingMoments, subject: SubjectStatistics) -> Array:
+    """Mode of the standard scores by Fisher scoring, with a step size for each draw."""
+    f = np.zeros_like(subject.scale)
+    value, slope, fisher = _gradient(f, loadings, subject)
     step = np.ones(len(f))
-    for _ in range(NEWTON_STEPS):
+    for _ in range(SCORING_STEPS):
         move = -np.linalg.solve(fisher, slope[..., None])[..., 0]
-        if np.abs(step[:, None] * move).max() < 1e-7:
+        if np.abs(step[:, None] * move).max() < SCORING_TOLERANCE:
             break
         trial = f + step[:, None] * move
-        t_value, t_slope, t_fisher = _gradient(trial, given, seen)
+        t_value, t_slope, t_fisher = _gradient(trial, loadings, subject)
         better = t_value <= value
         step = np.where(better, 1.0, step / 2)
         f = np.where(better[:, None], trial, f)
@@ -253,16 +275,16 @@ def _mode(given: Loadings, seen: Evidence) -> Array:
     return f
 
 
-def _curvature(standard: Array, given: Loadings, seen: Evidence) -> Array:
+def _curvature(standard: Array, loadings: LoadingMoments, subject: SubjectStatistics) -> Array:
     """Exact second derivatives of minus the log joint density in standard scores."""
-    u = seen.offset + seen.scale * standard
-    s, quad, vu, residual = _parts(u, given, seen)
-    precision = 1 / (given.variance * s)
-    excess = given.size / s - quad * precision / s
-    hessian = np.einsum("tb,tbkl->tkl", precision, given.moment)
-    hessian += np.einsum("tb,tbkl->tkl", excess, given.spread)
-    twice = 4 * quad * precision / s**2 - 2 * given.size / s**2
+    u = subject.offset + subject.scale * standard
+    s, quad, vu, residual = _parts(u, loadings, subject)
+    precision = 1 / (loadings.noise_variance * s)
+    excess = loadings.n_features / s - quad * precision / s
+    hessian = np.einsum("tb,tbkl->tkl", precision, loadings.second_moment)
+    hessian += np.einsum("tb,tbkl->tkl", excess, loadings.covariance)
+    twice = 4 * quad * precision / s**2 - 2 * loadings.n_features / s**2
     hessian += np.einsum("tb,tbk,tbl->tkl", twice, vu, vu)
     cross = np.einsum("tb,tbk,tbl->tkl", 2 * precision / s, vu, residual)
     hessian -= cross + np.swapaxes(cross, 1, 2)
-    return _standardise(hessian, seen.scale)
+    return _standardise(hessian, subject.scale)

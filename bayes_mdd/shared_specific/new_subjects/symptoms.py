@@ -1,7 +1,7 @@
-r"""What a symptom dimension is expected to be, given the scores of a person not in the fit.
+r"""Prediction of symptom dimensions from the scores of a subject who was not in the fit.
 
 The symptom's intercept and covariate effects have flat priors and are integrated out: with
-:math:`X_r, H_r` of the fitted people who were rated and x, h of the new one,
+:math:`X_r, H_r` of the fitted subjects with a rating and x, h of the new subject,
 
 .. math:: s \mid h \sim N\big(x^\top X_r^+ s_r + (h - H_r^\top X_r^{+\top} x)^\top \beta,\;
    \sigma^2 (1 + x^\top (X_r^\top X_r)^{-1} x)\big)
@@ -18,53 +18,61 @@ from scipy.special import logsumexp
 
 from bayes_mdd.dims import ARM, CHAIN, DIMENSION, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
+from bayes_mdd.shared_specific.schema import (
+    OBSERVED_DATA,
+    SYMPTOM_KIND,
+    SYMPTOM_NOISE,
+    SYMPTOM_WEIGHT,
+    SYMPTOM_WEIGHT_BY_ARM,
+)
 from bayes_mdd.types import Array
 
-#: Points of the grid over which the noise of a symptom without link is integrated.
+#: Points of the grid over which the residual SD of a symptom without link is integrated.
 GRID = 400
 
 
 @dataclass(frozen=True, eq=False)
 class SymptomLink:
-    """Linear prediction of symptoms, per draw.
+    """Linear prediction of symptoms from scores, per draw.
 
     Parameters
     ----------
     names : tuple of str
         Symptom dimensions.
     weight : ndarray, shape (T, arm, factor, symptom)
-        In SD of the symptom a unit of score.
+        In SD of the symptom per unit of score.
     noise : ndarray, shape (T, symptom)
         Residual SD, in SD of the symptom.
-    regress : tuple of ndarray, shape (covariate, rated)
-        For each symptom: turns values of the rated people into coefficients.
-    effect : ndarray, shape (covariate, symptom)
-        Coefficients of the symptom in SD of the symptom.
-    score_effect : ndarray, shape (T, covariate, factor, symptom)
-        Coefficients of the rated people's scores.
+    design_inverse : tuple of ndarray, shape (covariate, rated)
+        For each symptom: pseudo-inverse of the design of the subjects with a rating.
+    coefficients : ndarray, shape (covariate, symptom)
+        Least-squares coefficients of the symptom, in SD of the symptom.
+    score_coefficients : ndarray, shape (T, covariate, factor, symptom)
+        Least-squares coefficients of the scores of the subjects with a rating.
     mean, sd : ndarray, shape (symptom,)
-        What the symptom was standardised with.
+        Mean and SD with which the symptom was standardised.
     """
 
     names: tuple[str, ...]
     weight: Array
     noise: Array
-    regress: tuple[Array, ...]
-    effect: Array
-    score_effect: Array
+    design_inverse: tuple[Array, ...]
+    coefficients: Array
+    score_coefficients: Array
     mean: Array
     sd: Array
 
     def expect(self, design: Array, scores: Array, arm: int) -> tuple[Array, Array]:
-        """Mean and SD of a new rating, given scores.
+        """Compute mean and SD of a new rating given scores.
 
         Parameters
         ----------
         design : ndarray, shape (covariate,)
-            Of the person.
+            Design row of the subject.
         scores : ndarray, shape (T, factor)
-            Of the person.
+            Scores of the subject.
         arm : int
             Position of the arm.
 
@@ -73,10 +81,10 @@ class SymptomLink:
         mean, sd : ndarray, shape (T, symptom)
             In the symptom's unit.
         """
-        predicted = np.einsum("q,tqks->tks", design, self.score_effect)
-        moved = np.einsum("tks,tks->ts", scores[:, :, None] - predicted, self.weight[:, arm])
-        leverage = np.array([((design @ r) ** 2).sum() for r in self.regress])
-        mean = self.mean + self.sd * (design @ self.effect + moved)
+        predicted = np.einsum("q,tqks->tks", design, self.score_coefficients)
+        of_scores = np.einsum("tks,tks->ts", scores[:, :, None] - predicted, self.weight[:, arm])
+        leverage = np.array([((design @ r) ** 2).sum() for r in self.design_inverse])
+        mean = self.mean + self.sd * (design @ self.coefficients + of_scores)
         return mean, self.sd * self.noise * np.sqrt(1 + leverage)
 
     def draw(self, design: Array, scores: Array, arm: int, rng: np.random.Generator) -> Array:
@@ -85,9 +93,9 @@ class SymptomLink:
         Parameters
         ----------
         design : ndarray, shape (covariate,)
-            Of the person.
+            Design row of the subject.
         scores : ndarray, shape (T, factor)
-            Of the person.
+            Scores of the subject.
         arm : int
             Position of the arm.
         rng : numpy.random.Generator
@@ -102,14 +110,14 @@ class SymptomLink:
         return np.asarray(mean + sd * rng.standard_normal(mean.shape))
 
     def log_density(self, design: Array, scores: Array, arm: int, rating: Array) -> Array:
-        """Log density of known ratings, averaged over draws.
+        """Compute the log density of known ratings, averaged over draws.
 
         Parameters
         ----------
         design : ndarray, shape (covariate,)
-            Of the person.
+            Design row of the subject.
         scores : ndarray, shape (T, factor)
-            Draws given the person's features.
+            Draws given the subject's features.
         arm : int
             Position of the arm.
         rating : ndarray, shape (symptom,)
@@ -126,81 +134,85 @@ class SymptomLink:
 
 
 def read_symptom_link(
-    idata: xr.DataTree, fitted: Fitted, symptoms: pd.DataFrame | None
+    idata: xr.DataTree | Result, fitted: Fitted, symptoms: pd.DataFrame | None
 ) -> SymptomLink | None:
-    """Collect the symptom link of a fit.
+    """Read the symptom link of a fit.
 
     Parameters
     ----------
-    idata : DataTree
+    idata : DataTree or Result
         From `fit`, with `symptom_weight`.
     fitted : Fitted
-        The same, in arrays.
+        The same fit in arrays.
     symptoms : DataFrame, optional
         Symptoms of the fit; needed where the run does not hold ``observed_data["symptoms"]``.
 
     Returns
     -------
     SymptomLink or None
-        None where the fitted people's ratings are not at hand, where no dimension has a Gaussian
-        residual to predict with (ordinal items are left out), or where links differ by arm.
+        None where the ratings of the fitted subjects are not available, where no dimension has a
+        Gaussian residual (ordinal items are not predicted), or where links differ by arm.
 
     Raises
     ------
     DataContractError
         If `symptoms` lacks a linked dimension.
     """
-    posterior = idata["posterior"].to_dataset()
-    if "symptom_noise" not in posterior or "symptom_weight_by_arm" in posterior:
+    result = read_result(idata)
+    posterior = result.posterior
+    if SYMPTOM_NOISE not in posterior or SYMPTOM_WEIGHT_BY_ARM in posterior:
         return None
-    if "symptom_kind" in posterior.coords:
-        posterior = posterior.sel({SYMPTOM: posterior["symptom_kind"].values == "gaussian"})
+    if SYMPTOM_KIND in posterior.coords:
+        posterior = posterior.sel({SYMPTOM: posterior[SYMPTOM_KIND].values == "gaussian"})
     names = tuple(str(s) for s in posterior[SYMPTOM].values)
     if not names:
         return None
-    ratings = _ratings(idata, fitted, names, symptoms)
+    ratings = _read_ratings(result, fitted, names, symptoms)
     if ratings is None:
         return None
-    chosen = posterior.sel({DRAW: fitted.draws.draw})
-    weight = chosen["symptom_weight"]
+    thinned = posterior.sel({DRAW: fitted.draws.draw})
+    weight = thinned[SYMPTOM_WEIGHT]
     if ARM not in weight.dims:
         weight = weight.expand_dims({ARM: list(fitted.arms)})
     w = weight.transpose(CHAIN, DRAW, ARM, FACTOR, SYMPTOM).values
-    noise = chosen["symptom_noise"].transpose(CHAIN, DRAW, SYMPTOM).values
+    noise = thinned[SYMPTOM_NOISE].transpose(CHAIN, DRAW, SYMPTOM).values
     rated = [np.flatnonzero(np.isfinite(column)) for column in ratings.T]
     mean = np.array([c[r].mean() for c, r in zip(ratings.T, rated, strict=True)])
     sd = np.array([c[r].std(ddof=1) for c, r in zip(ratings.T, rated, strict=True)])
     x = fitted.design.to_numpy()
-    regress = tuple(np.linalg.pinv(x[r]) for r in rated)
+    inverse = tuple(np.linalg.pinv(x[r]) for r in rated)
     standard = (ratings - mean) / sd
-    effect = [p @ standard[r, d] for d, (p, r) in enumerate(zip(regress, rated, strict=True))]
-    on_scores = [p @ fitted.draws.scores[:, r] for p, r in zip(regress, rated, strict=True)]
+    of_symptom = [p @ standard[r, d] for d, (p, r) in enumerate(zip(inverse, rated, strict=True))]
+    of_scores = [p @ fitted.draws.scores[:, r] for p, r in zip(inverse, rated, strict=True)]
     return SymptomLink(
         names=names,
         weight=w.reshape(-1, *w.shape[2:]),
         noise=noise.reshape(-1, noise.shape[2]),
-        regress=regress,
-        effect=np.stack(effect, axis=1),
-        score_effect=np.stack(on_scores, axis=3),
+        design_inverse=inverse,
+        coefficients=np.stack(of_symptom, axis=1),
+        score_coefficients=np.stack(of_scores, axis=3),
         mean=mean,
         sd=sd,
     )
 
 
-def _ratings(
-    idata: xr.DataTree, fitted: Fitted, names: tuple[str, ...], symptoms: pd.DataFrame | None
+def _read_ratings(
+    result: Result, fitted: Fitted, names: tuple[str, ...], symptoms: pd.DataFrame | None
 ) -> Array | None:
-    """Ratings of the fitted people, shape (subject, symptom); NaN where not rated."""
+    """Ratings of the fitted subjects, shape (subject, symptom); NaN where not rated."""
     if symptoms is None:
-        observed = idata["observed_data"].to_dataset()
-        if "symptoms" not in observed:
+        if not result.holds(OBSERVED_DATA, "symptoms"):
             return None
-        stored = observed["symptoms"].transpose(SUBJECT, DIMENSION)
+        stored = result.group(OBSERVED_DATA)["symptoms"].transpose(SUBJECT, DIMENSION)
         return np.asarray(stored.sel({DIMENSION: list(names)}).values, dtype=float)
-    lacking = [n for n in names if n not in symptoms.columns]
-    if lacking:
+    missing = [n for n in names if n not in symptoms.columns]
+    if missing:
         raise DataContractError(
-            "symptoms of the fit", [f"the table lacks the linked dimension(s) {some(lacking)}."]
+            "symptoms of the fit",
+            [
+                f"the table has no column for the linked dimension(s) {some(missing)}: pass the "
+                "table that was fitted."
+            ],
         )
     return np.asarray(symptoms.reindex(list(fitted.subjects))[list(names)].to_numpy(dtype=float))
 
@@ -208,18 +220,18 @@ def _ratings(
 def log_density_without_link(
     rating: float, design: Array, ratings: Array, fitted_design: Array, *, noise_scale: float
 ) -> float:
-    """Log density of a new rating under intercept and covariates alone.
+    """Compute the log density of a new rating under intercept and covariates alone.
 
     Parameters
     ----------
     rating : float
-        Of the new person; NaN gives NaN.
+        Rating of the new subject; NaN gives NaN.
     design : ndarray, shape (covariate,)
-        Of the new person.
+        Design row of the new subject.
     ratings : ndarray, shape (subject,)
-        Of the fitted people; NaN where not rated.
+        Ratings of the fitted subjects; NaN where not rated.
     fitted_design : ndarray, shape (subject, covariate)
-        Of the fitted people.
+        Design of the fitted subjects.
     noise_scale : float
         Scale of the half-normal prior of the residual SD, in SD of the symptom; the same prior as
         in the model with a link.
@@ -232,15 +244,15 @@ def log_density_without_link(
     rated = np.isfinite(ratings)
     s, x = ratings[rated], fitted_design[rated]
     mean, sd = s.mean(), s.std(ddof=1)
-    regress = np.linalg.pinv(x)
-    left = (s - mean) / sd - x @ (regress @ ((s - mean) / sd))
-    n, square = len(s) - x.shape[1], float((left**2).sum())
+    inverse = np.linalg.pinv(x)
+    residual = (s - mean) / sd - x @ (inverse @ ((s - mean) / sd))
+    n, square = len(s) - x.shape[1], float((residual**2).sum())
     centre = np.sqrt(square / n)
     noise = centre * np.exp(np.linspace(-1.5, 1.5, GRID) * max(1.0, 4 / np.sqrt(n)))
-    # On a grid of equal steps in log(noise): the step is a constant, the Jacobian is `noise`.
+    # The grid has equal steps in log(noise): the step is a constant, the Jacobian is `noise`.
     log_weight = -n * np.log(noise) - square / (2 * noise**2) - (noise / noise_scale) ** 2 / 2
     log_weight += np.log(noise)
-    spread = sd * noise * np.sqrt(1 + ((design @ regress) ** 2).sum())
-    expected = mean + sd * (design @ (regress @ ((s - mean) / sd)))
+    spread = sd * noise * np.sqrt(1 + ((design @ inverse) ** 2).sum())
+    expected = mean + sd * (design @ (inverse @ ((s - mean) / sd)))
     log = -0.5 * ((rating - expected) / spread) ** 2 - np.log(spread) - 0.5 * np.log(2 * np.pi)
     return float(logsumexp(log_weight + log) - logsumexp(log_weight))

@@ -1,19 +1,18 @@
-"""Bring the factors of every draw of every chain into one order and sign."""
+"""Alignment of the factors of all draws of all chains to one order and sign."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bayes_mdd.types import Array
+from bayes_mdd.types import Array, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """How to reorder and flip the factors of each draw.
+    """Order and sign of the factors of each draw.
 
     Parameters
     ----------
@@ -25,7 +24,7 @@ class Alignment:
         Absolute correlation of each chain's mean scores with the mean over all chains.
     """
 
-    order: NDArray[np.int64]
+    order: IntArray
     sign: Array
     match: Array
 
@@ -56,8 +55,9 @@ def align_factors(
     """Match the factors of every draw with one consensus.
 
     Factors have no order and no sign. A draw's factors are matched with the consensus by the
-    Hungarian algorithm on the similarity of scores times the similarity of block scales; the
-    consensus starts at the first chain's last draw and is the mean of the aligned draws after.
+    Hungarian algorithm, on the similarity of scores times the similarity of block scales. The
+    consensus starts at the last draw of the first chain; after each pass it is the mean of the
+    aligned draws.
 
     Parameters
     ----------
@@ -66,14 +66,14 @@ def align_factors(
     block_scale : ndarray, shape (chain, draw, block, factor)
         Raw draws of block scales.
     fixed : ndarray, shape (factor, arm), optional
-        A sharing pattern that is fixed: factors are exchanged only with factors of equal rows.
+        Fixed pattern of sharing: factors are exchanged only with factors of equal rows.
     iterations : int, default 4
         Passes over all draws.
 
     Returns
     -------
     Alignment
-        Order, sign and how well each chain agrees.
+        Order, sign, and agreement of each chain with the consensus.
 
     References
     ----------
@@ -101,24 +101,28 @@ def align_factors(
     )
     weighted = scores * np.sqrt((block_scale**2).mean(axis=2))[:, :, None, :]
     reference, profile = weighted[0, -1], block_scale[0, -1]
-    order = np.tile(np.arange(k), (chains, draws, 1))
-    sign = np.ones((chains, draws, k))
+    current = Alignment(
+        np.tile(np.arange(k), (chains, draws, 1)), np.ones((chains, draws, k)), np.ones((chains, k))
+    )
     for _ in range(iterations):
         cosine = _cosine(weighted, reference)
         similarity = np.abs(cosine) * (0.2 + 0.8 * _cosine(block_scale, profile))
-        similarity = np.where(allowed, similarity, -10.0)
-        for c in range(chains):
-            for d in range(draws):
-                order[c, d] = linear_sum_assignment(similarity[c, d].T, maximize=True)[1]
-        # cosine[c, d, i, j] of raw factor i = order[j] with consensus factor j
+        order = _assign(np.where(allowed, similarity, -10.0))
+        # cosine[c, d, i, j] is that of raw factor i = order[j] with factor j of the consensus.
         chosen = np.take_along_axis(cosine, order[:, :, None, :], axis=2)[:, :, 0, :]
-        sign = np.where(chosen < 0, -1.0, 1.0)
-        current = Alignment(order, sign, np.ones((chains, k)))
+        current = replace(current, order=order, sign=np.where(chosen < 0, -1.0, 1.0))
         reference = current.apply(weighted, signed=True).mean(axis=(0, 1))
         profile = current.apply(block_scale, signed=False).mean(axis=(0, 1))
     means = current.apply(weighted, signed=True).mean(axis=1)
-    match = np.abs(np.stack([_columns_cosine(m, reference) for m in means]))
-    return Alignment(order, sign, match)
+    return replace(current, match=np.abs(np.stack([_columns_cosine(m, reference) for m in means])))
+
+
+def _assign(similarity: Array) -> IntArray:
+    """Raw factor for each factor of the consensus, shape (chain, draw, factor)."""
+    order = np.empty(similarity.shape[:3], dtype=np.int64)
+    for c, d in np.ndindex(*order.shape[:2]):
+        order[c, d] = linear_sum_assignment(similarity[c, d].T, maximize=True)[1]
+    return order
 
 
 def _cosine(draws: Array, reference: Array) -> Array:
@@ -129,5 +133,6 @@ def _cosine(draws: Array, reference: Array) -> Array:
 
 
 def _columns_cosine(a: Array, b: Array) -> Array:
+    """Cosine of each column of one matrix with the same column of another."""
     size = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
     return np.asarray((a * b).sum(axis=0) / np.maximum(size, 1e-300))

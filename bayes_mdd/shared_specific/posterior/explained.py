@@ -1,4 +1,4 @@
-"""What factors explain, and quantities that no order, sign or rotation of factors can change."""
+"""Variance explained by factors, and invariants under order, sign and rotation of factors."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.posterior.feature_noise import expected_sizes
+from bayes_mdd.shared_specific.posterior.feature_noise import expected_noise_sums
 from bayes_mdd.shared_specific.posterior.loadings import second_moment
 from bayes_mdd.types import Array
 
-#: People whose fitted similarity is followed through the chains.
-WATCHED = 12
+#: Number of subjects between whom fitted inner products are kept, to monitor convergence.
+N_MONITORED = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Explained:
     by_block : ndarray, shape (draw, arm, block, factor)
         Share of an arm's variance within a block.
     communality : ndarray, shape (draw, arm, block)
-        Fitted variance of the people of an arm in a block, per feature.
+        Fitted variance of the subjects of an arm in a block, per feature.
     similarity : ndarray, shape (draw, pair)
-        Fitted inner products, per feature, between `WATCHED` people.
+        Fitted inner products, per feature, between `N_MONITORED` subjects.
     """
 
     overall: Array
@@ -45,10 +45,10 @@ def explain(
     noise: Array,
     noise_df: Array | None = None,
 ) -> Explained:
-    """Variance explained, with the loadings integrated out given each draw.
+    """Compute the variance explained, with the loadings integrated out given each draw.
 
     The share of factor k in arm a is ``A w_ak sum_p lambda_pk^2`` over the same sum for all
-    factors plus the noise, so that the shares of all factors add up to less than 1.
+    factors plus the noise, so that the shares of all factors sum to less than 1.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def explain(
     noise : ndarray, shape (draw, block)
         Draws.
     noise_df : ndarray, shape (draw,), optional
-        Draws, where each feature has a noise of its own; its expected variance given the draw
+        Draws, where each feature has its own noise, whose expected variance given the draw
         enters the sums.
 
     Returns
@@ -84,34 +84,29 @@ def explain(
     )
     size = np.broadcast_to(data.n_features, noise.shape)
     if noise_df is not None:
-        size = expected_sizes(data, scores_q, block_scale, noise, noise_df)
-    people = np.bincount(data.arm, minlength=n_arms)[:, None]
+        size = expected_noise_sums(data, scores_q, block_scale, noise, noise_df)
+    arm_size = np.bincount(data.arm, minlength=n_arms)[:, None]
     moments = np.stack(
         [
-            second_moment(
-                scores_q,
-                block_scale[:, b],
-                noise[:, b],
-                data.total[b],
-                size[:, b],
-            )
+            second_moment(scores_q, block_scale[:, b], noise[:, b], data.total[b], size[:, b])
             for b in range(n_blocks)
         ],
         axis=1,
     )
     squares = np.diagonal(moments, axis1=2, axis2=3)
     parts = n_arms * sharing[:, :, None, :] * squares[:, None]
-    left = (size * noise**2)[:, None, :]
-    by_block = parts / (parts.sum(axis=3) + left)[..., None]
-    overall = parts.sum(axis=2) / (parts.sum(axis=(2, 3)) + left.sum(axis=2))[..., None]
+    residual = (size * noise**2)[:, None, :]
+    by_block = parts / (parts.sum(axis=3) + residual)[..., None]
+    overall = parts.sum(axis=2) / (parts.sum(axis=(2, 3)) + residual.sum(axis=2))[..., None]
     communality = np.einsum("dakl,dbkl->dab", arm_gram, moments, optimize=True)
-    watched = np.linspace(0, len(data.arm) - 1, min(WATCHED, len(data.arm))).round().astype(int)
-    few = fitted[:, watched]
-    similarity = few @ moments.sum(axis=1) @ np.swapaxes(few, 1, 2)
-    upper = np.triu_indices(watched.size)
+    n_monitored = min(N_MONITORED, len(data.arm))
+    monitored = np.linspace(0, len(data.arm) - 1, n_monitored).round().astype(int)
+    part = fitted[:, monitored]
+    similarity = part @ moments.sum(axis=1) @ np.swapaxes(part, 1, 2)
+    upper = np.triu_indices(n_monitored)
     return Explained(
         overall=overall,
         by_block=by_block,
-        communality=communality / (people * data.n_features),
+        communality=communality / (arm_size * data.n_features),
         similarity=similarity[:, upper[0], upper[1]] / data.n_features.sum(),
     )

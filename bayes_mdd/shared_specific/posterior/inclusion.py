@@ -1,16 +1,18 @@
-r"""Which factors an edge takes part in: all :math:`2^K` patterns, weighed exactly.
+r"""Inclusion of factors in the loadings of a feature: all :math:`2^K` patterns, or Gibbs sweeps.
 
-With :math:`\lambda_{pk} \sim \pi_k N(0, \sigma^2 v_k) + (1 - \pi_k)\,\delta_0` the features of a
-person-by-factor regression :math:`y_p = H \lambda_p + e_p` have, for a pattern :math:`\gamma`,
+A pattern :math:`\gamma` is the set of factors with a loading that is not zero. Under
+:math:`\lambda_{pk} \sim \pi_k N(0, \sigma^2 v_k) + (1 - \pi_k)\,\delta_0` and the regression
+:math:`y_p = H \lambda_p + e_p` of a feature on the scores, a pattern has
 
 .. math::
     \log p(y_p, \gamma) = \text{const} + \log p(\gamma) - \tfrac12 \log|M_\gamma|
     + \tfrac{1}{2\sigma^2} \lVert L_\gamma^{-1} c_\gamma \rVert^2, \qquad
     c = v^{1/2} \odot H^\top y_p,
 
-with :math:`M = I + v^{1/2} H^\top H v^{1/2}` and :math:`L_\gamma` the Cholesky factor of its part.
-A pattern is its bits; without its highest bit it is a smaller pattern, whose Cholesky factor and
-forward substitution are known already, so that a pattern costs one row instead of a factorisation.
+with :math:`M = I + v^{1/2} H^\top H v^{1/2}` and :math:`L_\gamma` the Cholesky factor of the
+rows and columns of M in the pattern. Patterns are coded as bits. Without its highest bit a pattern
+is a smaller one, whose Cholesky factor and forward substitution are known already, so that each
+pattern costs one row instead of a factorisation.
 """
 
 from __future__ import annotations
@@ -18,17 +20,17 @@ from __future__ import annotations
 from math import erfc, exp, log, sqrt
 
 import numpy as np
-from numba import njit
 
+from bayes_mdd.kernels import compiled
 from bayes_mdd.types import Array
 
-#: Weights of patterns below this do not count in moments.
+#: Patterns whose weight is below this are left out of moments.
 NEGLIGIBLE = 1e-6
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def factorise(gram: Array, slab: Array, inclusion: Array) -> tuple[Array, Array, Array, Array]:
-    """Cholesky rows of every pattern, and what does not depend on the feature.
+    """Compute the terms of every pattern that do not depend on the feature.
 
     Parameters
     ----------
@@ -42,9 +44,9 @@ def factorise(gram: Array, slab: Array, inclusion: Array) -> tuple[Array, Array,
     Returns
     -------
     row : ndarray, shape (pattern, factor)
-        Last row of the pattern's Cholesky factor, without its diagonal.
+        Last row of the pattern's Cholesky factor, without the diagonal element.
     diagonal : ndarray, shape (pattern,)
-        Its diagonal element.
+        Diagonal element of that row.
     constant : ndarray, shape (pattern,)
         Log prior of the pattern minus half the log determinant.
     variance : ndarray, shape (pattern, factor)
@@ -62,7 +64,7 @@ def factorise(gram: Array, slab: Array, inclusion: Array) -> tuple[Array, Array,
         odds = log(inclusion[j]) - log(1.0 - inclusion[j])
         for below in range(1 << j):
             m = below | (1 << j)
-            left = 1.0 + slab[j] * gram[j, j]
+            pivot = 1.0 + slab[j] * gram[j, j]
             for i in range(j):
                 if below >> i & 1:
                     q = below & ((2 << i) - 1)
@@ -71,18 +73,18 @@ def factorise(gram: Array, slab: Array, inclusion: Array) -> tuple[Array, Array,
                         if below >> h & 1:
                             s -= row[q, h] * row[m, h]
                     row[m, i] = s / diagonal[q]
-                    left -= row[m, i] ** 2
-            diagonal[m] = sqrt(left)
+                    pivot -= row[m, i] ** 2
+            diagonal[m] = sqrt(pivot)
             constant[m] = constant[below] + odds - log(diagonal[m])
             _inverse_diagonal(m, k, row, diagonal, inverse, variance[m])
     return row, diagonal, constant, variance
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _inverse_diagonal(
     m: int, k: int, row: Array, diagonal: Array, inverse: Array, out: Array
 ) -> None:
-    """Diagonal of the inverse of L L' from the columns of L's inverse."""
+    """Diagonal of the inverse of L L', from the columns of the inverse of L."""
     for c in range(k):
         if not m >> c & 1:
             continue
@@ -98,8 +100,8 @@ def _inverse_diagonal(
             out[c] += inverse[i, c] ** 2
 
 
-@njit(cache=True, nogil=True)
-def _weigh(
+@compiled
+def _weight_patterns(
     c: Array,
     half_precision: float,
     row: Array,
@@ -132,7 +134,7 @@ def _weigh(
         w[m] /= total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _backward(m: int, k: int, row: Array, diagonal: Array, x: Array) -> None:
     """Solve L' x = x in place, on the bits of the pattern."""
     for i in range(k - 1, -1, -1):
@@ -145,30 +147,30 @@ def _backward(m: int, k: int, row: Array, diagonal: Array, x: Array) -> None:
                 x[h] -= row[q, h] * x[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _choose(w: Array, uniform: float) -> int:
-    """Pick the pattern at which the weights have added up to `uniform`."""
-    reached = 0.0
+    """Pick the pattern at which the cumulative weight reaches `uniform`."""
+    cumulative = 0.0
     for m in range(w.size):
-        reached += w[m]
-        if reached >= uniform:
+        cumulative += w[m]
+        if cumulative >= uniform:
             return m
     return int(w.size) - 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _load(m: int, z: Array, x: Array) -> None:
-    """Gather a pattern's forward substitution from the smaller patterns that hold its parts."""
+    """Collect a pattern's forward substitution from the smaller patterns that contain its parts."""
     for i in range(x.size):
         if m >> i & 1:
             x[i] = z[m & ((2 << i) - 1)]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _add_moments(
     m: int, weight: float, root: Array, x: Array, sd: Array, moments: Array, f: int
 ) -> None:
-    """Add a pattern's part of the moments of feature f, whose means are `root` times `x`."""
+    """Add the contribution of a pattern, whose means are `root` times `x`, to feature f."""
     for i in range(x.size):
         if m >> i & 1:
             mean = root[i] * x[i]
@@ -180,8 +182,8 @@ def _add_moments(
             moments[3, f, i] += 0.5 * weight
 
 
-@njit(cache=True, nogil=True)
-def visit_features(
+@compiled
+def enumerate_patterns(
     projected: Array,
     gram: Array,
     slab: Array,
@@ -190,7 +192,9 @@ def visit_features(
     normal: Array,
     uniform: Array,
 ) -> tuple[Array, Array]:
-    """Posterior of the loadings of a block's features given one draw of everything else.
+    """Compute the posterior of a block's loadings given one draw of all other parameters.
+
+    All patterns of factors are enumerated, so that moments are exact up to `NEGLIGIBLE`.
 
     Parameters
     ----------
@@ -199,13 +203,14 @@ def visit_features(
     gram : ndarray, shape (factor, factor)
         Cross-products of the scores.
     slab, inclusion : ndarray, shape (factor,)
-        Variance of a loading that is not zero, over the noise variance; and its probability.
+        Variance of a loading that is not zero, in units of the noise variance, and probability
+        of not being zero.
     noise : float
         Noise SD of the block.
     normal : ndarray, shape (feature, factor)
-        Standard normal numbers, for the draw of the loadings.
+        Standard normal numbers for the draw of the loadings.
     uniform : ndarray, shape (feature,)
-        Uniform numbers, for the draw of the pattern.
+        Uniform numbers for the draw of the pattern.
 
     Returns
     -------
@@ -224,7 +229,7 @@ def visit_features(
     spread = noise * root * np.sqrt(variance)
     half_precision = 0.5 / (noise * noise)
     for f in range(p):
-        _weigh(root * projected[f], half_precision, row, diagonal, constant, z, w)
+        _weight_patterns(root * projected[f], half_precision, row, diagonal, constant, z, w)
         for m in range(n):
             if w[m] < NEGLIGIBLE:
                 continue
@@ -241,8 +246,8 @@ def visit_features(
     return moments, drawn
 
 
-@njit(cache=True, nogil=True)
-def sweep_features(
+@compiled
+def gibbs_sweeps(
     projected: Array,
     gram: Array,
     slab: Array,
@@ -252,10 +257,10 @@ def sweep_features(
     uniform: Array,
     loading: Array,
 ) -> tuple[Array, Array]:
-    """Gibbs sweeps over the factors, where patterns are too many to visit all.
+    """Make Gibbs sweeps over the factors, where there are too many patterns to enumerate.
 
-    Each update draws whether a loading is zero and its value together, given the feature's other
-    loadings; moments are those of the updates' own distributions (Rao-Blackwell).
+    Each update draws jointly whether a loading is zero and its value, given the other loadings of
+    the feature. Moments are averages over the distributions of the updates (Rao-Blackwell).
 
     Parameters
     ----------
@@ -264,18 +269,18 @@ def sweep_features(
     gram : ndarray, shape (factor, factor)
         Cross-products of the scores.
     slab, inclusion : ndarray, shape (factor,)
-        As in `visit_features`.
+        As in `enumerate_patterns`.
     noise : float
         Noise SD of the block.
     normal, uniform : ndarray, shape (sweep, feature, factor)
         Standard normal and uniform numbers.
     loading : ndarray, shape (feature, factor)
-        Where the sweeps begin; changed in place to where they end.
+        State at which the sweeps start; changed in place to the state after the last sweep.
 
     Returns
     -------
     moments : ndarray, shape (4, feature, factor)
-        As in `visit_features`, averaged over sweeps.
+        As in `enumerate_patterns`, averaged over sweeps.
     loading : ndarray, shape (feature, factor)
         The argument.
     """
@@ -289,17 +294,19 @@ def sweep_features(
     for f in range(p):
         for s in range(sweeps):
             for i in range(k):
-                left = projected[f, i]
+                remaining = projected[f, i]
                 for j in range(k):
                     if j != i:
-                        left -= gram[i, j] * loading[f, j]
-                mean = size[i] * left
-                here = 1.0 / (1.0 + exp(-(odds[i] + 0.5 * (mean / spread[i]) ** 2)))
+                        remaining -= gram[i, j] * loading[f, j]
+                mean = size[i] * remaining
+                included = 1.0 / (1.0 + exp(-(odds[i] + 0.5 * (mean / spread[i]) ** 2)))
                 positive = 0.5 * erfc(-mean / (spread[i] * sqrt(2.0)))
-                moments[0, f, i] += here
-                moments[1, f, i] += here * mean
-                moments[2, f, i] += here * (mean * mean + spread[i] * spread[i])
-                moments[3, f, i] += here * positive + 0.5 * (1.0 - here)
-                inside = uniform[s, f, i] < here
-                loading[f, i] = mean + spread[i] * normal[s, f, i] if inside else 0.0
+                moments[0, f, i] += included
+                moments[1, f, i] += included * mean
+                moments[2, f, i] += included * (mean * mean + spread[i] * spread[i])
+                moments[3, f, i] += included * positive + 0.5 * (1.0 - included)
+                if uniform[s, f, i] < included:
+                    loading[f, i] = mean + spread[i] * normal[s, f, i]
+                else:
+                    loading[f, i] = 0.0
     return moments / sweeps, loading

@@ -1,4 +1,4 @@
-r"""Loadings given the draws of everything else, exactly and without a P x P matrix.
+r"""Loadings given the draws of all other parameters, in closed form and without a P x P matrix.
 
 Given scores, block scales and noise, the loadings of a feature are Gaussian with
 
@@ -6,7 +6,7 @@ Given scores, block scales and noise, the loadings of a feature are Gaussian wit
    \lambda_p \sim N(V_b H_q^\top y_{qp},\; \sigma_b^2 V_b)
 
 so that means, standard deviations and sign probabilities are averages of closed forms over draws.
-Where every feature has a noise of its own, it is drawn first (see `feature_noise`), and the
+Where every feature has its own noise, that is drawn first (see `feature_noise`), and the
 covariance is scaled by it.
 """
 
@@ -24,25 +24,30 @@ from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.posterior.feature_noise import (
     draw_relative_noise,
     residual_squares,
-    unexplained,
+    standard_covariance,
 )
-from bayes_mdd.shared_specific.posterior.sparse import BlockDraws, begin, learn_slab, walk_block
-from bayes_mdd.types import Array
+from bayes_mdd.shared_specific.posterior.sparse import (
+    BlockDraws,
+    estimate_slab,
+    initial_state,
+    sweep_block,
+)
+from bayes_mdd.types import Array, IntArray
 
-#: Memory that stored draws of whole maps may take, in numbers of 4 bytes.
+#: Numbers of 4 bytes that stored draws of whole maps may take, at most.
 STORED_NUMBERS = 16_000_000
-#: Features summed up at once, at most.
-PIECE = 2048
+#: Features that are summarised at a time, at most.
+MAX_FEATURES = 2048
 
 
 @dataclass(frozen=True, eq=False)
 class Conditional:
-    """The Gaussian of a block's loadings, per draw.
+    """Conditional distribution of a block's loadings, which is Gaussian, per draw.
 
     Parameters
     ----------
     coefficient : ndarray, shape (draw, factor, n)
-        Turns projected features into conditional means.
+        Matrix that maps projected features to conditional means.
     root : ndarray, shape (draw, factor, factor)
         Lower Cholesky factor of the conditional covariance.
     """
@@ -52,7 +57,7 @@ class Conditional:
 
 
 def conditional_loadings(scores_q: Array, block_scale: Array, noise: Array) -> Conditional:
-    """Conditional distribution of the loadings of one block's features.
+    """Compute the conditional distribution of the loadings of one block's features.
 
     Parameters
     ----------
@@ -69,9 +74,9 @@ def conditional_loadings(scores_q: Array, block_scale: Array, noise: Array) -> C
         Coefficients of the mean, and the root of the covariance.
     """
     d = block_scale[:, :, None]
-    left = unexplained(scores_q, block_scale)
-    v = d * left * np.swapaxes(d, 1, 2)
-    root = d * np.linalg.cholesky(left)
+    standard = standard_covariance(scores_q, block_scale)
+    v = d * standard * np.swapaxes(d, 1, 2)
+    root = d * np.linalg.cholesky(standard)
     return Conditional(v @ np.swapaxes(scores_q, 1, 2), noise[:, None, None] * root)
 
 
@@ -85,29 +90,30 @@ def second_moment(
     scores_q, block_scale, noise : ndarray
         As in `conditional_loadings`.
     cross : ndarray, shape (n, n)
-        Cross-products of the block's features, in the unit in which loadings are wanted.
+        Cross-products of the block's features, in the unit of the loadings to return.
     size : float or ndarray of shape (draw,)
-        Number of the block's features where their relative noise has mean square 1, else the sum
-        of its squares.
+        Sum of squares of the relative noise of the block's features: their number where it has
+        mean square 1.
 
     Returns
     -------
     ndarray, shape (draw, factor, factor)
-        One matrix a draw.
+        One matrix for each draw.
     """
-    given = conditional_loadings(scores_q, block_scale, noise)
-    mean = given.coefficient @ cross @ np.swapaxes(given.coefficient, 1, 2)
-    spread = given.root @ np.swapaxes(given.root, 1, 2)
-    return np.asarray(mean + np.reshape(size, (-1, 1, 1)) * spread)
+    conditional = conditional_loadings(scores_q, block_scale, noise)
+    coefficient, root = conditional.coefficient, conditional.root
+    of_means = coefficient @ cross @ np.swapaxes(coefficient, 1, 2)
+    covariance = root @ np.swapaxes(root, 1, 2)
+    return np.asarray(of_means + np.reshape(size, (-1, 1, 1)) * covariance)
 
 
 class Summary(NamedTuple):
-    """The loadings of some features, over draws.
+    """Summary of the loadings of some features over draws.
 
     Parameters
     ----------
     statistics : dict of ndarray, shape (factor, feature)
-        ``mean``, ``sd``, ``p_positive`` and, of sparse loadings, ``inclusion``.
+        ``mean``, ``sd``, ``p_positive`` and, for sparse loadings, ``inclusion``.
     draws : ndarray, shape (draw, factor, feature)
         Draws.
     """
@@ -117,7 +123,7 @@ class Summary(NamedTuple):
 
 
 def gaussian_loadings(block: BlockDraws, rng: np.random.Generator) -> Summary:
-    """Sum up the loadings of some features of a block under their Gaussian prior.
+    """Summarise the loadings of some features of a block under their Gaussian prior.
 
     Parameters
     ----------
@@ -131,43 +137,44 @@ def gaussian_loadings(block: BlockDraws, rng: np.random.Generator) -> Summary:
     Summary
         Means, standard deviations and sign probabilities are averages of closed forms.
     """
-    given = conditional_loadings(block.scores_q, block.block_scale, block.noise)
+    conditional = conditional_loadings(block.scores_q, block.block_scale, block.noise)
     n_draws, k = block.block_scale.shape
-    mean = given.coefficient @ block.y
-    spread = np.sqrt((given.root**2).sum(axis=2))[:, :, None]
-    away = given.root @ rng.standard_normal((n_draws, k, block.y.shape[1]))
+    mean = conditional.coefficient @ block.y
+    sd = np.sqrt((conditional.root**2).sum(axis=2))[:, :, None]
+    deviation = conditional.root @ rng.standard_normal((n_draws, k, block.y.shape[1]))
     if block.relative is not None:
-        spread, away = spread * block.relative[:, None], away * block.relative[:, None]
-    draws = mean + away
+        sd, deviation = sd * block.relative[:, None], deviation * block.relative[:, None]
+    draws = mean + deviation
     average = mean.mean(axis=0)
     return Summary(
         {
             "mean": average,
-            "sd": np.sqrt((spread**2).mean(axis=0) + ((mean - average) ** 2).mean(axis=0)),
-            "p_positive": ndtr(mean / np.maximum(spread, 1e-300)).mean(axis=0),
+            "sd": np.sqrt((sd**2).mean(axis=0) + ((mean - average) ** 2).mean(axis=0)),
+            "p_positive": ndtr(mean / np.maximum(sd, 1e-300)).mean(axis=0),
         },
         draws.astype(np.float32),
     )
 
 
 def sparse_loadings(block: BlockDraws, slab: Array, rng: np.random.Generator) -> Summary:
-    """Sum up the loadings of some features of a block of which some may be zero.
+    """Summarise the loadings of some features of a block when single loadings may be zero.
 
     Parameters
     ----------
     block : BlockDraws
         Draws and features.
     slab : ndarray, shape (factor,)
-        From `learn_slab`.
+        From `estimate_slab`.
     rng : numpy.random.Generator
-        For patterns, loadings and inclusion.
+        For patterns, loadings and inclusion probabilities.
 
     Returns
     -------
     Summary
-        ``p_positive`` counts one half of the probability of zero, so that 0.5 is no evidence.
+        ``p_positive`` includes half of the probability of zero, so that 0.5 means that the sign
+        is unknown.
     """
-    total, draws, _ = walk_block(block, slab, begin(block, slab), rng)
+    total, draws, _ = sweep_block(block, slab, initial_state(block, slab), rng)
     inclusion, mean, square, positive = np.swapaxes(total / block.noise.size, 1, 2)
     return Summary(
         {
@@ -192,16 +199,16 @@ def summarise_loadings(
     rng: np.random.Generator,
     noise_df: Array | None = None,
 ) -> tuple[dict[str, Array], NDArray[np.float32]]:
-    """Stream over features and sum up their loadings.
+    """Summarise the loadings of all features, one part of a block at a time.
 
     Parameters
     ----------
     data : ModelData
         The fitted data.
     scores : ndarray, shape (draw, subject, factor)
-        Aligned draws, thinned already.
+        Aligned draws, already thinned.
     block_scale : ndarray, shape (draw, block, factor)
-        Aligned draws; factors that are zero throughout are left at zero.
+        Aligned draws; loadings of factors that are zero in all draws stay zero.
     noise : ndarray, shape (draw, block)
         Draws.
     sparse : bool
@@ -209,11 +216,11 @@ def summarise_loadings(
     ci_prob : float
         Probability of the equal-tailed interval.
     keep : int or None
-        Draws of whole maps to return; by default as many as fit the memory, at most 500.
+        Draws of whole maps to return; by default as many as `STORED_NUMBERS` allows, at most 500.
     rng : numpy.random.Generator
         For the draws of the loadings.
     noise_df : ndarray, shape (draw,), optional
-        Degrees of freedom where each feature has a noise of its own, which is then drawn given
+        Degrees of freedom where each feature has its own noise, which is then drawn under
         Gaussian loadings.
 
     Returns
@@ -226,23 +233,20 @@ def summarise_loadings(
     on = np.flatnonzero(block_scale.any(axis=(0, 1)))
     pieces = _pieces(data, scores[..., on], block_scale[..., on], noise)
     if noise_df is not None:
-        pieces = [(at, _with_own_noise(block, noise_df, rng)) for at, block in pieces]
+        pieces = [(at, _with_feature_noise(block, noise_df, rng)) for at, block in pieces]
     n_draws, k, p = scores.shape[0], scores.shape[2], data.feature_noise.size
     n_keep = min(n_draws, keep or min(500, max(1, STORED_NUMBERS // (k * p))))
     rows = np.linspace(0, n_draws - 1, n_keep).round().astype(int)
     kept = np.zeros((n_keep, k, p), dtype=np.float32)
-    summary = {name: np.zeros((k, p)) for name in ("mean", "sd", "lower", "upper")}
-    summary["p_positive"] = np.full((k, p), 0.5)
-    if sparse:
-        summary["inclusion"] = np.zeros((k, p))
+    summary = _zero_summary(k, p, sparse=sparse)
     if not on.size:
         return summary, kept
-    slab = learn_slab([b for _, b in pieces], rng) if sparse else None
+    slab = estimate_slab([b for _, b in pieces], rng) if sparse else None
     tails = ((1 - ci_prob) / 2, (1 + ci_prob) / 2)
-    # Threads: the kernels release the interpreter.
+    # Threads suffice: the kernels release the global interpreter lock.
     found = Parallel(n_jobs=-1, require="sharedmem", return_as="generator")(
-        delayed(_sum_up)(block, slab, tails, rows, own)
-        for (_, block), own in zip(pieces, rng.spawn(len(pieces)), strict=True)
+        delayed(_summarise)(block, slab, tails, rows, stream)
+        for (_, block), stream in zip(pieces, rng.spawn(len(pieces)), strict=True)
     )
     for (at, _), (statistics, draws) in zip(pieces, found, strict=True):
         for name, value in statistics.items():
@@ -252,23 +256,31 @@ def summarise_loadings(
     return summary, kept
 
 
-def _sum_up(
+def _zero_summary(k: int, p: int, *, sparse: bool) -> dict[str, Array]:
+    """Summary of loadings that are zero in all draws."""
+    zeros = ("mean", "sd", "lower", "upper", *(("inclusion",) if sparse else ()))
+    return {name: np.zeros((k, p)) for name in zeros} | {"p_positive": np.full((k, p), 0.5)}
+
+
+def _summarise(
     block: BlockDraws,
     slab: Array | None,
     tails: tuple[float, float],
-    rows: NDArray[np.int64],
+    rows: IntArray,
     rng: np.random.Generator,
 ) -> Summary:
-    """Add the interval, and keep some of the draws."""
+    """Summarise one part with its intervals, and keep the draws `rows`."""
     statistics, draws = (
         gaussian_loadings(block, rng) if slab is None else sparse_loadings(block, slab, rng)
     )
-    # Quantiles that hold one more draw with the probability they name, however few there are.
+    # The method whose interval contains a further draw with the stated probability, even with few
+    # draws.
     low, high = np.quantile(draws, tails, axis=0, method="weibull")
     return Summary(statistics | {"lower": low, "upper": high}, draws[rows])
 
 
-def _with_own_noise(block: BlockDraws, df: Array, rng: np.random.Generator) -> BlockDraws:
+def _with_feature_noise(block: BlockDraws, df: Array, rng: np.random.Generator) -> BlockDraws:
+    """Draw the relative noise of each feature."""
     squares = residual_squares(block.scores_q, block.block_scale, block.y)
     drawn = draw_relative_noise(squares, block.noise, df, len(block.y), rng)
     return replace(block, relative=drawn)
@@ -276,13 +288,13 @@ def _with_own_noise(block: BlockDraws, df: Array, rng: np.random.Generator) -> B
 
 def _pieces(
     data: ModelData, scores: Array, block_scale: Array, noise: Array
-) -> list[tuple[NDArray[np.int64], BlockDraws]]:
-    """Cut the features into blocks, and large blocks into parts that fit the memory."""
+) -> list[tuple[IntArray, BlockDraws]]:
+    """Split features by block, and large blocks into parts of at most `MAX_FEATURES`."""
     y, code = data.projected, data.code
     scores_q = np.einsum("nm,dnk->dmk", data.stats.basis, scores, optimize=True)
     return [
         (at, BlockDraws(scores_q, block_scale[:, b], noise[:, b], np.ascontiguousarray(y[:, at])))
         for b in range(len(data.stats.blocks))
         for members in [np.flatnonzero(code == b)]
-        for at in np.array_split(members, -(-members.size // PIECE))
+        for at in np.array_split(members, -(-members.size // MAX_FEATURES))
     ]

@@ -1,4 +1,4 @@
-"""Mean expression of each arm, drawn given the scores that it was integrated out of."""
+"""Mean scores of the arms, drawn given the scores."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ def draw_arm_means(
 ) -> Array:
     r"""Draw arm means from their conditional distribution.
 
-    With :math:`h_i \sim N(m_a, A w_a)` for the n people of an arm and :math:`m_a \sim N(0, s^2)`,
+    With :math:`h_i \sim N(m_a, A w_a)` for the n subjects of an arm and :math:`m_a \sim N(0, s^2)`,
 
     .. math:: m_a \mid h \sim N\Big(\frac{n s^2 \bar h_a}{A w_a + n s^2},
         \frac{s^2 A w_a}{A w_a + n s^2}\Big).
 
-    The intercept of the features is integrated out, so that only differences between arms are
-    known. Where controls are an arm their mean is 0; else the means add up to 0 over arms.
+    Arm means are integrated out during sampling. So is the intercept of the features, which
+    leaves differences between arms identified. The mean of controls is 0 where they are an arm;
+    otherwise the means sum to 0 over arms.
 
     Parameters
     ----------
     data : ModelData
-        For the arm of each person.
+        For the arm of each subject.
     scores : ndarray, shape (..., subject, factor)
         Draws.
     sharing : ndarray, shape (..., arm, factor)
@@ -38,7 +39,7 @@ def draw_arm_means(
     Returns
     -------
     ndarray, shape (..., arm, factor)
-        In SD of a factor's scores.
+        In SD of the scores of an average arm.
     """
     size = data.arm_size[:, None]
     within = len(data.arms) * sharing

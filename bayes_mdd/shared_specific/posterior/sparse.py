@@ -1,16 +1,17 @@
-r"""Loadings of which some are zero: the second stage of the model.
+r"""Sparse loadings: the second stage of the model, in which single loadings may be zero.
 
-The collapsed likelihood rests on Gaussian loadings with a common variance in a block. Where only
-some edges of a block take part in a factor that prior blurs the map. Given a draw of everything
-else, the second stage replaces it by one of the same second moment,
+The collapsed likelihood relies on Gaussian loadings with a common variance in a block. Where only
+some edges of a block take part in a factor, this prior blurs the map. Given a draw of all other
+parameters, the second stage replaces it by a prior with the same second moment,
 
 .. math:: \lambda_{pk} \sim \pi_{bk} N(0, \sigma_b^2 \tau_{bk}^2 / \pi_{bk})
     + (1 - \pi_{bk})\, \delta_0 ,
 
-and learns :math:`\pi_{bk}` along the draws. What an edge that takes part is worth,
-:math:`v_{bk} = \tau_{bk}^2 / \pi_{bk}`, is expected to be alike in all blocks of a factor
-(log-normal around the factor's own :math:`s_k^2`), so that a block without the factor
-(:math:`\tau_{bk} \to 0`) is one in which no edge takes part, not one in which all do a little.
+and samples :math:`\pi_{bk}` along the draws. The variance of a loading that is not zero,
+:math:`v_{bk} = \tau_{bk}^2 / \pi_{bk}`, is expected to be similar in all blocks of a factor
+(log-normal around the slab variance :math:`s_k^2` of the factor). So a block without the factor
+(:math:`\tau_{bk} \to 0`) is one in which no edge takes part, not one in which all edges have small
+loadings.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes_mdd.shared_specific.posterior.sparse_kernels import GRID, walk
-from bayes_mdd.types import Array
+from bayes_mdd.shared_specific.posterior.sparse_kernels import GRID, sweep_draws
+from bayes_mdd.types import Array, IntArray
 
-#: Draws and features a block that settle the factors' own slab.
+#: Draws, and features of each block, from which the slab variance of the factors is estimated.
 PILOT_DRAWS, PILOT_FEATURES = 20, 200
 
 
 @dataclass(frozen=True, eq=False)
 class BlockDraws:
-    """What the draws say of one block.
+    """Draws that concern the features of one block, with the features.
 
     Parameters
     ----------
@@ -53,35 +54,36 @@ class BlockDraws:
     y: Array
     relative: Array | None = None
 
-    def at(self, d: int) -> BlockDraws:
-        """Keep one draw.
+    def single(self, d: int) -> BlockDraws:
+        """Select one draw.
 
         Parameters
         ----------
         d : int
-            Which.
+            Its position.
 
         Returns
         -------
         BlockDraws
-            With one draw.
+            With one draw and all features.
         """
-        return self.few(np.array([d]), self.y.shape[1])
+        return self.thin(np.array([d]), self.y.shape[1])
 
-    def few(self, draws: NDArray[np.int64], features: int) -> BlockDraws:
-        """Keep some draws and at most so many features, evenly spaced.
+    def thin(self, draws: IntArray, features: int) -> BlockDraws:
+        """Select some draws, and about a given number of features, evenly spaced.
 
         Parameters
         ----------
         draws : ndarray of int
-            Which draws.
+            Positions of the draws.
         features : int
-            How many features.
+            Number of features: all are kept of a block with fewer, else at least this many and
+            less than twice as many.
 
         Returns
         -------
         BlockDraws
-            A smaller one.
+            The selected part.
         """
         step = max(1, self.y.shape[1] // features)
         return BlockDraws(
@@ -94,7 +96,7 @@ class BlockDraws:
 
 
 class State(NamedTuple):
-    """Where a block's chain of loadings and inclusion probabilities stands.
+    """State of a block's chain of loadings and inclusion probabilities.
 
     Parameters
     ----------
@@ -108,45 +110,46 @@ class State(NamedTuple):
     inclusion: Array
 
 
-def begin(block: BlockDraws, slab: Array) -> State:
-    """Start with no loadings and the inclusion that the block scale suggests.
+def initial_state(block: BlockDraws, slab: Array) -> State:
+    """Start with loadings of zero and the inclusion that the block scale suggests.
 
     Parameters
     ----------
     block : BlockDraws
         The block.
     slab : ndarray, shape (factor,)
-        From `learn_slab`.
+        From `estimate_slab`.
 
     Returns
     -------
     State
-        To hand to `walk_block`.
+        For `sweep_block`.
     """
     inclusion = np.clip(block.block_scale[0] ** 2 / slab, GRID[0], 0.5)
     return State(np.zeros((block.y.shape[1], slab.size)), inclusion)
 
 
-def walk_block(
+def sweep_block(
     block: BlockDraws, slab: Array, state: State, rng: np.random.Generator
 ) -> tuple[Array, NDArray[np.float32], State]:
-    """Visit the features at one draw after the other, and draw inclusion probabilities at each.
+    """Update loadings and inclusion probabilities of a block at each draw in turn.
 
     Parameters
     ----------
     block : BlockDraws
         The block.
     slab : ndarray, shape (factor,)
-        The factors' own variance of a loading that is not zero, over the noise variance.
+        Slab variance of each factor, in units of the noise variance.
     state : State
-        From `begin`, or where an earlier walk ended.
+        From `initial_state`, or from an earlier call.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
     moments : ndarray, shape (4, feature, factor)
-        As in `bayes_mdd.shared_specific.posterior.inclusion.visit_features`, summed over draws.
+        As in `bayes_mdd.shared_specific.posterior.inclusion.enumerate_patterns`, summed over
+        draws.
     draws : ndarray of float32, shape (draw, factor, feature)
         Loadings.
     state : State
@@ -154,7 +157,7 @@ def walk_block(
     """
     p, k = state.loading.shape
     kept = np.empty((block.noise.size, k, p), dtype=np.float32)
-    moments, *after = walk(
+    moments, *after = sweep_draws(
         np.ascontiguousarray(block.scores_q),
         np.ascontiguousarray(block.block_scale),
         np.ascontiguousarray(block.noise),
@@ -169,8 +172,8 @@ def walk_block(
     return moments, kept, State(*after)
 
 
-def learn_slab(blocks: Sequence[BlockDraws], rng: np.random.Generator) -> Array:
-    """Estimate what an edge that takes part is worth, for each factor.
+def estimate_slab(blocks: Sequence[BlockDraws], rng: np.random.Generator) -> Array:
+    """Estimate the slab variance of each factor: that of a loading that is not zero.
 
     Parameters
     ----------
@@ -182,24 +185,24 @@ def learn_slab(blocks: Sequence[BlockDraws], rng: np.random.Generator) -> Array:
     Returns
     -------
     ndarray, shape (factor,)
-        The geometric mean of v over blocks and pilot draws, each weighted by the number of edges
-        that take part.
+        Geometric mean of v over blocks and the second half of the pilot draws, each weighted by
+        its number of loadings that are not zero. In units of the noise variance.
     """
     n_draws = blocks[0].noise.size
     rows = np.linspace(0, n_draws - 1, min(n_draws, PILOT_DRAWS)).round().astype(int)
     slab = np.stack([(b.block_scale**2).mean(axis=0) for b in blocks]).max(axis=0)
-    small = [b.few(rows, PILOT_FEATURES) for b in blocks]
-    states = [begin(b, slab) for b in small]
-    seen, weight = np.zeros_like(slab), np.zeros_like(slab)
+    pilots = [b.thin(rows, PILOT_FEATURES) for b in blocks]
+    states = [initial_state(b, slab) for b in pilots]
+    total, weight = np.zeros_like(slab), np.zeros_like(slab)
     for d in range(rows.size):
-        worth, held = np.zeros_like(slab), np.zeros_like(slab)
-        for i, block in enumerate(small):
+        log_sum, count = np.zeros_like(slab), np.zeros_like(slab)
+        for i, block in enumerate(pilots):
             before = states[i].inclusion
-            _, _, states[i] = walk_block(block.at(d), slab, states[i], rng)
-            part = (states[i].loading != 0).sum(axis=0)
-            worth += part * np.log(block.block_scale[d] ** 2 / before)
-            held += part
-        slab = np.where(held > 0, np.exp(worth / np.maximum(held, 1.0)), slab)
+            _, _, states[i] = sweep_block(block.single(d), slab, states[i], rng)
+            n_included = (states[i].loading != 0).sum(axis=0)
+            log_sum += n_included * np.log(block.block_scale[d] ** 2 / before)
+            count += n_included
+        slab = np.where(count > 0, np.exp(log_sum / np.maximum(count, 1.0)), slab)
         if d >= rows.size // 2:
-            seen, weight = seen + worth, weight + held
-    return np.asarray(np.where(weight > 0, np.exp(seen / np.maximum(weight, 1.0)), slab))
+            total, weight = total + log_sum, weight + count
+    return np.asarray(np.where(weight > 0, np.exp(total / np.maximum(weight, 1.0)), slab))

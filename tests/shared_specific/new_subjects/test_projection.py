@@ -1,4 +1,4 @@
-"""Scores of people who were not in the fit."""
+"""Scores of subjects who were not in the fit."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 import pytest
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.shared_specific.new_subjects.eligibility import choose_people
-from bayes_mdd.shared_specific.new_subjects.projection import _arms, project
+from bayes_mdd.shared_specific.new_subjects.eligibility import select_subjects
+from bayes_mdd.shared_specific.new_subjects.projection import _choose_arms, project
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
-from bayes_mdd.workflow import fit
+from bayes_mdd.workflow.fit import fit
 
 CHAINS = ("chain", "draw")
 
 
 def _own(found, name="scores"):
-    """Posterior means under each person's known arm."""
+    """Posterior means under each subject's known arm."""
     mean = found[name].mean(CHAINS)
     return np.stack([mean.sel(subject=s, arm=a) for s, a in zip(
         found["subject"].values, found["known_arm"].values, strict=True)])  # fmt: skip
 
 
 def _oracle(made):
-    """Posterior means that know loadings, noise, sharing, and the mean map from many people."""
+    """Posterior means given true loadings, noise, sharing, and the mean map of many subjects."""
     n = made.new.sizes["subject"]
     code = (made.new["arm"].values == "SSRI").astype(int)
     d = np.sqrt(2 * np.array([[0.5, 1.0, 0.0], [0.5, 0.0, 1.0]]))[code]
@@ -34,11 +34,11 @@ def _oracle(made):
     design = np.c_[np.ones(n), made.new["site"].values == "b", made.new["age"].values]
     known = np.linalg.lstsq(design, y - made.scores @ made.loadings.T, rcond=None)[0]
     weighted = made.loadings / made.noise[:, None]
-    pull = (y - design @ known) / made.noise @ weighted
+    residual = (y - design @ known) / made.noise @ weighted
     gram = weighted.T @ weighted
     return np.stack([
         s * np.linalg.solve(np.eye(3) + s[:, None] * gram * s, s * row)
-        for s, row in zip(d, pull, strict=True)
+        for s, row in zip(d, residual, strict=True)
     ])  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_intervals_hold_the_truth(fit_of):
     assert np.mean(np.concatenate(inside)) == pytest.approx(0.9, abs=0.04)
 
 
-def test_untreated_people_are_projected_under_each_arm(made):
+def test_untreated_subjects_are_projected_under_each_arm(made):
     waiting = made.new.assign_coords(arm=("subject", ["n/a"] * made.new.sizes["subject"]))
     found = project(made.idata, waiting, training=made.training)
     known = project(made.idata, made.new, training=made.training)
@@ -103,14 +103,14 @@ def test_untreated_people_are_projected_under_each_arm(made):
     assert not np.isnan(only["scores"].sel(arm="SSRI")).any()
 
 
-def test_features_that_count_as_fewer_say_less_of_scores_and_compare_as_before(made):
+def test_a_weight_widens_the_scores_and_leaves_the_density_comparable(made):
     weighted = made.idata.copy()
     weighted["constant_data"] = weighted["constant_data"].to_dataset().assign(feature_weight=0.25)
     options = {"training": made.training, "max_draws": 400}
     plain = project(made.idata, made.new, **options)
     less = project(weighted, made.new, **options)
     spread = [p["scores"].sel(factor="F1").std(CHAINS).mean().item() for p in (plain, less)]
-    # Errors of scores have the variance 1 / weight, where the features say much.
+    # The variance of scores is proportional to 1 / weight where the features dominate.
     assert 1.4 < spread[1] / spread[0] < 2.2
     density = [p["log_density"].mean(CHAINS).values for p in (plain, less)]
     np.testing.assert_allclose(*density, atol=0.5)
@@ -136,7 +136,7 @@ def test_features_stored_with_the_run_need_no_training(made):
         project(made.idata, made.new)
 
 
-def test_other_values_under_the_same_names_are_noticed(made):
+def test_other_values_under_the_same_names_are_refused(made):
     other = made.training.assign(y=made.training["y"] * 1.01)
     with pytest.raises(DataContractError, match="other values"):
         project(made.idata, made.new, training=other)
@@ -197,13 +197,13 @@ def test_spread_between_levels_is_estimated(fit_of):
 
     made = fit_of(n=160, p=900, n_sites=8, site_sd=0.8, covariates=("site",), draws=2)
     found = _between_levels(read_fitted(made.idata, made.training), "site")
-    # In units of the noise variance, and as much again for the average of eight sites.
+    # In units of the noise variance, plus the error of the average of eight sites.
     np.testing.assert_allclose(found, 0.64 * (1 + 1 / 8), rtol=0.15)
     flat = fit_of(n=160, p=900, n_sites=8, site_sd=0.0, covariates=("site",), draws=2)
     assert _between_levels(read_fitted(flat.idata, flat.training), "site").max() < 0.03
 
 
-def test_controls_and_fitted_people_are_left_out_by_name(made):
+def test_controls_and_fitted_subjects_are_left_out_by_name(made):
     import xarray as xr
 
     both = xr.concat([made.training.isel(subject=[0, 1]), made.new], "subject")
@@ -216,23 +216,23 @@ def test_controls_and_fitted_people_are_left_out_by_name(made):
     }  # fmt: skip
     again = project(made.idata, both, training=made.training, include_fitted=True)
     assert "sub-000" in again["subject"]
-    with pytest.raises(DataContractError, match="nobody is left"):
+    with pytest.raises(DataContractError, match="no participant remains"):
         project(made.idata, made.training, training=made.training)
 
 
 def test_controls_are_projected_where_they_are_an_arm(made):
     fitted = read_fitted(made.idata, made.training)
-    people = made.new.isel(subject=slice(4)).assign_coords(
+    subjects = made.new.isel(subject=slice(4)).assign_coords(
         diagnosis=("subject", ["HC", "MDD", "MDD", "MDD"]),
         arm=("subject", ["n/a", "n/a", "SSRI", "SSRI"]),
     )
-    assert list(choose_people(people, fitted, include_fitted=False)[1]) == ["sub-040"]
+    assert list(select_subjects(subjects, fitted, include_fitted=False)[1]) == ["sub-040"]
     with_controls = replace(fitted, arms=("HC", "SSRI"))
-    chosen, excluded = choose_people(people, with_controls, include_fitted=False)
+    chosen, excluded = select_subjects(subjects, with_controls, include_fitted=False)
     assert not excluded
-    known, possible = _arms(with_controls, chosen, None)
+    known, possible = _choose_arms(with_controls, chosen, None)
     assert known.tolist() == ["HC", "n/a", "SSRI", "SSRI"]
-    assert possible == ["SSRI"]  # nobody waits to become a control
+    assert possible == ["SSRI"]  # nobody can be assigned to the controls
 
 
 def test_symptoms_are_predicted_in_their_unit(fit_of):

@@ -1,4 +1,4 @@
-"""Noise of each feature given the draws: against brute force and against what was planted."""
+"""Noise of each feature given the draws, against brute force and against simulated noise."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
 from bayes_mdd.shared_specific.posterior.explained import explain
 from bayes_mdd.shared_specific.posterior.feature_noise import (
     draw_relative_noise,
-    expected_sizes,
+    expected_noise_sums,
     residual_squares,
     typical_noise,
 )
 from bayes_mdd.shared_specific.posterior.loadings import summarise_loadings
-from bayes_mdd.shared_specific.posterior.sparse import BlockDraws, begin, walk_block
+from bayes_mdd.shared_specific.posterior.sparse import BlockDraws, initial_state, sweep_block
 
 SPEC = bm.SharedSpecificSpec(n_factors=2, feature_noise="student")
 DRAWS = 30
@@ -82,7 +82,7 @@ def test_squares_are_those_of_the_full_covariance(given):
 def test_sums_over_blocks_are_sums_of_expected_variances(given):
     data, draws, df, _ = given
     n = data.stats.basis.shape[1]
-    sizes = expected_sizes(
+    sizes = expected_noise_sums(
         data, data.stats.basis.T @ draws["scores"], draws["block_scale"], draws["noise"], df
     )
     for b in range(3):
@@ -142,8 +142,8 @@ def test_sparse_loadings_scale_with_the_noise(factors):
     other = replace(base, y=y * scale, relative=np.tile(scale, (4, 1)))
     slab, states = np.full(factors, 0.5), {}
     for name, block in {"base": base, "other": other}.items():
-        start, own = begin(block, np.full(factors, 0.5)), np.random.default_rng(9)
-        moments, _, state = walk_block(block, slab, start, own)
+        start, own = initial_state(block, slab), np.random.default_rng(9)
+        moments, _, state = sweep_block(block, slab, start, own)
         states[name] = (moments, state)
     (m, s), (m2, s2) = states.values()
     np.testing.assert_allclose(m2[[0, 3]], m[[0, 3]], rtol=1e-8)
@@ -164,11 +164,11 @@ def test_explained_variance_counts_the_noise_that_is_there(given):
         assert left[b] == pytest.approx(noise / (noise + signal), abs=0.1)
 
 
-def test_what_cannot_honour_it_says_so(given, made):
+def test_unsupported_combinations_are_refused(given, made):
     data = given[0]
-    with pytest.raises(SpecError, match="knows no noise by feature"):
+    with pytest.raises(SpecError, match="does not support feature_noise='student'"):
         make_density(SPEC, data)
-    with pytest.raises(SpecError, match="method 'mcmc'"):
+    with pytest.raises(SpecError, match="use method='mcmc'"):
         bm.fit(SPEC, unequal()[0], method="fast")
     with pytest.raises(SpecError, match="noise_df applies to"):
         bm.SharedSpecificSpec(noise_df=4.0)
@@ -179,7 +179,7 @@ def test_what_cannot_honour_it_says_so(given, made):
 
 
 def student(made) -> xr.DataTree:
-    """A made fit, told again as one with noise by feature."""
+    """A made fit, stored as one with noise by feature."""
     idata = made.idata.copy()
     spec = json.loads(idata.attrs["spec"]) | {"feature_noise": "student"}
     idata.attrs["spec"] = json.dumps(spec)
@@ -200,8 +200,8 @@ def student(made) -> xr.DataTree:
     return idata
 
 
-def test_new_people_are_projected_with_the_noise_of_each_feature(made):
-    """With the noise that the fit was made with, nothing changes but rounding and its draws."""
+def test_new_subjects_are_projected_with_the_noise_of_each_feature(made):
+    """With the noise of the original fit, only rounding and draws differ."""
     idata = student(made)
     fitted = read_fitted(idata, made.training)
     assert (fitted.draws.noise == 1).all()
@@ -226,7 +226,7 @@ def fits(tmp_path_factory) -> dict[str, xr.DataTree]:
     for noise in ("student", "equal"):
         spec = replace(SPEC, feature_noise=noise)
         bm.fit(spec, unequal()[0], sampler=sampler, progressbar=False, run_dir=folder / noise)
-    # As read from the folder: what is not written is not there.
+    # As read from the folder, so that only what is written counts.
     return {noise: bm.read_run(folder / noise) for noise in ("student", "equal")}
 
 

@@ -1,22 +1,23 @@
-"""A fit whose features count as fewer ones, from the public function on."""
+"""A fit with a weighted likelihood of the features."""
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.shared_specific.new_subjects.leave_one_out import person_log_likelihood
+from bayes_mdd.results.result import read_result
+from bayes_mdd.shared_specific.new_subjects.leave_one_out import subject_log_likelihood
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
-from bayes_mdd.shared_specific.refit import stored_model_data
+from bayes_mdd.shared_specific.posterior.stored_data import read_model_data
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
-from bayes_mdd.workflow import fit
+from bayes_mdd.workflow.fit import fit
 
 N, REGIONS = 30, 16
 
 
 @pytest.fixture(scope="module")
 def features():
-    """One strong factor in two blocks; errors of regions everywhere."""
+    """One strong factor in one block, and errors that the edges of a region share."""
     rng = np.random.default_rng(3)
     ends = np.stack(np.triu_indices(REGIONS, 1))
     block = np.array([f"{a}-{b}" for a, b in (ends // 8).T])
@@ -40,7 +41,7 @@ def fitted(features, dependence):
     return fit(spec, features, method="fast", sampler=sampler, progressbar=False)
 
 
-def test_scores_are_less_sure_and_the_run_knows_why(features):
+def test_a_weight_widens_the_scores_and_is_stored(features):
     plain, less = fitted(features, "independent"), fitted(features, "weighted")
     weight = float(less["constant_data"]["feature_weight"])
     assert 0.1 < weight < 0.7
@@ -50,18 +51,18 @@ def test_scores_are_less_sure_and_the_run_knows_why(features):
         for i in (plain, less)
     ]
     assert spread[1] > 1.2 * spread[0]
-    # Numbers of features and sums of squares stay what they are.
+    # Numbers of features and sums of squares are stored without the weight.
     for name in ("block_size", "feature_noise"):
         np.testing.assert_allclose(less["constant_data"][name], plain["constant_data"][name])
     np.testing.assert_allclose(
         less["observed_data"]["features"], plain["observed_data"]["features"]
     )
-    again = stored_model_data(less)
+    again = read_model_data(read_result(less))
     assert again.weight == weight == read_fitted(less).weight
     np.testing.assert_allclose(again.n_features, plain["constant_data"]["block_size"])
     np.testing.assert_allclose(again.stats.traces, weight * np.trace(again.total, axis1=1, axis2=2))
 
 
-def test_leave_one_out_refuses_and_names_the_other_way(features):
+def test_leave_one_out_refuses_a_weight_and_names_the_alternative(features):
     with pytest.raises(SpecError, match="compare_models"):
-        person_log_likelihood(fitted(features, "weighted"))
+        subject_log_likelihood(fitted(features, "weighted"))

@@ -1,4 +1,4 @@
-"""The weights of all patterns, against the mixture of normals that they stand for."""
+"""Moments over all patterns of inclusion, against the mixture of normals."""
 
 from itertools import product
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from bayes_mdd.shared_specific.posterior.inclusion import sweep_features, visit_features
+from bayes_mdd.shared_specific.posterior.inclusion import enumerate_patterns, gibbs_sweeps
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def random_numbers(case, *shape, seed=1):
 
 def test_every_pattern_has_the_weight_of_its_normal(case):
     normal, uniform = random_numbers(case)
-    moments, _ = visit_features(*arguments(case), normal, uniform[:, 0])
+    moments, _ = enumerate_patterns(*arguments(case), normal, uniform[:, 0])
     # Patterns below 1e-6 are left out of the moments.
     np.testing.assert_allclose(moments, by_enumeration(case), atol=1e-5)
 
@@ -69,7 +69,7 @@ def test_draws_follow_the_moments(case):
     p, k = moments.shape[1:]
     drawn = np.stack(
         [
-            visit_features(*arguments(case), rng.standard_normal((p, k)), rng.random(p))[1]
+            enumerate_patterns(*arguments(case), rng.standard_normal((p, k)), rng.random(p))[1]
             for _ in range(4000)
         ]
     )
@@ -81,14 +81,14 @@ def test_draws_follow_the_moments(case):
 def test_gibbs_sweeps_have_the_same_posterior(case):
     normal, uniform = random_numbers(case, 20_000)
     start = np.zeros(normal.shape[1:])
-    moments, _ = sweep_features(*arguments(case), normal, uniform, start)
+    moments, _ = gibbs_sweeps(*arguments(case), normal, uniform, start)
     np.testing.assert_allclose(moments, by_enumeration(case), atol=0.02)
 
 
 def test_an_edge_that_surely_takes_part_has_the_gaussian_posterior(case):
     case = case | {"inclusion": np.full(3, 1 - 1e-12)}
     normal, uniform = random_numbers(case)
-    moments, _ = visit_features(*arguments(case), normal, uniform[:, 0])
+    moments, _ = enumerate_patterns(*arguments(case), normal, uniform[:, 0])
     h = case["scores"]
     v = np.linalg.inv(np.diag(1 / case["slab"]) + h.T @ h)
     np.testing.assert_allclose(moments[1], (v @ h.T @ case["y"]).T, atol=1e-8)

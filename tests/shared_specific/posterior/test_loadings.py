@@ -1,4 +1,4 @@
-"""Loadings given the draws: closed forms, inclusion, and what an empty block says."""
+"""Loadings given the draws: closed forms, inclusion, and blocks without a factor."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from bayes_mdd.shared_specific.posterior.loadings import (
     sparse_loadings,
     summarise_loadings,
 )
-from bayes_mdd.shared_specific.posterior.sparse import BlockDraws, learn_slab
+from bayes_mdd.shared_specific.posterior.sparse import BlockDraws, estimate_slab
 from bayes_mdd.specs import SharedSpecificSpec
 
 N, PER_BLOCK, DRAWS = 60, 120, 60
@@ -52,7 +52,7 @@ def planted():
 
 
 @pytest.fixture(scope="module")
-def summed_up(planted):
+def summaries(planted):
     data, draws, _ = planted
     return {
         sparse: summarise_loadings(
@@ -89,32 +89,32 @@ def test_gaussian_moments_are_averages_of_the_closed_form():
     )
 
 
-def test_inclusion_tells_edges_of_a_block_apart(planted, summed_up):
+def test_inclusion_tells_edges_of_a_block_apart(planted, summaries):
     _, _, loading = planted
-    inclusion = summed_up[True][0]["inclusion"][0, :PER_BLOCK]
+    inclusion = summaries[True][0]["inclusion"][0, :PER_BLOCK]
     size = np.abs(loading[0, :PER_BLOCK])
     assert inclusion[size > 0.6].mean() > 0.95
     assert np.median(inclusion[size == 0]) < 0.3
     assert inclusion[size == 0].mean() < 0.4
 
 
-def test_an_empty_block_takes_no_part(summed_up):
-    inclusion = summed_up[True][0]["inclusion"]
+def test_an_empty_block_takes_no_part(summaries):
+    inclusion = summaries[True][0]["inclusion"]
     assert inclusion[:, PER_BLOCK : 2 * PER_BLOCK].max() < 0.2
     assert inclusion[1, 2 * PER_BLOCK :].mean() > 0.8
 
 
-def test_sparse_maps_are_nearer_to_a_sparse_truth(planted, summed_up):
+def test_sparse_maps_are_nearer_to_a_sparse_truth(planted, summaries):
     _, _, loading = planted
     here = slice(0, PER_BLOCK)
     error = {s: np.abs(m["mean"][0, here] - loading[0, here]).mean() for s, (m, _) in
-             summed_up.items()}  # fmt: skip
+             summaries.items()}  # fmt: skip
     assert error[True] < 0.8 * error[False]
 
 
-def test_intervals_hold_the_truth(planted, summed_up):
+def test_intervals_hold_the_truth(planted, summaries):
     _, _, loading = planted
-    for sparse, (found, _) in summed_up.items():
+    for sparse, (found, _) in summaries.items():
         inside = (found["lower"] <= loading) & (loading <= found["upper"])
         # Sparse intervals are calibrated over the edges of a block, zero or not: small loadings
         # that are drawn to zero are paid for by the zeros.
@@ -122,8 +122,8 @@ def test_intervals_hold_the_truth(planted, summed_up):
         assert 0.82 < carrying.mean() < 0.98, sparse
 
 
-def test_without_evidence_the_sign_is_open(summed_up):
-    p = summed_up[True][0]["p_positive"][:, PER_BLOCK : 2 * PER_BLOCK]
+def test_without_evidence_the_sign_is_open(summaries):
+    p = summaries[True][0]["p_positive"][:, PER_BLOCK : 2 * PER_BLOCK]
     assert np.abs(p - 0.5).max() < 0.15
 
 
@@ -142,7 +142,7 @@ def test_a_factor_that_was_pinned_has_no_loadings(planted):
     np.testing.assert_array_equal(found["p_positive"][1], 0.5)
 
 
-def test_slab_is_what_a_taking_part_edge_is_worth(planted):
+def test_slab_is_the_variance_of_an_edge_that_takes_part(planted):
     data, draws, _ = planted
     basis = data.stats.basis
     y = basis.T @ data.features["y"].values
@@ -151,7 +151,7 @@ def test_slab_is_what_a_taking_part_edge_is_worth(planted):
         BlockDraws(q, draws["block_scale"][:, b], draws["noise"][:, b], y[:, at])
         for b, at in enumerate(np.split(np.arange(3 * PER_BLOCK), 3))
     ]
-    slab = learn_slab(blocks, np.random.default_rng(0))
+    slab = estimate_slab(blocks, np.random.default_rng(0))
     # Block A: variance .81 of the third that takes part; block C: .36 of all.
     assert 0.4 < slab[0] < 1.6
     assert 0.2 < slab[1] < 0.7
