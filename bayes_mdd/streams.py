@@ -1,8 +1,8 @@
 """Every random stream of the package, named once.
 
-A stage draws from ``generator(seed, STREAM)``. Two stages with one number would replay the same
-random numbers, because all default to the same seed; ``tests/project/test_streams.py`` refuses
-that.
+A stage draws from ``generator(seed, STREAM)``, or from one generator per repetition that `spawn`
+makes. Two stages with one number would replay the same random numbers, because all take the user's
+seed; ``tests/project/test_streams.py`` refuses that.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """One number per stage that draws random numbers."""
+    """One number per stage of the factor model that draws random numbers."""
 
+    #: Null distributions of components, scores of factors that start switched off (fit).
+    START = 0
     #: Loadings given the draws of everything else (fit).
     LOADINGS = 7
     #: Scores of pinned factors (fit).
@@ -23,27 +25,42 @@ class Stream(IntEnum):
     ARM_MEANS = 9
     #: Scores of subjects who were not in the fit (project).
     PROJECTION = 19
-    #: Integration over scores (leave_one_out).
-    LEAVE_ONE_OUT = 20
     #: Starting points of chains (fast fit).
     FAST_STARTS = 20
     #: Chains (fast fit).
     FAST_CHAINS = 21
-    #: Replicated data (predictive_checks).
-    PREDICTIVE = 21
-    #: Symptom weights given the points of the chains (fast fit).
+    #: What is drawn given the points of the chains (fast fit).
     FAST_OUTCOME = 22
-    #: Weights whose prior is scaled (prior_sensitivity).
-    SENSITIVITY = 22
     #: What is drawn given the points of the chains (fit).
     OUTCOME = 23
-    #: Draws from the priors (prior_predictive).
-    PRIOR = 23
     #: Draws of a model without factors (fit).
     NO_FACTOR = 24
+    #: Integration over scores (leave_one_out).
+    LEAVE_ONE_OUT = 20
+    #: Replicated data (predictive_checks).
+    PREDICTIVE = 21
+    #: Approximation of log priors (prior_sensitivity).
+    SENSITIVITY = 22
+    #: Draws from the priors (prior_predictive).
+    PRIOR = 23
+    #: Permutations of arm labels and seeds of the refits (permute_arms).
+    PERMUTATION = 0
 
 
-def generator(seed: int, stream: Stream, *more: int) -> np.random.Generator:
+class PolarLDAStream(IntEnum):
+    """One number per stage of polar LDA; all are spawned, so none replays a `Stream`."""
+
+    #: Random starts of variational EM.
+    RESTARTS = 0
+    #: Edges permuted over subjects.
+    NULL = 1
+    #: Bootstrap resamples of subjects.
+    BOOTSTRAP = 2
+    #: Split halves.
+    SPLITS = 0
+
+
+def generator(seed: int, stream: Stream) -> np.random.Generator:
     """Make the random numbers of one stage.
 
     Parameters
@@ -52,8 +69,6 @@ def generator(seed: int, stream: Stream, *more: int) -> np.random.Generator:
         The user's seed.
     stream : Stream
         The stage.
-    *more : int
-        Further numbers, e.g. the index of a repetition.
 
     Returns
     -------
@@ -65,4 +80,24 @@ def generator(seed: int, stream: Stream, *more: int) -> np.random.Generator:
     >>> generator(1, Stream.LOADINGS).integers(10) == generator(1, Stream.LOADINGS).integers(10)
     True
     """
-    return np.random.default_rng([seed, int(stream), *more])
+    return np.random.default_rng([seed, int(stream)])
+
+
+def spawn(seed: int, stream: PolarLDAStream, n: int) -> list[np.random.SeedSequence]:
+    """Make one seed per repetition of a stage.
+
+    Parameters
+    ----------
+    seed : int
+        The user's seed.
+    stream : PolarLDAStream
+        The stage.
+    n : int
+        Number of repetitions.
+
+    Returns
+    -------
+    list of numpy.random.SeedSequence
+        The first ones do not depend on `n`.
+    """
+    return np.random.SeedSequence([seed, int(stream)]).spawn(n)

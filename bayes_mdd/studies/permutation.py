@@ -17,6 +17,7 @@ from bayes_mdd.results.rules import RULES
 from bayes_mdd.shared_specific.posterior.refit import Refit, refit_with_arms
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SamplerSpec
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.studies.fan_out import fan_out
 from bayes_mdd.types import IntArray
 
@@ -86,7 +87,7 @@ def permute_arms(
         raise DataContractError("run", [f"it has one arm ({arms[0]}): nothing to permute."])
     if not result.posterior["block_scale"].any():
         raise DataContractError("run", ["no factor was found in it: nothing to permute."])
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, Stream.PERMUTATION)
     own = _labels(result)
     strata = _strata(result)
     labels = [own, *(_permute(own, strata, rng) for _ in range(permutations))]

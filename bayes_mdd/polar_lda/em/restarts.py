@@ -12,6 +12,7 @@ from bayes_mdd.polar_lda.em.jobs import count_jobs, map_threads
 from bayes_mdd.polar_lda.em.matching import correlate_solutions, match_factors
 from bayes_mdd.polar_lda.em.maximisation import parameters_from_tokens
 from bayes_mdd.polar_lda.em.parameters import EMOptions, LDAParameters, Solution
+from bayes_mdd.streams import PolarLDAStream, spawn
 from bayes_mdd.types import Array
 
 #: Number of restarts, those with the highest bounds, that are run until the final tolerance.
@@ -38,7 +39,7 @@ def random_starts(n_factors: int, n_edges: int, n: int, seed: int) -> list[LDAPa
         The starts.
     """
     starts = []
-    for stream in np.random.SeedSequence(seed).spawn(n):
+    for stream in spawn(seed, PolarLDAStream.RESTARTS, n):
         rng = np.random.default_rng(stream)
         hyper, hypo = 0.5 * (1 / n_edges + rng.uniform(size=(2, n_factors, n_edges)))
         starts.append(parameters_from_tokens(hyper + hypo, hyper, 1.0 / n_factors))

@@ -19,6 +19,7 @@ from bayes_mdd.polar_lda.em.jobs import map_threads
 from bayes_mdd.polar_lda.em.matching import match_factors
 from bayes_mdd.polar_lda.em.parameters import EMOptions, LDAParameters, mean_composition
 from bayes_mdd.polar_lda.em.settings import read_parameters
+from bayes_mdd.streams import PolarLDAStream, spawn
 from bayes_mdd.types import Array, IntArray
 
 #: EM of a resample. It starts at the fitted model, so a few dozen iterations suffice.
@@ -86,7 +87,7 @@ def bootstrap_maps(
     def _refit(stream: np.random.SeedSequence) -> tuple[Array, Array, Array]:
         return _one_resample(corpus, start, group, np.random.default_rng(stream))
 
-    done = map_threads(_refit, np.random.SeedSequence([seed, 2]).spawn(n_resamples), n_jobs)
+    done = map_threads(_refit, spawn(seed, PolarLDAStream.BOOTSTRAP, n_resamples), n_jobs)
     maps, arms, theta = (np.stack([d[i] for d in done]) for i in range(3))
     found = xr.Dataset(
         {

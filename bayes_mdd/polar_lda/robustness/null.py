@@ -12,6 +12,7 @@ from bayes_mdd.polar_lda.em.corpus import Corpus, read_corpus
 from bayes_mdd.polar_lda.em.jobs import map_threads
 from bayes_mdd.polar_lda.em.parameters import EMOptions
 from bayes_mdd.polar_lda.em.restarts import choose, random_starts
+from bayes_mdd.streams import PolarLDAStream, spawn
 
 #: EM of observed and permuted data; the same stopping rule for both keeps the test exact.
 NULL_EM = EMOptions(max_iterations=60, tolerance=1e-5)
@@ -71,7 +72,7 @@ def null_run(
             f"the null needs at least 2 factors and 1 permutation, got {n_factors} and {n_null}."
         )
     corpus = read_corpus(counts, absent_edges="keep")
-    streams = np.random.SeedSequence([seed, 1]).spawn(n_null + 1)
+    streams = spawn(seed, PolarLDAStream.NULL, n_null + 1)
     base = run_em(corpus, random_starts(1, corpus.n_edges, 1, seed)[0], NULL_EM).elbo
 
     def _fit(fit: tuple[int, np.random.SeedSequence]) -> list[float]:

@@ -15,6 +15,7 @@ from bayes_mdd.polar_lda.em.dims import EDGE, PERSON
 from bayes_mdd.polar_lda.em.matching import correlate_rows, match_factors
 from bayes_mdd.polar_lda.em.parameters import EMOptions
 from bayes_mdd.polar_lda.em.restarts import choose, random_starts, run_all
+from bayes_mdd.streams import PolarLDAStream, spawn
 from bayes_mdd.types import Array
 
 #: EM of a half.
@@ -67,7 +68,7 @@ def split_half(
             "participants. Reduce n_factors."
         )
     rows = []
-    for i, stream in enumerate(np.random.SeedSequence(seed).spawn(n_splits)):
+    for i, stream in enumerate(spawn(seed, PolarLDAStream.SPLITS, n_splits)):
         order = np.random.default_rng(stream).permutation(corpus.n_subjects)
         halves = order[: len(order) // 2], order[len(order) // 2 :]
         maps = [_fit_maps(corpus.take(h), n_factors, n_restarts, seed + i, n_jobs) for h in halves]

@@ -30,9 +30,9 @@ from bayes_mdd.shared_specific.checks.symptom_residuals import (
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
 from bayes_mdd.shared_specific.spec import spec_of
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
-CHECKS_STREAM = 21
 #: Posterior predictive p-value below which a check fails.
 ALPHA = 0.01
 REGIONS = "residual correlation, edges sharing a region minus others"
@@ -173,7 +173,7 @@ def predictive_checks(
     spec_of(read_result(idata))
     fitted = read_fitted(idata, training, max_draws=draws)
     shared, skipped = _regions(idata)
-    rng = np.random.default_rng([seed, CHECKS_STREAM])
+    rng = generator(seed, Stream.PREDICTIVE)
     seen = [
         (_statistics(data, fitted, shared), _statistics(replicate, fitted, shared))
         for data, replicate in residual_pairs(fitted, rng)

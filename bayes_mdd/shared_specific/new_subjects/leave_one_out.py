@@ -29,8 +29,7 @@ from bayes_mdd.shared_specific.new_subjects.subject_statistics import (
     FeatureStatistics,
     assume_arm,
 )
-
-LOO_STREAM = 20
+from bayes_mdd.streams import Stream, generator
 
 
 def subject_log_likelihood(
@@ -72,7 +71,7 @@ def subject_log_likelihood(
     """
     fitted = read_fitted(idata, training, max_draws=max_draws)
     _check_supported(fitted)
-    rng = np.random.default_rng([seed, LOO_STREAM])
+    rng = generator(seed, Stream.LEAVE_ONE_OUT)
     unit = np.log(fitted.feature_noise).sum()
     n_draws, n = fitted.draws.noise.shape[0], len(fitted.subjects)
     value = np.empty((n_draws, n))

@@ -30,10 +30,9 @@ from bayes_mdd.shared_specific.new_subjects.subject_statistics import (
 )
 from bayes_mdd.shared_specific.new_subjects.symptoms import SymptomLink, read_symptom_link
 from bayes_mdd.shared_specific.schema import SCORE_UNIT, SCORES
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
-#: Random stream of the projection.
-PROJECTION_STREAM = 19
 #: Coordinate with the arm that a subject is known to be in.
 KNOWN_ARM = "known_arm"
 #: Predicted ratings.
@@ -144,7 +143,7 @@ def project(
     new = check_subjects(fitted, selected, result, new_levels, other_reference=other_reference)
     known, possible = _choose_arms(fitted, selected, arms)
     link = read_symptom_link(result, fitted, symptoms) if symptom_names(result) else None
-    rng = np.random.default_rng([seed, PROJECTION_STREAM])
+    rng = generator(seed, Stream.PROJECTION)
     draws = _draw(fitted, new, known, possible, link, rng, candidates)
     return _build_dataset(fitted, new, known, link, draws).assign_attrs(
         _describe(result, new, selected),

@@ -63,15 +63,12 @@ from bayes_mdd.shared_specific.schema import (
     SYMPTOM_WEIGHT_BY_ARM,
 )
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
 #: Fewest and most draws that loadings are summarised over; in between, features times draws are
 #: bounded. Means, SDs and probabilities are averages of closed forms; only intervals need draws.
 MIN_SUMMARY, MOST_SUMMARY, SUMMARY_NUMBERS = 100, 400, 12_000_000
-#: Random streams of loadings, of pinned factors and of arm means, apart from the sampler's.
-LOADINGS_STREAM = 7
-PINNED_STREAM = 8
-MEANS_STREAM = 9
 
 #: Dimensions of drawn variables in a result.
 _DIMS = {v.name: v.dims or () for v in DRAWN}
@@ -115,7 +112,7 @@ def assemble(
     """
     draws, match = _align(spec, data, raw[POSTERIOR].to_dataset(), sampler.seed)
     if spec.mean_scale > 0 and len(data.arms) > 1:
-        rng = np.random.default_rng([sampler.seed, MEANS_STREAM])
+        rng = generator(sampler.seed, Stream.ARM_MEANS)
         variance = mean_variance(spec, data.arms)
         draws[ARM_MEAN] = draw_arm_means(data, draws[SCORES], draws[SHARING], variance, rng)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
@@ -165,7 +162,7 @@ def _align(
         name: found.apply(x, signed=name in _SIGNED) if _has_factors(name) else x
         for name, x in draws.items()
     }
-    rng = np.random.default_rng([seed, PINNED_STREAM])
+    rng = generator(seed, Stream.PINNED)
     return _add_pinned(spec, data, aligned, found.match, rng)
 
 
@@ -262,7 +259,7 @@ def _loadings(
         sparse=spec.edge_prior == "spike_slab",
         ci_prob=sampler.ci_prob,
         keep=sampler.loading_draws,
-        rng=np.random.default_rng([sampler.seed, LOADINGS_STREAM]),
+        rng=generator(sampler.seed, Stream.LOADINGS),
         noise_df=noise_df,
     )
     variables: dict[str, Any] = {name: ((FACTOR, FEATURE), x) for name, x in summary.items()}

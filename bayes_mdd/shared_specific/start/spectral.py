@@ -10,6 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_components
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
 
@@ -114,7 +115,7 @@ def spectral_start(
     Start
         Values that `starting_point` and `first_point` convert to coordinates.
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, Stream.START)
     y, code = _whitened(data)
     found = find_components(
         y,
