@@ -1,1 +1,1 @@
-"""From draws to the result: alignment, loadings, variance explained."""
+"""Posterior of the factor model: draws, their alignment, loadings, variance explained, result."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from bayes_mdd.kernels import compiled
-from bayes_mdd.shared_specific.posterior.inclusion import enumerate_patterns, gibbs_sweeps
+from bayes_mdd.shared_specific.posterior.gibbs import gibbs_sweeps
+from bayes_mdd.shared_specific.posterior.inclusion import enumerate_patterns
 from bayes_mdd.types import Array
 
 #: Up to this many factors all patterns are enumerated; beyond, Gibbs sweeps are made.

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from bayes_mdd.shared_specific.posterior.inclusion import enumerate_patterns, gibbs_sweeps
+from bayes_mdd.shared_specific.posterior.gibbs import gibbs_sweeps
+from bayes_mdd.shared_specific.posterior.inclusion import enumerate_patterns
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Arm means are drawn from the conditional that integrating them out left."""
+"""Arm means are drawn from their conditional distribution given the scores."""
 
 from types import SimpleNamespace
 
@@ -11,7 +11,8 @@ from bayes_mdd.shared_specific.prior.arms import mean_variance
 from bayes_mdd.specs import SharedSpecificSpec
 
 
-def people(arms, sizes):
+def subjects_of(arms, sizes):
+    """What of the data of a model concerns the arms."""
     arm = np.repeat(np.arange(len(arms)), sizes)
     member = np.arange(len(arms))[:, None] == arm
     average = member / member.sum(axis=1, keepdims=True)
@@ -19,7 +20,7 @@ def people(arms, sizes):
 
 
 def test_scores_have_the_covariance_of_spread_and_mean():
-    data = people(("a", "b"), [4, 3])
+    data = subjects_of(("a", "b"), [4, 3])
     ratio = np.array([[1.6], [0.4]])
     spec = SharedSpecificSpec(n_factors=1, mean_scale=0.7)
     prior = Expression.prior(spec, data, ratio)
@@ -33,7 +34,7 @@ def test_scores_have_the_covariance_of_spread_and_mean():
 
 
 def test_means_given_scores_against_gaussian_conditioning():
-    data = people(("HC", "b"), [6, 4])
+    data = subjects_of(("HC", "b"), [6, 4])
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(10, 1)) + 0.8
     sharing = np.array([[0.7], [0.3]])
@@ -53,7 +54,7 @@ def test_means_given_scores_against_gaussian_conditioning():
 
 
 def test_without_controls_means_add_up_to_zero():
-    data = people(("a", "b", "c"), [5, 5, 5])
+    data = subjects_of(("a", "b", "c"), [5, 5, 5])
     rng = np.random.default_rng(1)
     drawn = draw_arm_means(
         data, rng.normal(size=(9, 15, 2)), np.full((9, 3, 2), 1 / 3), np.full((3, 2), 0.25), rng

@@ -15,7 +15,7 @@ PLANTED = {"mood": 0.9, "sleep": 2.0}
 
 
 def planted_cohort(feature_set, seed=3):
-    """A factor goes with ``mood`` by +0.9 in arm a, -0.9 in b; item ``sleep`` alike in both."""
+    """A factor goes with ``mood`` by +0.9 in arm a, -0.9 in b; item ``sleep`` +2.0 in both."""
     rng = np.random.default_rng(seed)
     arm, block = np.repeat(["a", "b"], N // 2), np.repeat(["A-A", "A-B", "B-B"], 40)
     score = rng.normal(size=N)
