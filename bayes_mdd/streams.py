@@ -17,6 +17,8 @@ class Stream(IntEnum):
 
     #: Null distributions of components, scores of factors that start switched off (fit).
     START = 0
+    #: Displaced and random starts of the search for modes (fit).
+    MODES = 30
     #: Loadings given the draws of everything else (fit).
     LOADINGS = 7
     #: Scores of pinned factors (fit).
@@ -36,15 +38,15 @@ class Stream(IntEnum):
     #: Draws of a model without factors (fit).
     NO_FACTOR = 24
     #: Integration over scores (leave_one_out).
-    LEAVE_ONE_OUT = 20
+    LEAVE_ONE_OUT = 25
     #: Replicated data (predictive_checks).
-    PREDICTIVE = 21
+    PREDICTIVE = 26
     #: Approximation of log priors (prior_sensitivity).
-    SENSITIVITY = 22
+    SENSITIVITY = 27
     #: Draws from the priors (prior_predictive).
-    PRIOR = 23
+    PRIOR = 28
     #: Permutations of arm labels and seeds of the refits (permute_arms).
-    PERMUTATION = 0
+    PERMUTATION = 29
 
 
 class PolarLDAStream(IntEnum):
@@ -57,7 +59,7 @@ class PolarLDAStream(IntEnum):
     #: Bootstrap resamples of subjects.
     BOOTSTRAP = 2
     #: Split halves.
-    SPLITS = 0
+    SPLITS = 3
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:

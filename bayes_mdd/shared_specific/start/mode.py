@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
 from bayes_mdd.shared_specific.start.spectral import SCALE_RANGE, Start, spread_over_arms
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
 #: Number of starts besides the given one: displaced from it, and random.
@@ -82,7 +83,7 @@ def find_modes(
     on = start.n_on
     if not on:
         return ModeSearch(start, np.zeros(1))
-    rng = np.random.default_rng([seed, on])
+    rng = generator(seed, Stream.MODES)
     given = start.first(on)
     shape = given.scores.shape
     starts = [given.scores]
