@@ -30,7 +30,7 @@ SHORT = bm.SamplerSpec(draws=60, tune=60, chains=2, cores=2, seed=1)
 IGNORED = ("sampling_time", "inference_library_version", "created_at", "step_size_bar")
 
 #: Columns of tables that hold sentences: their wording is not a result.
-SENTENCES = ("name", "check", "threshold", "advice", "verdict", "meaning")
+SENTENCES = ("name", "check", "threshold", "advice", "verdict", "meaning", "diagnosis")
 
 
 def digest(value: object) -> str:
