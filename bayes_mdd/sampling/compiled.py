@@ -49,10 +49,10 @@ def compile_density(
         If nutpie has no function ``from_pyfunc`` or its signature differs.
     """
 
-    def make_log_density() -> LogDensityFunction:
+    def _make_log_density() -> LogDensityFunction:
         return log_density
 
-    def make_to_point(*_: int) -> Callable[[Array], dict[str, Array]]:
+    def _make_to_point(*_: int) -> Callable[[Array], dict[str, Array]]:
         return lambda z: {"point": to_point(z)}
 
     try:
@@ -60,8 +60,8 @@ def compile_density(
 
         return from_pyfunc(
             size,
-            make_log_density,
-            make_to_point,
+            _make_log_density,
+            _make_to_point,
             [np.dtype("float64")],
             [(size,)],
             ["point"],

@@ -40,7 +40,12 @@ def test_every_shipped_model_has_a_card(repository):
     assert models
     for path in models:
         card = path.with_suffix(".md").read_text(encoding="utf-8")
-        for heading in ("## Question", "## Estimand", "## Priors and defaults", "## When not to use it"):
+        for heading in (
+            "## Question",
+            "## Estimand",
+            "## Priors and defaults",
+            "## When not to use it",
+        ):
             assert heading in card, f"{path.stem}: {heading}"
 
 
