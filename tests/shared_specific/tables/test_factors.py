@@ -131,7 +131,7 @@ def test_a_factor_active_in_one_chain_only_is_not_called_unused():
 
 @pytest.mark.parametrize(
     ("kwargs", "why"),
-    [({"chains": 1, "draws": 500}, "one chain"), ({"chains": 2, "draws": 40}, "80 draws")],
+    [({"chains": 1, "draws": 500}, "single chain"), ({"chains": 2, "draws": 40}, "80 draws")],
 )
 def test_short_evidence_claims_nothing(kwargs, why):
     table = classify_factors(make_fake_idata(**kwargs))
