@@ -101,7 +101,7 @@ def test_a_broken_assumption_is_not_called_a_broken_chain(run):
     line = checks.iloc[[0]].assign(name="predictive p: residual kurtosis", passed=False)
     table = pd.concat([checks, line.astype({"passed": object})], ignore_index=True)
     said = summarise_findings(bm.classify_factors(idata), table, None, 0.9)[0]
-    assert "break an assumption of the model (residual kurtosis)" in said
+    assert "violate an assumption of the model (residual kurtosis)" in said
     checks.loc[0, "passed"] = False
     table = pd.concat([checks, line.astype({"passed": object})], ignore_index=True)
     said = summarise_findings(bm.classify_factors(idata), table, None, 0.9)[0]

@@ -85,7 +85,7 @@ def judge_feature_noise(idata: xr.DataTree | Result, *, alpha: float = ALPHA) ->
     if not result.holds("observed_data", "y"):
         return Check(NAME, np.nan, "features", None, "The run does not contain its features.")
     squares, df = residual_variances(result, result.group("observed_data")["y"])
-    code = np.unique(result.loadings[BLOCK].values.astype(str), return_inverse=True)
+    code = np.unique(result.group("loadings")[BLOCK].values.astype(str), return_inverse=True)
     size = np.bincount(code[1])
     if df < LEAST_DF or (size - 1).sum() < LEAST_FEATURES:
         return Check(NAME, np.nan, "more data", None, "Too few participants or features.")

@@ -254,7 +254,7 @@ def test_what_cannot_be_checked_is_said_and_what_cannot_be_run_is_refused(made):
     with pytest.raises(DataContractError, match="does not hold the features"):
         bm.predictive_checks(made.idata)
     other = made.idata.copy()
-    other.attrs = {"spec": '{"kind": "polar_lda"}'}
+    other.attrs = {"spec": "{}", "model": "polar_lda"}
     with pytest.raises(DataContractError, match="needs a fit of the model shared_specific"):
         bm.predictive_checks(other)
 
