@@ -103,7 +103,7 @@ def _print(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in header:
-        table.add_column(Text(name))
+        table.add_column(Text(name), overflow="fold")
     for row in rows:
         # Not as markup, which would swallow brackets.
         table.add_row(*(Text(cell) for cell in row))

@@ -88,6 +88,11 @@ def test_tables_keep_brackets(capsys):
     assert "[mm]" in out
 
 
+def test_wide_tables_are_folded_and_not_cut(capsys):
+    output.print_table("Wide", pd.DataFrame({f"a_long_name_{i}": [1 / 7] for i in range(20)}))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in capsys.readouterr().out
+
+
 def test_seed_replaces_that_of_the_sampler():
     assert inputs.read_spec_argument("shared_specific", None).sampler.seed == 1
     asked = inputs.read_spec_argument("shared_specific", ["sampler.draws=50"], seed=7)
