@@ -272,6 +272,6 @@ def _share_text(table: pd.DataFrame, arm: str) -> list[str]:
     """Variance explained with its interval, e.g. ``12% (9-15)``."""
     ends = [table[f"explained_{arm}{end}"] for end in ("", "_lower", "_upper")]
     return [
-        f"{middle:.0%} ({100 * low:.0f}-{100 * high:.0f})"
+        f"{middle:.0%} ({100 * low:.0f}-{100 * high:.0f})" if np.isfinite(middle) else MISSING
         for middle, low, high in zip(*ends, strict=True)
     ]
