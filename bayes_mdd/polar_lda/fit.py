@@ -125,7 +125,7 @@ def _bootstrap(
             FACTOR: boot[FACTOR].values,
         },
         attrs={
-            "draws_are": "bootstrap resamples of people, each refitted; not posterior draws",
+            "draws_are": "bootstrap resamples of participants, each refitted; not posterior draws",
             "nominal_sd": float(np.sqrt((nominal_sd(model["gamma"].values) ** 2).mean())),
         },
     )
@@ -154,7 +154,7 @@ def _labelled(model: xr.Dataset, data: PolarData) -> xr.Dataset:
 
 
 def _constant(data: PolarData) -> xr.Dataset:
-    people = {
+    known = {
         str(name): c.variable
         for name, c in data.features.coords.items()
         if c.dims == (SUBJECT,) and name not in (SUBJECT, ARM)
@@ -162,5 +162,5 @@ def _constant(data: PolarData) -> xr.Dataset:
     tokens = np.abs(data.counts.astype(np.int64)).sum(axis=1)
     return xr.Dataset(
         {ARM: ((SUBJECT,), data.arm.astype(object)), "tokens": ((SUBJECT,), tokens)},
-        coords={SUBJECT: data.features[SUBJECT].values.astype(object), **people},
+        coords={SUBJECT: data.features[SUBJECT].values.astype(object), **known},
     )

@@ -74,8 +74,8 @@ def describe_cohort(result: Result) -> CohortFacts:
         table = pd.crosstab(own, site).reindex(arms, fill_value=0)
         table.loc["all"] = table.sum()
         counts = counts.join(table)
-    people = own.value_counts().reindex(arms, fill_value=0)
-    counts["people"] = [*people, people.sum()]
+    by_arm = own.value_counts().reindex(arms, fill_value=0)
+    counts["people"] = [*by_arm, by_arm.sum()]
     excluded = result.provenance.get("excluded") or {}
     reasons: dict[str, list[str]] = {}
     if isinstance(excluded, Mapping):
