@@ -279,7 +279,7 @@ def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp
     travelled.attrs["features_provenance"] = record_quality(features, quality).attrs["provenance"]
     page = Page(write_report(travelled, tmp_path / "r.html", checks=checks))
     assert page.sections == ["cohort", "quality", *SECTIONS[1:]]
-    assert "mean_fd above 0.5 mm: s23" in page.text
+    assert "mean_fd exceeds 0.5 mm in s23" in page.text
     assert "features.quality" not in page.text
     travelled.attrs["features_provenance"] = '{"quality": 3}'
     assert gather_quality(read_result(travelled), None) is None
