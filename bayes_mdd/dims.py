@@ -21,6 +21,9 @@ COVARIATE: Final = "covariate"
 ITEM: Final = "item"
 ITEM_COVARIATE: Final = "item_covariate"
 CUTPOINT: Final = "cutpoint"
+#: Consecutive pieces of a scan, and pairs of regions with the diagonal.
+PIECE: Final = "piece"
+PAIR: Final = "pair"
 
 SITE: Final = "site"
 DIAGNOSIS: Final = "diagnosis"

@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import MEASURE, NAMES
 from bayes_mdd.features.blocks import (
     Index,
     edge_coordinates,
@@ -27,6 +28,7 @@ RESERVED = frozenset(
         *("region_a", "region_b", "network_a", "network_b", "region_name", "network"),
         *("mni_x", "mni_y", "mni_z", "region_network", "region_x", "region_y", "region_z"),
         *("region_label", "region_hemisphere", "symptom", "view", "units"),
+        *NAMES,
     )
 )
 FUNCTIONAL = "functional_connectivity"
@@ -42,6 +44,7 @@ def edge_features(
     provenance: str,
     kind: str = FUNCTIONAL,
     edges: tuple[Index, Index] | None = None,
+    measure: str | None = None,
 ) -> xr.Dataset:
     """Build a feature set of edges.
 
@@ -59,6 +62,8 @@ def edge_features(
         Attributes of the feature set, and the kind of data of all features.
     edges : tuple of numpy.ndarray, optional
         Rows of the two regions of each edge. Default: all edges.
+    measure : str, optional
+        Attribute ``measure``, where it is known.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def edge_features(
     """
     first, second = edges if edges is not None else edge_index(len(regions))
     coords = edge_coordinates(regions, first, second, kind=kind)
-    return _dataset(values, subjects, coords, regions, participants, units, provenance)
+    return _dataset(values, subjects, coords, regions, participants, units, provenance, measure)
 
 
 def regional_features(
@@ -80,6 +85,7 @@ def regional_features(
     units: str,
     provenance: str,
     kind: str = "regional",
+    measure: str | None = None,
 ) -> xr.Dataset:
     """Build a feature set with one value per region.
 
@@ -97,6 +103,8 @@ def regional_features(
         Indexed by ``participant_id``; its columns become coordinates.
     units, provenance, kind : str
         Attributes of the feature set, and the kind of data of all features.
+    measure : str, optional
+        Attribute ``measure``, where it is known.
 
     Returns
     -------
@@ -104,7 +112,7 @@ def regional_features(
         A feature set, not standardised.
     """
     coords = regional_coordinates(regions, rows, kind=kind)
-    return _dataset(values, subjects, coords, regions, participants, units, provenance)
+    return _dataset(values, subjects, coords, regions, participants, units, provenance, measure)
 
 
 def _dataset(
@@ -115,6 +123,7 @@ def _dataset(
     participants: pd.DataFrame | None,
     units: str,
     provenance: str,
+    measure: str | None,
 ) -> xr.Dataset:
     coords = {
         SUBJECT: (SUBJECT, np.asarray(subjects, dtype=np.str_)),
@@ -125,7 +134,12 @@ def _dataset(
     return xr.Dataset(
         {"y": ((SUBJECT, FEATURE), np.asarray(values, dtype=np.float64))},
         coords=coords,
-        attrs={"units": units, "reference": "none (as read)", "provenance": provenance},
+        attrs={
+            "units": units,
+            "reference": "none (as read)",
+            "provenance": provenance,
+            **({} if measure is None else {MEASURE: measure}),
+        },
     )
 
 

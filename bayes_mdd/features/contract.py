@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, DIAGNOSIS, FEATURE, MISSING, REGION, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import addition_problems
 
 #: Smallest number of subjects of a feature set.
 MIN_SUBJECTS = 3
@@ -37,6 +38,27 @@ def check_features(features: xr.Dataset) -> None:
         If the contract is violated. Each problem says which subjects or features are concerned,
         what was expected and what to do.
 
+    Notes
+    -----
+    A feature set may have these additions, which are checked too:
+
+    - ``raw_mean``, ``raw_sd`` (coordinates of the features): mean of each feature in the reference
+      subjects before standardisation, and the SD by which it was divided
+      (`reference_to_controls`), so that ``y = (raw - raw_mean - covariates) / raw_sd``. Their units
+      are the attribute ``raw_units`` (``fisher_z`` or ``r``). Features without a raw scale (of
+      other views) have NaN in both. Of a change between sessions, ``raw_mean`` is the mean at
+      baseline.
+    - ``half_difference`` (subject, feature): (first half of the scan - second half) / 2 of the raw
+      measure, divided by ``raw_sd`` if ``y`` is standardised; it is not centred, and no covariates
+      are removed. NaN for subjects without halves.
+    - ``session_difference`` (subject, feature): (this session - other session) / 2 in the same
+      units. NaN for subjects without the other session.
+    - ``pieces`` (subject, piece, pair), usually float32: products ``x' x / T`` of equal consecutive
+      pieces of the scan (T volumes each), where x is the series (time, region) standardised over
+      the scan. Pairs are in the order of ``numpy.triu_indices(R)`` for R regions, with the
+      diagonal. The mean over pieces is the correlation matrix. NaN for subjects without series.
+    - ``measure`` (attribute): measure of connectivity, e.g. ``correlation``.
+
     Examples
     --------
     >>> check_features(xr.Dataset())
@@ -54,6 +76,7 @@ def check_features(features: xr.Dataset) -> None:
             *_text(features, BLOCK, FEATURE),
             *_optional(features),
             *_values(features),
+            *addition_problems(features),
         ]
     if problems:
         raise DataContractError("features", problems)

@@ -11,7 +11,15 @@ import xarray as xr
 
 from bayes_mdd.dims import BLOCK, FEATURE, MISSING, REGION, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.provenance import left_out_text, provenance_text
+from bayes_mdd.features.additions import (
+    DIFFERENCES,
+    MEASURE,
+    PIECES,
+    RAW_MEAN,
+    RAW_SD,
+    RAW_UNITS,
+)
+from bayes_mdd.features.provenance import extend_provenance, left_out_text, provenance_text
 from bayes_mdd.features.view_coordinates import (
     PREFIXED,
     VIEW_SEPARATOR,
@@ -47,7 +55,9 @@ def combine_views(
         Feature set with features and blocks named ``<view>:<name>`` (``fc:DMN-CCN``), so that the
         model estimates noise and factor scales separately for each view, and with the coordinates
         ``view`` and ``units`` on the features. The subjects have the coordinates of all views.
-        Coordinates that a view does not have are "n/a" (text) or NaN (numbers).
+        Coordinates that a view does not have are "n/a" (text) or NaN (numbers). Differences
+        between halves or sessions are kept if all views have them; pieces of the scan are left out.
+        ``provenance`` says what was left out.
 
     Raises
     ------
@@ -102,7 +112,7 @@ def combine_views(
     same_units = len(set(units.values())) == 1
     references = dict.fromkeys(str(d.attrs.get("reference", MISSING)) for d in views.values())
     estimands = {str(d.attrs["estimand"]) for d in views.values() if "estimand" in d.attrs}
-    return xr.Dataset(
+    combined = xr.Dataset(
         {"y": ((SUBJECT, FEATURE), y)},
         coords={
             SUBJECT: kept,
@@ -124,6 +134,39 @@ def combine_views(
             **left_out_text(subjects, lacking),
         },
     )
+    return _with_additions(combined, chosen)
+
+
+def _with_additions(combined: xr.Dataset, views: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """Add what all views have in common; record what was left out."""
+    every = list(views.values())
+    kept = [name for name in DIFFERENCES if all(name in d for d in every)]
+    out = combined.assign(
+        {
+            name: ((SUBJECT, FEATURE), np.concatenate([d[name].values for d in every], axis=1))
+            for name in kept
+        }
+    )
+    measures = {d.attrs.get(MEASURE) for d in every}
+    if len(measures) == 1 and None not in measures:
+        out = out.assign_attrs({MEASURE: measures.pop()})
+    lost = {
+        name: "not in all views"
+        for name in DIFFERENCES
+        if name not in kept and any(name in d for d in every)
+    }
+    if any(PIECES in d for d in every):
+        lost[PIECES] = "pieces belong to one view"
+    units = {d.attrs.get(RAW_UNITS) for d in every if RAW_SD in d.coords}
+    if len(units) == 1:
+        out = out.assign_attrs({RAW_UNITS: units.pop()})
+    elif units:
+        out = out.drop_vars([RAW_MEAN, RAW_SD])
+        lost |= dict.fromkeys((RAW_MEAN, RAW_SD), "raw units differ between the views")
+    if lost:
+        text = extend_provenance(out.attrs["provenance"], additions_left_out=lost)
+        out = out.assign_attrs(provenance=text)
+    return out
 
 
 def select_view(features: xr.Dataset, view: str) -> xr.Dataset:
@@ -173,6 +216,8 @@ def select_view(features: xr.Dataset, view: str) -> xr.Dataset:
     units = dict.fromkeys(map(str, part["units"].values)) if "units" in part.coords else {}
     if len(units) == 1 and features.attrs.get("units") != "z":
         part = part.assign_attrs(units=next(iter(units)))
+    if RAW_SD not in part.coords:
+        part.attrs.pop(RAW_UNITS, None)
     return part.drop_vars("units", errors="ignore")
 
 

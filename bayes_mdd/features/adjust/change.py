@@ -9,10 +9,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayes_mdd.dims import FEATURE, SESSION, SUBJECT
+from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SESSION, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import (
+    HALF_DIFFERENCE,
+    PIECES,
+    RAW_MEAN,
+    RAW_SD,
+    RAW_UNITS,
+    SESSION_DIFFERENCE,
+    drop_additions,
+)
 from bayes_mdd.features.contract import check_features
-from bayes_mdd.features.matrices import R
+from bayes_mdd.features.matrices import FISHER_Z, R
 from bayes_mdd.features.provenance import extend_provenance, left_out_text
 from bayes_mdd.features.view_coordinates import same_values
 
@@ -40,7 +49,11 @@ def change_features(followup: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
     xarray.Dataset
         Feature set in the order of `baseline`. The subjects have their coordinates at baseline;
         covariates that differ at follow-up are added as ``<name>_followup``. The attribute
-        ``estimand`` is "change"; ``left_out`` lists subjects without follow-up or baseline.
+        ``estimand`` is "change"; ``left_out`` lists subjects without follow-up or baseline. If the
+        features are Fisher z or r, ``raw_mean`` is the mean of the reference subjects (controls if
+        there are any, else subjects with an arm) at baseline and ``raw_sd`` is 1. If both sessions
+        have half differences, that of the change is their difference; pieces of the scan and
+        differences between sessions are left out.
 
     Raises
     ------
@@ -87,17 +100,48 @@ def change_features(followup: xr.Dataset, baseline: xr.Dataset) -> xr.Dataset:
     problems = _subject_problems(after, before)
     if problems:
         raise DataContractError("change", problems)
-    change = before.assign(y=((SUBJECT, FEATURE), after["y"].values - before["y"].values))
+    change = _subtract(after, before)
     facts = {"n": len(both), "sessions": [_sessions(before), _sessions(after)]}
     change = change.assign_coords(_followup_coordinates(after, before)).assign_attrs(
         estimand="change",
         reference="none (follow-up minus baseline)",
-        provenance=extend_provenance(baseline.attrs.get("provenance"), change=facts),
+        provenance=extend_provenance(change.attrs.get("provenance"), change=facts),
         **left_out_text("both sessions needed", {k: v for k, v in left_out.items() if v}),
     )
     if "arm" in change.coords:
         check_features(change)  # refuses features with the same change in all subjects
     return change
+
+
+def _subtract(after: xr.Dataset, before: xr.Dataset) -> xr.Dataset:
+    """Subtract values and half differences; keep the mean at baseline as raw scale."""
+    names = ["y"]
+    if HALF_DIFFERENCE in after and HALF_DIFFERENCE in before:
+        names.append(HALF_DIFFERENCE)
+    change = before.assign(
+        {name: ((SUBJECT, FEATURE), after[name].values - before[name].values) for name in names}
+    )
+    lacking = [HALF_DIFFERENCE] if len(names) == 1 else []
+    change = drop_additions(
+        change, [*lacking, SESSION_DIFFERENCE, PIECES], "not defined for a change between sessions"
+    )
+    units = before.attrs.get("units")
+    if units not in (FISHER_Z, R):
+        return change
+    mean = before["y"].values[_reference_subjects(before)].astype(np.float64).mean(axis=0)
+    return change.assign_coords(
+        {RAW_MEAN: (FEATURE, mean), RAW_SD: (FEATURE, np.ones_like(mean))}
+    ).assign_attrs({RAW_UNITS: units})
+
+
+def _reference_subjects(features: xr.Dataset) -> Any:
+    """Mark controls; without controls, subjects with an arm; without arms, all subjects."""
+    for name, value, equal in ((DIAGNOSIS, CONTROL, True), (ARM, MISSING, False)):
+        if name in features.coords:
+            chosen = (features[name].values.astype(str) == value) == equal
+            if chosen.any():
+                return chosen
+    return np.ones(features.sizes[SUBJECT], dtype=bool)
 
 
 def _set_problems(features: xr.Dataset, when: str) -> list[str]:

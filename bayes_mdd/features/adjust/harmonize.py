@@ -17,6 +17,7 @@ import xarray as xr
 from bayes_mdd.cohort import check_design
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.additions import DIFFERENCES, PIECES, drop_additions
 from bayes_mdd.features.adjust.motion import groups_of
 from bayes_mdd.features.adjust.quality_checks import arm_site_association
 from bayes_mdd.features.adjust.sites import MIN_PER_SITE, covariate_columns, site_of
@@ -57,7 +58,8 @@ def harmonize_sites(
     -------
     xarray.Dataset
         A new feature set; ``provenance`` records the method and the number of subjects it was
-        estimated from.
+        estimated from. Units do not change. Differences between halves or sessions get the scale
+        of their site; pieces of the scan are left out, because ComBat applies to features only.
 
     Raises
     ------
@@ -103,6 +105,13 @@ def harmonize_sites(
         warnings.simplefilter("ignore", PendingDeprecationWarning)
         model, _ = learn(y[learned], table[learned].reset_index(drop=True), **options)
         adjusted = np.asarray(apply(y, table, model), dtype=np.float64)
+        differences = {
+            name: _scaled_by_site(
+                features[name].values, y, adjusted, lambda data: apply(data, table, model)
+            )
+            for name in DIFFERENCES
+            if name in features
+        }
     if not np.isfinite(adjusted).all():
         bad = some(features[FEATURE].values[~np.isfinite(adjusted).all(axis=0)])
         raise DataContractError(
@@ -115,9 +124,19 @@ def harmonize_sites(
         "covariates": list(covariates),
         "empirical_bayes": options["eb"],
     }
-    text = extend_provenance(features.attrs.get("provenance"), harmonized=facts)
-    out = features.assign(y=((SUBJECT, FEATURE), adjusted))
+    out = features.assign(
+        {n: ((SUBJECT, FEATURE), v) for n, v in ({"y": adjusted} | differences).items()}
+    )
+    out = drop_additions(out, [PIECES], "ComBat applies to features, not to the series")
+    text = extend_provenance(out.attrs.get("provenance"), harmonized=facts)
     return out.assign_attrs(provenance=text)
+
+
+def _scaled_by_site(difference: Floats, y: Floats, adjusted: Floats, apply: Any) -> Floats:
+    """Scale differences as their site; ComBat is linear in the features of a subject."""
+    known = np.isfinite(difference)
+    moved = np.asarray(apply(y + np.where(known, difference, 0.0)), dtype=np.float64)
+    return np.where(known, moved - adjusted, np.nan)
 
 
 def _import_neuroharmonize() -> tuple[Any, Any]:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import standardise_additions
 from bayes_mdd.features.contract import check_features, constant_features
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.provenance import extend_provenance
@@ -81,7 +82,12 @@ def reference_to_controls(
     -------
     xarray.Dataset
         A new feature set with all subjects, including controls. ``units`` is "z"; ``reference`` is,
-        for example, "z against 39 controls, age+sex removed"; ``provenance`` has the details.
+        for example, "z against 39 controls, age+sex removed"; ``provenance`` has the details. If
+        the features were Fisher z or r, the coordinates ``raw_mean`` and ``raw_sd`` and the
+        attribute ``raw_units`` keep their scale: the mean (with `robust`: the centre) of the
+        reference subjects, that is, the value at their mean covariates, and the SD. A second call
+        continues this scale. Differences between halves or sessions are divided by the same SD;
+        pieces of the scan are unchanged (see `check_features`).
 
     Raises
     ------
@@ -114,8 +120,8 @@ def reference_to_controls(
     problems += _flat_problems(constant_features(y[reference.chosen]), features, reference, "")
     if problems:
         raise DataContractError("reference", problems)
-    z = _standardised(y, columns, reference, features)
-    out = features.assign(y=((SUBJECT, FEATURE), z))
+    z, centre, sd = _standardised(y, columns, reference, features)
+    out = standardise_additions(features.assign(y=((SUBJECT, FEATURE), z)), centre, sd)
     out["y"].attrs.update(features["y"].attrs)
     facts = {
         "people": "controls" if reference.controls else "subjects with a known arm",
@@ -128,7 +134,7 @@ def reference_to_controls(
     return out.assign_attrs(
         units="z",
         reference=reference.describe(names),
-        provenance=extend_provenance(features.attrs.get("provenance"), reference=facts),
+        provenance=extend_provenance(out.attrs.get("provenance"), reference=facts),
     )
 
 
@@ -252,7 +258,10 @@ def _level_columns(
     return (text[:, None] == levels[None, 1:]).astype(np.float64), problems
 
 
-def _standardised(y: Floats, design: Floats, reference: _Reference, features: xr.Dataset) -> Floats:
+def _standardised(
+    y: Floats, design: Floats, reference: _Reference, features: xr.Dataset
+) -> tuple[Floats, Floats, Floats]:
+    """Standardised values; centre at the mean covariates of the reference, and SD."""
     fitted = design[reference.chosen]
     # Centring at the reference subjects first reduces rounding error.
     centre = y[reference.chosen].mean(axis=0)
@@ -263,6 +272,7 @@ def _standardised(y: Floats, design: Floats, reference: _Reference, features: xr
     if reference.robust:
         median = np.median(chosen, axis=0)
         residual -= median
+        centre = centre + median
         sd = MAD_TO_SD * np.median(np.abs(chosen - median), axis=0)
     else:
         sd = np.sqrt((chosen**2).sum(axis=0) / (len(fitted) - fitted.shape[1]))
@@ -275,7 +285,7 @@ def _standardised(y: Floats, design: Floats, reference: _Reference, features: xr
     if problems:
         raise DataContractError("reference", problems)
     z: Floats = residual / sd
-    return z
+    return z, centre, sd
 
 
 def _flat_problems(flat: Mask, features: xr.Dataset, reference: _Reference, when: str) -> list[str]:

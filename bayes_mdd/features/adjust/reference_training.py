@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import DIFFERENCES, RAW_MEAN, RAW_SD, RAW_UNITS
 from bayes_mdd.features.adjust.reference import reference_to_controls
 
 
@@ -33,7 +34,8 @@ def reference_to_training(
     -------
     xarray.Dataset
         `features` with ``y`` in units of the earlier cohort, in its order of features, and with its
-        attributes ``units``, ``reference`` and ``provenance``.
+        attributes ``units``, ``reference`` and ``provenance``. ``raw_mean`` and ``raw_sd`` are
+        those of the earlier cohort; differences between halves or sessions are divided by its SD.
 
     Raises
     ------
@@ -72,9 +74,25 @@ def reference_to_training(
         coords[DIAGNOSIS] = (SUBJECT, np.array([*diagnoses, *["new"] * n], dtype=object))
     for name in covariates:
         coords[name] = (SUBJECT, np.concatenate([training[name].values, new[name].values]))
-    both = xr.Dataset({"y": ((SUBJECT, FEATURE), y)}, coords, training.attrs)
+    for name in ("units", RAW_MEAN, RAW_SD):  # the raw scale of the earlier cohort
+        if name in training.coords:
+            coords[name] = training[name].variable
+    empty = np.full((training.sizes[SUBJECT], y.shape[1]), np.nan)
+    variables = {"y": y} | {
+        name: np.concatenate([empty, new[name].values]) for name in DIFFERENCES if name in new
+    }
+    both = xr.Dataset(
+        {name: ((SUBJECT, FEATURE), values) for name, values in variables.items()},
+        coords,
+        training.attrs,
+    )
     z = reference_to_controls(both, covariates)
-    return new.assign(y=((SUBJECT, FEATURE), z["y"].values[-n:])).assign_attrs(z.attrs)
+    out = new.drop_vars([RAW_MEAN, RAW_SD], errors="ignore").assign_coords(
+        {name: (FEATURE, z[name].values) for name in (RAW_MEAN, RAW_SD) if name in z.coords}
+    )
+    out.attrs.pop(RAW_UNITS, None)
+    own = {name: ((SUBJECT, FEATURE), z[name].values[-n:]) for name in variables}
+    return out.assign(own).assign_attrs(z.attrs)
 
 
 def _problems(features: xr.Dataset, training: xr.Dataset, covariates: Sequence[str]) -> list[str]:

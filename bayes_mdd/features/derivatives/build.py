@@ -91,6 +91,7 @@ def build_features(
     common: dict[str, Any] = {
         "participants": _with_covariates(table, reading, by_subject, participants is not None),
         "units": units,
+        "measure": (dict(reading.facts) | measure_facts).get("measure"),
         "provenance": provenance,
         "kind": reading.kind,
     }

@@ -160,6 +160,7 @@ def _build(
     common: dict[str, Any] = {
         "participants": participants,
         "units": read.units,
+        "measure": read.facts.get("measure"),
         "provenance": provenance_text(
             source=layout.source,
             fisher_z=read.units == FISHER_Z,

@@ -116,6 +116,7 @@ def connectivity_from_timeseries(
         table.iloc[measured.kept].reset_index(drop=True),
         participants=participants,
         units=units_of(kind, fisher_z),
+        measure=kind,
         provenance=provenance_text(
             source="timeseries", measure=kind, estimator=estimator, fisher_z=_is_z(kind, fisher_z)
         ),

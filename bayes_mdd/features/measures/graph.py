@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FEATURE, REGION, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.additions import DIFFERENCES, PIECES, left_out_additions
 from bayes_mdd.features.assemble import regional_features as assemble_regions
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.matrices import FISHER_Z, R
@@ -217,6 +218,9 @@ def _assemble(
         "share_of_edges_negative": round(negative, 4),
         "edges_absent": n * (n - 1) // 2 - features.sizes[FEATURE],
     }
+    provenance = left_out_additions(
+        features, [*DIFFERENCES, PIECES], "graph measures are computed from the whole scan only"
+    )
     views = {}
     for i, measure in enumerate(measures):
         view = assemble_regions(
@@ -227,9 +231,7 @@ def _assemble(
             participants=None,
             kind=measure,
             units=UNITS[measure],
-            provenance=extend_provenance(
-                features.attrs.get("provenance"), graph={"measure": measure} | graph
-            ),
+            provenance=extend_provenance(provenance, graph={"measure": measure} | graph),
         )
         left_out = {"left_out": v} if (v := features.attrs.get("left_out")) else {}
         views[measure] = view.assign_coords(on_subject).assign_attrs(left_out)
