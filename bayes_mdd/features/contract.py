@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, DIAGNOSIS, FEATURE, MISSING, REGION, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.additions import addition_problems
+from bayes_mdd.features.addition_checks import addition_problems
 
 #: Smallest number of subjects of a feature set.
 MIN_SUBJECTS = 3

@@ -26,7 +26,8 @@ from bayes_mdd.features.matrices import (
     perfect_correlation_problems,
     symmetry_problem,
 )
-from bayes_mdd.features.measures.connectivity import check_method, edges_from_series, units_of
+from bayes_mdd.features.measures.edges import edges_from_series
+from bayes_mdd.features.measures.methods import check_method, units_of
 from bayes_mdd.features.provenance import extend_provenance, inputs_digest, provenance_text
 from bayes_mdd.specs.derivatives import DerivativesSpec
 from bayes_mdd.types import Array

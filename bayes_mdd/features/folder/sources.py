@@ -24,7 +24,8 @@ from bayes_mdd.features.loading import (
     read_text_table,
 )
 from bayes_mdd.features.matrices import FISHER_Z, R, read_matrix_edges
-from bayes_mdd.features.measures.connectivity import check_method, edges_from_series, units_of
+from bayes_mdd.features.measures.edges import edges_from_series
+from bayes_mdd.features.measures.methods import check_method, units_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import Literal, get_args
-
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.features.additions import add_rows
 from bayes_mdd.features.assemble import edge_features
-from bayes_mdd.features.blocks import edge_index
-from bayes_mdd.features.loading import Floats
-from bayes_mdd.features.matrices import FISHER_Z, R
-from bayes_mdd.features.measures.series import OneSeries, Series, measure_series, named_series
-from bayes_mdd.features.measures.subjects import (
-    Measured,
-    Missing,
-    UnusableDataError,
-    check_missing,
+from bayes_mdd.features.measures.edges import measure_edges
+from bayes_mdd.features.measures.methods import (
+    Estimator,
+    Measure,
+    check_method,
+    is_fisher_z,
+    units_of,
 )
+from bayes_mdd.features.measures.scan_parts import check_parts
+from bayes_mdd.features.measures.series import Series, named_series
+from bayes_mdd.features.measures.subjects import Missing, check_missing
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
-
-Measure = Literal["correlation", "partial correlation", "tangent"]
-Estimator = Literal["empirical", "ledoit-wolf"]
-
-#: Correlations from this value on count as 1: identical signals, up to rounding error.
-ONE = 1 - 1e-12
 
 
 def connectivity_from_timeseries(
@@ -43,6 +32,8 @@ def connectivity_from_timeseries(
     participants: pd.DataFrame | None = None,
     missing: Missing = "refuse",
     n_jobs: int | None = None,
+    halves: bool = False,
+    pieces: int | None = None,
 ) -> xr.Dataset:
     """Compute connectivity features of all subjects from regional time series.
 
@@ -74,21 +65,31 @@ def connectivity_from_timeseries(
         Number of subjects in parallel (threads). Default: as set by ``joblib.parallel_config``,
         else 1. Subjects are measured one after another, so that memory holds the edges and only a
         few series; ``tangent`` needs all series at once.
+    halves : bool, default False
+        Add ``half_difference``: (first half of the volumes - second half) / 2 of the same measure.
+        With an odd number of volumes, the last one is in neither half. Subjects whose halves cannot
+        be measured (fewer than 20 volumes a half) have NaN and are listed in ``provenance``.
+    pieces : int, optional
+        Add ``pieces``: products of the standardised series in so many equal consecutive pieces of
+        the scan, for states that change within minutes; 8 is a good choice for 10 minutes. Only for
+        the empirical correlation. The last volumes are left out if the number of volumes is not a
+        multiple of it; a piece has at least 5 volumes. See `check_features`.
 
     Returns
     -------
     xarray.Dataset
         Feature set with edges in the order of ``numpy.triu_indices``. ``units`` is ``fisher_z``,
-        ``r`` or ``tangent``; estimator and measure are in the attribute ``provenance``.
+        ``r`` or ``tangent``; ``measure`` is `kind`; the estimator is in the attribute
+        ``provenance``.
 
     Raises
     ------
     SpecError
-        If `kind`, `estimator` or `missing` is unknown.
+        If `kind`, `estimator` or `missing` is unknown, or `pieces` does not fit them.
     DataContractError
         If a series has fewer than 20 volumes, another number or order of regions, missing values,
-        a region without variation, or two regions with the same signal. The error lists all
-        problems.
+        a region without variation, or two regions with the same signal; or if no subject has a
+        requested part of the scan. The error lists all problems.
 
     Examples
     --------
@@ -99,6 +100,7 @@ def connectivity_from_timeseries(
     ['N-N', 'N-M', 'N-M']
     """
     check_method(kind, estimator)
+    parts = check_parts(halves, pieces, kind, estimator)
     missing = check_missing(missing)
     table = check_regions(regions)
     measured = measure_edges(
@@ -109,201 +111,22 @@ def connectivity_from_timeseries(
         fisher_z=fisher_z,
         missing=missing,
         n_jobs=n_jobs,
+        parts=parts,
     )
     out = edge_features(
-        np.stack(measured.values),
+        measured.values,
         measured.subjects,
         table.iloc[measured.kept].reset_index(drop=True),
         participants=participants,
         units=units_of(kind, fisher_z),
         measure=kind,
         provenance=provenance_text(
-            source="timeseries", measure=kind, estimator=estimator, fisher_z=_is_z(kind, fisher_z)
+            source="timeseries",
+            measure=kind,
+            estimator=estimator,
+            fisher_z=is_fisher_z(kind, fisher_z),
+            **measured.facts,
         ),
     )
+    out = add_rows(out, measured.parts)
     return out.assign_attrs(left_out_text(missing, measured.left_out))
-
-
-def check_method(kind: str, estimator: str) -> None:
-    """Check the names of measure and estimator.
-
-    Parameters
-    ----------
-    kind, estimator : str
-        See `connectivity_from_timeseries`.
-
-    Raises
-    ------
-    SpecError
-        If one of them is unknown.
-    """
-    for name, value, choices in (
-        ("kind", kind, get_args(Measure)),
-        ("estimator", estimator, get_args(Estimator)),
-    ):
-        if value not in choices:
-            raise SpecError(f"{name} must be one of {', '.join(choices)}; got {value!r}.")
-
-
-def units_of(kind: str, fisher_z: bool) -> str:
-    """Units of a measure.
-
-    Parameters
-    ----------
-    kind : str
-        Measure of connectivity.
-    fisher_z : bool
-        Whether Fisher's z transform was applied.
-
-    Returns
-    -------
-    str
-        ``tangent``, ``fisher_z`` or ``r``.
-    """
-    if kind == "tangent":
-        return kind
-    return FISHER_Z if fisher_z else R
-
-
-def _is_z(kind: str, fisher_z: bool) -> bool:
-    return units_of(kind, fisher_z) == FISHER_Z
-
-
-def edges_from_series(
-    series: Mapping[str, OneSeries],
-    regions: pd.DataFrame,
-    *,
-    kind: str,
-    estimator: str,
-    fisher_z: bool,
-) -> Floats:
-    """Compute the edges of all subjects.
-
-    Parameters
-    ----------
-    series : mapping
-        A (time, region) array or DataFrame per subject, or a function that reads it.
-    regions : pandas.DataFrame
-        Checked region table.
-    kind, estimator : str
-        See `connectivity_from_timeseries`.
-    fisher_z : bool
-        See `connectivity_from_timeseries`.
-
-    Returns
-    -------
-    numpy.ndarray, shape (subject, edge)
-        Upper triangles.
-
-    Raises
-    ------
-    DataContractError
-        If a series cannot be used. The error lists all problems of all series.
-    """
-    measured = measure_edges(series, regions, kind=kind, estimator=estimator, fisher_z=fisher_z)
-    return np.stack(measured.values)
-
-
-def measure_edges(
-    series: Mapping[str, OneSeries],
-    regions: pd.DataFrame,
-    *,
-    kind: str,
-    estimator: str,
-    fisher_z: bool,
-    missing: Missing = "refuse",
-    n_jobs: int | None = None,
-) -> Measured:
-    """Compute the edges of all subjects and list what was excluded.
-
-    Parameters
-    ----------
-    series : mapping
-        A (time, region) array or DataFrame per subject, or a function that reads it.
-    regions : pandas.DataFrame
-        Checked region table.
-    kind, estimator : str
-        See `connectivity_from_timeseries`.
-    fisher_z : bool
-        See `connectivity_from_timeseries`.
-    missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
-        See `connectivity_from_timeseries`.
-    n_jobs : int, optional
-        See `connectivity_from_timeseries`.
-
-    Returns
-    -------
-    Measured
-        Upper triangles, one per subject.
-
-    Raises
-    ------
-    DataContractError
-        If a series cannot be used. The error lists all problems of all series.
-    """
-    names = tuple(map(str, regions["region"]))
-    if len(names) < 2:
-        raise DataContractError("time series", ["connectivity needs at least 2 regions."])
-    if kind == "tangent" and len(series) == 1:
-        raise DataContractError(
-            "time series",
-            [
-                f"{next(iter(series))}: tangent needs at least 2 participants: pass the series of "
-                "all participants."
-            ],
-        )
-
-    measure = partial(_edges_of, kind=kind, estimator=estimator, z=_is_z(kind, fisher_z))
-    measured = measure_series(series, names, measure, label=kind, missing=missing, n_jobs=n_jobs)
-    if kind != "tangent":
-        return measured
-    upper = edge_index(len(measured.kept))
-    matrices = _matrices(measured.values, kind, estimator)
-    return replace(measured, values=[m[upper] for m in matrices])
-
-
-def _edges_of(
-    values: Floats, names: tuple[str, ...], *, kind: str, estimator: str, z: bool
-) -> Floats:
-    problem = _rank_problem(values.shape, kind, estimator)
-    if problem is not None:
-        raise UnusableDataError([problem])
-    if kind == "tangent":  # relative to the group: computed later from all series
-        return values
-    edges = _matrices([values], kind, estimator)[0][edge_index(len(names))]
-    return _transformed(edges, names) if z else edges
-
-
-def _rank_problem(shape: tuple[int, ...], kind: str, estimator: str) -> str | None:
-    volumes, n = shape
-    if kind == "correlation" or estimator != "empirical" or volumes > n:
-        return None
-    return (
-        f"{volumes} volumes for {n} regions: {kind} needs the inverse of the empirical covariance, "
-        "which does not exist; use estimator='ledoit-wolf' or fewer regions."
-    )
-
-
-def _matrices(series: Sequence[Floats], kind: str, estimator: str) -> Floats:
-    # Importing takes seconds and is not needed to read tables of edges.
-    from nilearn.connectome import ConnectivityMeasure
-    from sklearn.covariance import EmpiricalCovariance, LedoitWolf
-
-    shrunk = estimator == "ledoit-wolf"
-    covariance = (LedoitWolf if shrunk else EmpiricalCovariance)(store_precision=False)
-    measure = ConnectivityMeasure(cov_estimator=covariance, kind=kind)
-    return np.asarray(measure.fit_transform(list(series)), dtype=np.float64)
-
-
-def _transformed(edges: Floats, names: tuple[str, ...]) -> Floats:
-    perfect = np.flatnonzero(np.abs(edges) >= ONE)
-    if perfect.size:
-        first, second = edge_index(len(names))
-        raise UnusableDataError(
-            [
-                f"|r| = 1 between {names[first[e]]} and {names[second[e]]}: exclude one of the two "
-                "regions."
-                for e in perfect[:1000]
-            ]
-        )
-    return np.arctanh(edges)

@@ -28,7 +28,7 @@ FLAT = 1e-12
 type OneSeries = npt.ArrayLike | pd.DataFrame | Callable[[], npt.ArrayLike | pd.DataFrame]
 type Series = Mapping[str, OneSeries] | npt.NDArray[np.floating[Any]]
 #: Function of checked values (time, region) and region names that returns the values of a subject.
-type Measure = Callable[[Floats, tuple[str, ...]], Floats]
+type Measure[T] = Callable[[Floats, tuple[str, ...]], T]
 
 
 def named_series(series: Series, participants: pd.DataFrame | None) -> dict[str, OneSeries]:
@@ -150,15 +150,15 @@ def _missing_values_problem(names: tuple[str, ...], affected: npt.NDArray[np.boo
     )
 
 
-def measure_series(
+def measure_series[T](
     series: Mapping[str, OneSeries],
     names: tuple[str, ...],
-    measure: Measure,
+    measure: Measure[T],
     *,
     label: str,
     missing: Missing = "refuse",
     n_jobs: int | None = None,
-) -> Measured:
+) -> Measured[T]:
     """Measure the series of all subjects; each is read when it is needed and then released.
 
     Parameters
@@ -169,7 +169,7 @@ def measure_series(
         Regions in the order of the region table.
     measure : callable
         Function of the checked values (time, region) of one subject and the names of the regions
-        that returns an array. May raise `UnusableDataError`.
+        that returns its values. May raise `UnusableDataError`.
     label : str
         Label of the progress bar.
     missing : {"refuse", "drop-regions", "drop-subjects"}, default "refuse"
@@ -199,13 +199,13 @@ def measure_series(
     )
 
 
-def _measure_one(
+def _measure_one[T](
     series: OneSeries,
     kept: Index | None,
     *,
     names: tuple[str, ...],
-    measure: Measure,
-) -> Floats:
+    measure: Measure[T],
+) -> T:
     chosen = names if kept is None else tuple(names[i] for i in kept)
     return measure(select_series(series, names, kept), chosen)
 

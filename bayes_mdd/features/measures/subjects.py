@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features.blocks import Index
-from bayes_mdd.features.loading import Floats, GroupedProblems
+from bayes_mdd.features.loading import GroupedProblems
 from bayes_mdd.features.matrices import gap_problems
 
 #: Treatment of regions without data in some subjects ("drop-people": former "drop-subjects").
@@ -41,15 +41,15 @@ class UnusableDataError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measured[T]:
     """Values of all subjects, and the regions that lack data.
 
     Parameters
     ----------
     subjects : tuple of str
         Subjects who were measured.
-    values : list of numpy.ndarray
-        Result of the measure, one array per subject.
+    values : list of object
+        Result of the measure, one per subject (usually an array).
     kept : numpy.ndarray of int
         Rows of the region table that were measured.
     left_out : mapping of str to list of str
@@ -57,7 +57,7 @@ class Measured:
     """
 
     subjects: tuple[str, ...]
-    values: list[Floats]
+    values: list[T]
     kept: Index
     left_out: Mapping[str, list[str]]
 
@@ -158,16 +158,16 @@ def _progress(label: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(row)
 
 
-def measure_subjects[S](
+def measure_subjects[S, T](
     data: Mapping[str, S],
     names: tuple[str, ...],
-    measure: Callable[[S, Index | None], Floats],
+    measure: Callable[[S, Index | None], T],
     *,
     what: str,
     label: str,
     missing: Missing = "refuse",
     n_jobs: int | None = None,
-) -> Measured:
+) -> Measured[T]:
     """Measure all subjects and treat regions without data in some of them.
 
     Parameters
@@ -178,7 +178,7 @@ def measure_subjects[S](
         Regions in the order of the region table.
     measure : callable
         Function of the data of one subject and the positions of the regions to use (None: all
-        regions) that returns an array. Raises `UnusableDataError`.
+        regions) that returns the values. Raises `UnusableDataError`.
     what : str
         Name of the data in error messages.
     label : str
@@ -233,27 +233,25 @@ def _no_regions_left(gaps: GroupedProblems) -> str:
     )
 
 
-def _outcomes[S](
+def _outcomes[S, T](
     data: Mapping[str, S],
-    task: Callable[[S], Floats | UnusableDataError],
+    task: Callable[[S], T | UnusableDataError],
     label: str,
     n_jobs: int | None,
-) -> dict[str, Floats | UnusableDataError]:
+) -> dict[str, T | UnusableDataError]:
     return dict(zip(data, for_each_subject(task, data, label=label, n_jobs=n_jobs), strict=True))
 
 
-def _attempt[S](
-    measure: Callable[[S, Index | None], Floats], kept: Index | None, subject_data: S
-) -> Floats | UnusableDataError:
+def _attempt[S, T](
+    measure: Callable[[S, Index | None], T], kept: Index | None, subject_data: S
+) -> T | UnusableDataError:
     try:
         return measure(subject_data, kept)
     except UnusableDataError as error:
         return error
 
 
-def _check_outcomes(
-    outcomes: Mapping[str, Floats | UnusableDataError], missing: Missing, what: str
-) -> GroupedProblems:
+def _check_outcomes(outcomes: Mapping[str, object], missing: Missing, what: str) -> GroupedProblems:
     """Raise one error for all unusable data; return the regions without data."""
     found, gaps = GroupedProblems(), GroupedProblems()
     for subject, outcome in outcomes.items():

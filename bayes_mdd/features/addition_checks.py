@@ -1,0 +1,146 @@
+"""Checks of the optional additions to a feature set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from bayes_mdd.dims import FEATURE, PAIR, PIECE, REGION, SUBJECT
+from bayes_mdd.errors import some
+from bayes_mdd.features.additions import (
+    DIFFERENCES,
+    MEASURE,
+    PIECES,
+    RAW_MEAN,
+    RAW_SCALES,
+    RAW_SD,
+    RAW_UNITS,
+)
+from bayes_mdd.features.loading import Floats
+
+
+def addition_problems(features: xr.Dataset) -> Iterator[str]:
+    """Check the optional additions of a feature set.
+
+    Parameters
+    ----------
+    features : xarray.Dataset
+        A feature set whose ``y`` has the right dimensions.
+
+    Yields
+    ------
+    str
+        What is wrong, what was expected and what to do.
+    """
+    yield from _raw_problems(features)
+    for name in DIFFERENCES:
+        if name in features:
+            yield from _row_problems(features, name, (SUBJECT, FEATURE))
+    if PIECES in features:
+        yield from _row_problems(features, PIECES, (SUBJECT, PIECE, PAIR))
+        yield from _pair_problems(features)
+    measure = features.attrs.get(MEASURE, "")
+    if not isinstance(measure, str):
+        yield f"attribute '{MEASURE}' is {measure!r}: expected text, e.g. 'correlation'."
+
+
+def _raw_problems(features: xr.Dataset) -> Iterator[str]:
+    present = [name for name in (RAW_MEAN, RAW_SD) if name in features.variables]
+    if not present:
+        if RAW_UNITS in features.attrs:
+            yield f"attribute '{RAW_UNITS}' is set, but '{RAW_MEAN}' and '{RAW_SD}' are missing."
+        return
+    for name in {RAW_MEAN, RAW_SD}.difference(present):
+        yield f"coordinate '{name}' is missing, but '{present[0]}' is there: expected both or none."
+    units = features.attrs.get(RAW_UNITS)
+    if units not in RAW_SCALES:
+        yield (
+            f"attribute '{RAW_UNITS}' is {units!r}: expected the units of '{present[0]}', "
+            f"{' or '.join(RAW_SCALES)}."
+        )
+    values = {}
+    for name in present:
+        variable = features[name]
+        if variable.dims != (FEATURE,):
+            yield f"coordinate '{name}' has dims {variable.dims}: expected ('{FEATURE}',)."
+        elif variable.dtype.kind != "f":
+            yield f"coordinate '{name}' has dtype {variable.dtype}: expected float64."
+        else:
+            values[name] = variable.values
+    if len(values) == 2:
+        yield from _raw_value_problems(features, values[RAW_MEAN], values[RAW_SD])
+
+
+def _raw_value_problems(features: xr.Dataset, mean: Floats, sd: Floats) -> Iterator[str]:
+    # Features of a view without a raw scale have NaN in both.
+    unknown = np.isnan(mean) & np.isnan(sd)
+    for name, bad, expected in (
+        (RAW_MEAN, ~np.isfinite(mean) & ~unknown, f"a finite value, or NaN with NaN in '{RAW_SD}'"),
+        (RAW_SD, ~(np.isfinite(sd) & (sd > 0)) & ~unknown, "a finite value above 0"),
+    ):
+        if bad.any():
+            yield (
+                f"coordinate '{name}' is wrong for {int(bad.sum())} feature(s), "
+                f"{some(features[FEATURE].values[bad]) if FEATURE in features.coords else ''}: "
+                f"expected {expected}."
+            )
+
+
+def _row_problems(features: xr.Dataset, name: str, dims: tuple[str, ...]) -> Iterator[str]:
+    variable = features[name]
+    if variable.dims != dims:
+        yield f"{name} has dims {variable.dims}: expected {dims}; rename or transpose it."
+        return
+    if variable.dtype.kind != "f":
+        yield f"{name} has dtype {variable.dtype}: expected float; use .astype(float)."
+        return
+    partial = _partial_rows(variable.values)
+    if partial.any():
+        listed = (
+            some(features[SUBJECT].values[partial])
+            if SUBJECT in features.coords
+            else some(np.flatnonzero(partial))
+        )
+        yield (
+            f"{name} has missing or infinite values for part of the values of {int(partial.sum())} "
+            f"subject(s), {listed}: expected finite values, or NaN in all values of a subject."
+        )
+
+
+def _partial_rows(values: Floats) -> npt.NDArray[np.bool_]:
+    """Mark subjects whose values are neither all finite nor all NaN."""
+    partial = np.zeros(len(values), dtype=bool)
+    for row, own in enumerate(values):  # one subject at a time: pieces can be large
+        partial[row] = not (np.isfinite(own).all() or np.isnan(own).all())
+    return partial
+
+
+def _pair_problems(features: xr.Dataset) -> Iterator[str]:
+    if features[PIECES].dims != (SUBJECT, PIECE, PAIR):
+        return
+    pieces, pairs = features.sizes[PIECE], features.sizes[PAIR]
+    if pieces < 2:
+        yield f"{PIECES} has {pieces} piece(s) per scan: expected at least 2."
+    n = _n_regions(features)
+    if n is None:
+        yield (
+            f"{PIECES} needs the regions of its pairs: add the coordinate '{REGION}', with one "
+            "name per region in atlas order."
+        )
+    elif pairs != n * (n + 1) // 2:
+        yield (
+            f"{PIECES} has {pairs} pairs, but {n} regions have {n * (n + 1) // 2}: expected "
+            f"numpy.triu_indices({n}), with the diagonal."
+        )
+
+
+def _n_regions(features: xr.Dataset) -> int | None:
+    if REGION in features.dims:
+        return int(features.sizes[REGION])
+    if "region_a" in features.coords and "region_b" in features.coords:
+        names = np.concatenate([features[n].values.astype(str) for n in ("region_a", "region_b")])
+        return len(np.unique(names))
+    return None
