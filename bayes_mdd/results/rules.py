@@ -8,8 +8,12 @@ compares them with the model card.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from bayes_mdd.errors import SpecError
+
+#: Effective over actual number of features from which on their errors count as independent.
+WEIGHT_LEFT_MIN: Final = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,14 @@ class Rules:
         Probability of equal-tailed intervals.
     mean_rope : float, default 0.2
         Differences between arm means up to this size count as none, in SD of the scores.
+    reliability_above : float, default 0.5
+        A stable factor has a reliability above this.
+    reliability_probability : float, default 0.9
+        A factor is stable when its reliability exceeds `reliability_above` with at least this
+        posterior probability, and not nameable when it does with at most one minus this.
+    leverage : float, default 1/3
+        No label is given to a factor of which one subject holds more than this share of the sum
+        of squares of its scores.
     """
 
     specific_below: float = 0.10
@@ -39,6 +51,9 @@ class Rules:
     min_draws: int = 100
     ci_prob: float = 0.9
     mean_rope: float = 0.2
+    reliability_above: float = 0.5
+    reliability_probability: float = 0.9
+    leverage: float = 1 / 3
 
     def check(self, n_arms: int) -> None:
         """Refuse thresholds that make no sense for a number of arms.
@@ -68,6 +83,13 @@ class Rules:
             problems.append(f"ci_prob must lie between 0 and 1, got {self.ci_prob}.")
         if not 0 <= self.mean_rope < float("inf"):
             problems.append(f"mean_rope must be at least 0, got {self.mean_rope}.")
+        for name in ("reliability_above", "leverage"):
+            if not 0 < getattr(self, name) < 1:
+                problems.append(f"{name} must lie between 0 and 1, got {getattr(self, name)}.")
+        if not 0.5 <= self.reliability_probability < 1:
+            problems.append(
+                f"reliability_probability must lie in [0.5, 1), got {self.reliability_probability}."
+            )
         if problems:
             raise SpecError("classify_factors: " + " ".join(problems))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import asdict, fields
+from fractions import Fraction
 from inspect import signature
 
 import numpy as np
@@ -144,7 +145,7 @@ def test_card_states_the_fixed_priors_of_the_model(kind, fixed, repository):
 def test_card_states_the_rules_and_limits(repository):
     stated = marked(repository, "models/shared_specific.md", "rules")
     rules = {**asdict(RULES), **asdict(LIMITS)}
-    assert {name: float(row[0]) for name, row in stated.items()} == rules
+    assert {name: float(Fraction(row[0])) for name, row in stated.items()} == rules
     assert set(rules) == set(stated)
     fast = {
         name: float(value[1])
