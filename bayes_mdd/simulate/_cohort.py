@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ import xarray as xr
 
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import SpecError, some
+from bayes_mdd.simulate._datasets import feature_set, true_parameters
 from bayes_mdd.simulate._design import (
     DEMO_ARMS,
     DEMO_PATTERNS,
@@ -29,7 +29,14 @@ from bayes_mdd.simulate._draw import (
     draw_scores,
     make_sharing,
 )
+from bayes_mdd.simulate._series import draw_series
 from bayes_mdd.simulate._symptoms import dimension_scores, draw_items
+
+Source = Literal["edges", "series"]
+#: Residual SD of an edge in Fisher z, where edges are drawn independently.
+NOISE_SD = 0.2
+#: Smallest number of volumes: 5 in each of 8 pieces, 20 in each half.
+MIN_VOLUMES = 40
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,9 @@ class SimulatedCohort:
     Parameters
     ----------
     features : xarray.Dataset
-        Edges in Fisher z that meet the feature contract, including controls.
+        Edges in Fisher z that meet the feature contract, including controls. With series, also
+        ``half_difference`` (subject, feature) and ``pieces`` (subject, piece, pair); see
+        `check_features`.
     symptoms : pandas.DataFrame
         Baseline dimension scores indexed by ``participant_id``, NaN where not rated.
     participants : pandas.DataFrame
@@ -48,11 +57,14 @@ class SimulatedCohort:
         HAMD-17 items of patients, one row per subject and session.
     truth : xarray.Dataset
         ``scores`` (subject, factor), ``sharing`` (arm, factor), ``loadings`` (factor, feature) in
-        residual SD, ``symptom_weight`` (factor, symptom) on the latent severity, ``noise_sd``.
+        residual SD, ``symptom_weight`` (factor, symptom) on the latent severity, ``noise_sd`` in
+        Fisher z.
     regions : pandas.DataFrame
         Region table.
     settings : mapping
         Arguments of `simulate_cohort`.
+    series : mapping of str to numpy.ndarray
+        Series (time, region) of each participant; empty if edges were drawn directly.
     """
 
     features: xr.Dataset
@@ -62,6 +74,7 @@ class SimulatedCohort:
     truth: xr.Dataset
     regions: pd.DataFrame
     settings: Mapping[str, Any]
+    series: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def simulate_cohort(
@@ -75,7 +88,7 @@ def simulate_cohort(
     patterns: Mapping[str, Sequence[str]] = DEMO_PATTERNS,
     loading_scale: float = 0.5,
     specific_strength: float = 1.0,
-    noise_sd: float = 0.2,
+    noise_sd: float | None = None,
     noise_df: float | None = None,
     sites: int = 2,
     site_shift: float = 0.3,
@@ -83,8 +96,10 @@ def simulate_cohort(
     symptom_weight: float = 0.6,
     missing_symptoms: float = 0.05,
     dropout: float = 0.15,
+    source: Source = "edges",
+    n_volumes: int = 240,
 ) -> SimulatedCohort:
-    """Simulate a cohort with known factors.
+    r"""Simulate a cohort with known factors.
 
     Parameters
     ----------
@@ -109,10 +124,12 @@ def simulate_cohort(
         of a pair is 0.6 times this value. Small values give weak factors.
     specific_strength : float, default 1.0
         Multiplier of the loadings of specific factors.
-    noise_sd : float, default 0.2
-        Residual SD of an edge in Fisher z.
+    noise_sd : float, optional
+        Residual SD of an edge in Fisher z. Default: 0.2. With series it follows from the number of
+        volumes and cannot be set.
     noise_df : float, optional
         Degrees of freedom (above 2) of t-distributed noise with the same SD. Default: normal noise.
+        Cannot be set with series.
     sites : int, default 2
         Number of sites; each arm is distributed over all sites.
     site_shift : float, default 0.3
@@ -126,6 +143,12 @@ def simulate_cohort(
         Fraction of missing ratings of a dimension.
     dropout : float, default 0.15
         Fraction of patients without a second rating.
+    source : {"edges", "series"}, default "edges"
+        "edges": each edge is drawn independently of the others. "series": a time series is drawn
+        for each participant, and connectivity is measured from it, so that edges have the
+        correlated errors of real connectivity.
+    n_volumes : int, default 240
+        Volumes of a series, at least 40.
 
     Returns
     -------
@@ -136,6 +159,15 @@ def simulate_cohort(
     ------
     SpecError
         If an argument is out of range. The error lists all problems.
+
+    Notes
+    -----
+    With ``source="series"``, a participant has autoregressive series (lag-1 autocorrelation about
+    0.5, which differs among participants) with covariance :math:`C^{1/2} \exp(S) C^{1/2}`. C are
+    base correlations with networks, a gradient and a global part (mean about 0.25). S is the sum of
+    the traits times the scores, effects of age, sex and mean_fd, a shift of the site, and an
+    individual part. Motion adds noise in bursts whose variance is proportional to mean_fd.
+    ``loadings`` are the effects of the scores on Fisher z at the mean of all other effects.
 
     Examples
     --------
@@ -155,7 +187,7 @@ def simulate_cohort(
         "patterns": {name: list(blocks) for name, blocks in patterns.items()},
         "loading_scale": loading_scale,
         "specific_strength": specific_strength,
-        "noise_sd": noise_sd,
+        "noise_sd": NOISE_SD if noise_sd is None else noise_sd,
         "noise_df": noise_df,
         "sites": sites,
         "site_shift": site_shift,
@@ -164,7 +196,20 @@ def simulate_cohort(
         "missing_symptoms": missing_symptoms,
         "dropout": dropout,
     }
-    _check(settings)
+    problems = _problems(settings)
+    if source == "series":
+        problems += [
+            f"{name} cannot be set with series"
+            for name, value in (("noise_sd", noise_sd), ("noise_df", noise_df))
+            if value is not None
+        ]
+        settings = {k: v for k, v in settings.items() if k not in ("noise_sd", "noise_df")}
+        settings |= {"source": source, "n_volumes": n_volumes}
+        problems += [f"n_volumes must be at least {MIN_VOLUMES}"] * (n_volumes < MIN_VOLUMES)
+    elif source not in get_args(Source):
+        problems.append(f"source must be one of {', '.join(get_args(Source))}, got {source!r}")
+    if problems:
+        raise SpecError(f"simulate_cohort: {'; '.join(problems)}.")
     # One random stream per part, so that a change of one part does not affect the others.
     streams = [np.random.default_rng([seed, part]) for part in range(5)]
     participants = draw_participants(streams[0], settings)
@@ -173,21 +218,26 @@ def simulate_cohort(
     sharing = make_sharing(settings)
     loadings = draw_loadings(streams[1], edges["block"], sharing, settings)
     scores = draw_scores(streams[2], participants, sharing)
-    y = draw_edges(streams[3], participants, edges, scores, loadings, settings)
+    drawn = (
+        draw_series(streams[3], participants, regions, scores, loadings, settings)
+        if source == "series"
+        else draw_edges(streams[3], participants, edges, scores, loadings, settings)
+    )
     items, weights = draw_items(streams[4], scores, settings)
     baseline = items[items["session_id"] == SESSIONS[0]].set_index("participant_id")
     return SimulatedCohort(
-        features=_feature_set(y, participants, regions, edges, settings),
+        features=feature_set(drawn, participants, regions, edges, settings),
         symptoms=dimension_scores(baseline).reindex(participants.index),
         participants=participants,
         items=items,
-        truth=_truth(scores, sharing, loadings, weights, edges, noise_sd),
+        truth=true_parameters(scores, sharing, drawn, weights, edges),
         regions=regions,
         settings=MappingProxyType(settings),
+        series=MappingProxyType(dict(drawn.series)),
     )
 
 
-def _check(settings: Mapping[str, Any]) -> None:
+def _problems(settings: Mapping[str, Any]) -> list[str]:
     arms, specific = settings["n_subjects"], settings["n_specific"]
     problems = [f"arm {a!r} needs at least 1 subject" for a, n in arms.items() if n < 1]
     problems += [
@@ -206,58 +256,4 @@ def _check(settings: Mapping[str, Any]) -> None:
     problems += ["noise_sd must be above 0"] if not settings["noise_sd"] > 0 else []
     if settings["noise_df"] is not None and not settings["noise_df"] > 2:
         problems.append("noise_df must be above 2")
-    if problems:
-        raise SpecError(f"simulate_cohort: {'; '.join(problems)}.")
-
-
-def _feature_set(
-    y: np.ndarray,
-    participants: pd.DataFrame,
-    regions: pd.DataFrame,
-    edges: pd.DataFrame,
-    settings: Mapping[str, Any],
-) -> xr.Dataset:
-    def text(values: pd.Series | pd.Index) -> np.ndarray:
-        return values.to_numpy(dtype=str) if len(values) else np.array([], dtype=str)
-
-    coords: dict[str, Any] = {"subject": text(participants.index), "feature": text(edges.index)}
-    for name, column in participants.items():
-        number = pd.api.types.is_numeric_dtype(column)
-        coords[str(name)] = ("subject", column.to_numpy(float) if number else text(column))
-    coords |= {str(name): ("feature", text(column)) for name, column in edges.items()}
-    coords["kind"] = ("feature", np.full(len(edges), "functional_connectivity"))
-    coords["region"] = text(regions["region"])
-    coords["region_network"] = ("region", text(regions["network"]))
-    coords |= {f"region_{c}": ("region", regions[c].to_numpy(float)) for c in "xyz"}
-    coords["region_hemisphere"] = ("region", text(regions["hemisphere"]))
-    coords["region_label"] = ("region", regions["label"].to_numpy(int))
-    provenance = {"source": "bayes_mdd.simulate", "estimator": "empirical", "settings": settings}
-    attrs = {"units": "fisher_z", "reference": "none", "provenance": json.dumps(provenance)}
-    return xr.Dataset({"y": (("subject", "feature"), y)}, coords=coords, attrs=attrs)
-
-
-def _truth(
-    scores: pd.DataFrame,
-    sharing: pd.DataFrame,
-    loadings: np.ndarray,
-    weights: pd.DataFrame,
-    edges: pd.DataFrame,
-    noise_sd: float,
-) -> xr.Dataset:
-    return xr.Dataset(
-        {
-            "scores": (("subject", "factor"), scores.to_numpy()),
-            "sharing": (("arm", "factor"), sharing.to_numpy()),
-            "loadings": (("factor", "feature"), loadings),
-            "symptom_weight": (("factor", "symptom"), weights.to_numpy()),
-            "noise_sd": noise_sd,
-        },
-        coords={
-            "subject": scores.index.to_numpy(dtype=str),
-            "factor": np.array(list(scores.columns), dtype=str),
-            "arm": np.array(list(sharing.index), dtype=str),
-            "feature": edges.index.to_numpy(dtype=str),
-            "block": ("feature", edges["block"].to_numpy(dtype=str)),
-            "symptom": np.array(list(weights.columns), dtype=str),
-        },
-    )
+    return problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,34 @@ import pandas as pd
 
 from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.simulate._design import BLOCKS_PER_FACTOR, Rng
+
+
+@dataclass(frozen=True)
+class DrawnEdges:
+    """Edges in Fisher z with the parameters they were drawn from, and the series if there are any.
+
+    Parameters
+    ----------
+    y : ndarray, shape (subject, edge)
+        Fisher z.
+    loadings : ndarray, shape (factor, edge)
+        True loadings in residual SD.
+    noise_sd : float
+        Residual SD of an edge.
+    series : mapping of str to ndarray
+        Series (time, region) by subject.
+    half_difference : ndarray, shape (subject, edge), optional
+        (First half of the scan - second half) / 2.
+    pieces : ndarray, shape (subject, piece, pair), optional
+        Mean products of the standardised series in pieces of the scan.
+    """
+
+    y: np.ndarray
+    loadings: np.ndarray
+    noise_sd: float
+    series: Mapping[str, np.ndarray] = field(default_factory=dict)
+    half_difference: np.ndarray | None = None
+    pieces: np.ndarray | None = None
 
 
 def draw_participants(rng: Rng, settings: Mapping[str, Any]) -> pd.DataFrame:
@@ -70,6 +99,28 @@ def draw_scores(rng: Rng, participants: pd.DataFrame, sharing: pd.DataFrame) -> 
     return pd.DataFrame(scores, index=arm.index, columns=sharing.columns)
 
 
+def nuisance_columns(participants: pd.DataFrame) -> np.ndarray:
+    """Age, sex and mean_fd (subject, column), standardised as they were drawn."""
+    return np.column_stack(
+        [
+            (participants["age"] - 36) / 11,
+            (participants["sex"] == "F") - 0.6,
+            (np.log(participants["mean_fd"]) + 2.0) / 0.4,
+        ]
+    )
+
+
+def site_codes(participants: pd.DataFrame) -> np.ndarray:
+    """Position of the site of each participant."""
+    return participants["site"].str.removeprefix("site").astype(int).to_numpy() - 1
+
+
+def scores_of_all(participants: pd.DataFrame, scores: pd.DataFrame) -> np.ndarray:
+    """Scores (subject, factor) of all participants; those of controls are 0."""
+    values = scores.reindex(participants.index, fill_value=0.0).to_numpy()
+    return values.reshape(len(participants), -1)
+
+
 def draw_edges(
     rng: Rng,
     participants: pd.DataFrame,
@@ -77,18 +128,12 @@ def draw_edges(
     scores: pd.DataFrame,
     loadings: np.ndarray,
     settings: Mapping[str, Any],
-) -> np.ndarray:
-    """Draw edges (subject, feature) in Fisher z."""
-    shape = n, p = len(participants), len(edges)
+) -> DrawnEdges:
+    """Draw edges in Fisher z independently of each other."""
+    shape = _, p = len(participants), len(edges)
     inside = (edges["network_a"] == edges["network_b"]).to_numpy()
     base = np.where(inside, 0.45, 0.15) + rng.normal(0, 0.1, p)
-    nuisance = np.column_stack(
-        [
-            (participants["age"] - 36) / 11,
-            (participants["sex"] == "F") - 0.6,
-            (np.log(participants["mean_fd"]) + 2.0) / 0.4,
-        ]
-    )
+    nuisance = nuisance_columns(participants)
     effects = rng.normal(0, settings["covariate_effect"], (3, p))
     shifts = rng.normal(0, settings["site_shift"], (settings["sites"], p))
     df = settings["noise_df"]
@@ -96,8 +141,8 @@ def draw_edges(
         noise = rng.normal(size=shape)
     else:
         noise = rng.standard_t(df, shape) * np.sqrt((df - 2) / df)
-    site = participants["site"].str.removeprefix("site").astype(int).to_numpy() - 1
-    all_scores = scores.reindex(participants.index, fill_value=0.0).to_numpy().reshape(n, -1)
+    site = site_codes(participants)
+    all_scores = scores_of_all(participants, scores)
     deviation = all_scores @ loadings + nuisance @ effects + shifts[site] + noise
-    y: np.ndarray = base + settings["noise_sd"] * deviation
-    return y
+    noise_sd = settings["noise_sd"]
+    return DrawnEdges(y=base + noise_sd * deviation, loadings=loadings, noise_sd=noise_sd)
