@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -15,6 +14,7 @@ from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.simulate._cohort import SimulatedCohort
 from bayes_mdd.simulate._design import HAMD17, SESSIONS
+from bayes_mdd.simulate._write_scans import remove_scans, write_scans
 
 _README: Final = """\
 Simulated cohort. No row describes a real person. All numbers were drawn by bayes_mdd.simulate
@@ -23,13 +23,22 @@ Simulated cohort. No row describes a real person. All numbers were drawn by baye
 participants.tsv   id, diagnosis, arm, site, age, sex, head motion (mean_fd)
 phenotype/         HAMD-17 items before treatment and after 8 weeks, n/a where not rated
 features/          one matrix of Pearson correlations per participant; regions.tsv lists the regions
+{files}
 truth/             true parameters: factor scores of patients, sharing (fraction of the variance of
                    a factor by arm), loadings (in residual SD of an edge per SD of the score),
                    weights of factors in the latent symptom severity
 
 Region names, networks and coordinates are invented (a few plausible points per network, in mm) and
-not taken from an atlas. Each edge is drawn separately, so matrices need not be positive definite.
+not taken from an atlas. {origin}
 Controls have effects of site, age, sex and motion, and noise, but none of the factors.
+"""
+_EDGES: Final = "Each edge is drawn separately, so matrices need not be positive definite."
+_SERIES: Final = "All features were measured from time series, one per participant."
+_SERIES_FILES: Final = """\
+                   *_half-1_*, *_half-2_*: correlations in the two halves of the scan
+                   *_pieces.npy (piece, pair of regions): mean products of the standardised series
+                   in 8 consecutive pieces of the scan
+examples/          time series of three participants
 """
 
 
@@ -45,8 +54,8 @@ def write_cohort(
     folder : str or Path
         Folder to write to; created if it does not exist.
     overwrite : bool, default False
-        Whether to write to a folder that is not empty. Matrices of an earlier simulated cohort are
-        removed, other files are kept.
+        Whether to write to a folder that is not empty. Matrices and series of an earlier
+        simulated cohort are removed, other files are kept.
 
     Returns
     -------
@@ -67,27 +76,12 @@ def write_cohort(
             str(folder),
             [f"is not empty (it contains {found}): choose another folder or pass overwrite=True."],
         )
-    n_regions = len(simulated.regions)
-    for old in folder.glob("features/sub-*_atlas-demo*_stat-pearsoncorrelation_relmat.tsv"):
-        old.unlink()
+    remove_scans(folder)
     for name, text in _cohort_files(simulated).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
-    names = simulated.regions["region"]
-    header = "\t".join(["Node", *names])
-    a, b = np.triu_indices(n_regions, 1)
-    for subject, z in zip(
-        simulated.features["subject"].values, simulated.features["y"].values, strict=True
-    ):
-        matrix = np.eye(n_regions)
-        matrix[a, b] = matrix[b, a] = np.tanh(z)
-        rows = [
-            "\t".join([n, *(f"{v:.4f}" for v in row)]) for n, row in zip(names, matrix, strict=True)
-        ]
-        file = f"{subject}_atlas-demo{n_regions}_stat-pearsoncorrelation_relmat.tsv"
-        text = "\n".join([header, *rows, ""])
-        (folder / "features" / file).write_text(text, encoding="utf-8", newline="\n")
+    write_scans(simulated, folder)
     return folder
 
 
@@ -101,8 +95,8 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
     loadings = _table(truth["loadings"].drop_vars("block").transpose("feature", "factor"))
     loadings.insert(1, "block", truth["block"].values)
     scores = _table(truth["scores"]).rename(columns={"subject": "participant_id"})
-    return {
-        "README": _README,
+    files = {
+        "README": _readme(simulated),
         "dataset_description.json": _json(
             {
                 "Name": "Simulated cohort (no real person)",
@@ -116,23 +110,37 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
         "phenotype/hamd17.tsv": _tsv(simulated.items),
         "phenotype/hamd17.json": _json(_phenotype_sidecar()),
         "features/regions.tsv": _tsv(simulated.regions),
-        "features/features.json": _json(
-            {
-                "kind": "functional_connectivity",
-                "measure": "correlation",
-                "units": "r",
-                "estimator": "empirical",
-                "source": "matrices",
-                "session": SESSIONS[0],
-                "description": "Simulated Pearson correlations; one matrix per participant.",
-            }
-        ),
+        "features/features.json": _json(_features_sidecar(simulated)),
         "truth/settings.json": _json(dict(simulated.settings)),
         "truth/scores.tsv": _tsv(scores, 6),
         "truth/sharing.tsv": _tsv(_table(truth["sharing"]), 6),
         "truth/loadings.tsv": _tsv(loadings, 6),
         "truth/symptom_weight.tsv": _tsv(_table(truth["symptom_weight"]), 6),
     }
+    if simulated.series:  # else an argument, in settings.json
+        files["truth/noise.json"] = _json(
+            {"noise_sd": round(float(truth["noise_sd"]), 6), "units": "fisher_z"}
+        )
+    return files
+
+
+def _readme(simulated: SimulatedCohort) -> str:
+    series = bool(simulated.series)
+    text = _README.replace("{files}\n", _SERIES_FILES if series else "")
+    return text.replace("{origin}", _SERIES if series else _EDGES)
+
+
+def _features_sidecar(simulated: SimulatedCohort) -> dict[str, Any]:
+    sidecar = {
+        "kind": "functional_connectivity",
+        "measure": "correlation",
+        "units": "r",
+        "estimator": "empirical",
+        "source": "matrices",
+        "session": SESSIONS[0],
+        "description": "Simulated Pearson correlations; one matrix per participant.",
+    }
+    return sidecar | ({"order": "regions.tsv"} if simulated.series else {})
 
 
 def _participants_sidecar(participants: pd.DataFrame) -> dict[str, Any]:
