@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FEATURE
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import add_rows
 from bayes_mdd.features.assemble import FUNCTIONAL, edge_features, regional_features
 from bayes_mdd.features.blocks import edge_index
 from bayes_mdd.features.contract import check_features, constant_features
@@ -26,8 +27,9 @@ from bayes_mdd.features.matrices import (
     perfect_correlation_problems,
     symmetry_problem,
 )
-from bayes_mdd.features.measures.edges import edges_from_series
+from bayes_mdd.features.measures.edges import MeasuredEdges, measure_edges
 from bayes_mdd.features.measures.methods import check_method, units_of
+from bayes_mdd.features.measures.scan_parts import PartsRequest
 from bayes_mdd.features.provenance import extend_provenance, inputs_digest, provenance_text
 from bayes_mdd.specs.derivatives import DerivativesSpec
 from bayes_mdd.types import Array
@@ -45,6 +47,7 @@ def build_features(
     spec: DerivativesSpec,
     root: Path,
     facts: Mapping[str, Any],
+    parts: PartsRequest | None = None,
 ) -> xr.Dataset:
     """Build a checked feature set from what a format reader returned.
 
@@ -62,6 +65,8 @@ def build_features(
         Folder to which file names in the checksum are relative.
     facts : mapping
         Further entries for ``provenance``.
+    parts : PartsRequest, optional
+        Parts of the scans to measure, where the values are time series.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def build_features(
     )
     drop = spec.missing == "drop"
     joined = join_regions(reading, by_subject, regions, drop=drop)
-    values, units, measure_facts = _values(reading, joined, spec)
+    values, units, measure_facts, rows = _values(reading, joined, spec, parts)
     provenance = provenance_text(
         **facts,
         **reading.facts,
@@ -97,10 +102,11 @@ def build_features(
         "kind": reading.kind,
     }
     if reading.shape == "regional":
-        rows = np.arange(len(joined.regions))
-        features = regional_features(values, list(by_subject), joined.regions, rows, **common)
+        order = np.arange(len(joined.regions))
+        features = regional_features(values, list(by_subject), joined.regions, order, **common)
     else:
         features = edge_features(values, list(by_subject), joined.regions, **common)
+    features = add_rows(features, rows)
     if drop:
         features = _without_gaps(features)
     check_features(features)
@@ -123,16 +129,21 @@ def _with_covariates(
 
 
 def _values(
-    reading: Reading, joined: JoinedRegions, spec: DerivativesSpec
-) -> tuple[Array, str, dict[str, Any]]:
+    reading: Reading, joined: JoinedRegions, spec: DerivativesSpec, parts: PartsRequest | None
+) -> tuple[Array, str, dict[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """Values, units, facts about the measure, and parts of the scans by subject."""
     if reading.shape == "regional":
-        return np.stack(list(joined.by_subject.values())), reading.units, {}
+        return np.stack(list(joined.by_subject.values())), reading.units, {}, {}
     if reading.shape == "series":
-        return _from_series(joined, spec)
-    return _from_matrices(reading, joined)
+        measured = _measure_series(joined, spec, parts)
+        facts = {"measure": spec.measure, "estimator": spec.estimator, **measured.facts}
+        return measured.values, units_of(spec.measure, True), facts, measured.parts
+    return *_from_matrices(reading, joined), {}
 
 
-def _from_series(joined: JoinedRegions, spec: DerivativesSpec) -> tuple[Array, str, dict[str, Any]]:
+def _measure_series(
+    joined: JoinedRegions, spec: DerivativesSpec, parts: PartsRequest | None
+) -> MeasuredEdges:
     check_method(spec.measure, spec.estimator)
     short = GroupedProblems()
     for subject, series in joined.by_subject.items():
@@ -144,15 +155,14 @@ def _from_series(joined: JoinedRegions, spec: DerivativesSpec) -> tuple[Array, s
             )
     if short.subjects:
         raise DataContractError("time series", short.problems())
-    edges = edges_from_series(
+    return measure_edges(
         joined.by_subject,
         joined.regions,
         kind=spec.measure,
         estimator=spec.estimator,
         fisher_z=True,
+        parts=parts,
     )
-    facts = {"measure": spec.measure, "estimator": spec.estimator}
-    return edges, units_of(spec.measure, True), facts
 
 
 def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.measures.scan_parts import PartsRequest
 from bayes_mdd.specs.derivatives import DerivativesSpec
 from bayes_mdd.types import Array
 
@@ -31,6 +32,7 @@ class DerivativesRequest:
     weighting: str | None = None
     units: str | None = None
     subjects: Sequence[str] | None = None
+    parts: PartsRequest = field(default_factory=PartsRequest)
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,8 @@ class Format:
     handles_atlas : bool
         Whether the reader uses the requested atlas itself. Otherwise the atlas only selects files
         by name.
+    has_series : bool
+        Whether the files are time series, from which halves and pieces can be measured.
     """
 
     name: str
@@ -153,3 +157,4 @@ class Format:
     read: Callable[[FormatRequest], Reading]
     yields_to: tuple[str, ...] = ()
     handles_atlas: bool = False
+    has_series: bool = False

@@ -21,6 +21,7 @@ from bayes_mdd.features.derivatives.subjects import (
     match_subjects,
     read_generators,
 )
+from bayes_mdd.features.measures.scan_parts import check_parts
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 
@@ -37,6 +38,8 @@ def read_derivatives(
     units: str | None = None,
     subjects: Sequence[str] | None = None,
     spec: DerivativesSpec | None = None,
+    halves: bool = False,
+    pieces: int | None = None,
 ) -> xr.Dataset:
     """Read the outputs of another tool as a checked feature set.
 
@@ -76,6 +79,11 @@ def read_derivatives(
         Subject ids of the layers of a stacked array without ids (NBS, CONN), in their order.
     spec : DerivativesSpec, optional
         Thresholds, confounds, and the treatment of missing regions and subjects.
+    halves : bool, default False
+        Add the differences between the halves of each scan (see `connectivity_from_timeseries`).
+        Only time series are then read, also where a folder holds matrices.
+    pieces : int, optional
+        Add the products of the series in so many pieces of each scan, likewise.
 
     Returns
     -------
@@ -108,6 +116,7 @@ def read_derivatives(
     bayes_mdd.errors.DataContractError: no/such/folder: 1 problem(s)
       1. there is no such file or folder.
     """
+    spec = spec or DerivativesSpec()
     request = DerivativesRequest(
         folder=Path(folder),
         kind=kind,
@@ -119,7 +128,8 @@ def read_derivatives(
         weighting=weighting,
         units=units,
         subjects=subjects,
-        spec=spec or DerivativesSpec(),
+        spec=spec,
+        parts=check_parts(halves, pieces, spec.measure, spec.estimator),
     )
     source = _read_and_warn(request)
     return build_features(
@@ -129,6 +139,7 @@ def read_derivatives(
         spec=request.spec,
         root=source.root,
         facts=_source_facts(source, request),
+        parts=request.parts,
     )
 
 

@@ -74,7 +74,12 @@ def find_format(name: str) -> Format:
 
 
 def choose_format(
-    files: Sequence[FileName], folder: Path, *, kind: str | None, format_name: str | None
+    files: Sequence[FileName],
+    folder: Path,
+    *,
+    kind: str | None,
+    format_name: str | None,
+    series: bool = False,
 ) -> tuple[Candidate, list[str]]:
     """Find the one format and kind that match the request.
 
@@ -88,6 +93,8 @@ def choose_format(
         Requested kind of data.
     format_name : str or None
         Requested format.
+    series : bool, default False
+        Consider formats of time series only.
 
     Returns
     -------
@@ -102,6 +109,8 @@ def choose_format(
         If no format matches, or several do; the message lists the choices.
     """
     formats = FORMATS if format_name is None else (find_format(format_name),)
+    if series:
+        formats = tuple(f for f in formats if f.has_series)
     found = [
         Candidate(f, own_kind, tuple(own_files))
         for f in formats
@@ -109,6 +118,16 @@ def choose_format(
         if own_files
     ]
     matches = [c for c in found if kind is None or c.kind in (kind, "")]
+    if not matches and series:
+        titles = "; ".join(f"{f.name}: {f.title}" for f in FORMATS if f.has_series)
+        raise DataContractError(
+            str(folder),
+            [
+                "halves and pieces need time series, but no files of them were found"
+                f"{f' in format {format_name}' if format_name else ''}: expected {titles}. Omit "
+                "halves and pieces, or give the folder with the series."
+            ],
+        )
     if not matches:
         raise DataContractError(str(folder), [_no_match(files, found, kind)])
     # Files that state their kind take precedence over generic ones (tables, images).

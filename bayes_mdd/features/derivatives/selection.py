@@ -69,7 +69,13 @@ def read_source(request: DerivativesRequest) -> SourceReading:
     # In a single table, the entities select rows (sessions) rather than files.
     files = _matching_entities(all_files, entities, folder) if folder.is_dir() else all_files
     files = _matching_atlas(files, request.atlas)
-    chosen, others = choose_format(files, folder, kind=request.kind, format_name=request.format)
+    chosen, others = choose_format(
+        files,
+        folder,
+        kind=request.kind,
+        format_name=request.format,
+        series=request.parts.halves or request.parts.pieces > 0,
+    )
     _check_atlas(chosen, request.atlas)
     format_request = FormatRequest(
         kind=chosen.kind or request.kind or "",

@@ -19,6 +19,8 @@ _PATTERNS = {
     TIMESERIES: re.compile(r"[^.].*_timeseries\.(?:tsv|npy)"),
     TABLE: re.compile(r"features\.(?:tsv|csv|npz)"),
 }
+#: Files of half a scan.
+HALF = re.compile(r"_half-([12])(?=[_.])")
 _SESSION = re.compile(r"(?:^|_)ses-([A-Za-z0-9]+)(?=_)")
 _EXPECTED = (
     "features.tsv, features.csv or features.npz (one file for all participants), or one file per "
@@ -85,10 +87,7 @@ def find_layout(cohort: Path, *, source: str | None = None, session: str | None 
     facts = read_json(folder / "features.json")
     problems = list(_fact_problems(facts, folder))
     present = sorted(p.name for p in folder.iterdir())
-    by_source = {
-        kind: tuple(folder / n for n in present if pattern.fullmatch(n))
-        for kind, pattern in _PATTERNS.items()
-    }
+    by_source = {kind: _whole_scans(folder, present, kind) for kind in _PATTERNS}
     chosen, problem = _choose(by_source, source or facts.get("source"), present)
     problems += problem
     files = by_source.get(chosen, ())
@@ -105,6 +104,51 @@ def find_layout(cohort: Path, *, source: str | None = None, session: str | None 
     return Layout(folder, facts, chosen, files, requested)
 
 
+def _whole_scans(folder: Path, present: Sequence[str], kind: str) -> tuple[Path, ...]:
+    files = [folder / n for n in present if _PATTERNS[kind].fullmatch(n)]
+    whole = [f for f in files if HALF.search(f.name) is None]
+    return tuple(whole or files)
+
+
+def is_matrix(path: Path) -> bool:
+    """Whether a file name is that of a matrix.
+
+    Parameters
+    ----------
+    path : Path
+        A file in ``features/``.
+
+    Returns
+    -------
+    bool
+        True for ``*_relmat`` and ``*_conmat`` files.
+    """
+    return _PATTERNS[MATRICES].fullmatch(path.name) is not None
+
+
+def of_session(files: Iterable[Path], layout: Layout) -> list[Path]:
+    """Select the files of the session of a layout.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Files in ``features/``.
+    layout : Layout
+        Its session, if any, is selected. Names without a session belong to the session that
+        ``features.json`` states.
+
+    Returns
+    -------
+    list of Path
+        All files if the layout has no session.
+    """
+    if layout.session is None:
+        return list(files)
+    stated = _plain_session(layout.facts.get("session")) == layout.session
+    named = {f: m.group(1) if (m := _SESSION.search(f.name)) else None for f in files}
+    return [f for f, s in named.items() if s == layout.session or (s is None and stated)]
+
+
 def _fact_problems(facts: Mapping[str, Any], folder: Path) -> Iterable[str]:
     if not (folder / "regions.tsv").exists():
         yield "regions.tsv is missing: expected one row per region (region, network, x, y, z)."
@@ -115,9 +159,14 @@ def _fact_problems(facts: Mapping[str, Any], folder: Path) -> Iterable[str]:
             '"source": "matrices"}.'
         )
         return
-    for key in ("kind", "measure", "units", "estimator", "source", "order"):
+    for key in ("kind", "measure", "units", "estimator", "source", "order", "estimand"):
         if key in facts and not isinstance(facts[key], str):
             yield f"{key} in features.json must be text, got {facts[key]!r}."
+    if not isinstance(facts.get("halves", False), bool):
+        yield f"halves in features.json must be true or false, got {facts['halves']!r}."
+    pieces = facts.get("pieces", 0)
+    if not isinstance(pieces, int) or isinstance(pieces, bool) or pieces < 0:
+        yield f"pieces in features.json must be a whole number, got {pieces!r}."
     if facts.get("order", "regions.tsv") != "regions.tsv":
         yield f'order in features.json can only be "regions.tsv", got {facts["order"]!r}.'
 

@@ -11,7 +11,9 @@ from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING
 from bayes_mdd.errors import DataContractError, some
 
 
-def match_files(files: Sequence[Path], participants: pd.DataFrame) -> dict[str, Path]:
+def match_files(
+    files: Sequence[Path], participants: pd.DataFrame, *, required: bool = True
+) -> dict[str, Path]:
     """Assign files to subjects by their names.
 
     Parameters
@@ -20,6 +22,8 @@ def match_files(files: Sequence[Path], participants: pd.DataFrame) -> dict[str, 
         Files whose names start with the id, with or without ``sub-``.
     participants : pandas.DataFrame
         Indexed by ``participant_id``.
+    required : bool, default True
+        Whether controls and subjects with an arm must have a file.
 
     Returns
     -------
@@ -29,8 +33,8 @@ def match_files(files: Sequence[Path], participants: pd.DataFrame) -> dict[str, 
     Raises
     ------
     DataContractError
-        If a subject has several files, a file matches no subject, or a control or a subject with
-        an arm has no file.
+        If a subject has several files, a file matches no subject, or (if `required`) a control or
+        a subject with an arm has no file.
     """
     known = IdMatcher(participants.index)
     by_subject: dict[str, list[Path]] = {}
@@ -52,7 +56,8 @@ def match_files(files: Sequence[Path], participants: pd.DataFrame) -> dict[str, 
             f"{len(unmatched)} file(s) match no participant of participants.tsv: "
             f"{some(unmatched)}. Add the participants or remove the files."
         )
-    problems += absence_problems(participants, by_subject, "file")
+    if required:
+        problems += absence_problems(participants, by_subject, "file")
     if problems:
         raise DataContractError("features and participants", problems)
     return {str(s): by_subject[str(s)][0] for s in participants.index if str(s) in by_subject}

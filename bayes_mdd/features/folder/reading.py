@@ -12,9 +12,11 @@ import xarray as xr
 
 from bayes_mdd.cohort.participants import read_participants
 from bayes_mdd.errors import DataContractError
+from bayes_mdd.features.additions import add_rows
 from bayes_mdd.features.assemble import FUNCTIONAL, edge_features, regional_features
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.folder.layout import TIMESERIES, Layout, find_layout
+from bayes_mdd.features.folder.requested_parts import ReadRequest, add_parts
 from bayes_mdd.features.folder.sources import ReadValues, read_values
 from bayes_mdd.features.matrices import FISHER_Z
 from bayes_mdd.features.provenance import inputs_digest, provenance_text
@@ -39,6 +41,9 @@ def read_features(
     kind: str | None = None,
     estimator: str | None = None,
     session: str | None = None,
+    halves: bool | None = None,
+    pieces: int | None = None,
+    other_session: str | None = None,
 ) -> xr.Dataset:
     """Read the features of a cohort folder.
 
@@ -57,6 +62,18 @@ def read_features(
         empirical.
     session : str, optional
         Session to read, with or without ``ses-``. Default: as stated in ``features.json``.
+    halves : bool, optional
+        Add ``half_difference`` (see `check_features`): measured from time series, or read from
+        files of halves (see Notes). Default: as stated in ``features.json``, else if there are such
+        files.
+    pieces : int, optional
+        Add ``pieces``, so many per scan: measured from time series, or read from
+        ``sub-XX_pieces.npy``. 0 for none. Default: as stated in ``features.json``, else if there
+        are such files.
+    other_session : str, optional
+        Add ``session_difference``: half the difference between the session that is read and this
+        one, for the participants who have both. Default: as stated in ``features.json``, else from
+        ``session_difference.npz`` if it is there.
 
     Returns
     -------
@@ -68,12 +85,24 @@ def read_features(
     Raises
     ------
     SpecError
-        If `kind` or `estimator` is unknown, or given although nothing is computed.
+        If `kind` or `estimator` is unknown, or given although nothing is computed; if `pieces` does
+        not fit the measure, or `other_session` is the session itself.
     DataContractError
         If files are missing, cannot be read, fail a check or do not match the participants.
+
+    Notes
+    -----
+    Halves of scans that other tools measured are read from files in the layout of the features:
+    ``sub-XX_half-1_relmat.tsv`` and ``sub-XX_half-2_relmat.tsv`` (or ``.csv``, ``.npy``, ``.npz``),
+    or ``features_half-1.tsv`` and ``features_half-2.tsv``; units are those of the features.
+    `write_features` writes ``half_difference.npz`` and ``session_difference.npz`` (arrays
+    ``subject``, ``feature``, ``values``). ``sub-XX_pieces.npy`` has the shape (piece, pair), in the
+    order of ``numpy.triu_indices`` of the regions; ``features.json`` states
+    ``"order": "regions.tsv"``.
     """
     folder = Path(folder)
-    return _read(folder, read_participants(folder), kind, estimator, session)
+    request = ReadRequest(kind, estimator, session, halves, pieces, other_session)
+    return _read(folder, read_participants(folder), request)
 
 
 def connectivity_features(
@@ -83,6 +112,8 @@ def connectivity_features(
     kind: str | None = None,
     estimator: str | None = None,
     session: str | None = None,
+    halves: bool | None = None,
+    pieces: int | None = None,
 ) -> xr.Dataset:
     """Compute connectivity from the time series of a cohort.
 
@@ -94,6 +125,10 @@ def connectivity_features(
     atlas : pandas.DataFrame, str or Path, optional
         Region table, or its file. Default: ``features/regions.tsv``.
     kind, estimator, session : str, optional
+        See `read_features`.
+    halves : bool, optional
+        See `read_features`.
+    pieces : int, optional
         See `read_features`.
 
     Returns
@@ -121,28 +156,37 @@ def connectivity_features(
                 ],
             )
         folder, participants = cohort.folder, cohort.participants
-    return _read(folder, participants, kind, estimator, session, source=TIMESERIES, atlas=atlas)
+    request = ReadRequest(kind, estimator, session, halves, pieces)
+    return _read(folder, participants, request, source=TIMESERIES, atlas=atlas)
 
 
 def _read(
     folder: Path,
     participants: pd.DataFrame,
-    kind: str | None,
-    estimator: str | None,
-    session: str | None,
+    request: ReadRequest,
     *,
     source: str | None = None,
     atlas: pd.DataFrame | str | Path | None = None,
 ) -> xr.Dataset:
-    layout = find_layout(folder, source=source, session=session)
+    layout = find_layout(folder, source=source, session=request.session)
+    request = request.complete(layout.facts)
     regions = _regions(layout, atlas)
     # Folders written by `write_features` list the participants without features.
     without = {str(s) for s in layout.facts.get("without_features", ())}
     expected = participants.loc[[str(s) not in without for s in participants.index]]
-    values = read_values(layout, regions, expected, kind, estimator)
-    inputs = [*layout.files, layout.description, folder / "participants.tsv"]
+    values = read_values(
+        layout,
+        regions,
+        expected,
+        request.kind,
+        request.estimator,
+        halves=bool(request.halves),
+        pieces=request.pieces,
+    )
+    values, more = add_parts(folder, layout, values, regions, participants, request)
+    inputs = [*layout.files, *more, layout.description, folder / "participants.tsv"]
     inputs += [layout.regions] if atlas is None else []
-    features = _build(layout, values, regions, participants, inputs, folder)
+    features = add_rows(_build(layout, values, regions, participants, inputs, folder), values.parts)
     check_features(features)
     return features
 
@@ -168,18 +212,22 @@ def _build(
             sha256=inputs_digest([p for p in inputs if p.exists()], folder),
             n_files=len(layout.files),
             without_features=without or None,
+            other_session=read.other_session,
             description=layout.facts.get("description"),
             made_from=layout.facts.get("provenance"),
             **read.facts,
         ),
     }
+    estimand = {k: v for k in ("estimand",) if (v := layout.facts.get(k)) is not None}
     if read.rows is not None:
         kind = layout.facts.get("kind", "regional")
         return regional_features(
             read.values, read.subjects, regions, read.rows, kind=kind, **common
-        )
+        ).assign_attrs(estimand)
     kind = layout.facts.get("kind", FUNCTIONAL)
-    return edge_features(read.values, read.subjects, regions, kind=kind, edges=read.edges, **common)
+    return edge_features(
+        read.values, read.subjects, regions, kind=kind, edges=read.edges, **common
+    ).assign_attrs(estimand)
 
 
 def _regions(layout: Layout, atlas: pd.DataFrame | str | Path | None) -> pd.DataFrame:

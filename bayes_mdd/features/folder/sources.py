@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from bayes_mdd.features.loading import (
     read_text_table,
 )
 from bayes_mdd.features.matrices import FISHER_Z, R, read_matrix_edges
-from bayes_mdd.features.measures.edges import edges_from_series
+from bayes_mdd.features.measures.edges import measure_edges
 from bayes_mdd.features.measures.methods import check_method, units_of
+from bayes_mdd.features.measures.scan_parts import check_parts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class ReadValues:
     facts: Mapping[str, Any]
     edges: tuple[Index, Index] | None = None
     rows: Index | None = None
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    other_session: str | None = None
 
 
 def read_values(
@@ -46,6 +49,9 @@ def read_values(
     participants: pd.DataFrame,
     kind: str | None,
     estimator: str | None,
+    *,
+    halves: bool = False,
+    pieces: int | None = None,
 ) -> ReadValues:
     """Read or compute the values of all subjects.
 
@@ -59,6 +65,10 @@ def read_values(
         Indexed by ``participant_id``.
     kind, estimator : str or None
         See `bayes_mdd.features.read_features`.
+    halves : bool, default False
+        Whether to measure halves of time series.
+    pieces : int, optional
+        Number of pieces of time series to measure.
 
     Returns
     -------
@@ -73,7 +83,7 @@ def read_values(
         If files cannot be read, fail a check or do not match the tables.
     """
     if layout.source == TIMESERIES:
-        return _from_series(layout, regions, participants, kind, estimator)
+        return _from_series(layout, regions, participants, kind, estimator, halves, pieces)
     _refuse_recomputing(layout, kind, estimator)
     reader = _from_matrices if layout.source == MATRICES else _from_table
     return reader(layout, regions, participants)
@@ -159,19 +169,25 @@ def _from_series(
     participants: pd.DataFrame,
     kind: str | None,
     estimator: str | None,
+    halves: bool,
+    pieces: int | None,
 ) -> ReadValues:
     kind = kind or layout.facts.get("measure") or "correlation"
     estimator = estimator or layout.facts.get("estimator") or "empirical"
     check_method(kind, estimator)
+    parts = check_parts(halves, pieces, kind, estimator)
     files = match_files(layout.files, participants)
     # Each series is read when it is needed, so that memory does not hold all of them.
     series = {s: partial(_load_series, path, layout.order_stated) for s, path in files.items()}
-    edges = edges_from_series(series, regions, kind=kind, estimator=estimator, fisher_z=True)
+    measured = measure_edges(
+        series, regions, kind=kind, estimator=estimator, fisher_z=True, parts=parts
+    )
     return ReadValues(
         subjects=list(series),
-        values=edges,
+        values=measured.values,
         units=units_of(kind, True),
-        facts={"measure": kind, "estimator": estimator},
+        facts={"measure": kind, "estimator": estimator, **measured.facts},
+        parts=measured.parts,
     )
 
 

@@ -28,7 +28,7 @@ class FeatureTable:
 
 
 def read_feature_table(
-    path: Path, regions: pd.DataFrame, participants: pd.DataFrame
+    path: Path, regions: pd.DataFrame, participants: pd.DataFrame, *, required: bool = True
 ) -> FeatureTable:
     """Read ``features.tsv``, ``.csv`` or ``.npz``, sorted like participants and regions.
 
@@ -42,6 +42,8 @@ def read_feature_table(
         Checked region table.
     participants : pandas.DataFrame
         Indexed by ``participant_id``.
+    required : bool, default True
+        Whether controls and subjects with an arm must have a row.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def read_feature_table(
         ids, labels, values = _load(path)
     except UnreadableFileError as error:
         raise DataContractError(str(path), [str(error)]) from error
-    rows, problems = _match_rows(ids, participants)
+    rows, problems = _match_rows(ids, participants, required)
     first, second, found = _match_columns(labels, regions)
     problems += found
     if problems:
@@ -96,7 +98,9 @@ def _load(path: Path) -> tuple[list[str], Text, Floats]:
     return ids, labels.ravel(), values
 
 
-def _match_rows(ids: list[str], participants: pd.DataFrame) -> tuple[list[str], list[str]]:
+def _match_rows(
+    ids: list[str], participants: pd.DataFrame, required: bool
+) -> tuple[list[str], list[str]]:
     known = IdMatcher(participants.index)
     subjects = [known.match(i) for i in ids]
     problems = []
@@ -115,7 +119,8 @@ def _match_rows(ids: list[str], participants: pd.DataFrame) -> tuple[list[str], 
     repeated = found[found.duplicated()].unique()
     if len(repeated):
         problems.append(f"{some(repeated)} occur(s) more than once: keep one row per participant.")
-    problems += absence_problems(participants, found, "row")
+    if required:
+        problems += absence_problems(participants, found, "row")
     return [str(s) for s in subjects], problems
 
 

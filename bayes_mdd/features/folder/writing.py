@@ -12,7 +12,9 @@ import xarray as xr
 
 from bayes_mdd.dims import FEATURE, MISSING, REGION, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.additions import DIFFERENCES, MEASURE, PIECES
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.matrices import R
 
 _REFERENCE = "none"
 
@@ -23,14 +25,17 @@ def write_features(features: xr.Dataset, cohort: str | Path) -> Path:
     Parameters
     ----------
     features : xarray.Dataset
-        A feature set of one kind, as measured (not standardised).
+        A feature set of one kind, as measured (not standardised). Differences between halves or
+        sessions and pieces of the scans are written too.
     cohort : str or Path
         The cohort folder; its folder ``features/`` must be empty or missing.
 
     Returns
     -------
     Path
-        The folder ``features/`` with ``features.npz``, ``regions.tsv`` and ``features.json``.
+        The folder ``features/`` with ``features.npz``, ``regions.tsv`` and ``features.json``, and
+        where there are such data ``half_difference.npz``, ``session_difference.npz`` and one
+        ``<subject>_pieces.npy`` per subject.
         ``participants.tsv`` is not written.
 
     Raises
@@ -46,15 +51,35 @@ def write_features(features: xr.Dataset, cohort: str | Path) -> Path:
         raise DataContractError(str(folder), problems)
     folder.mkdir(parents=True, exist_ok=True)
     _regions(features).to_csv(folder / "regions.tsv", sep="\t", index=False, na_rep=MISSING)
-    np.savez(
-        folder / "features.npz",
-        subject=features[SUBJECT].values.astype(np.str_),
-        feature=features[FEATURE].values.astype(np.str_),
-        values=features["y"].values.astype(np.float64),
-    )
+    _write_table(features, "y", folder / "features.npz")
+    for name in DIFFERENCES:
+        if name in features:
+            _write_table(features, name, folder / f"{name}.npz")
+    if PIECES in features:
+        _write_pieces(features, folder)
     text = json.dumps(_facts(features), indent=2) + "\n"
     (folder / "features.json").write_text(text, encoding="utf-8")
     return folder
+
+
+def _write_table(features: xr.Dataset, name: str, path: Path) -> None:
+    """Write the values of the subjects who have them."""
+    values = features[name].values.astype(np.float64)
+    known = ~np.isnan(values).all(axis=1)
+    np.savez(
+        path,
+        subject=features[SUBJECT].values.astype(np.str_)[known],
+        feature=features[FEATURE].values.astype(np.str_),
+        values=values[known],
+    )
+
+
+def _write_pieces(features: xr.Dataset, folder: Path) -> None:
+    for subject, pieces in zip(
+        features[SUBJECT].values, features[PIECES].transpose(SUBJECT, ...).values, strict=True
+    ):
+        if not np.isnan(pieces).all():
+            np.save(folder / f"{subject}_pieces.npy", pieces.astype(np.float32))
 
 
 def _kind_problems(features: xr.Dataset) -> list[str]:
@@ -74,6 +99,11 @@ def _kind_problems(features: xr.Dataset) -> list[str]:
     if not reference.startswith(_REFERENCE):
         problems.append(
             f"the features are already standardised ({reference}): write the features as measured."
+        )
+    if str(features.attrs.get("units")) == R and any(n in features for n in DIFFERENCES):
+        problems.append(
+            "differences of correlations (r) cannot be read back as Fisher z: measure the features "
+            "with Fisher z, or drop half_difference and session_difference."
         )
     return problems
 
@@ -104,10 +134,12 @@ def _facts(features: xr.Dataset) -> dict[str, Any]:
         provenance = {"source": text}
     facts = {
         "kind": str(features["kind"].values[0]),
-        "measure": provenance.get("measure"),
+        "measure": features.attrs.get(MEASURE, provenance.get("measure")),
         "estimator": provenance.get("estimator"),
         "units": str(features.attrs.get("units", "not stated")),
         "source": "table",
+        "order": "regions.tsv" if PIECES in features else None,
+        "estimand": features.attrs.get("estimand"),
         "without_features": provenance.get("without_features"),
         "provenance": provenance,
     }

@@ -64,40 +64,6 @@ class _OneSubject:
     parts: Parts
 
 
-def edges_from_series(
-    series: Mapping[str, OneSeries],
-    regions: pd.DataFrame,
-    *,
-    kind: str,
-    estimator: str,
-    fisher_z: bool,
-) -> Floats:
-    """Compute the edges of all subjects.
-
-    Parameters
-    ----------
-    series : mapping
-        A (time, region) array or DataFrame per subject, or a function that reads it.
-    regions : pandas.DataFrame
-        Checked region table.
-    kind, estimator : str
-        See `connectivity_from_timeseries`.
-    fisher_z : bool
-        See `connectivity_from_timeseries`.
-
-    Returns
-    -------
-    numpy.ndarray, shape (subject, edge)
-        Upper triangles.
-
-    Raises
-    ------
-    DataContractError
-        If a series cannot be used. The error lists all problems of all series.
-    """
-    return measure_edges(series, regions, kind=kind, estimator=estimator, fisher_z=fisher_z).values
-
-
 def measure_edges(
     series: Mapping[str, OneSeries],
     regions: pd.DataFrame,

@@ -213,6 +213,7 @@ FORMATS = (
         title="BOLD images with confounds of fMRIPrep (*_bold.nii.gz), in an atlas",
         find=_find_bold,
         read=_read_bold,
+        has_series=True,
         yields_to=("xcpd_relmat", "xcpd_timeseries", "cifti_pconn", "cifti_ptseries"),
     ),
 )

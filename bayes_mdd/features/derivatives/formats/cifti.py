@@ -138,6 +138,7 @@ FORMATS = (
         title="parcellated time series (.ptseries.nii)",
         find=_find_as(".ptseries.nii"),
         read=_read_as("series"),
+        has_series=True,
         yields_to=("xcpd_relmat", "xcpd_timeseries", "cifti_pconn"),
     ),
 )

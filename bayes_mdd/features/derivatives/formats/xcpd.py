@@ -221,6 +221,7 @@ FORMATS = (
         title="regional time series (XCP-D *_timeseries.tsv)",
         find=_find_series,
         read=_read_series,
+        has_series=True,
         yields_to=("xcpd_relmat",),
     ),
     Format(
