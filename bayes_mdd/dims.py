@@ -33,6 +33,8 @@ SESSION: Final = "session"
 MISSING: Final = "n/a"
 #: Diagnosis of a healthy control.
 CONTROL: Final = "HC"
+#: Arm of the half differences of scans, which are rows of a fit but not subjects.
+WITHIN_SCAN: Final = "within_scan"
 #: Separators between the two regions of an edge (``A--B``) and the two networks of a block
 #: (``DMN-CCN``).
 EDGE_SEPARATOR: Final = "--"

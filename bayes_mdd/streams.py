@@ -47,6 +47,10 @@ class Stream(IntEnum):
     PRIOR = 28
     #: Permutations of arm labels and seeds of the refits (permute_arms).
     PERMUTATION = 29
+    #: Errors of the edges, given the scores, where whitened edges are fitted (fit).
+    EDGE_ERRORS = 31
+    #: Errors of the loadings of edges (fit).
+    EDGE_LOADINGS = 32
 
 
 class PolarLDAStream(IntEnum):

@@ -26,6 +26,8 @@ class Variable:
         In words; empty where there are none.
     meaning : str
         What it is, in a few words.
+    other_dims : tuple of str, optional
+        Dimensions that it has instead under some specs.
     """
 
     group: str
@@ -33,6 +35,7 @@ class Variable:
     dims: tuple[str, ...] | None
     units: str
     meaning: str
+    other_dims: tuple[str, ...] | None = None
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -92,7 +95,7 @@ def check_schema(tree: xr.DataTree, schema: Schema) -> list[str]:
         found = find_variable(schema, group, name)
         if found is None:
             problems.append(f"'{group}' holds '{name}', which is not in the schema.")
-        elif found.dims is not None and variable.dims != found.dims:
+        elif found.dims is not None and variable.dims not in (found.dims, found.other_dims):
             problems.append(
                 f"'{name}' in '{group}' has the dimensions {variable.dims}, "
                 f"the schema says {found.dims}."

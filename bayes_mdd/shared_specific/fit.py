@@ -10,16 +10,24 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
+from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
 from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.within_scan import add_differences
 from bayes_mdd.shared_specific.density.density import has_closed_form
 from bayes_mdd.shared_specific.posterior.assemble import MOST_SUMMARY, assemble
 from bayes_mdd.shared_specific.posterior.fast import FAST_SUMMARY, MODE_STEPS, sample_fast
 from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
+from bayes_mdd.shared_specific.posterior.within_scan import separate_differences
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.start.mode import ModeSearch, find_modes
-from bayes_mdd.shared_specific.start.spectral import spectral_start
+from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.types import Array
+
+#: Smallest number of subjects whose half differences are fitted.
+LEAST_DIFFERENCES = 10
 
 
 def check_method(spec: SharedSpecificSpec, method: str) -> None:
@@ -85,8 +93,16 @@ def fit_factors(
         # The prior of arm means is wide and the data inform them little, so short chains do not
         # mix along them. The coverage of the fast path was measured without arm means.
         spec = replace(spec, mean_scale=0.0)
-    modes = _find_start(spec, data, sampler, method)
+    rows = data
+    difference = _half_difference(spec, data)
+    if difference is not None:
+        found = add_differences(data, difference)
+        data, rows = found.data, found.rows
+    modes = _find_start(spec, rows, sampler, method)
     start = modes.start
+    left = remaining_weight(rows, start)
+    if data.whitening is not None and left < WEIGHT_LEFT_MIN:
+        data, rows = data.weighted(left), rows.weighted(left)
     n_sampled = start.scores.shape[1]
     reduced = replace(spec, n_factors=n_sampled)
     added: dict[str, Any] = {
@@ -94,13 +110,17 @@ def fit_factors(
         "starts": {"tried": modes.log_density.size, "at_best_mode": modes.agreeing},
     }
     if method == "fast":
-        drawn = sample_fast(reduced, data, start, sampler)
+        drawn = sample_fast(reduced, rows, start, sampler)
     else:
-        drawn = sample_posterior(reduced, data, start, sampler, progressbar=progressbar)
+        drawn = sample_posterior(reduced, rows, start, sampler, progressbar=progressbar)
     added |= drawn.facts
     sampled = time.perf_counter()
+    raw = drawn.raw
+    if difference is not None:
+        raw = separate_differences(raw, len(data.arm), len(data.arms))
     most_draws = FAST_SUMMARY if method == "fast" else MOST_SUMMARY
-    idata = assemble(spec, data, drawn.raw, sampler, most_draws=most_draws)
+    idata = assemble(spec, data, raw, sampler, most_draws=most_draws)
+    idata["constant_data"]["weight_left"] = left
     idata.attrs["method"] = method
     added["seconds"] = {
         "compile_and_sample": round(sampled - began, 2),
@@ -108,6 +128,16 @@ def fit_factors(
         "loadings_and_alignment": round(time.perf_counter() - sampled, 2),
     }
     return idata, added
+
+
+def _half_difference(spec: SharedSpecificSpec, data: ModelData) -> Array | None:
+    """Half differences of the edges, where they can be fitted as an arm of their own."""
+    given = data.shown.features
+    if data.whitening is None or spec.sharing is not None or "half_difference" not in given:
+        return None
+    difference = given["half_difference"].transpose(SUBJECT, FEATURE).values.astype(float)
+    enough = int(np.isfinite(difference).all(axis=1).sum()) >= LEAST_DIFFERENCES
+    return difference if enough else None
 
 
 def _find_start(

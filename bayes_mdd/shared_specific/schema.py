@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from bayes_mdd.dims import (
@@ -39,6 +40,7 @@ ARM_MEAN: Final = "arm_mean"
 BLOCK_SCALE: Final = "block_scale"
 NOISE: Final = "noise"
 NOISE_DF: Final = "noise_df"
+RELIABILITY: Final = "reliability"
 EXPLAINED: Final = "explained"
 EXPLAINED_BLOCK: Final = "explained_block"
 COMMUNALITY: Final = "communality"
@@ -56,6 +58,19 @@ SYMPTOM_UNIT: Final = "symptom_unit"
 PAIR: Final = "pair"
 COMPONENT: Final = "component"
 COMPONENT_2: Final = "component_2"
+
+#: Features that are fitted in place of edges, and their blocks: they take the place of ``block`` in
+#: variables of the likelihood where ``feature_dependence`` is "matrix".
+WHITENED_FEATURE: Final = "whitened_feature"
+WHITENED_BLOCK: Final = "whitened_block"
+#: Group of the map between edges and whitened features, and its dimensions.
+WHITENING: Final = "whitening"
+MATRIX_ROW: Final = "matrix_row"
+MATRIX_COLUMN: Final = "matrix_column"
+EDGE: Final = "edge"
+#: Dimensions of the group ``reliability``: what it was estimated from, and draws.
+SOURCE: Final = "source"
+RELIABILITY_DRAW: Final = "reliability_draw"
 
 #: Units.
 SCORE_UNIT: Final = "SD of the scores of an average arm"
@@ -84,6 +99,12 @@ DRAWN: Final = (
         (ARM, FACTOR),
         "share; sums to 1 over arms",
         "share of each arm in the variance of a factor's scores",
+    ),
+    _posterior(
+        RELIABILITY,
+        (ARM, FACTOR),
+        "share of the variance of scores",
+        "part of the variance of a factor's scores in an arm that both halves of a scan share",
     ),
     _posterior(
         ARM_MEAN,
@@ -290,7 +311,65 @@ _DATA = (
     ),
 )
 
+_MATRIX = (MATRIX_ROW, MATRIX_COLUMN)
+_WHITENING = (
+    Variable(WHITENING, "correlation", _MATRIX, "", "mean correlation matrix that whitens the edges"),
+    Variable(WHITENING, "basis", _MATRIX, "", "directions between which whitened features are"),
+    Variable(
+        WHITENING,
+        "edge_scale",
+        (EDGE,),
+        "correlation per unit of the feature",
+        "change of the correlation per unit of the feature, at the mean",
+    ),
+    Variable(WHITENING, "edge_position", (EDGE,), "", "position of the edge among the features"),
+    Variable(
+        WHITENING, "subject_scale", (SUBJECT,), "", "noise scale of a subject; mean square 1"
+    ),
+    Variable(
+        WHITENING,
+        "y",
+        (SUBJECT, WHITENED_FEATURE),
+        "about the noise SD of a feature",
+        "whitened features",
+    ),
+    Variable(
+        WHITENING,
+        "feature_noise",
+        (WHITENED_FEATURE,),
+        "",
+        "noise of a whitened feature relative to its block; mean square 1 in a block",
+    ),
+    Variable(
+        RELIABILITY,
+        "draws",
+        (SOURCE, RELIABILITY_DRAW, FACTOR),
+        "share of the variance of scores",
+        "draws of the reliability: within the scan (halves), in a longer scan (pieces), between "
+        "sessions (ICC)",
+    ),
+    Variable(
+        CONSTANT_DATA,
+        "weight_left",
+        (),
+        "",
+        "effective over actual number of fitted features, without the factors that start",
+    ),
+)
+
+
+def _on_whitened_blocks(variable: Variable) -> Variable:
+    """Allow the blocks of whitened features in place of those of the features."""
+    if variable.dims is None or BLOCK not in variable.dims or variable.name == EXPLAINED_BLOCK:
+        return variable
+    other = tuple(WHITENED_BLOCK if d == BLOCK else d for d in variable.dims)
+    return replace(variable, other_dims=other)
+
+
 #: Every variable of a result; those that depend on the spec included.
-SCHEMA: Final = (
-    *DRAWN, *_DERIVED, *_LOADINGS, *_FACTORS, *_INVARIANTS, *_SAMPLE_STATS, *_DATA,
-)  # fmt: skip
+SCHEMA: Final = tuple(
+    _on_whitened_blocks(v)
+    for v in (
+        *DRAWN, *_DERIVED, *_LOADINGS, *_FACTORS, *_INVARIANTS, *_SAMPLE_STATS, *_DATA, *_WHITENING,
+    )  # fmt: skip
+)

@@ -11,7 +11,7 @@ import xarray as xr
 from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import FAST_LIMITS, LIMITS, RULES, Limits
+from bayes_mdd.results.rules import FAST_LIMITS, LIMITS, RULES, WEIGHT_LEFT_MIN, Limits
 from bayes_mdd.shared_specific.checks.feature_noise import judge_feature_noise
 
 REFIT = "Fit with method='mcmc' (on the command line: without --fast)."
@@ -43,10 +43,35 @@ def check_fit(result: Result, limits: Limits | None = None) -> list[Check]:
         _bfmi(result, limits.bfmi_min),
         _blocks(result),
         _factors(result),
+        *_independence(result),
     ]
     if result.approximate:
         checks = [_approximate(), _one_mode(result), *(replace(c, advice=REFIT) for c in checks)]
     return [*checks, judge_feature_noise(result)]
+
+
+def _independence(result: Result) -> list[Check]:
+    """Whether errors of features are as independent as the likelihood takes them."""
+    constant = result.constant
+    if "weight_left" not in constant:  # results of earlier versions
+        return []
+    weight = float(constant.get("feature_weight", 1.0))
+    left = min(1.0, float(constant["weight_left"]) / weight)
+    advice = (
+        "Errors of features are correlated: set model.feature_dependence to 'auto'; see check "
+        "--predictive."
+        if weight == 1.0
+        else "Errors of features are correlated beyond the weight of the fit: see check --predictive."
+    )
+    return [
+        Check(
+            "independent share of the features",
+            left,
+            f">= {WEIGHT_LEFT_MIN}",
+            bool(left >= WEIGHT_LEFT_MIN),
+            advice,
+        )
+    ]
 
 
 def _approximate() -> Check:

@@ -18,6 +18,7 @@ from scipy.stats import gamma
 from bayes_mdd.dims import BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.shared_specific.schema import WHITENING
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.types import Array
 
@@ -85,7 +86,9 @@ def judge_feature_noise(idata: xr.DataTree | Result, *, alpha: float = ALPHA) ->
     if not result.holds("observed_data", "y"):
         return Check(NAME, np.nan, "features", None, "The run does not contain its features.")
     squares, df = residual_variances(result, result.group("observed_data")["y"])
-    code = np.unique(result.group("loadings")[BLOCK].values.astype(str), return_inverse=True)
+    white = result.group(WHITENING) if WHITENING in result.tree.children else None
+    named = result.group("loadings")[BLOCK] if white is None else white["feature_block"]
+    code = np.unique(named.values.astype(str), return_inverse=True)
     size = np.bincount(code[1])
     if df < LEAST_DF or (size - 1).sum() < LEAST_FEATURES:
         return Check(NAME, np.nan, "more data", None, "Too few participants or features.")
@@ -113,10 +116,16 @@ def residual_variances(result: Result, y: xr.DataArray) -> tuple[Array, int]:
     """
     constant = result.constant
     posterior = result.posterior[["scores", "block_scale"]]
-    on = posterior["block_scale"].any((CHAIN, DRAW, BLOCK)).values
-    scores = posterior["scores"].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values[:, on]
+    on = posterior["block_scale"].any([d for d in posterior["block_scale"].dims if d != FACTOR])
+    scores = posterior["scores"].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values[:, on.values]
     regressors = np.column_stack([constant["design"].values, scores])
+    white = result.group(WHITENING) if WHITENING in result.tree.children else None
+    scale = np.ones(len(scores)) if white is None else white["subject_scale"].values
+    regressors = regressors / scale[:, None]
     basis = np.linalg.qr(regressors, mode="complete")[0][:, regressors.shape[1] :]
+    if white is not None:
+        values = white["y"].values / white["feature_noise"].values / scale[:, None]
+        return np.asarray(((basis.T @ values) ** 2).sum(axis=0)), basis.shape[1]
     values = y.transpose(SUBJECT, FEATURE).values.astype(float)
     if "feature_noise" in constant:
         values = values / constant["feature_noise"].values

@@ -81,11 +81,13 @@ def residual_pairs(
     DataContractError
         If design and factors leave too few degrees of freedom.
     """
-    design = fitted.design.to_numpy()
+    design = fitted.regressors
     orthogonal = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
     y = orthogonal.T @ fitted.y
     draws = fitted.draws
-    for scores, tau, noise in zip(draws.scores, draws.block_scale, draws.noise, strict=True):
+    for scores, tau, noise in zip(
+        fitted.scaled_scores, draws.block_scale, draws.noise, strict=True
+    ):
         on = tau.any(axis=0)
         own = np.linalg.qr(orthogonal.T @ scores[:, on], mode="complete")[0][:, on.sum() :]
         if own.shape[1] < LEAST_FREE:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
 from bayes_mdd.shared_specific.data.design import build_design
+from bayes_mdd.shared_specific.data.edges import MeanMatrix, read_edge_scale, whiten_edges
 from bayes_mdd.shared_specific.data.ratings import (
     Item,
     Symptom,
@@ -25,8 +28,43 @@ from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, redu
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.likelihood.student import FeatureRows
 from bayes_mdd.shared_specific.search.feature_weight import feature_weight
+from bayes_mdd.shared_specific.search.parallel_analysis import complement
+from bayes_mdd.shared_specific.whitening.subject_scale import subject_scales
+from bayes_mdd.shared_specific.whitening.transform import Whitening
 from bayes_mdd.specs import SharedSpecificSpec
-from bayes_mdd.types import Array
+from bayes_mdd.types import Array, IntArray
+
+
+#: Copies with random signs, and number of features from which on their weight is 1 but for little.
+COPIES, MANY_FEATURES = 19, 2000
+
+
+@dataclass(frozen=True, eq=False)
+class WhitenedEdges:
+    """What belongs to a fit of whitened edges, besides the whitened features.
+
+    Parameters
+    ----------
+    map : Whitening
+        From edges, in the order of `order`, to whitened features.
+    order : ndarray of int, shape (edge,)
+        Positions of the edges among the features as they were given.
+    unit : float
+        Whitened features are divided by it, so that their noise is about 1.
+    mean : MeanMatrix
+        Whose mean correlation matrix the map uses.
+    edges : ModelData
+        Data of the edges themselves.
+    edge_rows : ndarray, shape (row, edge)
+        Edges of all rows of the fit, for the rotation of components.
+    """
+
+    map: Whitening
+    order: IntArray
+    unit: float
+    mean: MeanMatrix
+    edges: ModelData
+    edge_rows: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +97,9 @@ class ModelData:
         Columns projected out of symptoms: the design, and arms where links differ by arm.
     weight : float, default 1.0
         Power of the likelihood of the features: effective over actual number of features.
+    whitening : WhitenedEdges, optional
+        Where the features are whitened edges: the map, and the data of the edges themselves, which
+        loadings and variance explained refer to.
     """
 
     features: xr.Dataset
@@ -73,6 +114,18 @@ class ModelData:
     items: tuple[Item, ...]
     symptom_design: pd.DataFrame
     weight: float = 1.0
+    whitening: WhitenedEdges | None = None
+
+    @property
+    def shown(self) -> ModelData:
+        """Data of the features as they were given: edges where whitened edges are fitted."""
+        return self if self.whitening is None else self.whitening.edges
+
+    @property
+    def subject_scale(self) -> Array:
+        """Noise scale of each subject, shape (subject,)."""
+        scale = self.stats.subject_scale
+        return np.ones(len(self.arm)) if scale is None else scale
 
     @property
     def code(self) -> NDArray[np.int64]:
@@ -84,7 +137,7 @@ class ModelData:
     def projected(self) -> Array:
         """Features over their `feature_noise`, in the basis of `stats`, shape (n, feature)."""
         y = self.features["y"].transpose(SUBJECT, FEATURE).values / self.feature_noise
-        return np.asarray(self.stats.basis.T @ y)
+        return np.asarray(self.stats.score_basis.T @ y)
 
     @property
     def n_features(self) -> Array:
@@ -118,7 +171,7 @@ class ModelData:
         relative = feature_noise_scale(self.projected * self.feature_noise, self.code, n_factors)
         y = self.features["y"].transpose(SUBJECT, FEATURE).values / relative
         block = self.features["block"].values.astype(str)
-        stats = reduce_features(y, self.design.to_numpy(), block)
+        stats = reduce_features(y, self.design.to_numpy(), block, self.stats.subject_scale)
         return replace(self, stats=stats.weighted(self.weight), feature_noise=relative)
 
     def with_weight(self, n_factors: int) -> ModelData:
@@ -137,6 +190,21 @@ class ModelData:
         stats, y = self.stats, self.stats.basis @ self.projected
         weight = feature_weight(y, self.code, self.arm, stats.design, n_factors)
         return replace(self, stats=stats.weighted(weight / self.weight), weight=weight)
+
+    def weighted(self, weight: float) -> ModelData:
+        """Raise the likelihood of the features to a given power.
+
+        Parameters
+        ----------
+        weight : float
+            The power.
+
+        Returns
+        -------
+        ModelData
+            Data of the same features.
+        """
+        return replace(self, stats=self.stats.weighted(weight / self.weight), weight=weight)
 
     @property
     def subjects(self) -> list[str]:
@@ -202,7 +270,118 @@ def prepare(
     )
     if spec.feature_noise == "moderated":
         data = data.moderated(spec.n_factors)
-    return data.with_weight(spec.n_factors) if spec.feature_dependence == "weighted" else data
+    dependence = spec.feature_dependence
+    if dependence == "auto":
+        # One noise variance per feature has a density of its own, which supports nothing else.
+        student = spec.feature_noise == "student"
+        dependence = (
+            "independent" if student else choose_dependence(data, features, spec.n_factors)
+        )
+    if dependence == "matrix":
+        return _whitened(spec, data, features)
+    return data.with_weight(spec.n_factors) if dependence == "weighted" else data
+
+
+def choose_dependence(
+    data: ModelData, features: xr.Dataset, n_factors: int
+) -> Literal["matrix", "weighted", "independent"]:
+    """Choose how the errors of features are modelled, by the features and by a check.
+
+    Parameters
+    ----------
+    data : ModelData
+        The features as they were given.
+    features : Dataset
+        The FeatureSet that they come from.
+    n_factors : int
+        Largest number of components that are not noise.
+
+    Returns
+    -------
+    {"matrix", "weighted", "independent"}
+        "independent" where the effective number of features is at least `WEIGHT_LEFT_MIN` times
+        their number, or not smaller than that of features with random signs; else "matrix" for
+        correlations between all pairs of regions, and "weighted" for other features.
+    """
+    weight = data.with_weight(n_factors).weight
+    if weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors):
+        return "independent"
+    return "weighted" if isinstance(read_edge_scale(features), str) else "matrix"
+
+
+def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:
+    """Smallest weight of copies with random signs, of which the features are one in twenty."""
+    if data.features.sizes[FEATURE] >= MANY_FEATURES:
+        return 1.0
+    rng = np.random.default_rng(0)
+    stats = data.stats
+    y = stats.basis @ data.projected
+    return min(
+        feature_weight(
+            complement(np.where(rng.random(y.shape) < 0.5, y, -y), stats.design),
+            data.code,
+            data.arm,
+            stats.design,
+            n_factors,
+        )
+        for _ in range(COPIES)
+    )
+
+
+def _whitened(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -> ModelData:
+    """Replace edges by whitened features, and estimate the noise scale of each subject."""
+    scale = read_edge_scale(features)
+    if isinstance(scale, str):
+        raise SpecError(
+            f"feature_dependence 'matrix' needs correlations between all pairs of regions, but "
+            f"{scale}: use 'auto', or 'weighted'; or compute the edges with bayes_mdd "
+            "(read_features, connectivity_from_timeseries) and standardise them with "
+            "reference_to_controls."
+        )
+    whitening, mean = whiten_edges(features, scale)
+    y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)[:, scale.order]
+    g = whitening.forward(y)
+    block = whitening.block.astype(str)
+    code = np.unique(block, return_inverse=True)[1]
+    design = data.design.to_numpy()
+    subject_scale = subject_scales(g, code, design)
+    unit = float(np.sqrt(((g - g.mean(axis=0)) ** 2).mean()))
+    names = np.array([f"w{i + 1}" for i in range(block.size)], dtype=object)
+    white = xr.Dataset(
+        {"y": ((SUBJECT, FEATURE), g / unit)},
+        coords={
+            **{n: c for n, c in data.features.coords.items() if c.dims == (SUBJECT,)},
+            FEATURE: names,
+            BLOCK: (FEATURE, whitening.block),
+        },
+    )
+    stats = reduce_features(g / unit, design, block, subject_scale)
+    given = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    of_edges = reduce_features(
+        given, design, data.features[BLOCK].values.astype(str), subject_scale
+    )
+    edges = replace(
+        data,
+        stats=of_edges,
+        total=of_edges.cross_products,
+        feature_noise=np.ones(given.shape[1]),
+    )
+    found = replace(
+        data,
+        features=white,
+        stats=stats,
+        feature_noise=np.ones(block.size),
+        total=stats.cross_products,
+        whitening=WhitenedEdges(
+            map=whitening,
+            order=scale.order,
+            unit=unit,
+            mean=mean,
+            edges=edges.moderated(spec.n_factors) if spec.feature_noise == "moderated" else edges,
+            edge_rows=given,
+        ),
+    )
+    return found.moderated(spec.n_factors) if spec.feature_noise == "moderated" else found
 
 
 def sort_features(data: ModelData) -> FeatureRows:

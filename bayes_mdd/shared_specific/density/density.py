@@ -243,6 +243,11 @@ def make_density(
     stats, priors = data.stats, build_priors(spec, data.arms)
     pattern = fixed_sharing(spec, data.arms)
     rotation = np.ascontiguousarray(stats.rotation)
+    transposed = np.ascontiguousarray(rotation.T)
+    visible, visible_transposed = rotation, transposed
+    if stats.subject_scale is not None:
+        visible = np.column_stack([stats.score_basis, stats.design])
+        visible_transposed = np.ascontiguousarray(visible.T)
     return Density(
         Inputs(
             sizes=(
@@ -254,7 +259,9 @@ def make_density(
             ),
             arm=data.arm.astype(np.int64),
             rotation=rotation,
-            transposed=np.ascontiguousarray(rotation.T),
+            transposed=transposed,
+            visible=visible,
+            visible_transposed=visible_transposed,
             cross_products=np.ascontiguousarray(stats.cross_products),
             traces=stats.traces,
             block_size=stats.block_size,

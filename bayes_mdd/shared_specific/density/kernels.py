@@ -35,6 +35,9 @@ class Inputs(NamedTuple):
         As in `BlockStatistics`: the likelihood depends on the first n columns only.
     transposed : ndarray, shape (subject, subject)
         Its transpose; both are stored row by row.
+    visible, visible_transposed : ndarray, shape (subject, subject)
+        As `rotation`, with the first n columns divided by the subjects' noise scales: what the
+        likelihood sees of scores. The same arrays where all subjects have the same noise.
     cross_products, traces, block_size : ndarray
         As in `BlockStatistics`.
     fixed : ndarray, shape (factor, arm)
@@ -53,6 +56,8 @@ class Inputs(NamedTuple):
     arm: NDArray[np.int64]
     rotation: Array
     transposed: Array
+    visible: Array
+    visible_transposed: Array
     cross_products: Array
     traces: Array
     block_size: Array
@@ -89,7 +94,7 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     noise = np.exp(x[at : at + blocks])
     visible = inputs.cross_products.shape[1]
     values, to_scores_q, to_tau, to_noise = collapsed_value_and_grad(
-        thin_product(inputs.transposed[:visible], scores),
+        thin_product(inputs.visible_transposed[:visible], scores),
         tau,
         noise,
         inputs.cross_products,
@@ -98,7 +103,7 @@ def value_and_grad(x, inputs):  # type: ignore[no-untyped-def]
     )
     to_rotated = np.zeros((n, k))
     to_rotated[:visible] = to_scores_q
-    to_scores = thin_product(inputs.rotation, to_rotated)
+    to_scores = thin_product(inputs.visible, to_rotated)
     square = (noise / inputs.prior.noise_scale) ** 2
     value = values.sum() + np.log(noise).sum() + half_normal_log(square).sum()
     grad[at : at + blocks] = to_noise * noise + 1.0 + half_normal_slope(square)

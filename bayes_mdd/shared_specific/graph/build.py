@@ -152,7 +152,7 @@ def build_explicit(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
             "features",
             pt.dot(scores, loadings.T),
             sd,
-            logp=_log_likelihood(data.stats.basis),
+            logp=_log_likelihood(data.stats.score_basis),
             dist=_features,
             observed=data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float),
             dims=(SUBJECT, FEATURE),

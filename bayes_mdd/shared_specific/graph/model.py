@@ -98,7 +98,7 @@ def build_shared_specific(spec: SharedSpecificSpec, data: ModelData) -> pm.Model
         # Strengths refer to the part of the scores that the likelihood depends on, without their
         # mean over all subjects and without covariate effects.
         visible = data.stats.basis.shape[1]
-        rms = pt.sqrt((pt.dot(data.stats.basis.T, unit) ** 2).sum(axis=0) / n)
+        rms = pt.sqrt((pt.dot(data.stats.rotation[:, :visible].T, unit) ** 2).sum(axis=0) / n)
         shift = pt.log(rms) + log_radius
         z = log_strength - shift - pt.log(scale)
 
@@ -252,6 +252,6 @@ def model_coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, list[st
 
 def _observe(spec: SharedSpecificSpec, data: ModelData, scores: Any, tau: Any) -> None:
     noise = pm.HalfNormal("noise", spec.noise_scale, dims=BLOCK)
-    observe_features(spec, data, pt.dot(data.stats.basis.T, scores), tau, noise)
+    observe_features(spec, data, pt.dot(data.stats.score_basis.T, scores), tau, noise)
     if spec.linked_symptoms:
         link_symptoms(spec, data, scores, tau)

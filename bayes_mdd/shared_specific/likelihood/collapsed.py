@@ -43,22 +43,36 @@ class BlockStatistics:
         Number of features of a block, times the weight of the likelihood (see `weighted`).
     blocks : tuple of str
         Names of the blocks.
+    subject_scale : ndarray of shape (subject,), optional
+        Noise scale of each subject, by which features, design and scores are divided before `basis`
+        applies. Default: all subjects have the same noise.
     """
 
     basis: Array
     cross_products: Array
     block_size: Array
     blocks: tuple[str, ...]
+    subject_scale: Array | None = None
+
+    @property
+    def score_basis(self) -> Array:
+        """Matrix whose transpose maps scores to what the likelihood depends on, as `basis`."""
+        if self.subject_scale is None:
+            return self.basis
+        return np.asarray(self.basis / self.subject_scale[:, None])
 
     @property
     def design(self) -> Array:
-        """Orthonormal columns that span the design, shape (subject, rank)."""
+        """Orthonormal columns that span the design over the scale, shape (subject, rank)."""
         return np.asarray(null_space(self.basis.T))
 
     @property
     def rotation(self) -> Array:
-        """Orthogonal matrix: `basis`, then `design`, shape (subject, subject)."""
-        return np.column_stack([self.basis, self.design])
+        """Orthogonal matrix: directions of scores that the likelihood sees, then the design."""
+        if self.subject_scale is None:
+            return np.column_stack([self.basis, self.design])
+        hidden = np.linalg.qr(self.subject_scale[:, None] * self.design)[0]
+        return np.column_stack([null_space(hidden.T), hidden])
 
     def weighted(self, weight: float) -> BlockStatistics:
         """Raise the likelihood of the features to a power, so that they count as fewer.
@@ -87,7 +101,12 @@ class BlockStatistics:
         return np.asarray(np.trace(self.cross_products, axis1=1, axis2=2))
 
 
-def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockStatistics:
+def reduce_features(
+    y: Array,
+    design: Array,
+    block: NDArray[np.str_],
+    subject_scale: Array | None = None,
+) -> BlockStatistics:
     """Compute the cross-products of each block after projecting the design out.
 
     Parameters
@@ -98,6 +117,8 @@ def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockSt
         Intercept and covariates, of full column rank.
     block : ndarray of str, shape (feature,)
         Block of each feature.
+    subject_scale : ndarray of shape (subject,), optional
+        Noise scale of each subject. Default: the same for all.
 
     Returns
     -------
@@ -112,6 +133,8 @@ def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockSt
     >>> stats.blocks, stats.cross_products.shape, stats.block_size.tolist()
     (('a', 'b'), (2, 5, 5), [3.0, 1.0])
     """
+    if subject_scale is not None:
+        y, design = y / subject_scale[:, None], design / subject_scale[:, None]
     basis = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
     names, first, code = np.unique(block, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -125,6 +148,7 @@ def reduce_features(y: Array, design: Array, block: NDArray[np.str_]) -> BlockSt
         cross_products=np.stack(cross),
         block_size=np.bincount(code)[order].astype(float),
         blocks=tuple(str(n) for n in names[order]),
+        subject_scale=subject_scale,
     )
 
 

@@ -19,7 +19,7 @@ from bayes_mdd.shared_specific.new_subjects.covariates import (
 )
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.subject_statistics import NewSubjects
-from bayes_mdd.types import BoolArray
+from bayes_mdd.types import Array, BoolArray
 
 
 def select_subjects(
@@ -126,12 +126,27 @@ def _build_subjects(fitted: Fitted, features: xr.Dataset, coded: CodedCovariates
     names = pd.Index(features[FEATURE].values.astype(str))
     y = features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
     order = names.get_indexer(pd.Index(list(fitted.features)))
+    y, scale = y[:, order], None
+    if fitted.transform is not None:
+        y = fitted.transform.apply(y)
+        scale = _noise_scales(fitted, y / fitted.feature_noise, coded.design)
+        y = y / scale[:, None]
     return NewSubjects(
         names=tuple(features[SUBJECT].values.astype(str).tolist()),
-        y=y[:, order] / fitted.feature_noise,
+        y=y / fitted.feature_noise,
         design=coded.design,
         new_level=coded.new_level,
+        scale=scale,
     )
+
+
+def _noise_scales(fitted: Fitted, y: Array, design: Array) -> Array:
+    """Noise scale of new subjects, relative to that of the fitted ones."""
+    free = len(fitted.subjects) - fitted.design.shape[1]
+    spread = np.array([(part**2).sum() / (free * part.shape[1]) for part in fitted.residual])
+    residual = y - design @ fitted.coefficients
+    leverage = ((design @ fitted.design_inverse) ** 2).sum(axis=1)
+    return np.asarray(np.sqrt((residual**2 / spread[fitted.block]).mean(axis=1) / (1 + leverage)))
 
 
 def _duplicates(what: str, names: Iterable[Hashable]) -> list[str]:

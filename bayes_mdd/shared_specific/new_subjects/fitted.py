@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.new_subjects.predictive_density import LoadingMoments
+from bayes_mdd.shared_specific.whitening.transform import Whitening
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array, IntArray
 
@@ -48,10 +49,45 @@ class PosteriorDraws:
 
 
 @dataclass(frozen=True, eq=False)
+class EdgeTransform:
+    """How edges of a subject become the whitened features of a fit.
+
+    Parameters
+    ----------
+    map : Whitening
+        From edges to whitened features.
+    order : ndarray of int, shape (edge,)
+        Positions of the edges among the features of the fit.
+    unit : float
+        Whitened features are divided by it.
+    """
+
+    map: Whitening
+    order: IntArray
+    unit: float
+
+    def apply(self, y: Array) -> Array:
+        """Whiten the edges of subjects.
+
+        Parameters
+        ----------
+        y : ndarray, shape (subject, feature)
+            Edges in the order of the fit.
+
+        Returns
+        -------
+        ndarray, shape (subject, whitened_feature)
+            Whitened features in the unit of the fit.
+        """
+        return np.asarray(self.map.forward(y[:, self.order]) / self.unit)
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """Fitted subjects, their features and the posterior.
 
-    Features are in units of their relative noise (`feature_noise`), as in the likelihood.
+    Features are in units of their relative noise (`feature_noise`) and of the noise scale of the
+    subject, as in the likelihood. They are the whitened features where edges were whitened.
 
     Parameters
     ----------
@@ -66,7 +102,7 @@ class Fitted:
     feature_noise : ndarray, shape (feature,)
         Noise of a feature relative to its block.
     y : ndarray, shape (subject, feature)
-        Features divided by `feature_noise`.
+        Features divided by `feature_noise` and by `subject_scale`.
     design : DataFrame, shape (subject, covariate)
         Intercept and covariates as coded.
     covariates : DataFrame
@@ -75,6 +111,10 @@ class Fitted:
         The posterior.
     weight : float, default 1.0
         Power of the features' likelihood in the fit.
+    subject_scale : ndarray of shape (subject,), optional
+        Noise scale of each subject. Default: the same for all.
+    transform : EdgeTransform, optional
+        How edges become whitened features, where they do.
     """
 
     spec: SharedSpecificSpec
@@ -91,6 +131,23 @@ class Fitted:
     covariates: pd.DataFrame
     draws: PosteriorDraws
     weight: float = 1.0
+    subject_scale: Array | None = None
+    transform: EdgeTransform | None = None
+
+    @cached_property
+    def scale(self) -> Array:
+        """Noise scale of each subject, shape (subject,)."""
+        return np.ones(len(self.subjects)) if self.subject_scale is None else self.subject_scale
+
+    @cached_property
+    def regressors(self) -> Array:
+        """Design over the noise scale of the subject, shape (subject, covariate)."""
+        return np.asarray(self.design.to_numpy() / self.scale[:, None])
+
+    @cached_property
+    def scaled_scores(self) -> Array:
+        """Scores over the noise scale of the subject, shape (T, subject, factor)."""
+        return np.asarray(self.draws.scores / self.scale[:, None])
 
     @cached_property
     def size(self) -> Array:
@@ -100,7 +157,7 @@ class Fitted:
     @cached_property
     def design_inverse(self) -> Array:
         """Pseudo-inverse of the design, shape (covariate, subject)."""
-        return np.asarray(np.linalg.pinv(self.design.to_numpy()))
+        return np.asarray(np.linalg.pinv(self.regressors))
 
     @cached_property
     def coefficients(self) -> Array:
@@ -115,7 +172,7 @@ class Fitted:
     @cached_property
     def residual(self) -> tuple[Array, ...]:
         """Residuals of the features given the design, by block, (subject, feature of block)."""
-        residual = self.y - self.design.to_numpy() @ self.coefficients
+        residual = self.y - self.regressors @ self.coefficients
         return tuple(residual[:, at] for at in self.members)
 
     @cached_property
@@ -125,13 +182,13 @@ class Fitted:
 
     @cached_property
     def score_coefficients(self) -> Array:
-        """Least-squares coefficients of the scores, shape (T, covariate, factor)."""
-        return np.asarray(self.design_inverse @ self.draws.scores)
+        """Least-squares coefficients of the scaled scores, shape (T, covariate, factor)."""
+        return np.asarray(self.design_inverse @ self.scaled_scores)
 
     @cached_property
     def score_residual(self) -> Array:
-        """Residuals of the scores given the design, shape (T, subject, factor)."""
-        return np.asarray(self.draws.scores - self.design.to_numpy() @ self.score_coefficients)
+        """Residuals of the scaled scores given the design, shape (T, subject, factor)."""
+        return np.asarray(self.scaled_scores - self.regressors @ self.score_coefficients)
 
     @cached_property
     def gram(self) -> Array:

@@ -79,7 +79,7 @@ def subject_log_likelihood(
         loadings, features = without_subject(fitted, i)
         subject = assume_arm(fitted, features, int(arm))
         found = integrate_scores(loadings, subject, rng, candidates=candidates)
-        value[:, i] = found.log_density - unit
+        value[:, i] = found.log_density - unit - fitted.y.shape[1] * np.log(fitted.scale[i])
     draws = fitted.draws
     return xr.DataArray(
         value.reshape(len(draws.chain), len(draws.draw), n),
@@ -127,7 +127,7 @@ def without_subject(fitted: Fitted, i: int) -> tuple[LoadingMoments, FeatureStat
         Statistics of the subject.
     """
     draws = fitted.draws
-    x = fitted.design.to_numpy()
+    x = fitted.regressors
     m = 1.0 - float(x[i] @ fitted.design_inverse[:, i])
     v = fitted.score_residual[:, i]
     own_product = fitted.cross_products[:, i, i]
@@ -144,5 +144,6 @@ def without_subject(fitted: Fitted, i: int) -> tuple[LoadingMoments, FeatureStat
         sum_of_squares=own_product / m**2,
         cross_product=np.einsum("tbkl,tbl->tbk", loadings.covariance, with_scores),
         base_variance=np.full(draws.noise.shape, 1.0 / m),
-        predicted=draws.scores[:, i] - v / m,
+        predicted=fitted.scaled_scores[:, i] - v / m,
+        noise_scale=float(fitted.scale[i]),
     )

@@ -225,11 +225,12 @@ def _draw(
     unit = np.log(fitted.feature_noise).sum()
     for i, arm in enumerate(known):
         features = summarise_features(fitted, new, i)
+        size = new.y.shape[1] * np.log(features.noise_scale)
         for a, name in enumerate(fitted.arms):
             if name not in (possible if arm == MISSING else [arm]):
                 continue
             scores[:, i, a], found = draw_scores(fitted, features, a, rng, candidates=candidates)
-            log_density[:, i, a] = found.log_density - unit
+            log_density[:, i, a] = found.log_density - unit - size
             efficiency[i, a] = found.efficiency
             if link is not None and predicted is not None:
                 predicted[:, i, a] = link.draw(new.design[i], scores[:, i, a], a, rng)

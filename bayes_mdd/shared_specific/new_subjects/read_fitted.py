@@ -16,7 +16,12 @@ from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.new_subjects.covariates import code_covariates
-from bayes_mdd.shared_specific.new_subjects.fitted import Fitted, PosteriorDraws
+from bayes_mdd.shared_specific.new_subjects.fitted import (
+    EdgeTransform,
+    Fitted,
+    PosteriorDraws,
+)
+from bayes_mdd.shared_specific.posterior.stored_data import read_whitening
 from bayes_mdd.shared_specific.schema import (
     ARM_MEAN,
     BLOCK_SCALE,
@@ -26,6 +31,8 @@ from bayes_mdd.shared_specific.schema import (
     SCORES,
     SHARING,
     SYMPTOM_WEIGHT,
+    WHITENED_BLOCK,
+    WHITENING,
 )
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SharedSpecificSpec
@@ -72,9 +79,14 @@ def read_fitted(
     spec = spec_of(result)
     posterior, constant, loadings = result.posterior, result.constant, result.group(LOADINGS)
     subjects, features = _names(posterior, SUBJECT), _names(loadings, FEATURE)
-    blocks = _names(posterior, BLOCK)
-    y = _read_features(result, training, subjects, features)
-    block = _positions(loadings[BLOCK].values.astype(str), blocks)
+    white = result.group(WHITENING) if WHITENING in result.tree.children else None
+    blocks = _names(posterior, BLOCK if white is None else WHITENED_BLOCK)
+    if white is None:
+        y = _read_features(result, training, subjects, features)
+        block = _positions(loadings[BLOCK].values.astype(str), blocks)
+    else:
+        y = white["y"].values.astype(float)
+        block = _positions(white["feature_block"].values.astype(str), blocks)
     design = pd.DataFrame(
         constant["design"].values, index=list(subjects), columns=_names(constant, COVARIATE)
     )
@@ -83,8 +95,12 @@ def read_fitted(
         # Each feature's noise is taken as known, at its expected precision.
         noise = loadings[NOISE].values.astype(float)
         draws = replace(draws, noise=np.ones_like(draws.noise))
+    elif white is not None:
+        noise = white["feature_noise"].values.astype(float)
     else:
         noise = _feature_noise(constant, spec, y, design.to_numpy(), block)
+    scale = None if white is None else white["subject_scale"].values.astype(float)
+    read = read_whitening(result)
     fitted = Fitted(
         spec=spec,
         subjects=subjects,
@@ -95,7 +111,7 @@ def read_fitted(
         arm=_positions(constant[ARM].values.astype(str), result.arms),
         block=block,
         feature_noise=noise,
-        y=y / noise,
+        y=y / noise if scale is None else y / noise / scale[:, None],
         design=design,
         covariates=pd.DataFrame(
             {c: constant[c].values for c in spec.covariates if c in constant.coords},
@@ -103,6 +119,8 @@ def read_fitted(
         ),
         draws=draws,
         weight=float(constant.get("feature_weight", 1.0)),
+        subject_scale=scale,
+        transform=None if read is None else EdgeTransform(*read),
     )
     _check_features(result, fitted)
     _check_design(fitted)
@@ -190,6 +208,7 @@ def _thin(posterior: xr.Dataset, max_draws: int) -> PosteriorDraws:
         values = thinned[name].transpose(CHAIN, DRAW, *dims).values.astype(float)
         return np.asarray(values.reshape(-1, *values.shape[2:]))
 
+    block = BLOCK if BLOCK in posterior[BLOCK_SCALE].dims else WHITENED_BLOCK
     sharing = flat(SHARING, ARM, FACTOR)
     return PosteriorDraws(
         chain=posterior[CHAIN].values,
@@ -197,8 +216,8 @@ def _thin(posterior: xr.Dataset, max_draws: int) -> PosteriorDraws:
         scores=flat(SCORES, SUBJECT, FACTOR),
         sharing=sharing,
         arm_mean=flat(ARM_MEAN, ARM, FACTOR) if ARM_MEAN in posterior else np.zeros_like(sharing),
-        block_scale=flat(BLOCK_SCALE, BLOCK, FACTOR),
-        noise=flat(NOISE, BLOCK),
+        block_scale=flat(BLOCK_SCALE, block, FACTOR),
+        noise=flat(NOISE, block),
     )
 
 

@@ -27,17 +27,20 @@ class NewSubjects:
     names : tuple of str
         Names.
     y : ndarray, shape (subject, feature)
-        Features in the order and unit of the fit, divided by `feature_noise`.
+        Features in the order and unit of the fit, divided by `feature_noise` and by `scale`.
     design : ndarray, shape (subject, covariate)
         Covariates in the columns of the fit's design.
     new_level : mapping of str to ndarray of bool, shape (subject,)
         For each text covariate: which subjects have a level that was not in the fit.
+    scale : ndarray of shape (subject,), optional
+        Noise scale of each subject. Default: that of the fitted subjects.
     """
 
     names: tuple[str, ...]
     y: Array
     design: Array
     new_level: Mapping[str, BoolArray]
+    scale: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +56,16 @@ class FeatureStatistics:
     base_variance : ndarray, shape (T, block)
         As in `SubjectStatistics`.
     predicted : ndarray, shape (T, factor)
-        The design's prediction of the scores.
+        The design's prediction of the scores, over the noise scale.
+    noise_scale : float, default 1.0
+        Noise scale of the subject.
     """
 
     sum_of_squares: Array
     cross_product: Array
     base_variance: Array
     predicted: Array
+    noise_scale: float = 1.0
 
 
 def summarise_features(fitted: Fitted, new: NewSubjects, i: int) -> FeatureStatistics:
@@ -79,7 +85,8 @@ def summarise_features(fitted: Fitted, new: NewSubjects, i: int) -> FeatureStati
     FeatureStatistics
         Sums over the features of each block.
     """
-    x = new.design[i]
+    noise_scale = 1.0 if new.scale is None else float(new.scale[i])
+    x = new.design[i] / noise_scale
     r = new.y[i] - x @ fitted.coefficients
     with_fitted = np.stack(
         [residual @ r[at] for residual, at in zip(fitted.residual, fitted.members, strict=True)]
@@ -95,6 +102,7 @@ def summarise_features(fitted: Fitted, new: NewSubjects, i: int) -> FeatureStati
         cross_product=np.einsum("tbkl,tbl->tbk", fitted.loadings.covariance, with_scores),
         base_variance=base_variance,
         predicted=np.einsum("q,tqk->tk", x, fitted.score_coefficients),
+        noise_scale=noise_scale,
     )
 
 
@@ -107,7 +115,7 @@ def _between_levels(fitted: Fitted, name: str) -> Array:
     loadings = fitted.loadings
     contrast = level_contrasts(list(fitted.design.columns), name) @ fitted.design_inverse
     n_levels = len(contrast)
-    of_scores = contrast @ fitted.draws.scores
+    of_scores = contrast @ fitted.scaled_scores
     effects = contrast @ fitted.y
     excess = np.empty_like(fitted.draws.noise)
     error = float((contrast**2).sum())
@@ -146,8 +154,8 @@ def assume_arm(fitted: Fitted, features: FeatureStatistics, arm: int) -> Subject
         sum_of_squares=features.sum_of_squares,
         cross_product=features.cross_product,
         base_variance=features.base_variance,
-        offset=draws.arm_mean[:, arm] - features.predicted,
-        scale=np.sqrt(len(fitted.arms) * draws.sharing[:, arm]),
+        offset=draws.arm_mean[:, arm] / features.noise_scale - features.predicted,
+        scale=np.sqrt(len(fitted.arms) * draws.sharing[:, arm]) / features.noise_scale,
     )
 
 
@@ -188,4 +196,5 @@ def draw_scores(
         weighted = apply_weight(fitted.loadings, subject, fitted.weight)
         of_weighted = integrate_scores(*weighted, rng, candidates=candidates)
         found = replace(of_weighted, log_density=found.log_density)
-    return fitted.draws.arm_mean[:, arm] + subject.scale * found.standard, found
+    spread = subject.scale * features.noise_scale * found.standard
+    return fitted.draws.arm_mean[:, arm] + spread, found

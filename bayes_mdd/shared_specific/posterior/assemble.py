@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,17 @@ from bayes_mdd.shared_specific.posterior.derived import (
     collect_invariants,
     summarise_agreement,
 )
+from bayes_mdd.shared_specific.posterior.edges import edge_explained, edge_scales
 from bayes_mdd.shared_specific.posterior.explained import Explained, explain
 from bayes_mdd.shared_specific.posterior.feature_noise import typical_noise
 from bayes_mdd.shared_specific.posterior.loadings import summarise_loadings
 from bayes_mdd.shared_specific.posterior.means import draw_arm_means
+from bayes_mdd.shared_specific.posterior.stability import collect_reliability
 from bayes_mdd.shared_specific.posterior.stored_data import (
     build_constant_data,
     build_observed_data,
+    build_whitening_data,
+    fitted_block,
 )
 from bayes_mdd.shared_specific.posterior.symptoms import describe_weights, result_coords
 from bayes_mdd.shared_specific.prior.arms import ArmMeans, draw_scores, fixed_sharing, mean_variance
@@ -55,12 +60,14 @@ from bayes_mdd.shared_specific.schema import (
     NOISE_DF,
     OBSERVED_DATA,
     POSTERIOR,
+    RELIABILITY,
     SAMPLE_STATS,
     SCHEMA,
     SCORES,
     SHARING,
     SYMPTOM_WEIGHT,
     SYMPTOM_WEIGHT_BY_ARM,
+    WHITENING,
 )
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 from bayes_mdd.streams import Stream, generator
@@ -119,12 +126,22 @@ def assemble(
     shares = explain(
         data, flat[SCORES], flat[SHARING], flat[BLOCK_SCALE], flat[NOISE], flat.get(NOISE_DF)
     )
+    if data.whitening is not None:
+        rng = generator(sampler.seed, Stream.EDGE_ERRORS)
+        scores = np.where(flat[BLOCK_SCALE].any(axis=1)[:, None], flat[SCORES], 0.0)
+        overall, by_block = edge_explained(
+            data, scores, flat[SHARING], flat[NOISE].mean(axis=0), rng
+        )
+        shares = replace(shares, overall=overall, by_block=by_block)
     order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
     draws, flat = _in_order(draws, order), _in_order(flat, order)
     coords = _coords(spec, data)
-    posterior = _posterior(draws, shares, order, coords, raw[POSTERIOR].attrs)
+    posterior = _posterior(data, draws, shares, order, coords, raw[POSTERIOR].attrs)
+    reliable = collect_reliability(data, posterior)
     tree = xr.DataTree.from_dict(
         {
+            **({} if reliable is None else {RELIABILITY: reliable}),
+            **({} if data.whitening is None else {WHITENING: build_whitening_data(data)}),
             POSTERIOR: posterior,
             LOADINGS: _loadings(spec, data, flat, coords, sampler, most_draws),
             FACTORS: summarise_agreement(posterior, match[:, order]),
@@ -169,8 +186,9 @@ def _align(
 def _orientation(data: ModelData, draws: dict[str, Array], found: Alignment) -> Array:
     """Signs that make the sum of each factor's loadings positive."""
     mean = found.apply(draws[SCORES], signed=True).mean(axis=(0, 1))
-    total = data.stats.basis.T @ data.features["y"].sum(FEATURE).values
-    return np.where(total @ (data.stats.basis.T @ mean) < 0, -1.0, 1.0)
+    shown = data.shown
+    total = shown.stats.score_basis.T @ shown.features["y"].sum(FEATURE).values
+    return np.where(total @ (shown.stats.score_basis.T @ mean) < 0, -1.0, 1.0)
 
 
 def _add_pinned(
@@ -188,7 +206,11 @@ def _add_pinned(
     shares = priors.sharing.draw(rng, (*draws[NOISE].shape[:2], n_pinned))
     sharing = np.moveaxis(shares, -1, 2)
     means = ArmMeans(priors.arm_mean.variance[:, -n_pinned:])
-    added = {SCORES: draw_scores(sharing, means, data.arm, rng), SHARING: sharing}
+    added = {
+        SCORES: draw_scores(sharing, means, data.arm, rng),
+        SHARING: sharing,
+        RELIABILITY: np.full(sharing.shape, np.nan),
+    }
     padded = {
         name: np.concatenate([x, added.get(name, np.zeros((*x.shape[:-1], n_pinned)))], axis=-1)
         if _has_factors(name)
@@ -203,12 +225,14 @@ def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, Any]:
         SUBJECT: np.array(data.subjects, dtype=object),
         FACTOR: np.array([f"F{i + 1}" for i in range(spec.n_factors)], dtype=object),
         ARM: np.array(data.arms, dtype=object),
-        BLOCK: np.array(data.stats.blocks, dtype=object),
+        BLOCK: np.array(data.shown.stats.blocks, dtype=object),
+        fitted_block(data): np.array(data.stats.blocks, dtype=object),
         **result_coords(data),
     }
 
 
 def _posterior(
+    data: ModelData,
     draws: dict[str, Array],
     shares: Explained,
     order: np.ndarray,
@@ -217,16 +241,19 @@ def _posterior(
 ) -> xr.Dataset:
     """Group ``posterior``: aligned draws, and the variance that the factors explain."""
     chains, n_draws = draws[NOISE].shape[:2]
+    of = {BLOCK: fitted_block(data)}
     found = xr.Dataset(
-        {name: ((CHAIN, DRAW, *_AXES[name]), x) for name, x in draws.items()},
+        {n: ((CHAIN, DRAW, *(of.get(d, d) for d in _AXES[n])), x) for n, x in draws.items()},
         coords={**coords, CHAIN: np.arange(chains), DRAW: np.arange(n_draws)},
         attrs=dict(attrs),
     )
-    found = found.assign({name: found[name].transpose(*_DIMS[name]) for name in draws})
+    found = found.assign(
+        {name: found[name].transpose(*(of.get(d, d) for d in _DIMS[name])) for name in draws}
+    )
     derived: dict[str, tuple[tuple[str, ...], np.ndarray]] = {
         EXPLAINED: ((ARM, FACTOR), shares.overall[..., order]),
         EXPLAINED_BLOCK: ((ARM, BLOCK, FACTOR), shares.by_block[..., order].astype(np.float32)),
-        COMMUNALITY: ((ARM, BLOCK), shares.communality),
+        COMMUNALITY: ((ARM, fitted_block(data)), shares.communality),
     }
     return describe_weights(
         found.assign(
@@ -247,14 +274,18 @@ def _loadings(
     most_draws: int,
 ) -> xr.Dataset:
     """Group ``loadings``: maps of the factors, from a thinned part of the draws."""
-    n, p = flat[NOISE].shape[0], data.feature_noise.size
+    shown = data.shown
+    n, p = flat[NOISE].shape[0], shown.feature_noise.size
     wanted = int(np.clip(SUMMARY_NUMBERS // p, MIN_SUMMARY, most_draws))
     rows = np.linspace(0, n - 1, min(n, max(wanted, sampler.loading_draws or 0)))
     rows = rows.round().astype(int)
     draws = (flat[SCORES][rows], flat[BLOCK_SCALE][rows], flat[NOISE][rows])
+    if data.whitening is not None:
+        scores = np.where(draws[1].any(axis=1)[:, None], draws[0], 0.0)
+        draws = (draws[0], *edge_scales(data, scores))
     noise_df = flat[NOISE_DF][rows] if NOISE_DF in flat else None
     summary, kept = summarise_loadings(
-        data,
+        shown,
         *draws,
         sparse=spec.edge_prior == "spike_slab",
         ci_prob=sampler.ci_prob,
@@ -268,7 +299,7 @@ def _loadings(
         variables[NOISE] = ((FEATURE,), typical_noise(data, *draws, noise_df))
     of_features = {
         str(name): c.variable
-        for name, c in data.features.coords.items()
+        for name, c in shown.features.coords.items()
         if c.dims in ((FEATURE,), (REGION,))
     }
     return xr.Dataset(

@@ -6,12 +6,13 @@ import arviz as az
 import numpy as np
 import xarray as xr
 
-from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX, MATCH_MIN
 from bayes_mdd.shared_specific.data.model_data import ModelData, sort_features
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
 from bayes_mdd.shared_specific.likelihood.student import student_value_and_grad
 from bayes_mdd.shared_specific.posterior.explained import Explained
+from bayes_mdd.shared_specific.posterior.stored_data import fitted_block
 from bayes_mdd.shared_specific.posterior.symptoms import symptom_invariants
 from bayes_mdd.shared_specific.schema import (
     BLOCK_SCALE,
@@ -130,7 +131,7 @@ def block_log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
     traces = stats.traces
     for c, d in np.ndindex(*scores.shape[:2]):
         parameters = (
-            stats.basis.T @ scores[c, d],
+            stats.score_basis.T @ scores[c, d],
             np.ascontiguousarray(block_scale[c, d]),
             np.ascontiguousarray(noise[c, d]),
         )
@@ -142,8 +143,8 @@ def block_log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
                 *parameters, stats.cross_products, traces, stats.block_size
             )[0]
     return xr.Dataset(
-        {"features": ((CHAIN, DRAW, BLOCK), value)},
-        coords={BLOCK: posterior[BLOCK].values},
+        {"features": ((CHAIN, DRAW, fitted_block(data)), value)},
+        coords={fitted_block(data): np.array(stats.blocks, dtype=object)},
         attrs={
             "unit": "block of features over all subjects; not pointwise per subject",
             "feature_weight": data.weight,

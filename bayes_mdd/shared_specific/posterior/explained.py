@@ -73,7 +73,7 @@ def explain(
     """
     stats = data.stats
     n_arms, n_blocks = len(data.arms), len(stats.blocks)
-    scores_q = np.einsum("nm,dnk->dmk", stats.basis, scores, optimize=True)
+    scores_q = np.einsum("nm,dnk->dmk", stats.score_basis, scores, optimize=True)
     fitted = np.einsum("nm,dmk->dnk", stats.basis, scores_q, optimize=True)
     arm_gram = np.stack(
         [

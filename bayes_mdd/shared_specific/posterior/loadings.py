@@ -291,7 +291,7 @@ def _pieces(
 ) -> list[tuple[IntArray, BlockDraws]]:
     """Split features by block, and large blocks into parts of at most `MAX_FEATURES`."""
     y, code = data.projected, data.code
-    scores_q = np.einsum("nm,dnk->dmk", data.stats.basis, scores, optimize=True)
+    scores_q = np.einsum("nm,dnk->dmk", data.stats.score_basis, scores, optimize=True)
     return [
         (at, BlockDraws(scores_q, block_scale[:, b], noise[:, b], np.ascontiguousarray(y[:, at])))
         for b in range(len(data.stats.blocks))

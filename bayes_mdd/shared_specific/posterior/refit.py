@@ -12,13 +12,15 @@ from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SUBJECT
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.posterior.alignment import align_factors
+from bayes_mdd.shared_specific.posterior.edges import edge_explained
 from bayes_mdd.shared_specific.posterior.explained import explain
 from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
-from bayes_mdd.shared_specific.posterior.stored_data import read_model_data
+from bayes_mdd.shared_specific.posterior.stored_data import fitted_block, read_model_data
 from bayes_mdd.shared_specific.schema import BLOCK_SCALE, NOISE, NOISE_DF, SCORES, SHARING
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.shared_specific.start.spectral import Start, spread_over_arms
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
+from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
 #: Smallest block scale at which a chain starts: from zero it would not move.
@@ -78,17 +80,17 @@ def refit_with_arms(
     drawn = sample_posterior(
         _without_symptoms(spec, start.n_on), data, start, sampler, progressbar=progressbar
     )
-    return _summarise(data, drawn.raw["posterior"].to_dataset())
+    return _summarise(data, drawn.raw["posterior"].to_dataset(), sampler.seed)
 
 
 def _start_at(result: Result, data: ModelData) -> Start:
     """Start at the posterior means of the factors that were sampled, with scores of size 1."""
     posterior = result.posterior
-    on = np.flatnonzero(posterior[BLOCK_SCALE].any((CHAIN, DRAW, BLOCK)).values)
+    on = np.flatnonzero(posterior[BLOCK_SCALE].any((CHAIN, DRAW, fitted_block(data))).values)
     mean = posterior.isel({FACTOR: on}).mean((CHAIN, DRAW))
     scores = mean[SCORES].transpose(SUBJECT, FACTOR).values
     size = np.sqrt((scores**2).mean(axis=0))
-    scale = mean[BLOCK_SCALE].transpose(BLOCK, FACTOR).values * size
+    scale = mean[BLOCK_SCALE].transpose(fitted_block(data), FACTOR).values * size
     return Start(
         scores=scores / size,
         block_scale=np.maximum(scale, MIN_SCALE),
@@ -109,7 +111,7 @@ def _without_symptoms(spec: SharedSpecificSpec, n_factors: int) -> SharedSpecifi
     )
 
 
-def _summarise(data: ModelData, raw: xr.Dataset) -> Refit:
+def _summarise(data: ModelData, raw: xr.Dataset, seed: int) -> Refit:
     """Align raw draws and compute the variance explained."""
     draws = {
         SCORES: raw[SCORES].transpose(CHAIN, DRAW, SUBJECT, FACTOR).values,
@@ -130,4 +132,8 @@ def _summarise(data: ModelData, raw: xr.Dataset) -> Refit:
         noise,
         raw[NOISE_DF].values.ravel() if NOISE_DF in raw else None,
     )
-    return Refit(sharing=flat[SHARING], explained=shares.overall)
+    explained = shares.overall
+    if data.whitening is not None:
+        rng = generator(seed, Stream.EDGE_ERRORS)
+        explained, _ = edge_explained(data, flat[SCORES], flat[SHARING], noise.mean(axis=0), rng)
+    return Refit(sharing=flat[SHARING], explained=explained)

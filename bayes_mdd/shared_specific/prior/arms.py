@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from bayes_mdd.dims import CONTROL
+from bayes_mdd.dims import CONTROL, WITHIN_SCAN
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array, IntArray
 
@@ -52,11 +52,11 @@ def mean_variance(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> Array:
     Returns
     -------
     ndarray, shape (arm, factor)
-        Zero for controls, who are the reference, and for arms that do not have a factor by a
+        Zero for controls, who are the reference, for half differences, and for arms that do not have a factor by a
         fixed pattern of sharing.
     """
     variance = np.full((len(arms), spec.n_factors), float(spec.mean_scale) ** 2)
-    variance[[a == CONTROL for a in arms]] = 0.0
+    variance[[a in (CONTROL, WITHIN_SCAN) for a in arms]] = 0.0
     pattern = fixed_sharing(spec, arms)
     return variance if pattern is None else np.where(pattern.T > 0, variance, 0.0)
 

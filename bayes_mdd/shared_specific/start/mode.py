@@ -106,6 +106,7 @@ def _optimise(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
     n, k = start.scores.shape
     cut = np.cumsum([n * k, start.block_scale.size])
     rest = (stats.cross_products, stats.traces, stats.block_size)
+    to_visible = stats.score_basis
 
     def split(x: Array) -> tuple[Array, Array, Array]:
         h, tau, noise = np.split(x, cut)
@@ -114,10 +115,10 @@ def _optimise(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
     def negative(x: Array) -> tuple[float, Array]:
         h, tau, noise = split(x)
         value, to_h, to_tau, to_noise = collapsed_value_and_grad(
-            np.ascontiguousarray(stats.basis.T @ h), tau, noise, *rest
+            np.ascontiguousarray(to_visible.T @ h), tau, noise, *rest
         )
         gradient = np.concatenate(
-            [(stats.basis @ to_h - h).ravel(), (to_tau * tau).ravel(), to_noise * noise]
+            [(to_visible @ to_h - h).ravel(), (to_tau * tau).ravel(), to_noise * noise]
         )
         return 0.5 * float((h**2).sum()) - float(value.sum()), -gradient
 

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_components
+from bayes_mdd.shared_specific.search.effective_features import effective_count
+from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
+from bayes_mdd.shared_specific.search.smooth import find_smooth_components
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
@@ -117,16 +121,19 @@ def spectral_start(
     """
     rng = generator(seed, Stream.START)
     y, code = _whitened(data)
-    found = find_components(
-        y,
-        code,
-        data.arm,
-        data.stats.design,
-        n_factors,
-        rng,
-        weight=data.weight,
-        max_features=max_features,
-    )
+    if data.whitening is None:
+        found = find_components(
+            y,
+            code,
+            data.arm,
+            data.stats.design,
+            n_factors,
+            rng,
+            weight=data.weight,
+            max_features=max_features,
+        )
+    else:
+        found = _find_smooth(data, n_factors, rng)
     residual = y - _fitted(y, found)
     on = found.shape[1]
     n = len(data.arm)
@@ -134,6 +141,8 @@ def spectral_start(
     noise = np.sqrt(np.bincount(code, (residual**2).sum(axis=0)) / (np.bincount(code) * (n - on)))
     size = np.stack([np.sqrt((loadings[:, code == b] ** 2).mean(axis=1)) for b in np.unique(code)])
     scores = np.column_stack([found, rng.standard_normal((n, n_factors - on))])
+    if data.stats.subject_scale is not None:
+        scores *= data.stats.subject_scale[:, None]
     sharing = spread_over_arms(data, scores)
     sharing[on:] = 1.0 / sharing.shape[1]
     return Start(
@@ -148,6 +157,33 @@ def spectral_start(
         noise=noise * np.sqrt(data.stats.traces / (data.stats.block_size * (n - 1))),
         n_on=on,
     )
+
+
+def remaining_weight(data: ModelData, start: Start) -> float:
+    """Effective over actual number of features, after the components of a start are removed.
+
+    Parameters
+    ----------
+    data : ModelData
+        From `prepare`.
+    start : Start
+        From `spectral_start`.
+
+    Returns
+    -------
+    float
+        About 1 where errors of features are independent.
+    """
+    y, code = _whitened(data)
+    scores = start.scores[:, : start.n_on] / data.subject_scale[:, None]
+    taken = data.stats.design
+    if start.n_on:
+        taken = orthonormal(taken, complement(scores, taken))
+    y = complement(y, taken)
+    y = y / np.sqrt(np.bincount(code, (y**2).mean(axis=0)) / np.bincount(code))[code]
+    free = np.linalg.qr(taken, mode="complete")[0][:, taken.shape[1] :]
+    inside = free.T @ y
+    return float(effective_count(inside @ inside.T, y.shape[1], 0) / y.shape[1])
 
 
 def spread_over_arms(data: ModelData, scores: Array) -> Array:
@@ -177,6 +213,24 @@ def _whitened(data: ModelData) -> tuple[Array, NDArray[np.int64]]:
     stats, code = data.stats, data.code
     scale = np.sqrt(stats.traces / (stats.block_size * (len(data.arm) - 1)))
     return stats.basis @ (data.projected / np.maximum(scale, 1e-12)[code]), code
+
+
+def _find_smooth(data: ModelData, n_factors: int, rng: np.random.Generator) -> Array:
+    """Components of whitened edges, over the subjects' noise scales."""
+    white, scale = data.whitening, data.subject_scale
+    if white is None:
+        raise ValueError("the features are not whitened")
+    y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    return find_smooth_components(
+        white.map.to_smooth(y) / scale[:, None],
+        white.map.eigen_smoothness,
+        data.arm,
+        data.stats.design,
+        complement(white.edge_rows, orthonormal(data.design.to_numpy())),
+        scale,
+        n_factors,
+        rng,
+    )
 
 
 def _regress(y: Array, scores: Array) -> Array:

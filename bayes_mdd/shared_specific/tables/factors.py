@@ -15,6 +15,7 @@ from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import RULES, Rules
 from bayes_mdd.results.text import format_probability
+from bayes_mdd.shared_specific.tables.stability import tabulate_stability
 
 SAMPLE = (CHAIN, DRAW)
 MIN_CHAINS = 2
@@ -58,6 +59,7 @@ def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
     columns |= _means(posterior, arms, rules)
     columns |= _networks(posterior["explained_block"], loadings, columns["active"])
     columns |= _agreement(result, posterior, rules)
+    columns |= tabulate_stability(result, rules)
     table = pd.DataFrame(columns)
     labels = [_judge(row, arms, rules) for _, row in table.iterrows()]
     table["label"] = [label for label, _ in labels]
@@ -80,7 +82,9 @@ def _column_order(arms: list[str]) -> list[str]:
         *(f"explained_{a}{end}" for a in arms for end in ("", "_lower", "_upper")),
         *(f"mean_{a}{end}" for a in arms for end in ("", "_lower", "_upper")),
         *("p_mean_differs", "mean_label"),
-        *("networks", "networks_share", "reproducible", "verdict"),
+        *("networks", "networks_share", "reproducible"),
+        *("stability", "reliability", "reliability_lower", "reliability_upper", "p_reliable"),
+        *("leverage", "verdict"),
     ]
 
 
@@ -199,7 +203,13 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
         )
     if not row["_known"]:
         return MISSING, "Some draws of its sharing are not a number. No claim."
-    return _judge_pattern(row, arms, rules)
+    label, verdict = _judge_pattern(row, arms, rules)
+    if row["leverage"] > rules.leverage:
+        return "undecided", f"{row['_leverage_text']} {verdict}"
+    if row["stability"] in ("open", "not nameable"):
+        withheld = "undecided" if row["stability"] == "open" else "not nameable"
+        return withheld, f"{row['_stability_text']} Without this: {verdict}"
+    return label, f"{verdict} {row['_stability_text']}".strip()
 
 
 def _judge_mean(row: pd.Series[Any], rules: Rules) -> str:
@@ -260,12 +270,23 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     columns["P(shared)"] = table["p_shared"].map(_two_digits)
     columns |= {f"P({a} only)": table[f"p_specific_{a}"].map(_two_digits) for a in arms}
     columns |= {f"variance in {a}": _share_text(table, a) for a in arms}
+    if (table["stability"] != "unknown").any():
+        columns["reliability"] = _reliability_text(table)
     columns |= {"means": table["mean_label"], "networks": table["networks"]}
     return pd.DataFrame(columns)
 
 
 def _two_digits(value: float) -> str:
     return f"{value:.2f}" if np.isfinite(value) else MISSING
+
+
+def _reliability_text(table: pd.DataFrame) -> list[str]:
+    """Reliability with its interval and verdict, e.g. ``0.98 (0.92-1.00) stable``."""
+    rows = table[["reliability", "reliability_lower", "reliability_upper", "stability"]]
+    return [
+        f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}" if np.isfinite(mean) else MISSING
+        for mean, low, high, verdict in rows.itertuples(index=False)
+    ]
 
 
 def _share_text(table: pd.DataFrame, arm: str) -> list[str]:

@@ -1,0 +1,188 @@
+"""Reliability of the factors of a fit, from halves and pieces of scans and from two sessions."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+from scipy.stats import chi2
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.reliability.pieces import PieceScores, score_pieces
+from bayes_mdd.shared_specific.reliability.state import trait_share
+from bayes_mdd.shared_specific.schema import (
+    BLOCK_SCALE,
+    RELIABILITY,
+    RELIABILITY_DRAW,
+    SCORES,
+    SOURCE,
+)
+from bayes_mdd.types import Array, IntArray
+
+#: Draws of each reliability that are kept.
+KEPT = 400
+#: Smallest number of subjects with pieces, or with a second session.
+LEAST_SUBJECTS = 10
+
+
+def collect_reliability(data: ModelData, posterior: xr.Dataset) -> xr.Dataset | None:
+    """Draw the reliability of each factor from every source that the features hold.
+
+    Parameters
+    ----------
+    data : ModelData
+        The fitted data. Of its features as they were given, ``pieces`` and ``session_difference``
+        are read.
+    posterior : Dataset
+        Aligned draws; ``reliability`` holds that within the scan, by arm.
+
+    Returns
+    -------
+    Dataset or None
+        Group ``reliability``: ``draws`` (source, reliability_draw, factor), with NaN for factors
+        that are not in the model and for a source that does not apply; None without any source.
+    """
+    n_factors = posterior.sizes[FACTOR]
+    found: dict[str, Array] = {}
+    if RELIABILITY in posterior:
+        found["halves"] = _pooled(posterior, data.arm_size)
+    if data.whitening is not None:
+        on = _sampled(posterior)
+        found |= _from_pieces(data, posterior, on) | _from_sessions(data, posterior, on)
+    if not found:
+        return None
+    draws = np.full((len(found), KEPT, n_factors), np.nan)
+    for i, value in enumerate(found.values()):
+        draws[i] = value
+    return xr.Dataset(
+        {"draws": ((SOURCE, RELIABILITY_DRAW, FACTOR), draws.astype(np.float32))},
+        coords={
+            SOURCE: np.array(list(found), dtype=object),
+            FACTOR: posterior[FACTOR].values,
+        },
+    )
+
+
+def _sampled(posterior: xr.Dataset) -> IntArray:
+    scale = posterior[BLOCK_SCALE]
+    return np.flatnonzero(scale.any([d for d in scale.dims if d != FACTOR]).values)
+
+
+def _pooled(posterior: xr.Dataset, arm_size: Array) -> Array:
+    """Reliability over all arms, shape (draw, factor), a thinned part of the draws."""
+    by_arm = posterior[RELIABILITY].transpose(CHAIN, DRAW, ARM, FACTOR).values
+    by_arm = by_arm.reshape(-1, *by_arm.shape[2:])
+    rows = np.linspace(0, len(by_arm) - 1, KEPT).round().astype(int)
+    # 1 - reliability is the error variance over that of the arm.
+    ratio = 1.0 / np.maximum(1.0 - by_arm[rows], 1e-12)
+    share = arm_size / arm_size.sum()
+    return np.asarray(1.0 - 1.0 / np.einsum("a,dak->dk", share, ratio))
+
+
+def _rows(data: ModelData, posterior: xr.Dataset, on: IntArray) -> tuple[Array, Array]:
+    """Posterior mean scores, and whitened features with the design projected out."""
+    scores = posterior[SCORES].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values[:, on]
+    return _without_design(data, scores), _without_design(data, _whitened(data))
+
+
+def _whitened(data: ModelData) -> Array:
+    return np.asarray(data.features["y"].transpose(SUBJECT, FEATURE).values, dtype=float)
+
+
+def _without_design(data: ModelData, values: Array) -> Array:
+    """Residuals of a regression on the design, weighted by the subjects' noise scales."""
+    scale = data.subject_scale[:, None]
+    basis = data.stats.design
+    scaled = values / scale
+    return np.asarray((scaled - basis @ (basis.T @ scaled)) * scale)
+
+
+def _score(
+    data: ModelData, posterior: xr.Dataset, on: IntArray, pieces: Array, has: IntArray
+) -> PieceScores:
+    """Scores of pieces of some subjects, with loadings from the others."""
+    scores, features = _rows(data, posterior, on)
+    owner = np.full(len(scores), -1)
+    owner[has] = np.arange(has.size)
+    return score_pieces(pieces, scores, features, data.subject_scale, owner, data.code)
+
+
+def _from_pieces(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[str, Array]:
+    """Part of each factor's variance that would remain in a longer scan."""
+    given, white = data.shown.features, data.whitening
+    if white is None or "pieces" not in given or not on.size:
+        return {}
+    products = given["pieces"]
+    has = np.flatnonzero(np.isfinite(products.isel(pair=0, piece=0).values))
+    if has.size < LEAST_SUBJECTS:
+        return {}
+    shape = (has.size, products.sizes["piece"], data.code.size)
+    pieces = np.empty(shape, dtype=np.float32)
+    for row, i in enumerate(has):
+        of_subject = products.isel({SUBJECT: int(i)}).values.astype(float)
+        pieces[row] = white.map.forward_products(of_subject) / white.unit
+    found = _score(data, posterior, on, pieces, has)
+    draws = np.full((KEPT, posterior.sizes[FACTOR]), np.nan)
+    for column, k in enumerate(on):
+        share = trait_share(found.scores[:, :, column], float(found.sampling[column]), n_draws=KEPT)
+        draws[:, k] = share.draws
+    return {"pieces": draws}
+
+
+def _from_sessions(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[str, Array]:
+    """ICC of the scores of one session, without their sampling error."""
+    given, white = data.shown.features, data.whitening
+    if white is None or "session_difference" not in given or not on.size:
+        return {}
+    difference = given["session_difference"].transpose(SUBJECT, FEATURE).values.astype(float)
+    has = np.flatnonzero(np.isfinite(difference).all(axis=1))
+    if has.size < LEAST_SUBJECTS:
+        return {}
+    first = _whitened(data)[has]
+    second = first - 2.0 * white.map.forward(difference[has][:, white.order]) / white.unit
+    found = _score(data, posterior, on, np.stack([first, second], axis=1), has)
+    draws = np.full((KEPT, posterior.sizes[FACTOR]), np.nan)
+    for column, k in enumerate(on):
+        draws[:, k] = icc_draws(found.scores[:, :, column], float(found.sampling[column]), KEPT)
+    return {"sessions": draws}
+
+
+def icc_draws(scores: Array, sampling: float, n_draws: int) -> Array:
+    """Draw the intraclass correlation of scores of two sessions.
+
+    Sums and differences of the two sessions are independent; under flat priors of the logs of their
+    variances, each variance is a sum of squares over a chi-square. The sampling variance of the
+    scores is subtracted.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (subject, 2)
+        Scores of both sessions.
+    sampling : float
+        Sampling variance of a score.
+    n_draws : int
+        Number of draws.
+
+    Returns
+    -------
+    ndarray, shape (n_draws,)
+        Between -1 and 1; the same for the same scores.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> trait = rng.normal(size=(200, 1))
+    >>> bool(icc_draws(trait + 0.1 * rng.normal(size=(200, 2)), 0.0, 100).mean() > 0.95)
+    True
+    """
+    centred = scores - scores.mean(axis=0)
+    n = len(centred) - 1
+    total = ((centred.sum(axis=1) / 2) ** 2).sum()
+    half = ((centred[:, 0] - centred[:, 1]) ** 2).sum() / 4
+    grid = (np.arange(n_draws) + 0.5) / n_draws
+    # A fixed permutation pairs the quantiles of the two independent variances.
+    order = np.random.default_rng(0).permutation(n_draws)
+    of_mean, of_half = total / chi2.ppf(grid, n), half / chi2.ppf(grid, n)[order]
+    between = of_mean - of_half
+    within = np.maximum(2.0 * of_half - sampling, 0.0)
+    return np.asarray(np.clip(between / np.maximum(np.abs(between) + within, 1e-300), -1.0, 1.0))

@@ -1,0 +1,212 @@
+"""Search for components of whitened features: smooth traits, and directions of one arm.
+
+Traits are smooth, so that in thousands of isotropic dimensions they are diluted. Features are
+therefore sorted into bins by smoothness, and components are sought at several weightings of the bins.
+Since errors of whitened features are independent, random signs give a valid null distribution under
+every weighting, and one set of sign-flipped copies serves all of them: the threshold is that of the
+maximum over weightings and over groups of subjects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bayes_mdd.shared_specific.search.joint_components import estimate_jointly
+from bayes_mdd.shared_specific.search.one_arm import rotate_by_arm
+from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
+from bayes_mdd.types import Array, IntArray
+
+#: Numbers of the smoothest features that form nested sets; the last set holds all features.
+NESTED = (15, 36, 80, 170, 370, 800, 1750)
+#: Exponents of the smoothness by which amplitudes are weighted.
+EXPONENTS = (0.15, 0.25, 0.35, 0.5)
+#: Number of sign-flipped copies.
+FLIPS = 60
+#: SDs by which a component must exceed the mean of the copies' maximum: about its 98 % point.
+EXCESS = 2.6
+#: Log ratio that is left for errors that are not quite independent: where all features count, the
+#: null distribution has an SD of 0.01 only.
+MISFIT = 0.05
+#: Rounds of the matched filter.
+FILTER_ROUNDS = 4
+#: Rounds of joint estimation: after each component, and before and after the rotation by arm.
+JOINT_ROUNDS, FINAL_ROUNDS = 15, 25
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Features by smoothness.
+
+    Parameters
+    ----------
+    of : ndarray of int, shape (feature,)
+        Bin of each feature; bin 0 is the smoothest.
+    weights : ndarray, shape (weighting, bin)
+        Weights of squared features.
+    """
+
+    of: IntArray
+    weights: Array
+
+    @property
+    def size(self) -> IntArray:
+        """Number of features of each bin."""
+        return np.bincount(self.of)
+
+
+def bin_features(smoothness: Array) -> Bins:
+    """Sort features into bins by smoothness, and list the weightings.
+
+    Parameters
+    ----------
+    smoothness : ndarray, shape (feature,)
+        Product of the variances of the two directions of a feature.
+
+    Returns
+    -------
+    Bins
+        With nested sets and powers of the smoothness as weightings.
+    """
+    limits = [n for n in NESTED if n < smoothness.size]
+    order = np.argsort(-smoothness, kind="stable")
+    of = np.zeros(smoothness.size, dtype=np.int64)
+    for k, limit in enumerate(limits):
+        of[order[limit:]] = k + 1
+    n = len(limits) + 1
+    log_mean = np.array([np.log(smoothness[of == b]).mean() for b in range(n)])
+    powers = np.exp(2 * np.array(EXPONENTS)[:, None] * (log_mean - log_mean[0]))
+    return Bins(of, np.vstack([np.tril(np.ones((n, n))), powers]))
+
+
+def find_smooth_components(
+    x: Array,
+    smoothness: Array,
+    arm: NDArray[np.integer],
+    design: Array,
+    edges: Array,
+    subject_scale: Array,
+    n_factors: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Find the components that exceed noise at some smoothness, and rotate them by arm.
+
+    Parameters
+    ----------
+    x : ndarray, shape (subject, feature)
+        Whitened features between eigenvectors of the mean correlation matrix, over the noise scale
+        of the subject.
+    smoothness : ndarray, shape (feature,)
+        Smoothness of each feature.
+    arm : ndarray of int, shape (subject,)
+        Arm of each subject.
+    design : ndarray, shape (subject, m)
+        Orthonormal basis of the design over the noise scale.
+    edges : ndarray, shape (subject, edge)
+        Edges, for the rotation of shared components.
+    subject_scale : ndarray, shape (subject,)
+        Noise scale of each subject.
+    n_factors : int
+        Largest number of components.
+    rng : numpy.random.Generator
+        For signs and permutations.
+
+    Returns
+    -------
+    ndarray, shape (subject, component)
+        Scores over the noise scale.
+    """
+    x = complement(x, design)
+    bins = bin_features(smoothness)
+    scores = np.zeros((len(x), 0))
+    while scores.shape[1] < n_factors:
+        taken = orthonormal(design, scores) if scores.shape[1] else design
+        component = _find_component(x, bins, arm, taken, rng)
+        if component is None:
+            break
+        together = np.column_stack([scores, component])
+        scores = estimate_jointly(x, together, bins.of, design, arm, JOINT_ROUNDS).scores
+    if not scores.shape[1]:
+        return scores
+    found = estimate_jointly(x, scores, bins.of, design, arm, FINAL_ROUNDS)
+    rotated = rotate_by_arm(found.unbiased, found.error, arm, edges, subject_scale, rng)
+    return estimate_jointly(x, rotated, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+
+
+def _find_component(
+    x: Array, bins: Bins, arm: NDArray[np.integer], taken: Array, rng: np.random.Generator
+) -> Array | None:
+    """Scores, with norm 1, of the component that exceeds noise by most; None if none does."""
+    left = complement(x, taken)
+    groups = [(np.arange(len(x)), taken)]
+    for a in np.unique(arm) if arm.max() > 0 else ():
+        at = np.flatnonzero(arm == a)
+        inside = orthonormal(taken[at], np.ones((at.size, 1)))
+        if inside.shape[1] < at.size - 2:
+            groups.append((at, inside))
+    free = [np.linalg.qr(t, mode="complete")[0][:, t.shape[1] :] for _, t in groups]
+    members = [np.flatnonzero(bins.of == b) for b in range(bins.weights.shape[1])]
+    parts = [np.ascontiguousarray(left[:, at]) for at in members]
+    seen = _statistics(parts, bins, groups, free)
+    null = np.array(
+        [_statistics([_flipped(p, rng) for p in parts], bins, groups, free) for _ in range(FLIPS)]
+    )
+    mean, sd = null.mean(axis=0), null.std(axis=0)
+    top = ((null - mean) / sd).max(axis=1)
+    excess = (seen - mean - MISFIT) / sd
+    best = int(excess.argmax())
+    if excess[best] <= top.mean() + EXCESS * top.std():
+        return None
+    group, weighting = divmod(best, len(bins.weights))
+    at, inside = groups[group]
+    weights = np.sqrt(bins.weights[weighting])[bins.of]
+    own = complement(x[at], inside)
+    scores, weights = _matched_filter(own, weights, bins, free[group])
+    if group:
+        scores = (left * weights) @ ((own * weights).T @ scores)
+    scores = complement(scores[:, None], taken)[:, 0]
+    return np.asarray(scores / np.linalg.norm(scores))
+
+
+def _flipped(part: Array, rng: np.random.Generator) -> Array:
+    return np.where(rng.integers(0, 2, size=part.shape, dtype=np.uint8) > 0, part, -part)
+
+
+def _statistics(
+    parts: list[Array], bins: Bins, groups: list[tuple[IntArray, Array]], free: list[Array]
+) -> Array:
+    """Log ratio of the largest eigenvalue to the bulk, by group and weighting.
+
+    The bulk is the lower half of the eigenvalues that are not zero, so that strong components do not
+    raise the reference for weak ones.
+    """
+    gram = np.stack([p @ p.T for p in parts])
+    size = bins.size
+    out = []
+    for (at, _), basis in zip(groups, free, strict=True):
+        inside = basis.T @ gram[:, at[:, None], at] @ basis
+        values = np.linalg.eigvalsh(np.einsum("wb,bij->wij", bins.weights, inside))[:, ::-1]
+        for row, weights in zip(values, bins.weights, strict=True):
+            rank = min(int(size[weights > 0].sum()), basis.shape[1])
+            out.append(np.log(row[0] / row[rank // 2 : rank].mean()))
+    return np.array(out)
+
+
+def _matched_filter(own: Array, weights: Array, bins: Bins, basis: Array) -> tuple[Array, Array]:
+    """Weight bins by the component's own ratio of signal to noise; scores and weights."""
+    size = bins.size
+    scores = np.zeros(len(own))
+    for _ in range(FILTER_ROUNDS):
+        inside = basis.T @ (own * weights)
+        scores = basis @ np.linalg.eigh(inside @ inside.T)[1][:, -1]
+        power = (scores @ own) ** 2
+        signal = np.bincount(bins.of, power) / size
+        total = np.bincount(bins.of, (own**2).sum(axis=0)) / size
+        noise = (total - signal) / (basis.shape[1] - 1)
+        ratio = np.maximum(signal / noise - 1.0, 0.0)
+        if ratio.max() <= 0:
+            break
+        weights = np.sqrt(ratio / (ratio + 1.0))[bins.of]
+    return scores, weights
