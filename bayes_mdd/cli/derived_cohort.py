@@ -43,6 +43,8 @@ class CohortRequest:
     weighting: str | None = None
     units: str | None = None
     subjects: Path | None = None
+    halves: bool = False
+    pieces: int | None = None
     settings: Mapping[str, Any] | None = None
 
 
@@ -81,6 +83,8 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         units=request.units,
         subjects=None if request.subjects is None else _lines(request.subjects),
         spec=bm.DerivativesSpec.from_mapping(dict(request.settings or {})),
+        halves=request.halves,
+        pieces=request.pieces,
     )
     if "networks" in json.loads(features.attrs["provenance"]):
         log.warning("networks are unknown, so all regions form one block (see --regions).")
@@ -228,6 +232,12 @@ def left_out(features: xr.Dataset) -> list[str]:
         "not_in_regions": "regions that the region table does not list",
         "passed_over": "other formats with the same kind of data",
     }
-    return [
+    lines = [
         f"{text} ({len(facts[k])}): {some(facts[k])}" for k, text in words.items() if facts.get(k)
+    ]
+    parts = {"half_difference": "halves", "pieces": "pieces"}
+    return lines + [
+        f"{parts[name]} of the scans of {len(subjects)} participant(s), {some(subjects)}: {reason}"
+        for name in parts
+        for reason, subjects in facts.get(f"without_{name}", {}).items()
     ]

@@ -134,6 +134,46 @@ def test_what_the_images_told_of_people_goes_into_participants(source, tmp_path,
     assert json.loads((out / "participants.json").read_text())["etiv"]["Units"] == "mm3"
 
 
+@pytest.fixture
+def with_series(source) -> Path:
+    """The same with time series; the last participant has a short scan."""
+    rng = np.random.default_rng(5)
+    for path in sorted(source.rglob("*relmat.tsv")):
+        who = path.name.partition("_")[0]
+        series = rng.normal(size=(38 if who == "sub-012" else 120, 4)) + rng.normal(size=(1, 4))
+        write_table(
+            path.with_name(f"{who}_task-rest_seg-X_stat-mean_timeseries.tsv"),
+            pd.DataFrame(series, columns=REGIONS),
+            index=False,
+        )
+    return source
+
+
+def test_halves_and_pieces_are_written_and_read(with_series, tmp_path, run_cli):
+    out = tmp_path / "cohort"
+    words = ("--halves", "--pieces", 8, "--set", "min_volumes=30")
+    done = run_cli("features", with_series, *FC, *who_takes_part(with_series), "-o", out, *words)
+    assert done.status == 0, done.err
+    assert "halves of the scans of 1 participant(s), sub-012: 38 volumes, two halves" in done.out
+    assert "pieces of the scans of 1 participant(s), sub-012: 38 volumes, 8 pieces" in done.out
+    assert len(list((out / "features").glob("*_pieces.npy"))) == 11
+    again = bm.read_features(out)
+    direct = bm.read_derivatives(
+        with_series,
+        kind="functional_connectivity",
+        participants=with_series.parents[1] / "participants.tsv",
+        spec=bm.DerivativesSpec(min_volumes=30),
+        halves=True,
+        pieces=8,
+    )
+    for name in ("y", "half_difference", "pieces"):
+        np.testing.assert_array_equal(again[name], direct[name])
+    z = bm.reference_to_controls(again)
+    np.testing.assert_allclose(z["half_difference"], again["half_difference"] / z["raw_sd"])
+    made = json.loads(again.attrs["provenance"])["made_from"]
+    assert made["format"] == "xcpd_timeseries"
+
+
 def several_kinds(source: Path) -> tuple:
     return (source, *who_takes_part(source))
 
@@ -166,6 +206,14 @@ BAD = {
     "an entity that is none": (
         lambda s: (s, *FC, *who_takes_part(s), "--entity", "task"),
         "--entity expects KEY=VALUE",
+    ),
+    "halves without series": (
+        lambda s: (s, *FC, *who_takes_part(s), "--halves"),
+        "halves and pieces need time series",
+    ),
+    "one piece": (
+        lambda s: (s, *FC, *who_takes_part(s), "--pieces", "1"),
+        "greater than or equal to 2",
     ),
     "a run that is not there": (
         lambda s: (s, *FC, *who_takes_part(s), "--entity", "run=2"),

@@ -90,6 +90,23 @@ def features(
             show_default="as stated by the files",
         ),
     ] = None,
+    halves: Annotated[
+        bool,
+        typer.Option(
+            "--halves",
+            help="Write the differences between the halves of each scan, to tell stable from "
+            "fluctuating patterns; needs time series.",
+        ),
+    ] = False,
+    pieces: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Write the connectivity of this many pieces of each scan (8 for 10 minutes); "
+            "needs time series.",
+            show_default="none",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         options.assignments("Setting of DerivativesSpec, e.g. missing=drop or resample=true"),
@@ -114,6 +131,8 @@ def features(
         weighting=weighting,
         units=units,
         subjects=subjects,
+        halves=halves,
+        pieces=pieces,
         settings=inputs.parse_settings(settings or ()),
     )
     made, left_out = write_derived_cohort(request)

@@ -19,7 +19,7 @@ from features.derivatives.conftest import (
 )
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.features import read_derivatives
+from bayes_mdd.features import connectivity_from_timeseries, read_derivatives
 from bayes_mdd.specs import DerivativesSpec
 
 FC = "functional_connectivity"
@@ -74,6 +74,36 @@ def test_series_and_matrices_agree(xcpd, participants):
     matrices = read_derivatives(folder, kind=FC, participants=participants)
     np.testing.assert_allclose(series["y"], matrices["y"], atol=1e-12)
     assert series["network_a"].values[0] == "Vis"  # from the Schaefer name
+
+
+def test_halves_and_pieces_are_measured_from_the_series(xcpd, participants, regions):
+    folder = xcpd()
+    options = {"kind": FC, "regions": regions, "participants": participants}
+    plain = read_derivatives(folder, **options)
+    got = read_derivatives(folder, halves=True, pieces=8, **options)
+    assert provenance(got)["format"] == "xcpd_timeseries"
+    np.testing.assert_allclose(got["y"], plain["y"], atol=1e-12)
+    order = [PARCELS.index(r) for r in regions["region"]]
+    series = {s: series_of(s)[:, order] for s in SUBJECTS}
+    expected = connectivity_from_timeseries(series, regions, halves=True, pieces=8)
+    np.testing.assert_allclose(got["half_difference"], expected["half_difference"], atol=1e-9)
+    np.testing.assert_allclose(got["pieces"], expected["pieces"], atol=1e-6)
+    assert got.attrs["measure"] == plain.attrs["measure"] == "correlation"
+    assert list(plain.data_vars) == ["y"]
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "xcpd_relmat"}])
+def test_halves_without_series_are_refused(xcpd, participants, options):
+    folder = xcpd(parts="matrix")
+    with pytest.raises(DataContractError, match="halves and pieces need time series") as caught:
+        read_derivatives(folder, participants=participants, halves=True, **options)
+    assert "cifti_ptseries: parcellated time series" in str(caught.value)
+
+
+def test_pieces_of_another_measure_are_refused(xcpd, participants):
+    spec = DerivativesSpec(measure="partial correlation")
+    with pytest.raises(SpecError, match="Omit pieces"):
+        read_derivatives(xcpd(), participants=participants, kind=FC, spec=spec, pieces=8)
 
 
 def test_series_with_as_many_volumes_as_parcels_keep_all_volumes(xcpd, participants):
