@@ -122,10 +122,10 @@ def _draw_signals(rng: Rng, volumes: int, n_regions: int) -> Array:
     """Independent first-order autoregressive series (time, region) of variance 1."""
     mean, sd = AUTOCORRELATION
     phi = float(np.clip(mean + sd * rng.standard_normal(), 0.0, 0.9))
-    lag = np.subtract.outer(np.arange(volumes), np.arange(volumes))
-    weights = np.where(lag >= 0, phi ** np.maximum(lag, 0), 0.0)
-    weights[:, 1:] *= np.sqrt(1 - phi**2)
-    signals: Array = weights @ rng.standard_normal((volumes, n_regions))
+    signals: Array = rng.standard_normal((volumes, n_regions))
+    signals[1:] *= np.sqrt(1 - phi**2)
+    for t in range(1, volumes):
+        signals[t] += phi * signals[t - 1]
     return signals
 
 
