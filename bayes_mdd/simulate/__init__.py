@@ -6,6 +6,9 @@ N(0, 1); scores of a factor that is specific to one arm are exactly 0 in the oth
 has non-zero loadings in about six network pairs. There a loading is the mean of the pair, N(0, 0.5)
 with an absolute value of at least 0.35, plus N(0, 0.3) for each edge, in residual SD of the edge.
 HAMD-17 items are thresholded latent severities, some of which depend on a factor.
+
+Alternatively (``source="series"``) a time series is drawn for each participant, on whose covariance
+scores, covariates and sites act, and the edges are measured from it.
 """
 
 from __future__ import annotations

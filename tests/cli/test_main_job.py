@@ -102,6 +102,13 @@ def test_simulate_writes_a_cohort_that_fit_can_read(tmp_path, run_cli):
     assert again.status == 0, again.err
 
 
+def test_simulate_series_writes_halves_and_pieces(tmp_path, run_cli):
+    result = run_cli("simulate", "-o", tmp_path / "cohort", "--source", "series")
+    assert result.status == 0, result.err
+    features = bm.read_features(tmp_path / "cohort")
+    assert {"half_difference", "pieces"} <= set(features.data_vars)
+
+
 def test_items_are_linked_by_the_name_they_have_in_the_cohort(
     small_cohort, small_spec, tmp_path, run_cli, monkeypatch
 ):
