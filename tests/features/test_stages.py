@@ -77,6 +77,40 @@ def test_the_time_series_give_the_stored_connectivity(stages):
     assert got["feature"].values.tolist() == features["feature"].values.tolist()
 
 
+def test_halves_and_pieces_belong_to_their_edges_and_subjects(stages):
+    source, out, features, _ = stages
+    with np.load(source / "timeseries_ses-1_demeaned_f16.npz") as archive:
+        who, x = str(archive["subject"][20]), archive["ts"][20].astype(float)
+    own = features.sel(subject=who)
+    names = features["region"].values.tolist()
+    i, j = (names.index(str(own[f"region_{side}"][321].values)) for side in "ab")
+    halves = (slice(117), slice(117, 234))
+    z = [np.arctanh(np.corrcoef(x[i, half], x[j, half])[0, 1]) for half in halves]
+    assert float(own["half_difference"][321]) == pytest.approx((z[0] - z[1]) / 2, abs=1e-6)
+    assert own["pieces"].shape == (8, 419 * 420 // 2)
+    mean = np.zeros((419, 419))
+    mean[np.triu_indices(419)] = own["pieces"].values.mean(axis=0)
+    np.testing.assert_allclose(mean[np.triu_indices(419, 1)], np.tanh(own["y"]), atol=0.05)
+    np.testing.assert_allclose(np.diag(mean), 1, atol=1e-5)
+    assert len(list((out / "features").glob("*_pieces.npy"))) == 55
+
+
+def test_the_recipe_subtracts_a_second_session(stages, repository, tmp_path):
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("participants.tsv", "rois_419.tsv", "fc_fisherz_ses-1.npz"):
+        (source / name).symlink_to(stages[0] / name)
+    with np.load(source / "fc_fisherz_ses-1.npz") as archive:
+        subjects, z = archive["subject"][::2], archive["fisher_z"][::2].astype(float)
+    np.savez(source / "fc_fisherz_ses-2.npz", subject=subjects, fisher_z=z - 0.5)
+    recipe = runpy.run_path(str(repository / "docs" / "recipes" / "stages_rct.py"))
+    got, _ = recipe["convert"](source, tmp_path / "cohort", other_session=True)
+    assert set(got.data_vars) == {"y", "session_difference"}
+    known = got["session_difference"].sel(subject=subjects)
+    np.testing.assert_allclose(known, 0.25, atol=1e-6)
+    assert np.isnan(got["session_difference"][1]).all()
+
+
 @pytest.fixture(scope="module")
 def some_series(stages):
     source, out, *_ = stages
