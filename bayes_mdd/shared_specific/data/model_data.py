@@ -55,8 +55,6 @@ class WhitenedEdges:
         Whose mean correlation matrix the map uses.
     edges : ModelData
         Data of the edges themselves.
-    edge_rows : ndarray, shape (row, edge)
-        Edges of all rows of the fit, for the rotation of components.
     """
 
     map: Whitening
@@ -64,7 +62,6 @@ class WhitenedEdges:
     unit: float
     mean: MeanMatrix
     edges: ModelData
-    edge_rows: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -378,7 +375,6 @@ def _whitened(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -
             unit=unit,
             mean=mean,
             edges=edges.moderated(spec.n_factors) if spec.feature_noise == "moderated" else edges,
-            edge_rows=given,
         ),
     )
     return found.moderated(spec.n_factors) if spec.feature_noise == "moderated" else found

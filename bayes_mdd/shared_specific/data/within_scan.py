@@ -73,14 +73,13 @@ def add_differences(data: ModelData, difference: Array) -> WithDifferences:
     )
     names = [*data.subjects, *(f"{WITHIN_SCAN}/{s}" for s in np.array(data.subjects)[has])]
     table = pd.DataFrame(design, index=names, columns=[*data.design.columns, WITHIN_SCAN])
-    edges = data.shown.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
     rows = replace(
         _with_features(data, both, scale, design, names),
         arms=(*data.arms, WITHIN_SCAN),
         arm=np.concatenate([data.arm, np.full(n_rows - n, len(data.arms))]),
         design=table,
         symptom_design=data.symptom_design.reindex(names, fill_value=0.0),
-        whitening=replace(white, edge_rows=np.vstack([edges, difference[has]])),
+        whitening=subjects.whitening,
     )
     return WithDifferences(subjects, rows)
 

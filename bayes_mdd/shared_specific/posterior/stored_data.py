@@ -285,5 +285,5 @@ def _with_whitening(result: Result, edges: ModelData, white: xr.Dataset) -> Mode
         features=features,
         feature_noise=noise,
         total=total.cross_products,
-        whitening=WhitenedEdges(whitening, order, unit, mean, of_edges, y),
+        whitening=WhitenedEdges(whitening, order, unit, mean, of_edges),
     )

@@ -104,8 +104,8 @@ def find_smooth_components(
         Arm of each subject.
     design : ndarray, shape (subject, m)
         Orthonormal basis of the design over the noise scale.
-    edges : ndarray, shape (subject, edge)
-        Edges, for the rotation of shared components.
+    edges : ndarray, shape (first, edge)
+        Edges of the first rows, which are subjects, for the rotation.
     subject_scale : ndarray, shape (subject,)
         Noise scale of each subject.
     n_factors : int

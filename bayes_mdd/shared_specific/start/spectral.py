@@ -226,7 +226,7 @@ def _find_smooth(data: ModelData, n_factors: int, rng: np.random.Generator) -> A
         white.map.eigen_smoothness,
         data.arm,
         data.stats.design,
-        complement(white.edge_rows, orthonormal(data.design.to_numpy())),
+        white.edges.subject_scale[:, None] * (white.edges.stats.basis @ white.edges.projected),
         scale,
         n_factors,
         rng,
