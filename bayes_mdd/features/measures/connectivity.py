@@ -93,6 +93,7 @@ def connectivity_from_timeseries(
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> table = pd.DataFrame({"region": ["a", "b", "c"], "network": ["N", "N", "M"]})
     >>> edges = connectivity_from_timeseries({"sub-01": rng.normal(size=(50, 3))}, table)
