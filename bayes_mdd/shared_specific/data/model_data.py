@@ -27,7 +27,7 @@ from bayes_mdd.shared_specific.data.ratings import (
 from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, reduce_features
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.likelihood.student import FeatureRows
-from bayes_mdd.shared_specific.search.feature_weight import feature_weight
+from bayes_mdd.shared_specific.search.feature_weight import feature_weight, largest_weight
 from bayes_mdd.shared_specific.search.parallel_analysis import complement
 from bayes_mdd.shared_specific.whitening.subject_scale import subject_scales
 from bayes_mdd.shared_specific.whitening.transform import Whitening
@@ -300,7 +300,11 @@ def choose_dependence(
         their number, or not smaller than that of features with random signs; else "matrix" for
         correlations between all pairs of regions, and "weighted" for other features.
     """
-    weight = data.with_weight(n_factors).weight
+    stats = data.stats
+    # The bound saves the search where it decides already, as with any connectivity.
+    weight = largest_weight(stats.basis @ data.projected, data.code, stats.design, n_factors)
+    if weight >= WEIGHT_LEFT_MIN / 2:
+        weight = data.with_weight(n_factors).weight
     if weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors):
         return "independent"
     return "weighted" if isinstance(read_edge_scale(features), str) else "matrix"

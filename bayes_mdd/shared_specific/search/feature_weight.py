@@ -69,6 +69,26 @@ def feature_weight(
         weight = _weight(complement(even, taken), taken, 0)
 
 
+def largest_weight(
+    y: Array, code: NDArray[np.integer], design: Array, n_factors: int
+) -> float:
+    """Weight without a search for components, which is an upper bound of `feature_weight`.
+
+    Parameters
+    ----------
+    y, code, design, n_factors
+        As in `feature_weight`.
+
+    Returns
+    -------
+    float
+        Effective over actual number of features, beyond the `n_factors` largest eigenvalues.
+    """
+    even = y / _block_rms(y, code)
+    lead = np.linalg.eigh(even @ even.T)[1][:, -n_factors:]
+    return _weight(y / _block_rms(complement(y, lead), code), design, n_factors)
+
+
 def _weight(even: Array, taken: Array, n_leading: int) -> float:
     """Weight of features with equal noise, outside the columns of `taken`."""
     free = np.linalg.qr(taken, mode="complete")[0][:, taken.shape[1] :]

@@ -148,7 +148,8 @@ def _find_component(
             groups.append((at, inside))
     free = [np.linalg.qr(t, mode="complete")[0][:, t.shape[1] :] for _, t in groups]
     members = [np.flatnonzero(bins.of == b) for b in range(bins.weights.shape[1])]
-    parts = [np.ascontiguousarray(left[:, at]) for at in members]
+    # Single precision suffices for largest eigenvalues and halves the time of many features.
+    parts = [np.ascontiguousarray(left[:, at], dtype=np.float32) for at in members]
     seen = _statistics(parts, bins, groups, free)
     null = np.array(
         [_statistics([_flipped(p, rng) for p in parts], bins, groups, free) for _ in range(FLIPS)]
@@ -170,19 +171,22 @@ def _find_component(
     return np.asarray(scores / np.linalg.norm(scores))
 
 
-def _flipped(part: Array, rng: np.random.Generator) -> Array:
-    return np.where(rng.integers(0, 2, size=part.shape, dtype=np.uint8) > 0, part, -part)
+def _flipped(part: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Give every entry a random sign."""
+    packed = np.frombuffer(rng.bytes(-(-part.size // 8)), dtype=np.uint8)
+    signs = np.unpackbits(packed, count=part.size).reshape(part.shape).astype(bool)
+    return np.where(signs, part, -part)
 
 
 def _statistics(
-    parts: list[Array], bins: Bins, groups: list[tuple[IntArray, Array]], free: list[Array]
+    parts: list[NDArray[np.float32]], bins: Bins, groups: list[tuple[IntArray, Array]], free: list[Array]
 ) -> Array:
     """Log ratio of the largest eigenvalue to the bulk, by group and weighting.
 
     The bulk is the lower half of the eigenvalues that are not zero, so that strong components do not
     raise the reference for weak ones.
     """
-    gram = np.stack([p @ p.T for p in parts])
+    gram = np.stack([p @ p.T for p in parts]).astype(float)
     size = bins.size
     out = []
     for (at, _), basis in zip(groups, free, strict=True):
