@@ -14,7 +14,7 @@ from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.data.within_scan import add_differences
+from bayes_mdd.shared_specific.data.within_scan import WithDifferences, add_differences, rescale
 from bayes_mdd.shared_specific.density.density import has_closed_form
 from bayes_mdd.shared_specific.posterior.assemble import MOST_SUMMARY, assemble
 from bayes_mdd.shared_specific.posterior.fast import FAST_SUMMARY, MODE_STEPS, sample_fast
@@ -22,7 +22,7 @@ from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
 from bayes_mdd.shared_specific.posterior.within_scan import separate_differences
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.start.mode import ModeSearch, find_modes
-from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
+from bayes_mdd.shared_specific.start.spectral import Start, remaining_weight, spectral_start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 from bayes_mdd.types import Array
 
@@ -93,16 +93,21 @@ def fit_factors(
         # The prior of arm means is wide and the data inform them little, so short chains do not
         # mix along them. The coverage of the fast path was measured without arm means.
         spec = replace(spec, mean_scale=0.0)
-    rows = data
     difference = _half_difference(spec, data)
-    if difference is not None:
-        found = add_differences(data, difference)
-        data, rows = found.data, found.rows
-    modes = _find_start(spec, rows, sampler, method)
-    start = modes.start
-    left = remaining_weight(rows, start)
+    fitted = (
+        WithDifferences(data, data) if difference is None else add_differences(data, difference)
+    )
+    # Matrices are small (subjects x subjects): several threads would only wait for each other.
+    with threadpool_limits(1):
+        found = spectral_start(_searched(spec, fitted.rows), spec.n_factors, seed=sampler.seed)
+    if data.whitening is not None and found.n_on:
+        fitted = rescale(fitted, found.scores[:, : found.n_on])
+    left = remaining_weight(fitted.rows, found)
     if data.whitening is not None and left < WEIGHT_LEFT_MIN:
-        data, rows = data.weighted(left), rows.weighted(left)
+        fitted = fitted.weighted(left)
+    data, rows = fitted.data, fitted.rows
+    modes = _find_start(spec, rows, found, method)
+    start = modes.start
     n_sampled = start.scores.shape[1]
     reduced = replace(spec, n_factors=n_sampled)
     added: dict[str, Any] = {
@@ -140,20 +145,17 @@ def _half_difference(spec: SharedSpecificSpec, data: ModelData) -> Array | None:
     return difference if enough else None
 
 
-def _find_start(
-    spec: SharedSpecificSpec, data: ModelData, sampler: SamplerSpec, method: str
-) -> ModeSearch:
+def _searched(spec: SharedSpecificSpec, data: ModelData) -> ModelData:
+    """Prepare data for the search and the optimisation, which support block noise only."""
+    # Noisy features would attract factors.
+    return data.moderated(spec.n_factors) if spec.feature_noise == "student" else data
+
+
+def _find_start(spec: SharedSpecificSpec, data: ModelData, found: Start, method: str) -> ModeSearch:
     """Find the mode, and drop the factors that are pinned."""
-    if spec.feature_noise == "student":
-        # The optimisation supports block noise only: noisy features would attract factors.
-        data = data.moderated(spec.n_factors)
-    # Matrices are small (subjects x subjects): several threads would only wait for each other.
+    steps = MODE_STEPS if method == "fast" else None
     with threadpool_limits(1):
-        modes = find_modes(
-            data,
-            spectral_start(data, spec.n_factors, seed=sampler.seed),
-            steps=MODE_STEPS if method == "fast" else None,
-        )
+        modes = find_modes(_searched(spec, data), found, steps=steps)
     start = modes.start
     pattern = fixed_sharing(spec, data.arms)
     if spec.sharing is not None and pattern is not None:

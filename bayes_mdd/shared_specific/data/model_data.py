@@ -34,7 +34,6 @@ from bayes_mdd.shared_specific.whitening.transform import Whitening
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array, IntArray
 
-
 #: Copies with random signs, and number of features from which on their weight is 1 but for little.
 COPIES, MANY_FEATURES = 19, 2000
 
@@ -171,6 +170,34 @@ class ModelData:
         stats = reduce_features(y, self.design.to_numpy(), block, self.stats.subject_scale)
         return replace(self, stats=stats.weighted(self.weight), feature_noise=relative)
 
+    def with_scale(self, scale: Array) -> ModelData:
+        """Divide features, design and scores by other noise scales of the rows.
+
+        Parameters
+        ----------
+        scale : ndarray, shape (subject,)
+            Noise scale of each row. The edges that are shown have those of the first rows.
+
+        Returns
+        -------
+        ModelData
+            Data of the same features.
+        """
+        y = self.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+        design, block = self.design.to_numpy(), self.features["block"].values.astype(str)
+        white = self.whitening
+        if white is not None:
+            edges = white.edges
+            white = replace(white, edges=edges.with_scale(scale[: len(edges.arm)]))
+        return replace(
+            self,
+            stats=reduce_features(y / self.feature_noise, design, block, scale).weighted(
+                self.weight
+            ),
+            total=reduce_features(y, design, block, scale).cross_products,
+            whitening=white,
+        )
+
     def with_weight(self, n_factors: int) -> ModelData:
         """Weight the likelihood by the effective number of independent features.
 
@@ -271,9 +298,7 @@ def prepare(
     if dependence == "auto":
         # One noise variance per feature has a density of its own, which supports nothing else.
         student = spec.feature_noise == "student"
-        dependence = (
-            "independent" if student else choose_dependence(data, features, spec.n_factors)
-        )
+        dependence = "independent" if student else choose_dependence(data, features, spec.n_factors)
     if dependence == "matrix":
         return _whitened(spec, data, features)
     return data.with_weight(spec.n_factors) if dependence == "weighted" else data

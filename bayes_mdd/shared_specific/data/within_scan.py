@@ -9,8 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import BLOCK, FEATURE, SUBJECT, WITHIN_SCAN
-from bayes_mdd.shared_specific.data.model_data import ModelData, WhitenedEdges
-from bayes_mdd.shared_specific.likelihood.collapsed import reduce_features
+from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.reliability.balance import balance_halves
 from bayes_mdd.shared_specific.whitening.subject_scale import subject_scales
 from bayes_mdd.types import Array
@@ -30,6 +29,21 @@ class WithDifferences:
 
     data: ModelData
     rows: ModelData
+
+    def weighted(self, weight: float) -> WithDifferences:
+        """Raise the likelihood of the features to a power.
+
+        Parameters
+        ----------
+        weight : float
+            The power.
+
+        Returns
+        -------
+        WithDifferences
+            The same rows.
+        """
+        return WithDifferences(self.data.weighted(weight), self.rows.weighted(weight))
 
 
 def add_differences(data: ModelData, difference: Array) -> WithDifferences:
@@ -67,51 +81,50 @@ def add_differences(data: ModelData, difference: Array) -> WithDifferences:
     both = np.vstack([y, between])
     scale = subject_scales(both, code, design)
     scale /= np.sqrt((scale[:n] ** 2).mean())
-    subjects = replace(
-        _with_features(data, y, scale[:n], data.design.to_numpy()),
-        whitening=_with_scale(white, data, scale[:n]),
-    )
     names = [*data.subjects, *(f"{WITHIN_SCAN}/{s}" for s in np.array(data.subjects)[has])]
-    table = pd.DataFrame(design, index=names, columns=[*data.design.columns, WITHIN_SCAN])
-    rows = replace(
-        _with_features(data, both, scale, design, names),
-        arms=(*data.arms, WITHIN_SCAN),
-        arm=np.concatenate([data.arm, np.full(n_rows - n, len(data.arms))]),
-        design=table,
-        symptom_design=data.symptom_design.reindex(names, fill_value=0.0),
-        whitening=subjects.whitening,
+    features = xr.Dataset(
+        {"y": ((SUBJECT, FEATURE), both)},
+        coords={
+            SUBJECT: np.array(names, dtype=object),
+            FEATURE: data.features[FEATURE].values,
+            BLOCK: (FEATURE, data.features[BLOCK].values),
+        },
     )
-    return WithDifferences(subjects, rows)
-
-
-def _with_features(
-    data: ModelData, y: Array, scale: Array, design: Array, names: list[str] | None = None
-) -> ModelData:
-    """The same features with other values, rows and noise scales."""
-    features = data.features.assign(y=((SUBJECT, FEATURE), y)) if names is None else None
-    if features is None:
-        features = xr.Dataset(
-            {"y": ((SUBJECT, FEATURE), y)},
-            coords={
-                SUBJECT: np.array(names, dtype=object),
-                FEATURE: data.features[FEATURE].values,
-                BLOCK: (FEATURE, data.features[BLOCK].values),
-            },
-        )
-    block = data.features[BLOCK].values.astype(str)
-    return replace(
+    rows = replace(
         data,
         features=features,
-        stats=reduce_features(y / data.feature_noise, design, block, scale).weighted(data.weight),
-        total=reduce_features(y, design, block, scale).cross_products,
+        arms=(*data.arms, WITHIN_SCAN),
+        arm=np.concatenate([data.arm, np.full(n_rows - n, len(data.arms))]),
+        design=pd.DataFrame(design, index=names, columns=[*data.design.columns, WITHIN_SCAN]),
+        symptom_design=data.symptom_design.reindex(names, fill_value=0.0),
     )
+    subjects = replace(data, features=data.features.assign(y=((SUBJECT, FEATURE), y)))
+    return WithDifferences(subjects.with_scale(scale[:n]), rows.with_scale(scale))
 
 
-def _with_scale(white: WhitenedEdges, data: ModelData, scale: Array) -> WhitenedEdges:
-    """The edges' data with other noise scales of the subjects."""
-    edges = white.edges
-    y = edges.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
-    design, block = data.design.to_numpy(), edges.features[BLOCK].values.astype(str)
-    stats = reduce_features(y / edges.feature_noise, design, block, scale)
-    total = reduce_features(y, design, block, scale).cross_products
-    return replace(white, edges=replace(edges, stats=stats, total=total))
+def rescale(fitted: WithDifferences, scores: Array) -> WithDifferences:
+    """Estimate the noise scales again, without the variance that factors explain.
+
+    Before the factors are known, a subject with large scores counts as noisy.
+
+    Parameters
+    ----------
+    fitted : WithDifferences
+        With whitened edges.
+    scores : ndarray, shape (row, factor)
+        Scores of all rows on the components that were found.
+
+    Returns
+    -------
+    WithDifferences
+        The same features over the new noise scales.
+    """
+    rows = fitted.rows
+    y = rows.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    n = len(fitted.data.arm)
+    columns = np.column_stack([rows.design.to_numpy(), scores])
+    scale = subject_scales(y, rows.code, columns)
+    scale /= np.sqrt((scale[:n] ** 2).mean())
+    subjects = fitted.data.with_scale(scale[:n])
+    one = rows is fitted.data
+    return WithDifferences(subjects, subjects if one else rows.with_scale(scale))
