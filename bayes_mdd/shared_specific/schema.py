@@ -313,7 +313,9 @@ _DATA = (
 
 _MATRIX = (MATRIX_ROW, MATRIX_COLUMN)
 _WHITENING = (
-    Variable(WHITENING, "correlation", _MATRIX, "", "mean correlation matrix that whitens the edges"),
+    Variable(
+        WHITENING, "correlation", _MATRIX, "", "mean correlation matrix that whitens the edges"
+    ),
     Variable(WHITENING, "basis", _MATRIX, "", "directions between which whitened features are"),
     Variable(
         WHITENING,
@@ -323,9 +325,7 @@ _WHITENING = (
         "change of the correlation per unit of the feature, at the mean",
     ),
     Variable(WHITENING, "edge_position", (EDGE,), "", "position of the edge among the features"),
-    Variable(
-        WHITENING, "subject_scale", (SUBJECT,), "", "noise scale of a subject; mean square 1"
-    ),
+    Variable(WHITENING, "subject_scale", (SUBJECT,), "", "noise scale of a subject; mean square 1"),
     Variable(
         WHITENING,
         "y",
@@ -370,6 +370,13 @@ def _on_whitened_blocks(variable: Variable) -> Variable:
 SCHEMA: Final = tuple(
     _on_whitened_blocks(v)
     for v in (
-        *DRAWN, *_DERIVED, *_LOADINGS, *_FACTORS, *_INVARIANTS, *_SAMPLE_STATS, *_DATA, *_WHITENING,
-    )  # fmt: skip
+        *DRAWN,
+        *_DERIVED,
+        *_LOADINGS,
+        *_FACTORS,
+        *_INVARIANTS,
+        *_SAMPLE_STATS,
+        *_DATA,
+        *_WHITENING,
+    )
 )

@@ -89,8 +89,8 @@ class SharedSpecificSpec(Spec):
         the correlated fluctuations of the residuals; weak factors are lost. "independent": errors
         are independent given the factors; with connectivity, patterns of errors are then reported
         as factors. "auto": "independent" where the effective number is at least 80 % of the actual
-        one, else "matrix" where it applies, else "weighted"; with ``feature_noise="student"`` always
-        "independent".
+        one, else "matrix" where it applies, else "weighted"; with ``feature_noise="student"``
+        always "independent".
     noise_df : float, optional
         Degrees of freedom of the noise variances with ``feature_noise="student"``. Small values
         allow large differences between features. Default: one value for all blocks, estimated

@@ -61,7 +61,8 @@ def _independence(result: Result) -> list[Check]:
         "Errors of features are correlated: set model.feature_dependence to 'auto'; see check "
         "--predictive."
         if weight == 1.0
-        else "Errors of features are correlated beyond the weight of the fit: see check --predictive."
+        else "Errors of features are correlated beyond the weight of the fit; see check "
+        "--predictive."
     )
     return [
         Check(

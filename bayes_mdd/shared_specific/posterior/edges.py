@@ -1,7 +1,7 @@
-r"""Edges given the scores: variance explained and scales of loadings where whitened edges are fitted.
+r"""Edges given the scores of whitened edges: variance explained, and scales of loadings.
 
-All edges have the same regressors, so that generalised least squares are ordinary ones [1]_. Given a
-draw of the scores,
+All edges have the same regressors, so that generalised least squares are ordinary ones [1]_. Given
+a draw of the scores,
 
 .. math:: \hat\lambda_p = G H_q^\top y_{qp}, \qquad G = (H_q^\top H_q)^{-1},
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
@@ -98,7 +99,11 @@ def _without_design(data: ModelData, values: Array) -> Array:
 
 
 def _score(
-    data: ModelData, posterior: xr.Dataset, on: IntArray, pieces: Array, has: IntArray
+    data: ModelData,
+    posterior: xr.Dataset,
+    on: IntArray,
+    pieces: NDArray[np.floating],
+    has: IntArray,
 ) -> PieceScores:
     """Scores of pieces of some subjects, with loadings from the others."""
     scores, features = _rows(data, posterior, on)

@@ -52,8 +52,8 @@ def mean_variance(spec: SharedSpecificSpec, arms: tuple[str, ...]) -> Array:
     Returns
     -------
     ndarray, shape (arm, factor)
-        Zero for controls, who are the reference, for half differences, and for arms that do not have a factor by a
-        fixed pattern of sharing.
+        Zero for controls, who are the reference, for half differences, and for arms that do not
+        have a factor by a fixed pattern of sharing.
     """
     variance = np.full((len(arms), spec.n_factors), float(spec.mean_scale) ** 2)
     variance[[a in (CONTROL, WITHIN_SCAN) for a in arms]] = 0.0

@@ -69,15 +69,19 @@ def feature_weight(
         weight = _weight(complement(even, taken), taken, 0)
 
 
-def largest_weight(
-    y: Array, code: NDArray[np.integer], design: Array, n_factors: int
-) -> float:
+def largest_weight(y: Array, code: NDArray[np.integer], design: Array, n_factors: int) -> float:
     """Weight without a search for components, which is an upper bound of `feature_weight`.
 
     Parameters
     ----------
-    y, code, design, n_factors
-        As in `feature_weight`.
+    y : ndarray, shape (subject, feature)
+        Features with the design projected out.
+    code : ndarray of int, shape (feature,)
+        Block of each feature; the features of a block have the same noise.
+    design : ndarray, shape (subject, m)
+        Orthonormal basis of the design.
+    n_factors : int
+        Largest number of components that are not noise.
 
     Returns
     -------

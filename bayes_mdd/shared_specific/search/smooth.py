@@ -1,10 +1,11 @@
 """Search for components of whitened features: smooth traits, and directions of one arm.
 
 Traits are smooth, so that in thousands of isotropic dimensions they are diluted. Features are
-therefore sorted into bins by smoothness, and components are sought at several weightings of the bins.
-Since errors of whitened features are independent, random signs give a valid null distribution under
-every weighting, and one set of sign-flipped copies serves all of them: the threshold is that of the
-maximum over weightings and over groups of subjects.
+therefore sorted into bins by smoothness, and components are sought at several weightings of the
+bins.
+Since errors of whitened features are independent, random signs give a valid null distribution
+under every weighting, and one set of sign-flipped copies serves all of them: the threshold is that
+of the maximum over weightings and over groups of subjects.
 """
 
 from __future__ import annotations
@@ -179,12 +180,15 @@ def _flipped(part: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
 
 
 def _statistics(
-    parts: list[NDArray[np.float32]], bins: Bins, groups: list[tuple[IntArray, Array]], free: list[Array]
+    parts: list[NDArray[np.float32]],
+    bins: Bins,
+    groups: list[tuple[IntArray, Array]],
+    free: list[Array],
 ) -> Array:
     """Log ratio of the largest eigenvalue to the bulk, by group and weighting.
 
-    The bulk is the lower half of the eigenvalues that are not zero, so that strong components do not
-    raise the reference for weak ones.
+    The bulk is the lower half of the eigenvalues that are not zero, so that strong components do
+    not raise the reference for weak ones.
     """
     gram = np.stack([p @ p.T for p in parts]).astype(float)
     size = bins.size

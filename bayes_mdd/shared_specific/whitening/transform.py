@@ -4,9 +4,9 @@ A correlation matrix that is estimated from a finite series has errors with cova
 
 .. math:: \mathrm{cov}(s_{ij}, s_{kl}) = (c_{ik} c_{jl} + c_{il} c_{jk}) / \nu
 
-before the series are standardised [1]_ [2]_, that is :math:`E = C^{1/2} G C^{1/2} / \sqrt\nu` with a
-symmetric :math:`G` of independent entries. Multiplying by :math:`W = C^{-1/2}` on both sides gives
-:math:`G` back. Standardising the series removes the scales of the regions, which adds
+before the series are standardised [1]_ [2]_, that is :math:`E = C^{1/2} G C^{1/2} / \sqrt\nu` with
+a symmetric :math:`G` of independent entries. Multiplying by :math:`W = C^{-1/2}` on both sides
+gives :math:`G` back. Standardising the series removes the scales of the regions, which adds
 :math:`-(DC + CD)/2` with an unknown diagonal :math:`D`; the horizontal lift [3]_ projects these
 directions out:
 
@@ -15,9 +15,9 @@ directions out:
     E_h = W \left(Z - \tfrac12 (D_t C + C D_t)\right) W
 
 where Z is the deviation of the correlations from C, with diagonal 0. The upper triangle of
-:math:`V^\top E_h V`, its diagonal over :math:`\sqrt 2`, has R(R + 1)/2 features; their errors have the
-covariance :math:`\nu^{-1}` times a projection of rank R(R - 1)/2, the number of edges. No matrix of
-edges by edges is formed.
+:math:`V^\top E_h V`, its diagonal over :math:`\sqrt 2`, has R(R + 1)/2 features; their errors have
+the covariance :math:`\nu^{-1}` times a projection of rank R(R - 1)/2, the number of edges. No
+matrix of edges by edges is formed.
 
 References
 ----------
@@ -203,8 +203,8 @@ def build_whitening(
 
     Within each network the regions are rotated to the eigenvectors of their mean correlations. The
     first `COARSE` of these directions are coarse: features between two coarse directions form one
-    block, because traits are smooth. All other features belong to their pair of networks. A rotation
-    keeps errors independent.
+    block, because traits are smooth. All other features belong to their pair of networks. A
+    rotation keeps errors independent.
 
     Parameters
     ----------
