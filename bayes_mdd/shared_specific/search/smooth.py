@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bayes_mdd.shared_specific.search.curvature import curvature_part, is_one_subject
 from bayes_mdd.shared_specific.search.joint_components import estimate_jointly
 from bayes_mdd.shared_specific.search.one_arm import rotate_by_arm
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
@@ -121,12 +122,18 @@ def find_smooth_components(
     """
     x = complement(x, design)
     bins = bin_features(smoothness)
-    scores = np.zeros((len(x), 0))
-    while scores.shape[1] < n_factors:
-        taken = orthonormal(design, scores) if scores.shape[1] else design
+    scores, other = np.zeros((len(x), 0)), np.zeros((len(x), 0))
+    while scores.shape[1] < n_factors and other.shape[1] <= n_factors:
+        taken = orthonormal(design, scores, other)
         component = _find_component(x, bins, arm, taken, rng)
         if component is None:
             break
+        curved = curvature_part(component, scores, taken)
+        if curved is None and is_one_subject(component):
+            curved = component
+        if curved is not None:
+            other = np.column_stack([other, curved])
+            continue
         together = np.column_stack([scores, component])
         scores = estimate_jointly(x, together, bins.of, design, arm, JOINT_ROUNDS).scores
     if not scores.shape[1]:
