@@ -89,6 +89,7 @@ SMALL_SPEC = """\
 kind: shared_specific
 model:
   n_factors: 3
+  feature_dependence: independent
   covariates_if_present: [site, not_in_this_cohort]
   symptoms_if_present: [retardation, cognitive]
 reference:

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
+from bayes_mdd.results.schema import describe_variables
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.data.within_scan import WithDifferences, add_differences, rescale
 from bayes_mdd.shared_specific.density.density import has_closed_form
@@ -21,6 +22,7 @@ from bayes_mdd.shared_specific.posterior.fast import FAST_SUMMARY, MODE_STEPS, s
 from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
 from bayes_mdd.shared_specific.posterior.within_scan import separate_differences
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
+from bayes_mdd.shared_specific.schema import SCHEMA
 from bayes_mdd.shared_specific.start.mode import ModeSearch, find_modes
 from bayes_mdd.shared_specific.start.spectral import Start, remaining_weight, spectral_start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
@@ -126,6 +128,7 @@ def fit_factors(
     most_draws = FAST_SUMMARY if method == "fast" else MOST_SUMMARY
     idata = assemble(spec, data, raw, sampler, most_draws=most_draws)
     idata["constant_data"]["weight_left"] = left
+    idata = describe_variables(idata, SCHEMA)
     idata.attrs["method"] = method
     added["seconds"] = {
         "compile_and_sample": round(sampled - began, 2),

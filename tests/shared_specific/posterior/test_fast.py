@@ -19,7 +19,7 @@ SPEC = bm.SharedSpecificSpec(n_factors=3, covariates=("site",), symptoms=("retar
 @pytest.fixture(scope="module")
 def cohort():
     return bm.simulate_cohort(
-        4,
+        6,
         n_regions=28,
         loading_scale=0.8,
         n_controls=0,

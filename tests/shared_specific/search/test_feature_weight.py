@@ -123,7 +123,7 @@ def test_every_feature_twice_at_half_the_weight_is_the_same_likelihood():
 
 def test_prepare_weighs_the_likelihood_and_nothing_else():
     features = cohort(noise_of_regions(0.3, np.random.default_rng(6)))
-    plain = prepare(SharedSpecificSpec(n_factors=2), features)
+    plain = prepare(SharedSpecificSpec(n_factors=2, feature_dependence="independent"), features)
     weighted = prepare(SharedSpecificSpec(n_factors=2, feature_dependence="weighted"), features)
     assert plain.weight == 1.0
     assert weighted.weight == pytest.approx(true_count(0.3) / BLOCK.size, rel=0.3)
@@ -136,7 +136,7 @@ def test_prepare_weighs_the_likelihood_and_nothing_else():
 
 def test_no_factor_starts_on_correlated_noise_and_a_strong_one_still_does():
     rng = np.random.default_rng(7)
-    plain = SharedSpecificSpec(n_factors=4)
+    plain = SharedSpecificSpec(n_factors=4, feature_dependence="independent")
     weighted = SharedSpecificSpec(n_factors=4, feature_dependence="weighted")
     noise = [noise_of_regions(0.15, rng) for _ in range(3)]
     taken = [
