@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from series_cohorts import ARMS, KINDS, SeriesCohort, draw, features
+from series_cohorts import ARMS, SeriesCohort, draw, features
+from series_plan import KINDS
 from series_stages import STAGES, draw_stages
 
 import bayes_mdd as bm

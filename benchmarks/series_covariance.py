@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,26 +112,27 @@ def _on_sphere(x: np.ndarray) -> np.ndarray:
 
 
 def smooth_pattern(rng: np.random.Generator, group: Group) -> np.ndarray:
-    """Draw a change of coupling of a few pairs of networks, whitened (region, region).
+    """Draw a pattern (region, region) of a few pairs of networks in whitened coordinates.
 
-    The regions of a network take part as its first component has them, with some spread.
+    It is amplified along the large components of the group correlations, which makes the change of
+    the edges smooth and the whitened pattern weak.
     """
-    network, c = group.network, group.correlation
-    names = np.unique(network)
-    change = np.zeros_like(c)
+    pattern = np.zeros_like(group.root)
+    for weight, *pair in _pairs(rng, group):
+        first, second = (at * (1.0 + 0.2 * rng.standard_normal(at.size)) for at in pair)
+        pattern += weight * (np.outer(first, second) + np.outer(second, first))
+    return _unit(pattern)
+
+
+def _pairs(
+    rng: np.random.Generator, group: Group
+) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+    """Weight and members of the two networks of a few pairs."""
+    names = np.unique(group.network)
     pairs = [(a, b) for k, a in enumerate(names) for b in names[k:]]
     for at in rng.choice(len(pairs), PAIRS, replace=False):
-        first, second = (_member(rng, c, network == name) for name in pairs[at])
-        block = rng.choice([-1.0, 1.0]) * rng.uniform(0.6, 1.4) * np.outer(first, second)
-        change += block + block.T
-    return _unit(group.inverse_root @ change @ group.inverse_root)
-
-
-def _member(rng: np.random.Generator, c: np.ndarray, at: np.ndarray) -> np.ndarray:
-    vector = np.linalg.eigh(c[np.ix_(at, at)])[1][:, -1]
-    out = np.zeros(len(c))
-    out[at] = np.abs(vector) * (1.0 + 0.1 * rng.standard_normal(at.sum())) * np.sqrt(at.sum())
-    return out
+        weight = rng.choice([-1.0, 1.0]) * rng.uniform(0.6, 1.4)
+        yield weight, *(group.network == name for name in pairs[at])
 
 
 def edge_pattern(rng: np.random.Generator, group: Group) -> np.ndarray:

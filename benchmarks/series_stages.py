@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from series_cohorts import ARMS, Kind, SeriesCohort, make_plan, variance_within
+from series_cohorts import ARMS, SeriesCohort, variance_within
 from series_covariance import Group, fisher_z, group_of, root_of
+from series_plan import Kind, make_plan
+from series_scans import edges_of
 
 #: Cohorts of real scans, with the number of regions and the traits that are added.
 STAGES = {
@@ -38,21 +40,21 @@ def draw_stages(kind: str, seed: int) -> SeriesCohort:
     group = _group(series, regions)
     plan = make_plan(traits, group, rng, np.random.default_rng([22, seed]))
     scores = plan.draw_scores(rng, arm)
-    z = _edges(series)
+    z = edges_of(series)
     loadings = np.zeros((0, z.shape[1]))
     if plan.share.size:
         target = plan.target(variance_within(z, arm))
         size = np.sqrt(target / (plan.small_change() ** 2).mean(axis=1))
         for k in range(ROUNDS + 1):
             mixed = _mix(series, group, np.tensordot(scores * size, plan.patterns, 1))
-            change = _edges(mixed) - z
+            change = edges_of(mixed) - z
             loadings = np.linalg.lstsq(
                 np.column_stack([np.ones(arm.size), scores]), change, rcond=None
             )[0][1:]
             if k < ROUNDS:
                 size = size * np.sqrt(target / (loadings**2).mean(axis=1))
         series = mixed
-        z = _edges(series)
+        z = edges_of(series)
     nothing = pd.DataFrame(index=[f"sub-{i + 1:03d}" for i in range(arm.size)])
     return SeriesCohort(
         kind=kind,
@@ -113,7 +115,7 @@ def _second_session(path: Path, subjects: np.ndarray, n_regions: int) -> np.ndar
 
 
 def _group(series: np.ndarray, regions: pd.DataFrame) -> Group:
-    mean = np.tanh(_edges(series).mean(axis=0))
+    mean = np.tanh(edges_of(series).mean(axis=0))
     n = len(regions)
     c = np.eye(n)
     i, j = np.triu_indices(n, 1)
@@ -128,7 +130,3 @@ def _mix(series: np.ndarray, group: Group, deviation: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(change)
     root = (vectors * np.sqrt(np.maximum(values, 1e-8))[:, None, :]) @ np.swapaxes(vectors, 1, 2)
     return series @ np.swapaxes(root @ group.inverse_root, 1, 2)
-
-
-def _edges(series: np.ndarray) -> np.ndarray:
-    return np.array([fisher_z(np.cov(x.T)) for x in series])
