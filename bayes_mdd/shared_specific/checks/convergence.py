@@ -12,6 +12,7 @@ from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import FAST_LIMITS, LIMITS, RULES, WEIGHT_LEFT_MIN, Limits
+from bayes_mdd.shared_specific.checks.covariates import judge_removed_covariates
 from bayes_mdd.shared_specific.checks.feature_noise import judge_feature_noise
 
 REFIT = "Fit with method='mcmc' (on the command line: without --fast)."
@@ -43,11 +44,15 @@ def check_fit(result: Result, limits: Limits | None = None) -> list[Check]:
         _bfmi(result, limits.bfmi_min),
         _blocks(result),
         _factors(result),
-        *_independence(result),
     ]
     if result.approximate:
         checks = [_approximate(), _one_mode(result), *(replace(c, advice=REFIT) for c in checks)]
-    return [*checks, judge_feature_noise(result)]
+    return [
+        *checks,
+        *_independence(result),
+        judge_feature_noise(result),
+        *judge_removed_covariates(result),
+    ]
 
 
 def _independence(result: Result) -> list[Check]:

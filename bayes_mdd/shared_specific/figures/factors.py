@@ -14,7 +14,6 @@ from bayes_mdd.errors import DataContractError
 from bayes_mdd.results.figures.style import (
     FADED,
     INK,
-    QUIET,
     SMALL,
     draw_intervals,
     name_rows,
@@ -23,10 +22,10 @@ from bayes_mdd.results.figures.style import (
     tidy,
 )
 from bayes_mdd.results.result import Result, read_result
-from bayes_mdd.results.rules import RULES, Rules
-from bayes_mdd.shared_specific.tables.factors import tabulate_factors
+from bayes_mdd.results.rules import QUIET, RULES, Rules
+from bayes_mdd.shared_specific.tables.factors import NOT_NAMEABLE, tabulate_factors
 
-LABELS = {"shared": INK, "undecided": "#CC79A7", "present": INK}
+LABELS = {"shared": INK, "undecided": "#CC79A7", NOT_NAMEABLE: "#8A6D00", "present": INK}
 
 
 def plot_sharing(
@@ -53,7 +52,8 @@ def plot_sharing(
     -------
     matplotlib.figure.Figure
         With two arms, one axis from one arm to the other; with more, one panel per arm. Factors
-        that are unused or not reproducible are grey.
+        that are unused or not reproducible are grey; those that are undecided or not nameable have
+        colours of their own.
 
     Raises
     ------

@@ -17,7 +17,6 @@ from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.results.figures.style import (
     FADED,
     PALETTE,
-    QUIET,
     SMALL,
     TEXT,
     draw_intervals,
@@ -27,6 +26,7 @@ from bayes_mdd.results.figures.style import (
     tidy,
 )
 from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.rules import QUIET
 from bayes_mdd.shared_specific.tables.factors import tabulate_factors
 from bayes_mdd.shared_specific.tables.links import read_link_units
 from bayes_mdd.types import Array

@@ -7,12 +7,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayes_mdd.dims import MISSING
 from bayes_mdd.results.checks import judge
 from bayes_mdd.results.cohort_facts import CohortFacts
-from bayes_mdd.results.figures.style import QUIET
 from bayes_mdd.results.result import Result
+from bayes_mdd.results.rules import QUIET
 from bayes_mdd.results.text import format_probability
+from bayes_mdd.shared_specific.checks.detectable import EDGE_WISE, SMOOTH
+from bayes_mdd.shared_specific.tables.factors import NOT_NAMEABLE
+from bayes_mdd.shared_specific.tables.stability import (
+    further_factors,
+    is_dominated,
+    is_reliability_known,
+)
 
+#: Said once where no factor has a reliability.
+RELIABILITY_UNKNOWN = (
+    "Reliability unknown: the fit had neither halves or pieces of the scans nor a second session, "
+    "so that a trait cannot be told from a state. No factor is called a signature."
+)
 #: How the names of predictive checks begin.
 PREDICTIVE = "predictive p: "
 
@@ -46,17 +59,89 @@ def summarise_findings(
             "with method='mcmc' before you rely on them.",
         )
     said.append(_say_active(int(table["active"].sum()), len(table)))
-    said += [_say_shared(table), _say_specific(table)]
-    for label, words in (
-        ("undecided", "undecided between shared and specific"),
-        ("n/a", "without a verdict, because the chains disagree or there are too few draws"),
-    ):
-        open_ = [str(f) for f in table.loc[table["label"] == label, "factor"]]
-        if open_:
-            said.append(f"{_count(len(open_))} {_be(len(open_))} {words}: {', '.join(open_)}.")
+    said.append(_say_reliability(table))
+    said += [_say_shared(table), _say_specific(table), *_say_without_label(table)]
     if links is not None:
         said.append(_say_links(table, links, ci_prob))
     return [s for s in said if s]
+
+
+def _say_reliability(table: pd.DataFrame) -> str:
+    """Say how many factors are stable, or that nothing is known."""
+    shown = table[~table["label"].isin(QUIET)]
+    if shown.empty:
+        return ""
+    if not is_reliability_known(table):
+        return RELIABILITY_UNKNOWN
+    stable = [str(f) for f in shown.loc[shown["stability"] == "stable", "factor"]]
+    listed = f": {', '.join(stable)}" if stable else ""
+    return f"{_count(len(stable))} of these {_be(len(stable))} stable{listed}."
+
+
+def _say_without_label(table: pd.DataFrame) -> list[str]:
+    """Name the factors without a label, by the reason."""
+    dominated = is_dominated(table)
+    undecided = (table["label"] == "undecided") & ~dominated
+    not_stable = table["stability"] == "open"
+    reasons = (
+        (undecided & ~not_stable, "undecided between shared and specific"),
+        (undecided & not_stable, "undecided, because their reliability is open"),
+        (
+            ~table["label"].isin(QUIET) & dominated,
+            "undecided, because one participant holds too much of their variance",
+        ),
+        (
+            (table["label"] == NOT_NAMEABLE) & ~dominated,
+            "not nameable (state or motion; no signature)",
+        ),
+        (
+            table["label"] == MISSING,
+            "without a verdict, because the chains disagree or there are too few draws",
+        ),
+    )
+    said = []
+    for chosen, words in reasons:
+        names = [str(f) for f in table.loc[chosen, "factor"]]
+        if names:
+            said.append(f"{_count(len(names))} {_be(len(names))} {words}: {', '.join(names)}.")
+    return said
+
+
+def say_detectable(limits: pd.DataFrame | None, min_explained: float) -> str:
+    """Say which factors the search would have found in this cohort.
+
+    Parameters
+    ----------
+    limits : DataFrame, optional
+        From `smallest_trait`; None where they are not known.
+    min_explained : float
+        Smallest share of variance of a factor that counts as active.
+
+    Returns
+    -------
+    str
+        Sentences for the report; empty without limits.
+    """
+    if limits is None:
+        return ""
+    limits = limits.assign(explained=np.maximum(limits["explained"], min_explained))
+    shares = {
+        (str(r["pattern"]), str(r["factor"])): float(r["explained"]) for _, r in limits.iterrows()
+    }
+    arms = [f for (p, f) in shares if p == SMOOTH and f != "shared"]
+
+    def one(pattern: str) -> str:
+        parts = [f"{shares[pattern, 'shared']:.1%} if shared"]
+        parts += [f"{shares[pattern, a]:.1%} of {a.removesuffix('-specific')}" for a in arms]
+        return ", ".join(parts)
+
+    specific = " (a specific factor: of the variance of its arm)" if arms else ""
+    return (
+        "Smallest detectable trait: a factor would have been found in half of such cohorts if it "
+        f"explained this share of the variance of the edges{specific}: a smooth pattern "
+        f"{one(SMOOTH)}; a pattern of single edges {one(EDGE_WISE)}. A weaker trait is usually "
+        "missed: a factor that was not found is not shown to be absent."
+    )
 
 
 def _say_checks(checks: pd.DataFrame) -> str:
@@ -130,9 +215,10 @@ def _say_links(table: pd.DataFrame, links: pd.DataFrame, ci_prob: float) -> str:
     clear = links[used & ((links["lower"] > 0) | (links["upper"] < 0))]
     if clear.empty:
         return f"No symptom link of an active factor has a {ci_prob:.0%} interval that excludes 0."
+    withheld = {*further_factors(table)}
     listed = ", ".join(
-        f"{r['factor']} with {r['symptom']} {format_interval(r)}"
-        + (" log-odds" if r["kind"] == "ordinal" else "")
+        f"{r['factor']}{' (not stable)' if r['factor'] in withheld else ''} with {r['symptom']} "
+        f"{format_interval(r)}" + (" log-odds" if r["kind"] == "ordinal" else "")
         for _, r in clear.iterrows()
     )
     return f"Symptom links whose {ci_prob:.0%} interval excludes 0: {listed}."
@@ -208,6 +294,9 @@ def list_limits(result: Result, cohort: CohortFacts, *, symptoms: bool) -> list[
         "which the drugs were chosen.",
         f"The fit is based on {total} participants ({cohort.by_arm[smallest]} in {smallest}). A "
         "factor that is not claimed may still exist, and intervals are valid only if the model is.",
+        "Reliability concerns the factor, not the score of one participant, and is necessary but "
+        "not sufficient for a signature: no analysis of a single scan excludes a state that lasts "
+        "for the whole scan.",
         "The sign of a factor is arbitrary: signs of loadings, scores and symptom weights have a "
         "meaning only relative to each other.",
         "A factor of one arm whose map is a mixture of the maps of shared factors can be missed.",

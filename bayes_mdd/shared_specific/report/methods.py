@@ -11,6 +11,7 @@ from bayes_mdd.dims import BLOCK, FEATURE
 from bayes_mdd.results.cohort_facts import CohortFacts
 from bayes_mdd.results.regions import is_edges
 from bayes_mdd.results.result import Result
+from bayes_mdd.shared_specific.report.methods_errors import say_dependence, say_reliability
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.shared_specific.tables.links import read_link_units
 from bayes_mdd.specs import SharedSpecificSpec
@@ -28,6 +29,14 @@ REFERENCES: Final = (
     "ambiguity in Bayesian matrix sampling with matching. arXiv:2107.13783.",
     "Vehtari A, Gelman A, Simpson D, Carpenter B, Bürkner P-C (2021). Rank-normalization, "
     "folding, and localization: an improved R-hat. Bayesian Analysis 16, 667-718.",
+    "Isserlis L (1918). On a formula for the product-moment coefficient of any order of a normal "
+    "frequency distribution in any number of variables. Biometrika 12, 134-139.",
+    "Olkin I, Siotani M (1976). Asymptotic distribution of functions of a correlation matrix. In: "
+    "Essays in Probability and Statistics, 235-251.",
+    "Thanwerdas Y, Pennec X (2021). Geodesics and curvature of the quotient-affine metrics on "
+    "full-rank correlation matrices. Geometric Science of Information, LNCS 12829, 93-102.",
+    "Zellner A (1962). An efficient method of estimating seemingly unrelated regressions and tests "
+    "for aggregation bias. Journal of the American Statistical Association 57, 348-368.",
 )
 
 
@@ -53,11 +62,12 @@ def describe_methods(result: Result, cohort: CohortFacts, table: pd.DataFrame) -
         _say_data(result, cohort),
         _say_model(spec),
         *_say_noise(spec),
-        *_say_dependence(result),
+        *say_dependence(result),
         *_say_regressors(result, spec),
         _say_fast(result) if result.approximate else _say_sampler(result),
         "Factors of all draws and chains were brought into one order and sign by matching [5]; "
         "convergence was judged by rank-normalised R-hat and effective sample size [6].",
+        *say_reliability(result, table),
         _say_rules(result, table),
     ]
 
@@ -115,20 +125,6 @@ def _say_noise(spec: SharedSpecificSpec) -> list[str]:
         ),
     }
     return [said[spec.feature_noise]]
-
-
-def _say_dependence(result: Result) -> list[str]:
-    """Say how many independent features the features counted as, where they were weighted."""
-    constant = result.constant
-    weight = float(constant.get("feature_weight", 1.0))
-    if weight == 1.0:
-        return []
-    total = float(constant["block_size"].sum())
-    return [
-        f"To account for correlated errors of features, their likelihood was raised to the power "
-        f"{weight:.3g}: {total:.0f} features counted as {weight * total:.0f} independent ones, the "
-        "effective number estimated from the eigenvalues of the residuals."
-    ]
 
 
 def _say_regressors(result: Result, spec: SharedSpecificSpec) -> list[str]:
@@ -224,5 +220,6 @@ def _say_rules(result: Result, table: pd.DataFrame) -> str:
         "called shared when all arms take part and specific to an arm when no other does, each "
         f"with posterior probability above {rules['probability']:g}; otherwise it is undecided. "
         f"Intervals of loadings are {stored} {kinds.get(str(kind), str(kind))} intervals, all "
-        f"others {rules['ci_prob']:.0%} equal-tailed intervals unless a figure says otherwise."
+        f"others but those of reliability {rules['ci_prob']:.0%} equal-tailed intervals unless a "
+        "figure says otherwise."
     )

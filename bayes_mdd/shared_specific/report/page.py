@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -10,27 +11,40 @@ import pandas as pd
 from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
 from bayes_mdd.results.figures.connectome import plot_connectome
-from bayes_mdd.results.figures.style import QUIET
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, Picture, check_row, embed, render_page
 from bayes_mdd.results.quality import gather_quality
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import RULES
+from bayes_mdd.results.rules import QUIET, RULES, Rules
 from bayes_mdd.results.text import format_probability
+from bayes_mdd.shared_specific.checks.detectable import smallest_trait
 from bayes_mdd.shared_specific.figures.blocks import plot_explained_blocks
 from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_sharing
 from bayes_mdd.shared_specific.figures.symptoms import plot_symptom_links
 from bayes_mdd.shared_specific.report.content import (
     format_interval,
     list_limits,
+    say_detectable,
     summarise_findings,
 )
 from bayes_mdd.shared_specific.report.methods import REFERENCES, describe_methods
 from bayes_mdd.shared_specific.tables.arms import explained_by_arm
 from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
+from bayes_mdd.shared_specific.tables.stability import (
+    further_factors,
+    is_reliability_known,
+    leading_factors,
+    tabulate_reliability,
+)
 
 TITLE = "Shared and arm-specific factors"
 TEMPLATE = "template.html.j2"
+#: Sources of reliability as the report names them.
+SOURCE_NAMES = {
+    "halves": "halves of the scan",
+    "pieces": "pieces of the scan",
+    "sessions": "two sessions (ICC)",
+}
 
 
 def build_page(
@@ -60,7 +74,8 @@ def _gather(
     result: Result, checks: pd.DataFrame, table: pd.DataFrame, options: PageOptions
 ) -> dict[str, Any]:
     """Everything the template shows."""
-    ci_prob = float(table.attrs.get("rules", {}).get("ci_prob", RULES.ci_prob))
+    rules = asdict(RULES) | dict(table.attrs.get("rules", {}))
+    ci_prob = float(rules["ci_prob"])
     linked = result.holds("posterior", "symptom_weight")
     by_arm = result.holds("posterior", "symptom_weight_by_arm")
     links = summarise_symptom_links(result, ci_prob=ci_prob) if linked else None
@@ -79,12 +94,18 @@ def _gather(
         "arms": arms,
         "partial": "p_partial" in table,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
+        "reliable": is_reliability_known(table),
+        "reliability": _reliability_rows(result, table),
+        "detectable": say_detectable(smallest_trait(result), rules["min_explained"]),
         "totals": _total_rows(result, ci_prob),
         "ci": f"{ci_prob:.0%}",
         "means": bool((table["mean_label"] != MISSING).any()),
         "mean_against": f"against the {'controls' if CONTROL in arms else 'average of the arms'}",
-        "mean_rope": table.attrs.get("rules", {}).get("mean_rope", RULES.mean_rope),
-        "pictures": _draw(result, table, linked=linked, top_edges=options.top_edges),
+        "mean_rope": rules["mean_rope"],
+        "reliability_above": rules["reliability_above"],
+        "leverage_limit": f"{rules['leverage']:.0%}",
+        **_cards(result, table, arms, top_edges=options.top_edges),
+        "pictures": _draw(result, table, linked=linked),
         "links": [] if links is None else _link_rows(links, table),
         "contrasts": [] if contrasts is None else _link_rows(contrasts, table),
         "linked": linked,
@@ -97,13 +118,28 @@ def _gather(
     }
 
 
-def _draw(
-    result: Result, table: pd.DataFrame, *, linked: bool, top_edges: int
-) -> dict[str, list[Picture]]:
-    """All figures, by the section they belong to."""
-    several = sum(str(c).startswith("p_specific_") for c in table.columns) > 1
-    shown = table.loc[~table["label"].isin(QUIET), "factor"].tolist()
+def _cards(
+    result: Result, table: pd.DataFrame, arms: list[str], *, top_edges: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Stable factors with their maps, and the other active ones."""
     sig = gather_maps(result, table)
+    rows = {str(row["factor"]): row for _, row in table.iterrows()}
+
+    def card(name: str) -> dict[str, Any]:
+        figure = plot_connectome(sig, name, top=top_edges)
+        picture = embed(figure, name, f"strongest loadings of factor {name} in the brain")
+        return _factor_row(rows[name], arms) | {"map": picture}
+
+    return {
+        "leading": [card(name) for name in leading_factors(table)],
+        "further": [card(name) for name in further_factors(table)],
+    }
+
+
+def _draw(result: Result, table: pd.DataFrame, *, linked: bool) -> dict[str, list[Picture]]:
+    """All figures but maps, by the section they belong to."""
+    several = sum(str(c).startswith("p_specific_") for c in table.columns) > 1
+    shown = [*leading_factors(table), *further_factors(table)]
     sharing = []
     if several:
         below = table.attrs.get("rules", {}).get("specific_below", RULES.specific_below)
@@ -118,14 +154,6 @@ def _draw(
             "variance explained within each pair of networks, by factor",
         )
     ]
-    maps = [
-        embed(
-            plot_connectome(sig, name, top=top_edges),
-            name,
-            f"strongest loadings of factor {name} in the brain",
-        )
-        for name in shown
-    ]
     links = []
     if linked:
         figure = plot_symptom_links(result, factors=table)
@@ -133,7 +161,29 @@ def _draw(
     if result.holds("posterior", "symptom_weight_by_arm"):
         figure = plot_symptom_links(result, factors=table, by_arm=True)
         links.append(embed(figure, "Symptom links by arm", "weight of each factor within arms"))
-    return {"sharing": sharing, "blocks": blocks, "maps": maps, "links": links}
+    return {"sharing": sharing, "blocks": blocks, "links": links}
+
+
+def _reliability_rows(result: Result, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Reliability of the active factors, by source."""
+    known = {f.name for f in fields(Rules)}
+    given = {k: v for k, v in table.attrs.get("rules", {}).items() if k in known}
+    found = tabulate_reliability(result, Rules(**given))
+    by_factor = table.set_index("factor")
+    return [
+        {
+            "factor": r["factor"],
+            "source": SOURCE_NAMES[str(r["source"])],
+            "value": f"{r['reliability']:.2f} [{r['reliability_lower']:.2f}, "
+            f"{r['reliability_upper']:.2f}]",
+            "p": _chance(r["p_reliable"]),
+            "stability": r["stability"],
+            "decides": "yes" if r["decides"] else "no",
+            "leverage": f"{by_factor.loc[r['factor'], 'leverage']:.0%}",
+        }
+        for _, r in found.iterrows()
+        if by_factor.loc[r["factor"], "label"] not in QUIET
+    ]
 
 
 def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
@@ -144,6 +194,7 @@ def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
         "factor": row["factor"],
         "label": row["label"],
         "quiet": row["label"] in QUIET,
+        "stability": MISSING if row["label"] in QUIET else row["stability"],
         "chances": [_chance(p) for p in chances],
         "explained": [
             f"{row[f'explained_{a}']:.1%} [{row[f'explained_{a}_lower']:.1%}, "

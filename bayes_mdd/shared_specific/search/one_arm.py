@@ -38,11 +38,10 @@ def rotate_by_arm(
         Covariance of their errors.
     arm : ndarray of int, shape (subject,)
         Arm of each subject. Of more than two arms each is compared with all others.
-    edges : ndarray, shape (first, edge)
-        Edges of the first rows, which are subjects, for varimax. Further rows are half differences
-        of scans: they are rotated with the others but do not take part in the search.
+    edges : ndarray, shape (subject, edge)
+        Edges, for varimax.
     subject_scale : ndarray, shape (subject,)
-        Noise scale of each row; scores are relative to it.
+        Noise scale of each subject; scores are relative to it.
     rng : numpy.random.Generator
         For the permutations.
 
@@ -51,14 +50,13 @@ def rotate_by_arm(
     ndarray, shape (subject, component)
         Rotated scores with mean square 1.
     """
-    n, k = len(edges), unbiased.shape[1]
-    arm, scale = arm[:n], subject_scale[:n]
-    values, vectors = np.linalg.eigh(unbiased[:n].T @ unbiased[:n] / n - error)
+    n, k = unbiased.shape
+    values, vectors = np.linalg.eigh(unbiased.T @ unbiased / n - error)
     white = unbiased @ (vectors / np.sqrt(np.maximum(values, LEAST_VARIANCE * values.max())))
     found: list[Array] = []
     basis = np.eye(k)
     while basis.shape[1] and arm.max() > 0:
-        z = white[:n] @ basis
+        z = white @ basis
         size, direction = _extreme(z, arm)
         null = [_extreme(z, rng.permutation(arm))[0] for _ in range(PERMUTATIONS)]
         if np.mean(np.array(null) >= size) > LEVEL:
@@ -68,7 +66,7 @@ def rotate_by_arm(
     rest = white @ basis
     if rest.shape[1] > 1:
         some_edges = edges[:, :: max(1, edges.shape[1] // MAX_FEATURES)]
-        rest = rest @ varimax(some_edges.T @ (rest[:n] * scale[:, None]) / n)
+        rest = rest @ varimax(some_edges.T @ (rest * subject_scale[:, None]) / n)
     rotated = np.column_stack([white @ np.array(found).T, rest]) if found else rest
     return np.asarray(rotated / np.sqrt((rotated**2).mean(axis=0)))
 

@@ -106,8 +106,8 @@ def find_smooth_components(
         Arm of each subject.
     design : ndarray, shape (subject, m)
         Orthonormal basis of the design over the noise scale.
-    edges : ndarray, shape (first, edge)
-        Edges of the first rows, which are subjects, for the rotation.
+    edges : ndarray, shape (subject, edge)
+        Edges, for the rotation of shared components.
     subject_scale : ndarray, shape (subject,)
         Noise scale of each subject.
     n_factors : int
@@ -141,6 +141,44 @@ def find_smooth_components(
     found = estimate_jointly(x, scores, bins.of, design, arm, FINAL_ROUNDS)
     rotated = rotate_by_arm(found.unbiased, found.error, arm, edges, subject_scale, rng)
     return estimate_jointly(x, rotated, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+
+
+def extend_scores(
+    scores: Array,
+    x: Array,
+    smoothness: Array,
+    arm: NDArray[np.integer],
+    design: Array,
+) -> Array:
+    """Score further rows on the components of the first ones.
+
+    Half differences of scans hold no trait, so that they would only dilute the search.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (first, component)
+        From `find_smooth_components` of the first rows.
+    x : ndarray, shape (row, feature)
+        Features of all rows, as in `find_smooth_components`.
+    smoothness : ndarray, shape (feature,)
+        Smoothness of each feature.
+    arm : ndarray of int, shape (row,)
+        Arm of each row.
+    design : ndarray, shape (row, m)
+        Orthonormal basis of the design of all rows.
+
+    Returns
+    -------
+    ndarray, shape (row, component)
+        Scores of all rows; `scores` where there are no further rows.
+    """
+    more = len(x) - len(scores)
+    if not more or not scores.shape[1]:
+        return np.vstack([scores, np.zeros((more, scores.shape[1]))])
+    started = np.vstack([scores, np.zeros((more, scores.shape[1]))])
+    of = bin_features(smoothness).of
+    x = complement(x, design)
+    return estimate_jointly(x, started, of, design, arm, JOINT_ROUNDS, by_arm=True).scores
 
 
 def _find_component(

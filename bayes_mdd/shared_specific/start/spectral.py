@@ -13,7 +13,7 @@ from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_components
 from bayes_mdd.shared_specific.search.effective_features import effective_count
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
-from bayes_mdd.shared_specific.search.smooth import find_smooth_components
+from bayes_mdd.shared_specific.search.smooth import extend_scores, find_smooth_components
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
@@ -221,16 +221,20 @@ def _find_smooth(data: ModelData, n_factors: int, rng: np.random.Generator) -> A
     if white is None:
         raise ValueError("the features are not whitened")
     y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
-    return find_smooth_components(
-        white.map.to_smooth(y) / scale[:, None],
-        white.map.eigen_smoothness,
-        data.arm,
-        data.stats.design,
-        white.edges.subject_scale[:, None] * (white.edges.stats.basis @ white.edges.projected),
-        scale,
+    x, smoothness = white.map.to_smooth(y) / scale[:, None], white.map.eigen_smoothness
+    edges, design = white.edges, data.stats.design
+    n = len(edges.arm)
+    found = find_smooth_components(
+        x[:n],
+        smoothness,
+        data.arm[:n],
+        orthonormal(design[:n]),
+        edges.subject_scale[:, None] * (edges.stats.basis @ edges.projected),
+        scale[:n],
         n_factors,
         rng,
     )
+    return extend_scores(found, x, smoothness, data.arm, design)
 
 
 def _regress(y: Array, scores: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The table of factors: shared, specific to one arm, undecided or unused, with probabilities."""
+"""The table of factors: their labels with probabilities, reliability and verdicts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import xarray as xr
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import RULES, Rules
+from bayes_mdd.results.rules import QUIET, RULES, Rules
 from bayes_mdd.results.text import format_probability
 from bayes_mdd.shared_specific.tables.stability import tabulate_stability
 
@@ -22,12 +22,14 @@ MIN_CHAINS = 2
 #: Blocks are named until they hold this share of what a factor explains, at most this many.
 NETWORKS_HOLD = 0.8
 NETWORKS_AT_MOST = 4
+#: Label of factors that vary within scans, or between sessions, as much as between subjects.
+NOT_NAMEABLE = "not nameable"
 #: What is added to every verdict of a fast fit.
 APPROXIMATE = " Approximate (fast path)."
 
 
 def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
-    """Label every factor: shared, specific to one arm, undecided or unused.
+    """Label every factor: shared, specific to one arm, undecided, not nameable or unused.
 
     Parameters
     ----------
@@ -196,18 +198,17 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
     if row["_ess"] < rules.min_draws:
         few = f"{row['_ess']:.0f} effective draws, fewer than {rules.min_draws}; sample more"
         return MISSING, f"Too few draws: {few}. No claim."
-    if len(arms) == 1:
-        return (
-            "present",
-            f"Present: {_amounts(row, arms)} The fit has no other arm to compare with.",
-        )
-    if not row["_known"]:
+    if len(arms) > 1 and not row["_known"]:
         return MISSING, "Some draws of its sharing are not a number. No claim."
-    label, verdict = _judge_pattern(row, arms, rules)
+    if len(arms) > 1:
+        label, verdict = _judge_pattern(row, arms, rules)
+    else:
+        label = "present"
+        verdict = f"Present: {_amounts(row, arms)} The fit has no other arm to compare with."
     if row["leverage"] > rules.leverage:
         return "undecided", f"{row['_leverage_text']} {verdict}"
-    if row["stability"] in ("open", "not nameable"):
-        withheld = "undecided" if row["stability"] == "open" else "not nameable"
+    if row["stability"] in ("open", NOT_NAMEABLE):
+        withheld = "undecided" if row["stability"] == "open" else NOT_NAMEABLE
         return withheld, f"{row['_stability_text']} Without this: {verdict}"
     return label, f"{verdict} {row['_stability_text']}".strip()
 
@@ -215,8 +216,10 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
 def _judge_mean(row: pd.Series[Any], rules: Rules) -> str:
     """Label the difference of arm means; no claim where there is none about the factor."""
     p = float(row["p_mean_differs"])
-    if np.isnan(p) or row["label"] in (MISSING, "unused", "present"):
+    if np.isnan(p) or row["label"] in (MISSING, "unused", "present", NOT_NAMEABLE):
         return MISSING
+    if row["stability"] == "open" or row["leverage"] > rules.leverage:
+        return "undecided"
     if p > rules.probability:
         return "differs"
     return "alike" if row["_p_mean_alike"] > rules.probability else "undecided"
@@ -262,7 +265,8 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text: label, probabilities, variance by arm with intervals, means and blocks.
+        Text: label, probabilities, variance by arm with intervals, reliability with its shortest
+        interval, means and blocks.
     """
     names = [str(c) for c in table.columns]
     arms = [n.removeprefix("p_specific_") for n in names if n.startswith("p_specific_")]
@@ -270,8 +274,7 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     columns["P(shared)"] = table["p_shared"].map(_two_digits)
     columns |= {f"P({a} only)": table[f"p_specific_{a}"].map(_two_digits) for a in arms}
     columns |= {f"variance in {a}": _share_text(table, a) for a in arms}
-    if (table["stability"] != "unknown").any():
-        columns["reliability"] = _reliability_text(table)
+    columns["reliability"] = _reliability_text(table)
     columns |= {"means": table["mean_label"], "networks": table["networks"]}
     return pd.DataFrame(columns)
 
@@ -282,10 +285,14 @@ def _two_digits(value: float) -> str:
 
 def _reliability_text(table: pd.DataFrame) -> list[str]:
     """Reliability with its interval and verdict, e.g. ``0.98 (0.92-1.00) stable``."""
-    rows = table[["reliability", "reliability_lower", "reliability_upper", "stability"]]
+    rows = table[["reliability", "reliability_lower", "reliability_upper", "stability", "label"]]
     return [
-        f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}" if np.isfinite(mean) else MISSING
-        for mean, low, high, verdict in rows.itertuples(index=False)
+        f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}"
+        if np.isfinite(mean)
+        else MISSING
+        if label in QUIET
+        else verdict
+        for mean, low, high, verdict, label in rows.itertuples(index=False)
     ]
 
 
