@@ -28,6 +28,7 @@ from bayes_mdd.shared_specific.posterior.derived import (
     collect_invariants,
     summarise_agreement,
 )
+from bayes_mdd.shared_specific.posterior.edge_maps import summarise_edge_maps
 from bayes_mdd.shared_specific.posterior.edges import edge_explained, edge_scales
 from bayes_mdd.shared_specific.posterior.explained import Explained, explain
 from bayes_mdd.shared_specific.posterior.feature_noise import typical_noise
@@ -293,6 +294,16 @@ def _loadings(
         rng=generator(sampler.seed, Stream.LOADINGS),
         noise_df=noise_df,
     )
+    if data.whitening is not None:
+        # Of the spike and slab, which takes edges as independent, only the inclusion is kept.
+        of_maps, kept = summarise_edge_maps(
+            data,
+            scores,
+            ci_prob=sampler.ci_prob,
+            keep=sampler.loading_draws,
+            rng=generator(sampler.seed, Stream.EDGE_LOADINGS),
+        )
+        summary |= of_maps
     variables: dict[str, Any] = {name: ((FACTOR, FEATURE), x) for name, x in summary.items()}
     variables["draws"] = ((LOADING_DRAW, FACTOR, FEATURE), kept)
     if noise_df is not None:

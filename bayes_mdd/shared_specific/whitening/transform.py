@@ -80,6 +80,13 @@ class Whitening:
         return len(self.correlation)
 
     @property
+    def smoothness(self) -> Array:
+        """Product of the variances of the two directions of each feature, largest where smooth."""
+        variance = np.einsum("ri,rs,si->i", self.basis, self.correlation, self.basis, optimize=True)
+        i, j = self._pairs
+        return np.asarray(variance[i] * variance[j])
+
+    @property
     def eigen_smoothness(self) -> Array:
         """Product of the two eigenvalues of each feature of ``forward(edges, smooth=True)``."""
         i, j = self._pairs
