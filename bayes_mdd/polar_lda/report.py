@@ -13,10 +13,10 @@ from bayes_mdd.results.checks import judge
 from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
 from bayes_mdd.results.figures.blocks import plot_map_blocks
 from bayes_mdd.results.figures.connectome import plot_connectome
-from bayes_mdd.results.figures.style import QUIET
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, check_row, embed, render_page
 from bayes_mdd.results.result import Result
+from bayes_mdd.results.rules import QUIET
 
 REFERENCES: Final = (
     "Blei DM, Ng AY, Jordan MI (2003). Latent Dirichlet allocation. Journal of Machine Learning "

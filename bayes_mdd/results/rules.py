@@ -113,6 +113,8 @@ class Limits:
     bfmi_min: float = 0.3
 
 
+#: Labels of factors about which nothing is said; figures show them in grey.
+QUIET: Final = ("unused", "n/a")
 #: The defaults of every public function.
 RULES = Rules()
 LIMITS = Limits()

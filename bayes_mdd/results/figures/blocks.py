@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 from bayes_mdd.dims import BLOCK, FACTOR, FEATURE
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.results.figures.style import INK, QUIET, SMALL, TEXT, new_figure, tidy
+from bayes_mdd.results.figures.style import INK, SMALL, TEXT, new_figure, tidy
 from bayes_mdd.results.regions import block_networks
+from bayes_mdd.results.rules import QUIET
 
 CMAP = "YlGnBu"
 #: Numbers are written into the cells of maps of at most this many networks.

@@ -25,8 +25,6 @@ INK: Final = "#222222"
 FADED: Final = "#9A9A9A"
 TEXT: Final = 10
 SMALL: Final = 9
-#: Labels of factors that are shown in grey.
-QUIET: Final = ("unused", "n/a")
 
 
 def new_figure(width: float, height: float) -> Figure:
