@@ -355,3 +355,20 @@ def make_fake_idata(
     )
     tree.attrs.update(_attrs(fixed=fixed, symptoms=symptoms, regional=regional))
     return tree
+
+
+def with_reliability(idata: xr.DataTree, **sources: Sequence[float]) -> xr.DataTree:
+    """Add draws of reliability within 0.02 of these values, one for each factor, by source."""
+    spread = np.linspace(-0.02, 0.02, 41)[:, None]
+    draws = np.stack([np.asarray(v, dtype=float) + spread for v in sources.values()])
+    out = idata.copy()
+    out["reliability"] = xr.DataTree(
+        xr.Dataset(
+            {"draws": (("source", "reliability_draw", "factor"), draws)},
+            coords={
+                "source": np.array(list(sources), dtype=object),
+                "factor": idata["posterior"]["factor"].values,
+            },
+        )
+    )
+    return out

@@ -23,7 +23,13 @@ from bayes_mdd.results.images import (
     build_sphere_canvas,
     place_regions,
 )
-from bayes_mdd.results.maps import STATISTICS, RegionStatistic, region_strength
+from bayes_mdd.results.maps import (
+    RELIABILITIES,
+    STABILITY,
+    STATISTICS,
+    RegionStatistic,
+    region_strength,
+)
 from bayes_mdd.results.regions import edge_matrix, is_edges, region_table
 
 FORMATS = ("tsv", "netcdf", "matrix", "nifti", "brainnet")
@@ -178,6 +184,7 @@ def _common_note(sig: xr.Dataset) -> dict[str, Any]:
         },
         "Reference": sig.attrs.get("reference", "unknown"),
         "MissingValue": MISSING,
+        **({"Note": sig.attrs["note"]} if "note" in sig.attrs else {}),
         "GeneratedBy": [{"Name": "bayes-mdd", "Version": __version__}],
     }
 
@@ -187,6 +194,8 @@ def _columns_note() -> dict[str, Any]:
         "Statistic": "posterior mean, SD, interval and sign probability",
         "Columns": {
             "label": "how the arms divide the factor; see classify_factors",
+            "stability": "only factors that are stable are signatures; see classify_factors",
+            "reliability": "posterior mean of the stable part of the factor's variance",
             "mean": "posterior mean of the loading",
             "sd": "posterior standard deviation of the loading",
             "lower": "lower end of the interval",
@@ -201,13 +210,23 @@ def _factor_notes(sig: xr.Dataset) -> Iterator[tuple[str, xr.Dataset, dict[str, 
     """Each factor with its part of the sidecar."""
     for name in sig[FACTOR].values:
         one = sig.sel({FACTOR: name})
-        note = {"Factor": str(name), "Statistic": "posterior mean"}
+        note: dict[str, Any] = {"Factor": str(name), "Statistic": "posterior mean"}
         note |= {
             key.capitalize(): str(one[key].values)
             for key in ("label", "networks")
             if key in one.coords
         }
+        if STABILITY in one.coords:
+            note["Stability"] = str(one[STABILITY].values)
+            note["Reliability"] = {
+                key: _finite(float(one[key].values)) for key in RELIABILITIES if key in one.coords
+            }
         yield str(name), one, note
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if np.isfinite(value) else None
 
 
 def _write_table(sig: xr.Dataset, path: Path) -> None:
@@ -220,6 +239,9 @@ def _write_table(sig: xr.Dataset, path: Path) -> None:
         table.insert(0, FACTOR, name)
         if "label" in one.coords:
             table.insert(1, "label", str(one["label"].values))
+        if STABILITY in one.coords:
+            table[STABILITY] = str(one[STABILITY].values)
+            table["reliability"] = float(one["reliability"].values)
         table.to_csv(
             path,
             sep="\t",

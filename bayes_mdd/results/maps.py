@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -17,6 +18,17 @@ RegionStatistic = Literal["mean", "mean_abs"]
 #: What a loading is measured in.
 LOADING_UNITS: Final = "SD of the standardised feature per SD of the factor's score"
 STATISTICS = ("mean", "sd", "lower", "upper", "p_positive")
+#: Columns of the table of factors about reliability, where the model family has them.
+STABILITY: Final = "stability"
+RELIABILITIES: Final = (
+    *("reliability", "reliability_lower", "reliability_upper", "p_reliable"),
+    "leverage",
+)
+#: What maps of such a family are, and are not.
+NOT_SIGNATURES: Final = (
+    "Maps of factors whose stability is not 'stable' are not signatures: a state cannot be told "
+    "from a trait (see docs/reliability.md)."
+)
 
 
 def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
@@ -35,7 +47,10 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         Dims ``(factor, feature)``: ``mean``, ``sd``, ``lower``, ``upper`` of the loadings,
         ``p_positive`` = posterior probability of a positive loading (and ``inclusion`` where the
         fit has it). All metadata of the features and regions come along; ``factor`` carries
-        ``label`` and ``networks``. The attributes name estimand, units, interval and reference.
+        ``label`` and ``networks`` and, where the table has them, ``stability``, ``reliability``
+        with ``reliability_lower``, ``reliability_upper`` and ``p_reliable``, and ``leverage``. The
+        attributes name estimand, units, interval and reference; ``note`` says which maps are not
+        signatures.
 
     Raises
     ------
@@ -53,6 +68,7 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         label=(FACTOR, table["label"].to_numpy(dtype=str)),
         networks=(FACTOR, table["networks"].to_numpy(dtype=str)),
     )
+    sig = sig.assign_coords(_reliability(table))
     sig.attrs = {
         "estimand": result.estimand,
         "units": str(loadings.attrs.get("units", LOADING_UNITS)),
@@ -61,8 +77,21 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         "ci_kind": str(loadings.attrs.get("ci_kind", "unknown")),
         "reference": result.reference,
         "provenance": str(result.tree.attrs.get("provenance", "{}")),
+        **({"note": NOT_SIGNATURES} if STABILITY in sig.coords else {}),
     }
     return sig
+
+
+def _reliability(table: pd.DataFrame) -> dict[str, tuple[str, npt.NDArray[Any]]]:
+    """Stability and reliability of the factors as coordinates."""
+    if STABILITY not in table:
+        return {}
+    found: dict[str, tuple[str, npt.NDArray[Any]]] = {
+        STABILITY: (FACTOR, table[STABILITY].to_numpy(dtype=str))
+    }
+    return found | {
+        name: (FACTOR, table[name].to_numpy(dtype=float)) for name in RELIABILITIES if name in table
+    }
 
 
 def region_strength(sig: xr.Dataset, statistic: RegionStatistic = "mean") -> xr.DataArray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from fakes import make_fake_idata
+from fakes import make_fake_idata, with_reliability
 
 from bayes_mdd import region_strength, signatures
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
@@ -75,6 +75,19 @@ def test_table_and_netcdf_round_trip(sig, tmp_path):
     with xr.open_dataset(tmp_path / "signatures.nc", engine="h5netcdf") as back:
         xr.testing.assert_equal(back.load(), sig)
         assert back.attrs == sig.attrs
+
+
+def test_files_say_which_maps_are_not_signatures(fake_idata, tmp_path):
+    sig = signatures(with_reliability(fake_idata, halves=[0.98, 0.5, 0.1, np.nan]))
+    export_signatures(sig, tmp_path, formats=["tsv", "matrix"])
+    table = read_tsv(tmp_path / "signatures.tsv").drop_duplicates("factor").set_index("factor")
+    assert table["stability"].tolist() == ["stable", "open", "not nameable", "unknown"]
+    assert table.loc["F1", "reliability"] == pytest.approx(0.98)
+    note = json.loads((tmp_path / "factor-F2_stat-mean_relmat.json").read_text())
+    assert note["Stability"] == "open" and "are not signatures" in note["Note"]
+    assert note["Reliability"]["reliability"] == pytest.approx(0.5)
+    unknown = json.loads((tmp_path / "factor-F4_stat-mean_relmat.json").read_text())
+    assert unknown["Reliability"]["reliability"] is None
 
 
 def test_matrices_are_square_named_and_symmetric(sig, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from fakes import make_fake_idata
 
-from bayes_mdd import region_strength, signatures
+from bayes_mdd import classify_factors, region_strength, signatures
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.results.regions import block_networks, edge_matrix, region_table
 
@@ -15,9 +15,10 @@ from bayes_mdd.results.regions import block_networks, edge_matrix, region_table
 def test_signature_copies_the_loadings(fake_idata):
     sig = signatures(fake_idata)
     loadings = fake_idata["loadings"].to_dataset()
+    of_factors = [c for c in sig.coords if sig[c].dims == ("factor",) and c != "factor"]
     for name in ("mean", "sd", "lower", "upper", "p_positive"):
         assert sig[name].dims == ("factor", "feature")
-        xr.testing.assert_equal(sig[name].drop_vars(["label", "networks"]), loadings[name])
+        xr.testing.assert_equal(sig[name].drop_vars(of_factors), loadings[name])
     assert "draws" not in sig and "loading_draw" not in sig.dims
     assert sig["label"].values.tolist()[1] == "SSRI-specific"
     assert sig["networks"].values.tolist()[3] == "n/a"
@@ -26,6 +27,19 @@ def test_signature_copies_the_loadings(fake_idata):
     assert sig.attrs["reference"].startswith("z against 2 controls")
     assert sig.attrs["units"].startswith("SD of the standardised feature")
     assert sig["region_label"].values[0] == 31
+
+
+def test_signature_carries_the_reliability_of_its_factors(fake_idata):
+    sig = signatures(fake_idata)
+    assert sig["stability"].values.tolist() == ["unknown"] * 4
+    assert np.isnan(sig["reliability"]).all() and (sig["leverage"] > 0).all()
+    assert "are not signatures" in sig.attrs["note"]
+    table = classify_factors(fake_idata).assign(stability="stable", reliability=0.8)
+    known = signatures(fake_idata, factors=table)
+    assert known["stability"].values.tolist() == ["stable"] * 4
+    assert known["reliability"].values.tolist() == [0.8] * 4
+    without = signatures(fake_idata, factors=table[["factor", "label", "networks"]])
+    assert "stability" not in without.coords and "note" not in without.attrs
 
 
 def test_strength_is_the_mean_over_a_regions_edges(fake_idata):
