@@ -20,11 +20,12 @@ def classify_factors(
     ci_prob: float = RULES.ci_prob,
     mean_rope: float = RULES.mean_rope,
 ) -> pd.DataFrame:
-    """Label every factor: shared by the arms, specific to one arm, or undecided.
+    """Label every factor: shared by the arms, specific to one arm, undecided, or not nameable.
 
     The estimand is *expression* at one time point, in two senses: how the variance of a factor's
     scores is divided among the arms (``label``), and whether arms differ in the mean of the scores
-    (``mean_label``). Neither is an effect of a drug.
+    (``mean_label``). Neither is an effect of a drug. Where the features hold halves or pieces of the
+    scans, or a second session, only factors that are stable are called shared or specific.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def classify_factors(
         With fewer draws in all, fewer effective draws of a factor, or fewer than 2 chains, the
         no label is given ("n/a").
     ci_prob : float, default 0.9
-        Probability of the equal-tailed intervals.
+        Probability of the intervals: equal-tailed, but shortest for reliability.
     mean_rope : float, default 0.2
         Differences between arm means up to this size, in SD of a factor's scores, count as none.
 
@@ -50,9 +51,11 @@ def classify_factors(
     -------
     pandas.DataFrame
         One row per factor. ``factor``; ``label``: "shared", "<arm>-specific", "undecided",
-        "unused" (not active), "n/a" (chains disagree or there are too few draws) or, in a fit of
-        one arm, "present"; ``active``; ``p_shared``: probability that every arm takes part;
-        ``p_specific_<arm>``; with three or more arms ``p_partial``: that some but not all do
+        "not nameable" (varies within the scan, or between sessions, as much as between subjects:
+        state or motion), "unused" (not active), "n/a" (chains disagree or there are too few draws)
+        or, in a fit of one arm, "present". "undecided" is also given to a factor whose reliability
+        is open, or of which one subject holds more than a third; ``active``; ``p_shared``:
+        probability that every arm takes part; ``p_specific_<arm>``; with three or more arms ``p_partial``: that some but not all do
         (these add up to 1; they are NaN in a fit of one arm); ``explained_<arm>``: mean share of
         the arm's variance, 0-1, with ``_lower`` and ``_upper``; ``mean_<arm>``: mean expression in
         SD of the scores, against the controls where they are an arm, else against the average of
@@ -61,8 +64,13 @@ def classify_factors(
         largest, and ``mean_label``: "differs", "alike", "undecided" or
         "n/a"; ``networks``: the blocks that hold
         80 % of what the factor explains, largest first, at most 4, and ``networks_share``: what
-        they hold together; ``reproducible``: whether the chains agree on the factor; ``verdict``:
-        a sentence. ``attrs["rules"]`` holds the thresholds.
+        they hold together; ``reproducible``: whether the chains agree on the factor;
+        ``stability``: "stable", "open", "not nameable" or "unknown" (one scan alone);
+        ``reliability``: posterior mean from the source that decides (sessions over pieces over
+        halves), with the shortest interval ``reliability_lower``, ``reliability_upper``, and
+        ``p_reliable``: probability that it exceeds 0.5; ``leverage``: largest share of the sum of
+        squares of the scores that one subject holds; ``verdict``: a sentence. ``attrs["rules"]``
+        holds the thresholds.
 
     Raises
     ------
@@ -74,6 +82,9 @@ def classify_factors(
     Notes
     -----
     A factor on which the chains disagree is "unused" only when it is inactive in every chain.
+    Stable: the reliability exceeds 0.5 with a probability of at least 0.9; not nameable: with at
+    most 0.1. Where nothing is known about reliability, labels are given, but no factor should be
+    called a signature.
     With a sharing pattern fixed by the spec, the probabilities are 0 or 1 by assumption, and the
     verdict says so; so it does of a fit with ``method="fast"``, whose probabilities are
     approximate (``attrs["approximate"]`` is True). Features are standardised, so a block counts

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from fakes import make_fake_idata
+from fakes import make_fake_idata, with_reliability
 
 from bayes_mdd import classify_factors, diagnose, read_run, summarise_symptom_links, write_report
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
@@ -24,13 +24,13 @@ from bayes_mdd.shared_specific.report.content import list_limits, summarise_find
 from bayes_mdd.shared_specific.report.methods import describe_methods
 
 SECTIONS = [
-    "cohort",
-    "checks",
     "summary",
+    "leading",
     "factors",
     "blocks",
-    "maps",
     "symptoms",
+    "cohort",
+    "checks",
     "methods",
     "limits",
     "provenance",
@@ -278,7 +278,8 @@ def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp
     travelled = fake_idata.copy()
     travelled.attrs["features_provenance"] = record_quality(features, quality).attrs["provenance"]
     page = Page(write_report(travelled, tmp_path / "r.html", checks=checks))
-    assert page.sections == ["cohort", "quality", *SECTIONS[1:]]
+    at = SECTIONS.index("checks")
+    assert page.sections == [*SECTIONS[:at], "quality", *SECTIONS[at:]]
     assert "mean_fd exceeds 0.5 mm in s23" in page.text
     assert "features.quality" not in page.text
     travelled.attrs["features_provenance"] = '{"quality": 3}'
@@ -291,3 +292,65 @@ def test_a_change_is_not_called_a_pattern_at_one_time_point(fake_idata):
     first = list_limits(read_result(idata), describe_cohort(read_result(idata)), symptoms=False)[0]
     assert first.startswith("The estimand is change: patterns of follow-up minus baseline")
     assert "at one time point" not in first
+
+
+def test_one_scan_alone_says_once_that_reliability_is_unknown(fake_idata, tmp_path):
+    page = Page(write_report(fake_idata, tmp_path / "r.html", checks=make_checks()))
+    assert page.text.count("Reliability unknown") == 1
+    assert "Factors of unknown reliability" in page.text and "Stable factors" not in page.text
+    assert "reliability" not in page.sections and "further" not in page.sections
+
+
+def test_only_stable_factors_lead_the_report(fake_idata, tmp_path):
+    known = with_reliability(
+        fake_idata, halves=[0.98, 0.5, 0.9, np.nan], pieces=[0.9, 0.5, 0.1, np.nan]
+    )
+    page = Page(write_report(known, tmp_path / "r.html", checks=make_checks()))
+    assert page.sections[:4] == ["summary", "leading", "further", "reliability"]
+    # The map of every active factor is drawn, those that are not signatures apart.
+    assert len(page.sources) == 7
+    stable, _, rest = page.text.partition("Factors that are not signatures")
+    assert "F1: shared" in stable and "F2: undecided" in rest and "F3: not nameable" in rest
+    assert "One of these is stable: F1." in stable
+    assert "One is undecided, because their reliability is open: F2." in stable
+    assert "One is not nameable (state or motion; no signature): F3." in stable
+    assert "F2 (not stable) with cognitive" in stable
+    assert "F3 halves of the scan 0.90 [0.88, 0.92] > 0.99 stable no" in rest
+    assert "F3 pieces of the scan 0.10 [0.08, 0.12] < 0.01 not nameable yes" in rest
+    assert "Reliability unknown" not in page.text
+    assert "shortest 90% interval" in page.text
+    assert "one minus the variance of a factor in this arm" in page.text
+    assert "Ornstein-Uhlenbeck" in page.text and "intraclass" not in page.text
+
+
+def test_a_factor_of_one_participant_has_no_label(fake_idata, tmp_path):
+    idata = with_reliability(fake_idata, halves=[0.98, 0.98, 0.98, np.nan])
+    posterior = idata["posterior"].to_dataset().copy(deep=True)
+    posterior["scores"].values[:, :, 3, 0] += 40.0
+    idata["posterior"] = xr.DataTree(posterior)
+    table = classify_factors(idata).set_index("factor")
+    assert table.loc["F1", "label"] == "undecided" and table.loc["F1", "leverage"] > 1 / 3
+    text = Page(write_report(idata, tmp_path / "r.html", checks=make_checks())).text
+    assert "One is undecided, because one participant holds too much of their variance: F1." in text
+    assert "F1: undecided One participant (sub-004) holds" in text.partition("not signatures")[2]
+
+
+def test_methods_say_how_errors_of_edges_were_modelled(fake_idata):
+    table, cohort = classify_factors(fake_idata), describe_cohort(read_result(fake_idata))
+    text = " ".join(describe_methods(read_result(fake_idata), cohort, table))
+    assert "treated as" not in text and "modelled as independent given the factors" in text
+    subjects = fake_idata["posterior"]["subject"].values
+    scale = np.linspace(0.8, 1.25, subjects.size)
+    fake_idata["whitening"] = xr.DataTree(
+        xr.Dataset(
+            {"subject_scale": ("subject", scale)},
+            coords={"subject": subjects},
+            attrs={"mean_over": "all subjects", "mean_n": 23, "shrinkage": 0.0421},
+        )
+    )
+    constant = fake_idata["constant_data"].to_dataset()
+    fake_idata["constant_data"] = constant.assign(weight_left=0.93)
+    text = " ".join(describe_methods(read_result(fake_idata), cohort, table))
+    assert "mean over all 23 participants of the cohort, shrunk towards zero by 0.042" in text
+    assert "(0.80 to 1.25)" in text and "was 93% of the number" in text
+    assert "modelled as independent" not in text

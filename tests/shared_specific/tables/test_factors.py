@@ -6,11 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from fakes import EXPLAINED, make_fake_idata
+from fakes import EXPLAINED, make_fake_idata, with_reliability
 
 from bayes_mdd import classify_factors
 from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.results.result import read_result
+from bayes_mdd.results.rules import RULES
+from bayes_mdd.shared_specific.tables.factors import overview
 from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
+from bayes_mdd.shared_specific.tables.stability import (
+    further_factors,
+    leading_factors,
+    tabulate_reliability,
+)
 
 PROMISED = [
     "factor",
@@ -154,7 +162,7 @@ def test_fixed_pattern_is_said_to_be_assumed():
 
 
 def test_one_arm_has_nothing_to_compare():
-    table = classify_factors(make_fake_idata(arms=["drug"]))
+    table = classify_factors(make_fake_idata(arms=["drug"], per_arm=40))
     assert table["label"].tolist() == ["present"] * 3 + ["unused"]
     assert table[["p_shared", "p_specific_drug"]].isna().all(axis=None)
 
@@ -261,3 +269,35 @@ def test_means_that_are_known_poorly_do_not_differ(fake_idata):
     # Almost surely apart by more than the ROPE, but nobody knows in which direction.
     assert first["p_mean_differs"] == pytest.approx(0.5, abs=0.1)
     assert first["mean_label"] == "undecided"
+
+
+def test_labels_are_withheld_where_a_factor_is_not_stable(fake_idata):
+    known = with_reliability(fake_idata, halves=[0.5, 0.1, 0.98, np.nan])
+    table = classify_factors(known)
+    assert table["label"].tolist() == ["undecided", "not nameable", "SNRI-specific", "unused"]
+    assert table["stability"].tolist() == ["open", "not nameable", "stable", "unknown"]
+    assert table["mean_label"].tolist()[:2] == ["undecided", "n/a"]
+    assert "Without this: Shared (P > 0.99)" in table.loc[0, "verdict"]
+    assert "state or motion" in table.loc[1, "verdict"]
+    assert leading_factors(table) == ["F3"] and further_factors(table) == ["F1", "F2"]
+    shown = overview(table)["reliability"].tolist()
+    assert shown[2:] == ["0.98 (0.96-1.00) stable", "n/a"]
+
+
+def test_labels_are_given_where_nothing_is_known(fake_idata):
+    table = classify_factors(fake_idata)
+    assert leading_factors(table) == ["F1", "F2", "F3"] and not further_factors(table)
+    assert overview(table)["reliability"].tolist() == ["unknown"] * 3 + ["n/a"]
+    assert not table["verdict"].str.contains("Reliability").any()
+
+
+def test_every_source_of_reliability_is_listed_and_the_latest_decides(fake_idata):
+    halves, sessions = [0.98, 0.98, 0.98, np.nan], [0.2, 0.98, 0.98, np.nan]
+    known = with_reliability(fake_idata, halves=halves, sessions=sessions)
+    found = tabulate_reliability(read_result(known), RULES)
+    assert found["factor"].tolist() == ["F1", "F1", "F2", "F2", "F3", "F3"]
+    first = found.iloc[:2].set_index("source")
+    assert first["stability"].to_dict() == {"halves": "stable", "sessions": "not nameable"}
+    assert first["decides"].to_dict() == {"halves": False, "sessions": True}
+    assert classify_factors(known).loc[0, "reliability"] == pytest.approx(0.2)
+    assert tabulate_reliability(read_result(fake_idata), RULES).empty
