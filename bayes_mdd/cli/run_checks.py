@@ -183,6 +183,32 @@ def check_prior_sensitivity(idata: xr.DataTree, *, seed: int) -> Analysis:
     )
 
 
+def report_detectable(idata: xr.DataTree) -> list[Analysis]:
+    """Report the smallest factors that the search would have found in the cohort.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run.
+
+    Returns
+    -------
+    list of Analysis
+        No check; table ``smallest_trait``. Empty where the limits are not known.
+    """
+    from bayes_mdd.results.result import read_result
+    from bayes_mdd.shared_specific.checks.detectable import smallest_trait
+    from bayes_mdd.shared_specific.spec import KIND
+
+    result = read_result(idata)
+    table = smallest_trait(result) if result.kind == KIND else None
+    if table is None:
+        return []
+    shown = table.assign(explained=table["explained"].map("{:.1%}".format))
+    title = "Smallest detectable factors (found in half of such cohorts; not found is not absent)"
+    return [Analysis([], {"smallest_trait": table}, {title: shown})]
+
+
 def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis] = ()) -> RunChecks:
     """Check a run, and write the verdict and all tables to its folder.
 

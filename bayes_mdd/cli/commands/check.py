@@ -35,7 +35,7 @@ def check(
     """Check a finished run: convergence, noise and, on request, arm labels, residuals, priors."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     idata = bm.read_run(run)
-    analyses = []
+    analyses = run_checks.report_detectable(idata)
     if permutations:
         analyses.append(run_checks.check_permutations(idata, permutations=permutations, seed=seed))
     if predictive:
