@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+
+import bayes_mdd as bm
 
 PACKAGES = ("bayes-mdd", "numpy", "numba", "nutpie", "pymc", "scipy")
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -34,3 +37,22 @@ def record(path: Path) -> None:
     }
     text = json.dumps(dict(sorted(known.items())), indent=1)
     target.write_text(text + "\n", encoding="utf-8")
+
+
+def source_state(*others: Path) -> str:
+    """Compute a digest of the source; results of other source can be told by it.
+
+    Parameters
+    ----------
+    *others : Path
+        Further files, e.g. of the benchmark.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for path in [*sorted(Path(bm.__file__).parent.rglob("*.py")), *others]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -15,14 +15,10 @@ Cohorts in that file that were run with the same settings, versions and source a
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
 import platform
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +26,8 @@ from pathlib import Path
 import numpy as np
 from compact import compact
 from joblib import Parallel, delayed
-from provenance import record
+from peer import fit_peer, peer_python
+from provenance import record, source_state
 from recovery_cohorts import ARMS, KINDS, Cohort, make_cohort
 from recovery_scores import MEASURES, Estimate, judge, judge_by_rules
 from scipy.stats import t as student
@@ -39,8 +36,6 @@ from validation.recovery import interval as format_interval
 import bayes_mdd as bm
 
 HERE = Path(__file__).resolve().parent
-ENVIRONMENT = HERE.parent / ".tools" / "mofapy2"
-PEER = "mofapy2==0.7.*"
 N_FACTORS = 6
 OURS, LABELLED, THEIRS = "bayes_mdd", "bayes_mdd, own labels", "mofapy2"
 NAMES = dict(zip(MEASURES, ("RV shared", "RV specific", "congr. shared", "congr. specific"),
@@ -71,17 +66,6 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def peer_python(given: Path | None) -> Path:
-    """Find a Python with mofapy2, or create an environment with it."""
-    python = given or ENVIRONMENT / "bin" / "python"
-    if given is None and not python.exists():
-        print(f"Creating an environment with {PEER} in {ENVIRONMENT}.", file=sys.stderr)
-        uv = shutil.which("uv") or str(HERE.parent / ".tools" / "uv-venv" / "bin" / "uv")
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, PEER], check=True)
-    return python
-
-
 def fit_ours(cohort: Cohort, seed: int, options: argparse.Namespace) -> tuple[Estimate, list[str]]:
     """Fit a cohort with bayes_mdd; return the estimate and the labels of the factors."""
     covariates = ("site",) if "site" in cohort.features.coords else ()
@@ -107,29 +91,13 @@ def fit_ours(cohort: Cohort, seed: int, options: argparse.Namespace) -> tuple[Es
     return found, list(bm.classify_factors(idata)["label"])
 
 
-def fit_theirs(cohort: Cohort, arm: np.ndarray, seed: int, python: Path) -> Estimate:
-    """Fit a cohort with mofapy2 in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "in.npz", Path(folder) / "out.npz"
-        np.savez(source, y=cohort.peer_y, arm=arm, factors=N_FACTORS, seed=seed)
-        words = [str(python), str(HERE / "mofapy2_worker.py"), str(source), str(target)]
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        done = subprocess.run(words, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            raise RuntimeError(f"mofapy2 failed:\n{done.stderr[-3000:]}")
-        with np.load(target) as found:
-            return Estimate(
-                found["loadings"], found["scores"], found["explained"], float(found["seconds"])
-            )
-
-
 def run_cohort(kind: str, seed: int, options: argparse.Namespace, python: Path) -> dict:
     """Fit one cohort with both tools and compare the estimates with the truth."""
     cohort = make_cohort(KINDS[kind], seed)
     arm = np.searchsorted(ARMS, cohort.features["arm"].values.astype(str))
     truth = (cohort.shared, [cohort.specific[a] for a in ARMS])
     ours, labels = fit_ours(cohort, seed, options)
-    theirs = fit_theirs(cohort, arm, seed, python)
+    theirs = fit_peer(cohort.peer_y, arm, N_FACTORS, seed, python)
     scale = np.sqrt((ours.scores**2).mean(axis=0))
     labelled = [np.array([x == label for x in labels]) for label in
                 ("shared", *(f"{a}-specific" for a in ARMS))]  # fmt: skip
@@ -198,14 +166,6 @@ def markdown(summary: dict) -> str:
             tail = ["" if seconds is None else f"{seconds:.0f}", of_kind["rules"].get(tool, "")]
             lines.append(f"| {kind} | {n} | {tool} | " + " | ".join([*cells, *tail]) + " |")
     return "\n".join(lines)
-
-
-def source_state() -> str:
-    """Compute a digest of the source; results of other source are not used again."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(bm.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def versions(python: Path) -> dict[str, str]:

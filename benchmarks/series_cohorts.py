@@ -35,11 +35,12 @@ class SeriesCohort:
 
     `series`: (time, region) arrays, none where edges are independent. `z` (subject, edge): Fisher
     z. `scores` (subject, factor): shared factors first; those of a specific factor are 0 in the
-    other arm. `sharing` (factor, arm). `loadings` (factor, edge): change of Fisher z per unit of a
-    score. `explained` (factor, arm): share of the variance of Fisher z of an arm. `mean_gap`
-    (factor,): mean of the second arm minus that of the first. `state` (subject,): mean level of the
-    state in the scan, and `state_loadings` (edge,) its effect per SD. `other_session` (subject,
-    edge): Fisher z of another session, NaN without one.
+    other arm. `variance` (factor, arm): of the scores; `sharing` are its shares. `loadings`
+    (factor, edge): change of Fisher z per unit of a score. `explained` (factor, arm): share of the
+    variance of Fisher z of an arm. `mean_gap` (factor,): mean of the scores in the second arm minus
+    that in the first. `symptom_weights` (factor, symptom), per unit of a score. `state` (subject,):
+    mean level of the state in the scan, and `state_loadings` (edge,) its effect per SD.
+    `other_session` (subject, edge): Fisher z of another session, NaN without one.
     """
 
     kind: str
@@ -49,7 +50,7 @@ class SeriesCohort:
     regions: pd.DataFrame
     arm: np.ndarray
     scores: np.ndarray
-    sharing: np.ndarray
+    variance: np.ndarray
     loadings: np.ndarray
     explained: np.ndarray
     mean_gap: np.ndarray
@@ -58,6 +59,10 @@ class SeriesCohort:
     state: np.ndarray | None = None
     state_loadings: np.ndarray | None = None
     other_session: np.ndarray | None = None
+
+    @property
+    def sharing(self) -> np.ndarray:
+        return self.variance / self.variance.sum(axis=1, keepdims=True)
 
     @property
     def subjects(self) -> list[str]:
@@ -78,12 +83,12 @@ def draw(kind: str, seed: int, **overrides: Any) -> SeriesCohort:
     streams = [np.random.default_rng([20, seed, k]) for k in range(5)]
     group = make_group(streams[0], chosen.n_regions)
     arm = np.repeat(np.arange(2), chosen.people)
-    plan = make_plan(chosen, group, streams[1], streams[2])
+    plan = make_plan(chosen, group, streams[2])
     scores = plan.draw_scores(streams[1], arm)
     series, truth = (_draw_edges if chosen.independent else _draw_series)(
         plan, arm, scores, streams[3]
     )
-    symptoms, weights = _symptoms(scores, len(chosen.shared), streams[4])
+    symptoms, weights = _symptoms(plan, scores, streams[4])
     cohort = SeriesCohort(
         kind=kind,
         seed=seed,
@@ -91,8 +96,8 @@ def draw(kind: str, seed: int, **overrides: Any) -> SeriesCohort:
         regions=group.regions,
         arm=np.array(ARMS)[arm],
         scores=scores,
-        sharing=plan.sharing,
-        mean_gap=plan.gap,
+        variance=plan.variance,
+        mean_gap=plan.mean[:, 1] - plan.mean[:, 0],
         symptoms=symptoms,
         symptom_weights=weights,
         **truth,
@@ -136,12 +141,12 @@ def _draw_series(
         amplitude, loadings, state_loadings = scale_traits(plan, noise)
         series = record(plan, scans, scores, *amplitude)
         z = edges_of(series)
-        noise = variance_within(z, arm, scores) if plan.share.size else noise
+        noise = noise if plan.kind.state else variance_within(z, arm, scores)
     state = [x[:n].mean() for x, n in zip(scans.level.T, scans.volumes, strict=True)]
     return series, {
         "z": z,
         "loadings": loadings,
-        "explained": plan.explained(loadings, z, arm),
+        "explained": plan.explained(loadings, variance_within(z, arm, scores)),
         "state": np.array(state) / mean_level_sd(plan.kind.tau) if plan.kind.state else None,
         "state_loadings": state_loadings if plan.kind.state else None,
     }
@@ -154,30 +159,32 @@ def _draw_edges(
     base = fisher_z(plan.group.correlation)
     sd = 0.13 * np.exp(0.1 * rng.standard_normal(base.size))
     effect = plan.small_change()
-    size = np.sqrt(plan.target((sd**2).mean()) / (effect**2).mean(axis=1))
+    size = np.sqrt(plan.share * plan.total((sd**2).mean()) / (effect**2).mean(axis=1))
     loadings = effect * size[:, None]
     z = base + scores @ loadings + sd * rng.standard_normal((arm.size, base.size))
-    explained = plan.explained(loadings, z, arm)
+    explained = plan.explained(loadings, variance_within(z, arm, scores))
     return [], {"z": z, "loadings": loadings, "explained": explained}
 
 
 def variance_within(z: np.ndarray, arm: np.ndarray, scores: np.ndarray | None = None) -> float:
     """Mean variance of edges within arms, of what scores do not explain."""
-    design = np.column_stack(
-        [arm[:, None] == np.unique(arm), *([] if scores is None else [scores])]
-    )
+    member = arm[:, None] == np.unique(arm)
+    design = member if scores is None else np.column_stack([member, scores])
     left = z - design @ np.linalg.lstsq(design, z, rcond=None)[0]
     return float((left**2).sum() / (len(z) - design.shape[1]) / z.shape[1])
 
 
 def _symptoms(
-    scores: np.ndarray, n_shared: int, rng: np.random.Generator
+    plan: Plan, scores: np.ndarray, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Symptoms, and their weights (factor, symptom) on the factors."""
     weights = np.zeros((scores.shape[1], len(SYMPTOMS)))
-    used = min(n_shared, 2)
+    used = min(len(plan.kind.shared), 2)
     weights[:used] = np.array(list(SYMPTOMS.values())).T[:used]
     error = np.sqrt(1 - (weights**2).sum(axis=0))
+    if plan.kind.from_prior:
+        weights = 0.4 * rng.standard_normal(weights.shape) * (rng.random(weights.shape) < 2 / 3)
+        error = np.ones(len(SYMPTOMS))
     values = scores @ weights + error * rng.standard_normal((len(scores), len(SYMPTOMS)))
     names = list(SYMPTOMS)
     return pd.DataFrame(values, columns=names), pd.DataFrame(weights, columns=names)

@@ -20,6 +20,8 @@ PATTERNS = {"smooth": smooth_pattern, "edge": edge_pattern}
 N_EXACT, ROUNDS = 96, 3
 #: Volumes of a state in this computation.
 VOLUMES = 400
+#: Prior of sharing and arm means in cohorts that are drawn from it.
+CONCENTRATION, MEAN_SD = 0.6, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class Kind:
     constant in scans. `wishart_df` sets individual differences that no trait explains: half of the
     variance with the default. `bursts` is the mean variance that motion adds in bursts. `mean_gap`
     is the difference of the means of the first factor between the arms. `independent` edges are
-    drawn directly, with independent errors.
+    drawn directly, with independent errors. With `from_prior`, sharing and arm means are drawn
+    from the prior of the model, and symptoms from a distribution of weights.
     """
 
     pattern: str = "smooth"
@@ -46,6 +49,7 @@ class Kind:
     bursts: float = 2.0
     mean_gap: float = 0.0
     independent: bool = False
+    from_prior: bool = False
 
 
 KINDS = {
@@ -56,19 +60,25 @@ KINDS = {
     "smooth-shared": Kind(shared=(0.10,) * 3),
     "edge-weak": Kind(pattern="edge", shared=(0.04,) * 3, specific=(0.03,) * 2),
     "smooth-weak": Kind(shared=(0.04,) * 3, specific=(0.03,) * 2),
+    "prior-smooth": Kind(shared=(0.08,) * 3, from_prior=True),
+    "prior-edge": Kind(pattern="edge", shared=(0.05,) * 3, from_prior=True),
     "independent": Kind(pattern="edge", shared=(0.04,) * 3, specific=(0.03,) * 2, independent=True),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Traits of a cohort: `patterns` (factor, region, region), shares, sharing and mean gaps."""
+    """Traits of a cohort.
+
+    `share` (factor,): of the variance of edges. `variance` and `mean` (factor, arm): of the scores.
+    `patterns` (factor, region, region), not yet scaled. `direction` (region,) of the state.
+    """
 
     kind: Kind
     group: Group
     share: np.ndarray
-    sharing: np.ndarray
-    gap: np.ndarray
+    variance: np.ndarray
+    mean: np.ndarray
     patterns: np.ndarray
     direction: np.ndarray
 
@@ -78,20 +88,13 @@ class Plan:
         return np.zeros(self.share.size), 0.0
 
     def draw_scores(self, rng: np.random.Generator, arm: np.ndarray) -> np.ndarray:
-        scores = rng.standard_normal((arm.size, self.share.size)) + self.gap * (arm[:, None] - 0.5)
-        return scores * (self.sharing[:, arm].T > 0)
+        """Draw scores (subject, factor)."""
+        scores = rng.standard_normal((arm.size, self.share.size))
+        return scores * np.sqrt(self.variance[:, arm].T) + self.mean[:, arm].T
 
-    def total(self, noise: float) -> np.ndarray:
-        """Variance of an edge in each arm, given that of an arm without traits and state."""
-        return noise / (1 - self.kind.state - self.share @ (self.sharing > 0))
-
-    def target(self, noise: float) -> np.ndarray:
-        """Mean square of the loadings of each factor."""
-        return (
-            self.share
-            * (self.total(noise) * (self.sharing > 0)).sum(axis=1)
-            / np.maximum((self.sharing > 0).sum(axis=1), 1)
-        )
+    def total(self, noise: float) -> float:
+        """Variance of an edge within arms, given that without traits and state."""
+        return noise / (1 - self.kind.state - float(self.share @ self.variance.mean(axis=1)))
 
     def small_change(self, with_state: float = 0.0) -> np.ndarray:
         """Fisher z of the edges per unit of each pattern, for small changes."""
@@ -102,32 +105,33 @@ class Plan:
         step = 1e-4 * self.group.root @ patterns @ self.group.root
         return (fisher_z(self.group.correlation + step) - fisher_z(self.group.correlation)) / 1e-4
 
-    def explained(self, loadings: np.ndarray, z: np.ndarray, arm: np.ndarray) -> np.ndarray:
-        """Share (factor, arm) of the variance of the edges of each arm."""
-        total = [z[arm == a].var(axis=0, ddof=1).mean() for a in range(2)]
-        squares = (loadings**2).mean(axis=1)
-        return (self.sharing > 0) * squares[:, None] / np.array(total)
+    def explained(self, loadings: np.ndarray, noise: float) -> np.ndarray:
+        """Share (factor, arm) of the variance of the edges of each arm, given that of the rest."""
+        parts = self.variance * (loadings**2).mean(axis=1)[:, None]
+        return parts / (parts.sum(axis=0) + noise)
 
 
-def make_plan(
-    kind: Kind, group: Group, score_rng: np.random.Generator, trait_rng: np.random.Generator
-) -> Plan:
+def make_plan(kind: Kind, group: Group, rng: np.random.Generator) -> Plan:
     """Draw the traits of a kind, not yet scaled."""
     share = np.array(kind.shared + kind.specific)
     owner = np.array([-1] * len(kind.shared) + [k % 2 for k in range(len(kind.specific))])
-    own = owner[:, None] == np.arange(2)
-    gap = np.zeros(share.size)
-    gap[:1] = kind.mean_gap
     make = PATTERNS[kind.pattern]
-    patterns = [make(trait_rng, group) for _ in share]
+    patterns = [make(rng, group) for _ in share]
+    direction = state_direction(rng, group)
+    variance = ((owner[:, None] < 0) | (owner[:, None] == np.arange(2))).astype(float)
+    mean = np.zeros(variance.shape)
+    mean[:1] = kind.mean_gap * np.array([-0.5, 0.5])
+    if kind.from_prior:
+        variance = 2 * rng.dirichlet([CONCENTRATION] * 2, share.size)
+        mean = MEAN_SD * rng.standard_normal(variance.shape)
     return Plan(
         kind=kind,
         group=group,
         share=share,
-        sharing=np.where(owner[:, None] < 0, 0.5, own),
-        gap=gap,
+        variance=variance,
+        mean=mean,
         patterns=np.reshape(patterns, (-1, *group.root.shape)),
-        direction=state_direction(trait_rng, group),
+        direction=direction,
     )
 
 
@@ -141,8 +145,8 @@ def scale_traits(
     rng = np.random.default_rng(0)
     arm = np.arange(N_EXACT) % 2
     scores = plan.draw_scores(rng, arm)
-    level = ornstein_uhlenbeck(rng, plan.kind.tau, 400, N_EXACT)
-    target = np.append(plan.target(noise), plan.kind.state * plan.total(noise).mean())
+    level = ornstein_uhlenbeck(rng, plan.kind.tau, VOLUMES, N_EXACT)
+    target = np.append(plan.share, plan.kind.state) * plan.total(noise)
     mean_level = level.mean(axis=0) / mean_level_sd(plan.kind.tau)
     design = np.column_stack([np.ones(N_EXACT), scores, mean_level])
     effect = plan.small_change(with_state=mean_level_sd(plan.kind.tau))
@@ -171,3 +175,9 @@ def ornstein_uhlenbeck(rng: np.random.Generator, tau: float, volumes: int, n: in
 def mean_level_sd(tau: float) -> float:
     """SD of the mean over the scan of an Ornstein-Uhlenbeck process of variance 1."""
     return float(np.sqrt(2 * tau**2 * (1 / tau - 1 + np.exp(-1 / tau))))
+
+
+def half_reliability(tau: float) -> float:
+    """Reliability of a mean level from halves of the scan: 1 - variance of half differences."""
+    half, whole = mean_level_sd(2 * tau) ** 2, mean_level_sd(tau) ** 2
+    return 1 - (half - whole) / whole

@@ -38,12 +38,12 @@ def draw_stages(kind: str, seed: int) -> SeriesCohort:
     rng = np.random.default_rng([21, seed])
     arm = rng.permutation(np.arange(len(series)) % 2)
     group = _group(series, regions)
-    plan = make_plan(traits, group, rng, np.random.default_rng([22, seed]))
+    plan = make_plan(traits, group, np.random.default_rng([22, seed]))
     scores = plan.draw_scores(rng, arm)
     z = edges_of(series)
     loadings = np.zeros((0, z.shape[1]))
     if plan.share.size:
-        target = plan.target(variance_within(z, arm))
+        target = plan.share * plan.total(variance_within(z, arm))
         size = np.sqrt(target / (plan.small_change() ** 2).mean(axis=1))
         for k in range(ROUNDS + 1):
             mixed = _mix(series, group, np.tensordot(scores * size, plan.patterns, 1))
@@ -64,10 +64,10 @@ def draw_stages(kind: str, seed: int) -> SeriesCohort:
         regions=regions,
         arm=np.array(ARMS)[arm],
         scores=scores,
-        sharing=plan.sharing,
+        variance=plan.variance,
         loadings=loadings,
-        explained=plan.explained(loadings, z, arm),
-        mean_gap=plan.gap,
+        explained=plan.explained(loadings, variance_within(z, arm, scores)),
+        mean_gap=plan.mean[:, 1] - plan.mean[:, 0],
         symptoms=nothing,
         symptom_weights=nothing.iloc[:0],
         other_session=None if plan.share.size else other,

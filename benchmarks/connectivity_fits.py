@@ -1,0 +1,99 @@
+"""One fit of a cohort of time series or real scans, and its comparison with the truth."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from connectivity_scores import Comparison, correlations, rv_of_loadings, true_loadings
+from peer import fit_peer
+from series_cohorts import ARMS, SeriesCohort, draw, features
+from series_plan import KINDS, half_reliability
+from series_stages import STAGES, draw_stages
+
+import bayes_mdd as bm
+
+N_FACTORS = 8
+
+
+def make_cohort(kind: str, seed: int) -> SeriesCohort:
+    """Draw a cohort of a kind, of series or of real scans."""
+    return draw_stages(kind, seed) if kind in STAGES else draw(kind, seed)
+
+
+def fit_one(
+    kind: str,
+    seed: int,
+    dependence: str,
+    method: Literal["mcmc", "fast"],
+    sampler: dict[str, int],
+    peer: Path | None,
+) -> dict[str, Any]:
+    """Fit one cohort with the defaults, apart from the dependence, and compare with the truth."""
+    cohort = make_cohort(kind, seed)
+    given = bm.reference_to_controls(features(cohort))
+    symptoms = tuple(cohort.symptoms.columns)
+    began = time.perf_counter()
+    idata = bm.fit(
+        bm.SharedSpecificSpec(
+            n_factors=N_FACTORS, feature_dependence=dependence, symptoms=symptoms
+        ),
+        given,
+        symptoms=cohort.symptoms if symptoms else None,
+        sampler=bm.SamplerSpec(seed=seed, cores=1, **sampler),
+        method=method,
+        progressbar=False,
+    )
+    seconds = time.perf_counter() - began
+    found = Comparison(idata, bm.classify_factors(idata), cohort, given)
+    checks = bm.diagnose(idata).set_index("name")["value"]
+    return {
+        "kind": kind,
+        "seed": seed,
+        "dependence": dependence,
+        "seconds": round(seconds, 1),
+        "true": cohort.scores.shape[1],
+        **found.summary(),
+        "rv": found.rv(),
+        "rv_peer": _peer_rv(cohort, given, seed, peer),
+        "rhat": float(checks["max R-hat of invariants"]),
+        "divergences": int(checks["divergences"]),
+        "weight_left": _weight_left(idata),
+        "factors": found.factors(),
+        "others": _others(found, cohort),
+    }
+
+
+def _peer_rv(cohort: SeriesCohort, given: xr.Dataset, seed: int, peer: Path | None) -> float | None:
+    if peer is None or not cohort.scores.size:
+        return None
+    arm = np.searchsorted(ARMS, cohort.arm)
+    theirs = fit_peer(given["y"].values, arm, N_FACTORS, seed, peer)
+    truth = true_loadings(cohort, given["raw_sd"].values)
+    return rv_of_loadings(theirs.loadings, theirs.scores, truth)
+
+
+def _weight_left(idata: xr.DataTree) -> float | None:
+    constant = idata["constant_data"].to_dataset()
+    return float(constant["weight_left"]) if "weight_left" in constant else None
+
+
+def _others(found: Comparison, cohort: SeriesCohort) -> list[dict[str, Any]]:
+    """Reliability of factors that match no trait, and their correlation with the state."""
+    matched = {row["found"] for row in found.factors()}
+    state = cohort.state
+    level = np.zeros((len(cohort.arm), 0)) if state is None else state[:, None]
+    r = np.abs(correlations(level, found.scores))
+    return [
+        {
+            "state_r": None if state is None else float(r[0, f]),
+            "half_reliability": None if state is None else half_reliability(KINDS[cohort.kind].tau),
+            "p_specific": found.p_specific[f].tolist(),
+            **found.reliability(f),
+        }
+        for f in range(len(found.active))
+        if f not in matched
+    ]

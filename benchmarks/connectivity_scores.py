@@ -1,0 +1,203 @@
+"""Comparison of components and fits with the truth of a cohort of time series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from recovery_scores import rv
+from scipy.optimize import linear_sum_assignment
+from series_cohorts import ARMS, SeriesCohort
+
+#: R2 on the true scores below which a component is noise, and R2 of a true score that is found.
+NOISE, FOUND = 0.36, 0.5
+#: Share of an arm from which a component is named specific, and |r| with the factor it matches.
+NAMED, MATCH = 0.85, 0.6
+#: Probability from which a fitted factor is called specific.
+P_NAMED = 0.9
+#: Probability mass of intervals, and what counts as inside beyond them: true shares of 0 and 1 lie
+#: on the edge of what can be.
+CI, TOLERANCE = 0.9, {"sharing": 0.01, "explained": 0.001}
+
+
+def explained_variance(of: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """R2 of each column of one array in the span of the columns of another."""
+    of, by = of - of.mean(axis=0), by - by.mean(axis=0)
+    left = of - by @ np.linalg.lstsq(by, of, rcond=None)[0] if by.size else of
+    return 1 - (left**2).sum(axis=0) / (of**2).sum(axis=0)
+
+
+def correlations(truth: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Correlations (true factor, component) of scores."""
+    k = truth.shape[1]
+    if not (truth.size and found.size):
+        return np.zeros((k, found.shape[1]))
+    return np.corrcoef(truth.T, found.T)[:k, k:]
+
+
+def compare_scores(found: np.ndarray, cohort: SeriesCohort) -> dict[str, Any]:
+    """Count components that are noise and true scores that are found."""
+    r2 = explained_variance(cohort.scores, found)
+    return {
+        "noise": int((explained_variance(found, cohort.scores) < NOISE).sum()),
+        "dims": int((r2 > FOUND).sum()),
+        "r2": r2.tolist(),
+    }
+
+
+def count_named(found: np.ndarray, named: np.ndarray, cohort: SeriesCohort) -> tuple[int, int]:
+    """Count components that are named specific, rightly and wrongly.
+
+    `named` (component, arm) says which components are named specific to which arm.
+    """
+    r, taken = np.abs(correlations(cohort.scores, found)), set()
+    right = wrong = 0
+    for f, a in np.argwhere(named):
+        true = np.flatnonzero(cohort.sharing[:, a] > NAMED)
+        matched = [t for t in true if r[t, f] > MATCH and t not in taken]
+        taken.update(matched[:1])
+        right, wrong = right + bool(matched), wrong + (not matched)
+    return right, wrong
+
+
+def rv_of_loadings(loadings: np.ndarray, scores: np.ndarray, truth: np.ndarray) -> float | None:
+    """RV coefficient of loadings (feature, factor) per SD of the scores with the true ones."""
+    if not truth.size:
+        return None
+    return rv(truth, loadings * np.sqrt((scores**2).mean(axis=0)))
+
+
+def true_loadings(cohort: SeriesCohort, sd: np.ndarray) -> np.ndarray:
+    """True loadings (feature, factor) of features with these SDs, for scores of variance 1."""
+    unit = np.sqrt(cohort.variance.mean(axis=1))
+    return (cohort.loadings / sd).T * unit
+
+
+class Comparison:
+    """A fit beside the truth.
+
+    `given` are the fitted features, standardised edges with ``raw_sd``.
+    """
+
+    def __init__(self, idata: xr.DataTree, table: pd.DataFrame, cohort: SeriesCohort, given: Any):
+        posterior = idata["posterior"].to_dataset()
+        self.active = np.flatnonzero(table["active"])
+        self.table = table.iloc[self.active]
+        self.posterior = posterior.isel(factor=self.active)
+        self.loadings = idata["loadings"].to_dataset().isel(factor=self.active)
+        self.cohort, self.sd = cohort, given["raw_sd"].values
+        self.z = given["y"].values
+        self.scores = self._draws("scores", "subject", "factor").mean(axis=-1)
+
+    def summary(self) -> dict[str, Any]:
+        """What was found, and which specific factors were named."""
+        named = self.p_specific > P_NAMED
+        right, wrong = count_named(self.scores, named, self.cohort)
+        return {
+            "active": len(self.active),
+            **compare_scores(self.scores, self.cohort),
+            "right": right,
+            "wrong": wrong,
+            "specific": int((self.cohort.sharing.max(axis=1, initial=0) > NAMED).sum()),
+            "labels": self.table["label"].tolist(),
+        }
+
+    @property
+    def p_specific(self) -> np.ndarray:
+        return self.table[[f"p_specific_{a}" for a in ARMS]].to_numpy(float)
+
+    def rv(self) -> float | None:
+        """RV coefficient of the posterior mean loadings of all factors."""
+        mean = self.loadings["mean"].transpose("feature", "factor").values
+        draws = self._draws("scores", "subject", "factor")
+        scores = np.sqrt((draws**2).mean(axis=-1))
+        return rv_of_loadings(mean, scores, true_loadings(self.cohort, self.sd))
+
+    def factors(self) -> list[dict[str, Any]]:
+        """One row for each true factor that a factor of the fit matches."""
+        r = correlations(self.cohort.scores, self.scores)
+        rows = []
+        for t, f in zip(*linear_sum_assignment(-np.abs(r)), strict=True):
+            if abs(r[t, f]) > MATCH:
+                own = {"true": int(t), "found": int(f), "r": float(abs(r[t, f]))}
+                rows.append(own | self._judge(t, f, r[t, f]))
+        return rows
+
+    def _judge(self, t: int, f: int, r: float) -> dict[str, Any]:
+        sign, unit = np.sign(r), np.sqrt(self.cohort.variance[t].mean())
+        explained = self._true_explained()
+        sharing, found = (self._by_arm(n)[f] for n in ("sharing", "explained"))
+        rows = {
+            "sharing": [_place(sharing[1], self.cohort.sharing[t, 1], "sharing")],
+            "explained": [_place(found[a], explained[t, a], "explained") for a in range(2)],
+            "scores_inside": self._scores_inside(t, f, sign, unit),
+            "loadings_inside": self._loadings_inside(t, f, sign),
+            "p_specific": self.p_specific[f].tolist(),
+            **self.reliability(f),
+        }
+        if "arm_mean" in self.posterior:
+            means = sign * self._by_arm("arm_mean")[f]
+            rows["gap"] = [_place(means[1] - means[0], self.cohort.mean_gap[t] / unit)]
+        if "symptom_weight" in self.posterior:
+            weights = self._draws("symptom_weight", "factor", "symptom")
+            names = [str(n) for n in self.posterior["symptom"].values]
+            true = self.cohort.symptom_weights[names].to_numpy()[t] * unit
+            true = true / self.cohort.symptoms[names].std(ddof=1).to_numpy()
+            rows["weights"] = [_place(sign * w, x) for w, x in zip(weights[f], true, strict=True)]
+        return rows
+
+    def reliability(self, f: int) -> dict[str, Any]:
+        """Verdict and reliability of a factor, where the table has them."""
+        columns = ("stability", "reliability", "reliability_lower", "reliability_upper",
+                   "p_reliable", "leverage")  # fmt: skip
+        row = self.table.iloc[f]
+        return {c: _plain(row[c]) for c in columns if c in self.table}
+
+    def _true_explained(self) -> np.ndarray:
+        """Share (factor, arm) of the variance of standardised edges, as the model defines it."""
+        truth, scores = true_loadings(self.cohort, self.sd), self.cohort.scores
+        arm = self.cohort.arm[:, None] == np.array(ARMS)
+        design = np.column_stack([arm, scores])
+        left = self.z - design @ np.linalg.lstsq(design, self.z, rcond=None)[0]
+        noise = (left**2).sum() / (len(left) - design.shape[1])
+        parts = 2 * self.cohort.sharing * (truth**2).sum(axis=0)[:, None]
+        return parts / (parts.sum(axis=0) + noise)
+
+    def _scores_inside(self, t: int, f: int, sign: float, unit: float) -> float:
+        draws = sign * self._draws("scores", "subject", "factor")[:, f]
+        low, high = np.quantile(draws, [(1 - CI) / 2, (1 + CI) / 2], axis=1)
+        truth = self.cohort.scores[:, t] / unit
+        # Differences between arms are in the means of the scores; their zero is not known.
+        shift = (draws.mean(axis=1) - truth).mean()
+        own = self.cohort.variance[t, (self.cohort.arm == ARMS[1]).astype(int)] > 0
+        return float(((low <= truth + shift) & (truth + shift <= high))[own].mean())
+
+    def _loadings_inside(self, t: int, f: int, sign: float) -> float:
+        truth = sign * true_loadings(self.cohort, self.sd)[:, t]
+        low, high = (self.loadings[n].isel(factor=f).values for n in ("lower", "upper"))
+        return float(((low <= truth) & (truth <= high)).mean())
+
+    def _draws(self, name: str, *dims: str) -> np.ndarray:
+        """Draws (*dims, draw) of all chains."""
+        values = self.posterior[name].transpose(*dims, "chain", "draw").values
+        return values.reshape(*values.shape[:-2], values.shape[-2] * values.shape[-1])
+
+    def _by_arm(self, name: str) -> np.ndarray:
+        order = [self.posterior["arm"].values.astype(str).tolist().index(a) for a in ARMS]
+        return self._draws(name, "factor", "arm")[:, order]
+
+
+def _place(draws: np.ndarray, truth: float, what: str = "") -> list[float]:
+    """True value, its rank among the draws, and whether the interval holds it."""
+    low, high = np.quantile(draws, [(1 - CI) / 2, (1 + CI) / 2])
+    room = TOLERANCE.get(what, 0.0)
+    inside = low - room <= truth <= high + room
+    return [float(truth), float((draws < truth).mean()), float(inside)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
+    return None if pd.isna(value) else float(value)
