@@ -130,12 +130,13 @@ def build_explicit(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
     Raises
     ------
     SpecError
-        If `feature_dependence` is "weighted".
+        If the likelihood of the features is weighted.
     """
-    if spec.feature_dependence == "weighted":
+    if data.weight != 1.0 or spec.feature_dependence == "weighted":
         raise SpecError(
-            "marginalised=False does not support feature_dependence='weighted': set "
-            "feature_dependence to 'independent'."
+            "marginalised=False does not support feature_dependence='weighted' (which 'auto' "
+            "chooses for features with correlated errors): set feature_dependence to "
+            "'independent'."
         )
     coords = model_coords(spec, data)
     coords[FEATURE] = [str(f) for f in data.features[FEATURE].values]
@@ -153,7 +154,7 @@ def build_explicit(spec: SharedSpecificSpec, data: ModelData) -> pm.Model:
             pt.dot(scores, loadings.T),
             sd,
             logp=_log_likelihood(data.stats.score_basis),
-            dist=_features,
+            dist=_features(data.subject_scale),
             observed=data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float),
             dims=(SUBJECT, FEATURE),
         )
@@ -175,5 +176,11 @@ def _log_likelihood(basis: Array) -> Any:
     return logp
 
 
-def _features(mean: Any, sd: Any, size: Any) -> Any:
-    return pm.Normal.dist(mean, sd, size=size)
+def _features(subject_scale: Array) -> Any:
+    """Make the normal distribution of features, whose noise differs between subjects."""
+    scale = subject_scale[:, None]
+
+    def dist(mean: Any, sd: Any, size: Any) -> Any:
+        return pm.Normal.dist(mean, scale * sd, size=size)
+
+    return dist

@@ -82,11 +82,12 @@ def of_graph(density, data, x, at_graph):
     """The density of the graph at the same place, in the coordinates of `density`."""
     parts = density.split(x)
     out = density.outcome(x[None], np.random.default_rng(0))
-    rms = np.sqrt(((data.stats.basis.T @ out["scores"][0]) ** 2).sum(axis=0) / len(data.arm))
+    n, n_seen = data.stats.basis.shape
+    seen = data.stats.rotation[:, :n_seen]
+    rms = np.sqrt(((seen.T @ out["scores"][0]) ** 2).sum(axis=0) / n)
     log_raw_tau = parts["log_strength"] - np.log(rms)
     point = {name: value for name, value in parts.items() if name != "raw_scores"}
     standard, extra = np.empty(parts["raw_scores"].shape), 0.0
-    n, n_seen = data.stats.basis.shape
     for k, (raw, radius) in enumerate(zip(parts["raw_scores"].T, parts["log_radius"], strict=True)):
         sharing, left = out["sharing"][0, k], density.inputs.score_variance[k]
         root = arm_power(density, data, sharing, k, -0.5, left) @ density.inputs.rotation
@@ -129,7 +130,16 @@ CASES = {
     "fixed": (["x", "y"], {"sharing": {"shared": 2}}),
     "symptoms": (["x", "y"], {"n_factors": 2, "symptoms": ("u", "v")}),
     "weighted": (["x", "y"], {"n_factors": 2, "feature_dependence": "weighted"}),
+    "noise scales of subjects": (["x", "y"], {"n_factors": 2, "symptoms": ("u", "v")}),
 }
+
+
+def data_of(case, cohort, spec, arms):
+    features = cohort(arms)
+    data = prepare(spec, features, symptoms_of(features) if spec.symptoms else None)
+    if case != "noise scales of subjects":
+        return data
+    return data.with_scale(np.random.default_rng(6).uniform(0.4, 1.8, len(data.arm)))
 
 
 @pytest.fixture
@@ -141,8 +151,8 @@ def fraction(monkeypatch):
 @pytest.mark.parametrize("case", CASES)
 def test_density_is_that_of_the_graph(case, cohort, at_point, fraction):
     arms, options = CASES[case]
-    spec, features = SharedSpecificSpec(**options), cohort(arms)
-    data = prepare(spec, features, symptoms_of(features) if spec.symptoms else None)
+    spec = SharedSpecificSpec(**{"feature_dependence": "independent"} | options)
+    data = data_of(case, cohort, spec, arms)
     assert data.weight == (0.37 if case == "weighted" else 1.0)
     density = make_density(spec, data, np.linspace(0.02, 0.6, spec.n_factors))
     model = build_generative(spec, data)
@@ -158,8 +168,8 @@ def test_density_is_that_of_the_graph(case, cohort, at_point, fraction):
 @pytest.mark.parametrize("case", [*CASES, "means", "specific"])
 def test_gradient(case, cohort):
     arms, options = CASES.get(case, (["x", "y"], {"sharing": {"shared": 1, "x": 1}}))
-    spec, features = SharedSpecificSpec(**options), cohort(arms)
-    data = prepare(spec, features, symptoms_of(features) if spec.symptoms else None)
+    spec = SharedSpecificSpec(**{"feature_dependence": "independent"} | options)
+    data = data_of(case, cohort, spec, arms)
     density = make_density(spec, data, 0.2)
     if case == "means":
         density.inputs.mean_variance[:] = 0.3

@@ -138,3 +138,24 @@ def test_unsupported_specs_are_refused(features):
     spec = bm.SharedSpecificSpec(n_factors=2, feature_dependence="weighted")
     with pytest.raises(bm.SpecError, match="does not support feature_dependence='weighted'"):
         bm.build_model(spec, features, marginalised=False)
+
+
+def test_features_that_the_default_weights_have_no_graph_with_loadings(feature_set):
+    rng = np.random.default_rng(0)
+    alike = np.repeat(rng.normal(size=(30, 10)), 6, axis=1) + 0.1 * rng.normal(size=(30, 60))
+    features = feature_set(alike, ["a", "b"] * 15, ["x"] * 60)
+    with pytest.raises(bm.SpecError, match="which 'auto' chooses for features with correlated"):
+        bm.build_model(bm.SharedSpecificSpec(n_factors=2), features, marginalised=False)
+
+
+def test_whitened_edges_are_drawn_with_the_noise_of_each_subject(correlations):
+    features = correlations(20, 8)
+    spec = bm.SharedSpecificSpec(n_factors=1, feature_dependence="matrix", feature_noise="equal")
+    data = prepare(spec, features)
+    data = data.with_scale(np.where(np.arange(20) < 10, 0.1, 10.0))
+    model = build_explicit(spec, data)
+    assert model["features"].eval().shape == (20, 36)
+    assert model.coords["block"] == data.stats.blocks
+    drawn = pm.draw(pm.do(model, {"scores": np.zeros((20, 1))})["features"], 5, random_seed=1)
+    spread = drawn.std(axis=(0, 2))
+    assert spread[10:].min() > 10 * spread[:10].max()

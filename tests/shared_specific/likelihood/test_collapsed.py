@@ -144,3 +144,48 @@ def test_order_of_subjects_features_and_blocks_does_not_matter(case):
     )
     np.testing.assert_allclose(new[2], g_scale[to_old], rtol=1e-8, atol=1e-9)
     np.testing.assert_allclose(new[3], g_noise[to_old], rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_factors", N_FACTORS)
+def test_noise_scales_of_subjects_are_those_of_the_noise(case, n_factors):
+    """Brute force: y_i = x_i beta + Lambda h_i + s_i e_i, with a very wide prior on beta."""
+    c, wide = case(n_factors), 1e7
+    rng = np.random.default_rng(3)
+    s = rng.uniform(0.4, 1.8, len(c.y))
+    other = replace(
+        c,
+        scores=rng.normal(size=c.scores.shape),
+        tau=c.tau[::-1] * 1.3,
+        noise=c.noise[::-1].copy(),
+    )
+    stats = reduce_features(c.y, c.design, c.block, s)
+    rest = (stats.cross_products, stats.traces, stats.block_size)
+
+    def explicit(x):
+        value = np.zeros(len(x.noise))
+        for b, sd in enumerate(x.noise):
+            cov = sd**2 * (np.diag(s**2) + (x.scores * x.tau[b] ** 2) @ x.scores.T)
+            cov += wide * c.design @ c.design.T
+            for column in c.y[:, codes(c) == b].T:
+                value[b] += multivariate_normal.logpdf(column, np.zeros(len(s)), cov)
+        return value
+
+    def closed(x):
+        return collapsed_value_and_grad(stats.score_basis.T @ x.scores, x.tau, x.noise, *rest)[0]
+
+    assert np.abs(explicit(other) - explicit(c)).max() > 1
+    np.testing.assert_allclose(
+        closed(other) - closed(c), explicit(other) - explicit(c), rtol=1e-6, atol=1e-4
+    )
+
+
+def test_directions_of_scores_that_are_seen(case):
+    """The rotation is orthogonal, and its last columns are not seen by the likelihood."""
+    c = case(2)
+    stats = reduce_features(c.y, c.design, c.block, np.linspace(0.4, 1.8, len(c.y)))
+    q = stats.rotation
+    np.testing.assert_allclose(q.T @ q, np.eye(len(c.y)), atol=1e-12)
+    hidden = q[:, stats.basis.shape[1] :]
+    np.testing.assert_allclose(stats.score_basis.T @ hidden, 0, atol=1e-12)
+    # Scores that follow the design are not seen, whatever the noise scales.
+    np.testing.assert_allclose(stats.score_basis.T @ c.design, 0, atol=1e-12)
