@@ -29,6 +29,7 @@ from bayes_mdd.shared_specific.checks.symptom_residuals import (
 )
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
+from bayes_mdd.shared_specific.schema import WHITENING
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
@@ -82,6 +83,8 @@ class PredictiveChecks:
         Checks that were omitted, with the reason.
     feature_weight : float, default 1.0
         Power of the features' likelihood in the fit (``feature_dependence``).
+    whitened : bool, default False
+        Whether the fit is to whitened edges, whose residuals are checked.
     """
 
     table: pd.DataFrame
@@ -90,6 +93,7 @@ class PredictiveChecks:
     factors: pd.DataFrame
     skipped: dict[str, str] = field(default_factory=dict)
     feature_weight: float = 1.0
+    whitened: bool = False
 
     @property
     def people(self) -> pd.DataFrame:
@@ -115,7 +119,8 @@ def predictive_checks(
     For each draw the residuals of the data, after regression on covariates and scores, are
     compared with those of data replicated under the same draw. The model assumes that residuals
     are independent between features, Gaussian, and equally wide in all subjects and arms.
-    Connectivity violates the first: edges that share a region have correlated errors.
+    Connectivity violates the first: edges that share a region have correlated errors. Of a fit to
+    whitened edges, the residuals of the whitened features are checked.
 
     Parameters
     ----------
@@ -201,11 +206,14 @@ def predictive_checks(
         subjects=_by_subject(fitted, observed["by_subject"], replicated["by_subject"]),
         skipped=skipped,
         feature_weight=fitted.weight,
+        whitened=WHITENING in idata.children,
     )
 
 
 def _regions(idata: xr.DataTree) -> tuple[SharedRegions | None, dict[str, str]]:
     """Find edges and their regions, or the reason why there are none."""
+    if WHITENING in idata.children:
+        return None, {REGIONS: "edges were whitened; see all pairs of features"}
     described = idata["loadings"].to_dataset()
     if not {"region_a", "region_b"} <= set(described.coords):
         return None, {REGIONS: "features are not edges: they have no region_a and region_b"}

@@ -77,7 +77,8 @@ def _say_dependence(found: PredictiveChecks) -> str:
         return (
             f"the model treats them as independent. The {whole['n_features']} features carry "
             f"about as much information as {effective}. {_say_factors(found)} Fit with "
-            "feature_dependence: weighted"
+            "feature_dependence: auto (matrix for correlations between all pairs of regions, "
+            "weighted for other features)"
         )
     counted = f"{found.feature_weight * whole['n_features']:.0f}"
     known = (
@@ -86,7 +87,7 @@ def _say_dependence(found: PredictiveChecks) -> str:
         else "more strongly than the fit accounts for"
     )
     return (
-        f"{known} (feature_dependence: weighted): {whole['n_features']} features count as "
+        f"{known} (weighted likelihood): {whole['n_features']} features count as "
         f"{counted} and carry about as much information as {effective}. {_say_factors(found)} "
         "Reduce n_factors where factors are weak"
     )
@@ -114,8 +115,12 @@ def _advice(found: PredictiveChecks) -> dict[str, str]:
             "Residuals are correlated beyond factors and covariates: the "
             f"{whole['n_features']} features carry about as much information as "
             f"{whole['n_effective']:.0f} independent ones. Look for a covariate that is not in the "
-            "model (motion, scanner) or increase n_factors; edges that share a region also cause "
-            "this."
+            "model (motion, global signal, scanner) or increase n_factors"
+            + (
+                ". Edges were whitened, so sampling error is not the reason."
+                if found.whitened
+                else "; edges that share a region also cause this."
+            )
         ),
         TAILS: (
             "Residuals have heavier tails than Gaussian ones: kurtosis is "

@@ -6,11 +6,19 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.shared_specific.checks.factor_strength import largest_pattern
-from bayes_mdd.shared_specific.checks.predictive import ARMS, FEATURES, REGIONS, SUBJECTS, TAILS
+from bayes_mdd.shared_specific.checks.predictive import (
+    ARMS,
+    FEATURES,
+    REGIONS,
+    SUBJECTS,
+    TAILS,
+    _regions,
+)
 from bayes_mdd.shared_specific.checks.predictive_verdict import judge_predictive
 from bayes_mdd.shared_specific.checks.residual_correlation import (
     effective_number,
@@ -142,7 +150,7 @@ def test_edges_that_share_a_region_are_found_and_counted(made):
     failed = verdict[f"predictive p: {REGIONS}"]
     assert failed.passed is False
     assert f"{whole['n_effective']:.0f} independent" in failed.advice
-    assert "feature_dependence: weighted" in failed.advice
+    assert "feature_dependence: auto" in failed.advice
     assert verdict[f"predictive p: {TAILS}"].advice == ""
     counted = replace(found, feature_weight=whole["n_effective"] / 90)
     told = {c.name: c for c in judge_predictive(counted, alpha=0.02)}[f"predictive p: {REGIONS}"]
@@ -281,3 +289,14 @@ def test_a_fit_without_factors_is_checked_too(made):
     # The factors are in the residuals now, in common to many features.
     verdict = {c.name: c for c in judge_predictive(found)}
     assert verdict[f"predictive p: {FEATURES}"].passed is False
+
+
+def test_whitened_features_share_no_regions(made):
+    idata = made.idata.copy()
+    idata["whitening"] = xr.DataTree(xr.Dataset())
+    shared, skipped = _regions(idata)
+    assert shared is None and "edges were whitened" in skipped[REGIONS]
+    found = replace(checked(made, np.random.default_rng(3).normal(size=(40, 90))), whitened=True)
+    failed = found.table.assign(p_value=0.001)
+    told = {c.name: c for c in judge_predictive(replace(found, table=failed), alpha=0.02)}
+    assert "sampling error is not the reason" in told[f"predictive p: {FEATURES}"].advice
