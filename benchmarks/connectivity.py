@@ -13,9 +13,10 @@
     left         effective over actual number of features when the components are removed
 
 `fits` also gives the shares of 90% intervals that hold the truth, of factors that match a true one
-(|r| > .6), and stores every fit in benchmarks/results/connectivity_<method>.json. A fit that is
-stored there with the same source is not run again; with --reuse, with any source. mofapy2 runs
-beside it where it is installed (see benchmarks/recovery.py).
+(|r| > .6). `rv` is the RV coefficient of all posterior mean loadings with the true ones, `rv_peer`
+that of mofapy2 where it is installed (see benchmarks/recovery.py), and `rv_oracle` that of least
+squares given the true scores. Every fit is stored in benchmarks/results/connectivity_<method>.json.
+A fit that is stored there with the same source is not run again; with --reuse, with any source.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_
 RESULTS = Path(__file__).resolve().parent / "results"
 DEPENDENCE = ("auto", "independent", "weighted", "matrix")
 STARTS = ("started", "noise", "dims", "right", "wrong", "left", "seconds")
-FITS = ("active", "noise", "dims", "right", "specific", "wrong", "rv", "rv_peer", "weight_left",
-        "divergences", "seconds")  # fmt: skip
+FITS = ("active", "noise", "dims", "right", "specific", "wrong", "rv", "rv_peer", "rv_oracle",
+        "weight_left", "divergences", "seconds")  # fmt: skip
 INTERVALS = ("sharing", "explained", "gap", "weights")
 
 
@@ -91,7 +92,7 @@ def groups_of(rows: list[dict[str, Any]]) -> Iterator[tuple[str, str, list[dict[
 
 def mean_of(rows: list[dict[str, Any]], column: str) -> str:
     """Mean over cohorts, of those that have a value."""
-    values = [r[column] for r in rows if r[column] is not None]
+    values = [r[column] for r in rows if r.get(column) is not None]
     return f"{np.mean(values):.2f}" if values else ""
 
 

@@ -58,6 +58,7 @@ def fit_one(
         "true": cohort.scores.shape[1],
         **found.summary(),
         "rv": found.rv(),
+        "rv_oracle": found.rv_oracle(),
         "rv_peer": _peer_rv(cohort, given, seed, peer),
         "rhat": float(checks["max R-hat of invariants"]),
         "divergences": int(checks["divergences"]),

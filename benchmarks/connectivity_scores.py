@@ -115,6 +115,15 @@ class Comparison:
         scores = np.sqrt((draws**2).mean(axis=-1))
         return rv_of_loadings(mean, scores, true_loadings(self.cohort, self.sd))
 
+    def rv_oracle(self) -> float | None:
+        """RV coefficient of least-squares loadings, given the true scores."""
+        truth, scores = true_loadings(self.cohort, self.sd), self.cohort.scores
+        if not truth.size:
+            return None
+        centred = scores - scores.mean(axis=0)
+        loadings = np.linalg.lstsq(centred, self.z, rcond=None)[0].T
+        return rv_of_loadings(loadings, scores, truth)
+
     def factors(self) -> list[dict[str, Any]]:
         """One row for each true factor that a factor of the fit matches."""
         r = correlations(self.cohort.scores, self.scores)
