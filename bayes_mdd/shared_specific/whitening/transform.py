@@ -43,8 +43,10 @@ from bayes_mdd.types import Array, IntArray
 LEAST_EIGENVALUE = 1e-3
 #: Share of the directions of a network, the smoothest first, that count as coarse.
 COARSE = 0.3
-#: Name of the block of features between two coarse directions.
+#: Name of the blocks of features between two coarse directions, and the numbers of the smoothest
+#: features that they separate.
 COARSE_BLOCK = "coarse"
+COARSE_LIMITS = (15, 36, 80, 170, 370)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,8 +211,8 @@ def build_whitening(
     """Build the map from a mean correlation matrix.
 
     Within each network the regions are rotated to the eigenvectors of their mean correlations. The
-    first `COARSE` of these directions are coarse: features between two coarse directions form one
-    block, because traits are smooth. All other features belong to their pair of networks. A
+    first `COARSE` of these directions are coarse: features between two coarse directions form blocks
+    by smoothness, because traits are smooth and differ in how smooth they are. All other features belong to their pair of networks. A
     rotation keeps errors independent.
 
     Parameters
@@ -252,13 +254,23 @@ def build_whitening(
         of[columns] = position
         at += regions.size
     i, j = np.triu_indices(n_regions)
+    variance = np.einsum("ri,rs,si->i", basis, c, basis, optimize=True)
+    is_fine = fine[i] | fine[j]
+    level = _coarse_levels(np.where(is_fine, -np.inf, variance[i] * variance[j]))
     block = [
-        BLOCK_SEPARATOR.join((names[min(a, b)], names[max(a, b)])) if x else COARSE_BLOCK
-        for a, b, x in zip(of[i], of[j], fine[i] | fine[j], strict=True)
+        BLOCK_SEPARATOR.join((names[min(a, b)], names[max(a, b)])) if x else f"{COARSE_BLOCK} {n}"
+        for a, b, x, n in zip(of[i], of[j], is_fine, level, strict=True)
     ]
     n_edges = n_regions * (n_regions - 1) // 2
     scale = np.ones(n_edges) if edge_scale is None else np.asarray(edge_scale, dtype=float)
     return Whitening(c, scale, basis, np.array(block, dtype=object))
+
+
+def _coarse_levels(smoothness: Array) -> IntArray:
+    """Number the blocks of coarse features by smoothness, from 1, the smoothest."""
+    rank = np.empty(smoothness.size, dtype=np.int64)
+    rank[np.argsort(-smoothness, kind="stable")] = np.arange(smoothness.size)
+    return np.searchsorted(COARSE_LIMITS, rank, side="right") + 1
 
 
 def positive_definite(correlation: Array) -> Array:
