@@ -89,7 +89,10 @@ def _draw_maps(data: ModelData, scores: Array, rng: np.random.Generator) -> NDAr
     h = np.einsum("nm,dnk->dmk", data.stats.score_basis, scores, optimize=True)
     noise, kept = _shrinkage(x, h.mean(axis=0), bin_of)
     out = np.empty((len(h), h.shape[2], data.shown.feature_noise.size), dtype=np.float32)
-    root_noise, root_kept = np.sqrt(noise)[bin_of], np.sqrt(kept)[:, bin_of]
+    # Errors of all whitened features span as many dimensions as there are edges; `back` drops the
+    # part of white noise that is outside.
+    wider = data.code.size / out.shape[2]
+    root_noise, root_kept = np.sqrt(wider * noise)[bin_of], np.sqrt(kept)[:, bin_of]
     for d, draw in enumerate(h):
         inverse = np.linalg.inv(draw.T @ draw)
         loadings = inverse @ (draw.T @ x)

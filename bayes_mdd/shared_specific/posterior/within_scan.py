@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bayes_mdd.dims import ARM, SUBJECT
+from bayes_mdd.dims import ARM, CHAIN, DRAW, SUBJECT
 from bayes_mdd.shared_specific.schema import (
     BLOCK_SCALE,
     RELIABILITY,
@@ -13,6 +13,10 @@ from bayes_mdd.shared_specific.schema import (
     SYMPTOM_WEIGHT,
     SYMPTOM_WEIGHT_BY_ARM,
 )
+
+#: Reliability in every arm below which a factor is one of half differences alone: those have more
+#: than twice the variance of the subjects, whose scans contain the same error.
+ONLY_ERROR = -1.0
 
 
 def separate_differences(raw: xr.DataTree, n_subjects: int, n_arms: int) -> xr.DataTree:
@@ -34,7 +38,8 @@ def separate_differences(raw: xr.DataTree, n_subjects: int, n_arms: int) -> xr.D
     Returns
     -------
     DataTree
-        The same groups for the subjects alone, with ``reliability``.
+        The same groups for the subjects alone, with ``reliability``. Loadings and symptom weights
+        of factors that only half differences have (`ONLY_ERROR`) are zero.
     """
     posterior = raw["posterior"].to_dataset()
     share = posterior[SHARING]
@@ -52,6 +57,10 @@ def separate_differences(raw: xr.DataTree, n_subjects: int, n_arms: int) -> xr.D
     for name in (SYMPTOM_WEIGHT, SYMPTOM_WEIGHT_BY_ARM):
         if name in posterior:
             changed[name] = posterior[name] * size
+    only_error = changed[RELIABILITY].max(ARM).median((CHAIN, DRAW)) < ONLY_ERROR
+    for name in (BLOCK_SCALE, SYMPTOM_WEIGHT, SYMPTOM_WEIGHT_BY_ARM):
+        if name in changed:
+            changed[name] = changed[name].where(~only_error, 0.0)
     tree = raw.copy()
     attrs = dict(raw["posterior"].attrs)
     tree["posterior"] = xr.DataTree(posterior.assign(changed).assign_attrs(attrs))

@@ -149,10 +149,14 @@ def extend_scores(
     smoothness: Array,
     arm: NDArray[np.integer],
     design: Array,
+    n_factors: int,
+    rng: np.random.Generator,
 ) -> Array:
-    """Score further rows on the components of the first ones.
+    """Score further rows on the components of the first ones, and add components of their own.
 
-    Half differences of scans hold no trait, so that they would only dilute the search.
+    Half differences of scans hold no trait, so that they would only dilute the search. Patterns that
+    only they have, for example of motion in one half, are sought afterwards: without a factor of
+    its own such a pattern would take the place of a trait.
 
     Parameters
     ----------
@@ -166,19 +170,31 @@ def extend_scores(
         Arm of each row.
     design : ndarray, shape (row, m)
         Orthonormal basis of the design of all rows.
+    n_factors : int
+        Largest number of components in all.
+    rng : numpy.random.Generator
+        For the signs.
 
     Returns
     -------
     ndarray, shape (row, component)
         Scores of all rows; `scores` where there are no further rows.
     """
-    more = len(x) - len(scores)
-    if not more or not scores.shape[1]:
-        return np.vstack([scores, np.zeros((more, scores.shape[1]))])
-    started = np.vstack([scores, np.zeros((more, scores.shape[1]))])
-    of = bin_features(smoothness).of
-    x = complement(x, design)
-    return estimate_jointly(x, started, of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+    n, k = scores.shape
+    if n == len(x) or not k:
+        return np.vstack([scores, np.zeros((len(x) - n, k))])
+    bins, x = bin_features(smoothness), complement(x, design)
+    found = np.vstack([scores, np.zeros((len(x) - n, k))])
+    found = estimate_jointly(x, found, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+    while found.shape[1] < n_factors:
+        taken = orthonormal(design[n:], found[n:])
+        own = _find_component(x[n:], bins, np.zeros(len(x) - n, dtype=int), taken, rng)
+        if own is None:
+            break
+        column = np.concatenate([np.zeros(n), own])
+        found = np.column_stack([found, column / np.sqrt((column**2).mean())])
+        found = estimate_jointly(x, found, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+    return found
 
 
 def _find_component(

@@ -234,7 +234,7 @@ def _find_smooth(data: ModelData, n_factors: int, rng: np.random.Generator) -> A
         n_factors,
         rng,
     )
-    return extend_scores(found, x, smoothness, data.arm, design)
+    return extend_scores(found, x, smoothness, data.arm, design, n_factors, rng)
 
 
 def _regress(y: Array, scores: Array) -> Array:
