@@ -79,7 +79,7 @@ def main() -> None:
 
 def compare(regions: int, given: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
     """Time both programs on one cohort and print the ratios."""
-    cohort = simulate_cohort(seed=1, n_regions=regions)
+    cohort = simulate_cohort(seed=1, n_regions=regions, source="edges")
     features = reference_to_controls(cohort.features, covariates=["age", "sex", "mean_fd"])
     found = {
         "fast": time_fast(features, given.repeats),

@@ -79,7 +79,9 @@ def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("small") / "cohort"
     write_cohort(
-        simulate_cohort(seed=3, n_regions=14, n_subjects={"SSRI": 12, "SNRI": 12}, n_controls=10),
+        simulate_cohort(
+            seed=3, n_regions=14, n_subjects={"SSRI": 12, "SNRI": 12}, n_controls=10, source="edges"
+        ),
         folder,
     )
     return folder

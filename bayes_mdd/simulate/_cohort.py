@@ -96,7 +96,7 @@ def simulate_cohort(
     symptom_weight: float = 0.6,
     missing_symptoms: float = 0.05,
     dropout: float = 0.15,
-    source: Source = "edges",
+    source: Source = "series",
     n_volumes: int = 240,
 ) -> SimulatedCohort:
     r"""Simulate a cohort with known factors.
@@ -143,7 +143,7 @@ def simulate_cohort(
         Fraction of missing ratings of a dimension.
     dropout : float, default 0.15
         Fraction of patients without a second rating.
-    source : {"edges", "series"}, default "edges"
+    source : {"edges", "series"}, default "series"
         "edges": each edge is drawn independently of the others. "series": a time series is drawn
         for each participant, and connectivity is measured from it, so that edges have the
         correlated errors of real connectivity.

@@ -21,7 +21,9 @@ def _renamed(name: str) -> str:
 def new_cohort(tmp_path_factory):
     """Ten more people and six controls; two of the people wait for their treatment."""
     folder = tmp_path_factory.mktemp("new") / "clinic"
-    cohort = simulate_cohort(seed=8, n_regions=14, n_subjects={"SSRI": 5, "SNRI": 5}, n_controls=6)
+    cohort = simulate_cohort(
+        seed=8, n_regions=14, n_subjects={"SSRI": 5, "SNRI": 5}, n_controls=6, source="edges"
+    )
     write_cohort(cohort, folder)
     for file in folder.rglob("sub-*"):
         file.rename(file.with_name(_renamed(file.name)))

@@ -83,7 +83,7 @@ def test_halves_and_pieces_are_consistent_with_the_whole_scan(demo):
 
 
 def test_same_story_as_the_cohort_of_edges(demo):
-    edges = simulate_cohort(DEMO_SEED)
+    edges = simulate_cohort(DEMO_SEED, source="edges")
     pd.testing.assert_frame_equal(demo.participants, edges.participants)
     pd.testing.assert_frame_equal(demo.items, edges.items)
     pd.testing.assert_frame_equal(demo.symptoms, edges.symptoms)
@@ -168,6 +168,7 @@ def test_loadings_are_the_slope_of_fisher_z_at_the_mean(monkeypatch):
 def test_errors_of_edges_are_correlated_as_in_real_connectivity(many):
     edges = simulate_cohort(
         4, n_subjects={"A": 100}, n_controls=0, n_regions=28, n_shared=0, n_specific={}
+        source="edges",
     )
     series = simulate_cohort(
         4,
@@ -272,7 +273,7 @@ def test_example_series_can_be_measured(tmp_path):
 
 def test_a_cohort_of_edges_replaces_one_of_series(tmp_path):
     series = simulate_cohort(7, source="series", **SMALL)
-    edges = simulate_cohort(7, **SMALL)
+    edges = simulate_cohort(7, source="edges", **SMALL)
     write_cohort(series, tmp_path / "one")
     (tmp_path / "one" / "examples" / "mine.txt").write_text("keep")
     write_cohort(edges, tmp_path / "one", overwrite=True)

@@ -201,6 +201,7 @@ def test_the_model_that_made_the_data_predicts_best():
     data = bm.simulate_cohort(
         seed=5, n_subjects={"SSRI": 40, "SNRI": 40}, n_controls=30, n_regions=14,
         n_shared=2, n_specific={}, sites=1, symptom_weight=0.9,
+        source="edges",
     )  # fmt: skip
     features = bm.reference_to_controls(data.features)
     sampler = bm.SamplerSpec(draws=150, tune=200, chains=2, seed=2)

@@ -29,7 +29,7 @@ def simulate(
             help="Draw edges independently, or time series from which edges, halves and pieces of "
             "the scans are measured."
         ),
-    ] = Source.EDGES,
+    ] = Source.SERIES,
     force: Annotated[bool, options.force("Write into a folder that is not empty.")] = False,
 ) -> None:
     """Write a synthetic cohort whose factors are known."""

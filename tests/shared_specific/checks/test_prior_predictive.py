@@ -16,7 +16,7 @@ SPEC = bm.SharedSpecificSpec(n_factors=3, symptoms=("retardation", "cognitive"))
 
 @pytest.fixture(scope="module")
 def cohort():
-    return bm.simulate_cohort(seed=1, n_controls=0, n_regions=14)
+    return bm.simulate_cohort(seed=1, n_controls=0, n_regions=14, source="edges")
 
 
 def drawn(cohort, spec=SPEC, **kwargs):

@@ -18,7 +18,9 @@ COVARIATES = ("age", "sex", "mean_fd")
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_simulated_edges_are_independent(seed):
-    cohort = simulate_cohort(seed, n_regions=21, n_subjects={"SSRI": 20, "SNRI": 20}, n_controls=24)
+    cohort = simulate_cohort(
+        seed, n_regions=21, n_subjects={"SSRI": 20, "SNRI": 20}, n_controls=24, source="edges"
+    )
     features = reference_to_controls(cohort.features, covariates=COVARIATES)
     # The error of the controls' regression is proportional to the covariates.
     data = prepare(replace(AUTO, covariates=("site", *COVARIATES)), features)

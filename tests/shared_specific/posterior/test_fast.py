@@ -27,6 +27,7 @@ def cohort():
         n_shared=1,
         site_shift=0.0,
         covariate_effect=0.0,
+        source="edges",
     )
 
 
