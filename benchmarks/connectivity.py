@@ -15,8 +15,10 @@
 `fits` also gives the shares of 90% intervals that hold the truth, of factors that match a true one
 (|r| > .6). `rv` is the RV coefficient of all posterior mean loadings with the true ones, `rv_peer`
 that of mofapy2 where it is installed (see benchmarks/recovery.py), and `rv_oracle` that of least
-squares given the true scores. Every fit is stored in benchmarks/results/connectivity_<method>.json.
-A fit that is stored there with the same source is not run again; with --reuse, with any source.
+squares given the true scores. The reliability of traits is 1; that of a state 0 from pieces, and
+what its time constant implies from halves. Every fit is stored in
+benchmarks/results/connectivity_<method>.json. A fit that is stored there with the same source is
+not run again; with --reuse, with any source.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ DEPENDENCE = ("auto", "independent", "weighted", "matrix")
 STARTS = ("started", "noise", "dims", "right", "wrong", "left", "seconds")
 FITS = ("active", "noise", "dims", "right", "specific", "wrong", "rv", "rv_peer", "rv_oracle",
         "weight_left", "divergences", "seconds")  # fmt: skip
-INTERVALS = ("sharing", "explained", "gap", "weights")
+INTERVALS = ("sharing", "explained", "gap", "weights", "halves", "pieces")
 
 
 def start_one(kind: str, seed: int, dependence: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -108,7 +110,8 @@ def print_starts(rows: list[dict[str, Any]]) -> None:
 
 def coverage(rows: list[dict[str, Any]], what: str) -> str:
     """Share of intervals that hold the truth, and their number."""
-    inside = [x[2] for r in rows for f in r["factors"] for x in f.get(what, ())]
+    factors = [f for r in rows for f in (*r["factors"], *r["others"])]
+    inside = [x[2] for f in factors for x in f.get(what, ()) if x[2] is not None]
     return f"{np.mean(inside):.2f} ({len(inside)})" if inside else ""
 
 

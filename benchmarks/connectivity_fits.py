@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from connectivity_scores import Comparison, correlations, rv_of_loadings, true_loadings
+from connectivity_scores import MATCH, Comparison, correlations, rv_of_loadings, true_loadings
 from peer import fit_peer
 from series_cohorts import ARMS, SeriesCohort, draw, features
 from series_plan import KINDS, half_reliability
@@ -88,13 +88,17 @@ def _others(found: Comparison, cohort: SeriesCohort) -> list[dict[str, Any]]:
     state = cohort.state
     level = np.zeros((len(cohort.arm), 0)) if state is None else state[:, None]
     r = np.abs(correlations(level, found.scores))
-    return [
-        {
-            "state_r": None if state is None else float(r[0, f]),
-            "half_reliability": None if state is None else half_reliability(KINDS[cohort.kind].tau),
-            "p_specific": found.p_specific[f].tolist(),
-            **found.reliability(f),
-        }
-        for f in range(len(found.active))
-        if f not in matched
-    ]
+    rows = []
+    for f in set(range(len(found.active))) - matched:
+        of_state = state is not None and r[0, f] > MATCH
+        truth = (
+            {"halves": half_reliability(KINDS[cohort.kind].tau), "pieces": 0.0} if of_state else {}
+        )
+        rows.append(
+            {
+                "state_r": None if state is None else float(r[0, f]),
+                "p_specific": found.p_specific[f].tolist(),
+                **found.reliability(f, truth),
+            }
+        )
+    return rows

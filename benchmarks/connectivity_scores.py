@@ -11,15 +11,22 @@ from recovery_scores import rv
 from scipy.optimize import linear_sum_assignment
 from series_cohorts import ARMS, SeriesCohort
 
+from bayes_mdd.results.result import read_result
+from bayes_mdd.results.rules import RULES
+from bayes_mdd.shared_specific.tables.stability import tabulate_reliability
+
 #: R2 on the true scores below which a component is noise, and R2 of a true score that is found.
 NOISE, FOUND = 0.36, 0.5
 #: Share of an arm from which a component is named specific, and |r| with the factor it matches.
 NAMED, MATCH = 0.85, 0.6
 #: Probability from which a fitted factor is called specific.
 P_NAMED = 0.9
-#: Probability mass of intervals, and what counts as inside beyond them: true shares of 0 and 1 lie
-#: on the edge of what can be.
-CI, TOLERANCE = 0.9, {"sharing": 0.01, "explained": 0.001}
+#: Reliability of a trait, by source.
+TRAIT = {"halves": 1.0, "pieces": 1.0}
+#: Probability mass of intervals.
+CI = 0.9
+#: What counts as inside beyond an interval: some true values lie on the edge of what can be.
+TOLERANCE = {"sharing": 0.01, "explained": 0.001, "reliability": 0.005}
 
 
 def explained_variance(of: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -85,6 +92,7 @@ class Comparison:
         posterior = idata["posterior"].to_dataset()
         self.active = np.flatnonzero(table["active"])
         self.table = table.iloc[self.active]
+        self.sources = tabulate_reliability(read_result(idata), RULES)
         self.posterior = posterior.isel(factor=self.active)
         self.loadings = idata["loadings"].to_dataset().isel(factor=self.active)
         self.cohort, self.sd = cohort, given["raw_sd"].values
@@ -144,7 +152,7 @@ class Comparison:
             "scores_inside": self._scores_inside(t, f, sign, unit),
             "loadings_inside": self._loadings_inside(t, f, sign),
             "p_specific": self.p_specific[f].tolist(),
-            **self.reliability(f),
+            **self.reliability(f, TRAIT),
         }
         if "arm_mean" in self.posterior:
             means = sign * self._by_arm("arm_mean")[f]
@@ -157,12 +165,19 @@ class Comparison:
             rows["weights"] = [_place(sign * w, x) for w, x in zip(weights[f], true, strict=True)]
         return rows
 
-    def reliability(self, f: int) -> dict[str, Any]:
-        """Verdict and reliability of a factor, where the table has them."""
-        columns = ("stability", "reliability", "reliability_lower", "reliability_upper",
-                   "p_reliable", "leverage")  # fmt: skip
+    def reliability(self, f: int, truth: dict[str, float]) -> dict[str, Any]:
+        """Verdict on the reliability of a factor, and its interval by source beside the truth."""
         row = self.table.iloc[f]
-        return {c: _plain(row[c]) for c in columns if c in self.table}
+        found = {c: _plain(row[c]) for c in ("stability", "leverage")}
+        of = self.sources[self.sources["factor"] == row["factor"]]
+        room = TOLERANCE["reliability"]
+        for name, mean, low, high, above in of[
+            ["source", "reliability", "reliability_lower", "reliability_upper", "p_reliable"]
+        ].itertuples(index=False):
+            true = truth.get(name)
+            inside = None if true is None else float(low - room <= true <= high + room)
+            found[name] = [[true, float(mean), inside, float(above)]]
+        return found
 
     def _true_explained(self) -> np.ndarray:
         """Share (factor, arm) of the variance of standardised edges, as the model defines it."""
