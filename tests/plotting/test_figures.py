@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from fakes import make_fake_idata
+from fakes import make_fake_idata, with_reliability
 from matplotlib.figure import Figure
 
 from bayes_mdd import classify_factors, plotting, signatures
@@ -41,6 +41,16 @@ def test_sharing_of_two_arms_is_one_axis(fake_idata):
     words = texts(figure)
     assert {"F1", "shared", "SSRI-specific", "SNRI-specific", "unused"} <= set(words)
     assert any("50% and 90% intervals" in w for w in words)
+
+
+def test_factors_that_are_not_stable_have_colours_of_their_own(fake_idata):
+    known = with_reliability(fake_idata, halves=[0.98, 0.5, 0.1, np.nan])
+    figure = plotting.plot_sharing(known)
+    figure.draw_without_rendering()
+    of = {t.get_text(): t.get_color() for t in figure.findobj(plt.Text)}
+    labels = ("shared", "undecided", "not nameable", "unused")
+    assert len({of[label] for label in labels}) == 4
+    assert "F3  (not nameable)" in texts(plotting.plot_explained(known))
 
 
 def test_sharing_of_three_arms_is_three_panels():

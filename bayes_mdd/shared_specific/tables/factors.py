@@ -287,10 +287,10 @@ def _reliability_text(table: pd.DataFrame) -> list[str]:
     """Reliability with its interval and verdict, e.g. ``0.98 (0.92-1.00) stable``."""
     rows = table[["reliability", "reliability_lower", "reliability_upper", "stability", "label"]]
     return [
-        f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}"
-        if np.isfinite(mean)
-        else MISSING
+        MISSING
         if label in QUIET
+        else f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}"
+        if np.isfinite(mean)
         else verdict
         for mean, low, high, verdict, label in rows.itertuples(index=False)
     ]
