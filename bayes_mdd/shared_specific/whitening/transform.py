@@ -211,9 +211,9 @@ def build_whitening(
     """Build the map from a mean correlation matrix.
 
     Within each network the regions are rotated to the eigenvectors of their mean correlations. The
-    first `COARSE` of these directions are coarse: features between two coarse directions form blocks
-    by smoothness, because traits are smooth and differ in how smooth they are. All other features belong to their pair of networks. A
-    rotation keeps errors independent.
+    first `COARSE` of these directions are coarse: features between two coarse directions form
+    blocks by smoothness, because traits are smooth and differ in how smooth they are. All other
+    features belong to their pair of networks. A rotation keeps errors independent.
 
     Parameters
     ----------

@@ -148,17 +148,31 @@ def test_further_rows_are_scored_on_the_same_components():
     score = rng.normal(size=(N, 1))
     x = noise(8) + score * trait(1, 12.0, 0.2)
     found = find(x)
-    same = extend_scores(found, x, SMOOTHNESS, ARM, INTERCEPT)
+
+    def extend(scores, x, arm, design, n_factors=4):
+        rng = np.random.default_rng(0)
+        return extend_scores(scores, x, SMOOTHNESS, arm, design, n_factors, rng)
+
+    same = extend(found, x, ARM, INTERCEPT)
     np.testing.assert_array_equal(same, found)
     # Rows of error alone: their scores are small.
     rows = np.vstack([x, rng.normal(size=(N, SMOOTHNESS.size))])
     design = np.kron(np.eye(2), INTERCEPT)
     arm = np.r_[ARM, np.full(N, 2)]
-    every = extend_scores(found, rows, SMOOTHNESS, arm, design)
+    every = extend(found, rows, arm, design)
+    assert every.shape == (2 * N, 1)
     assert abs(np.corrcoef(every[:N, 0], found[:, 0])[0, 1]) > 0.99
     assert every[N:].std() < 0.35 * every[:N].std()
-    none = extend_scores(np.zeros((N, 0)), rows, SMOOTHNESS, arm, design)
-    assert none.shape == (2 * N, 0)
+    assert extend(np.zeros((N, 0)), rows, arm, design).shape == (2 * N, 0)
+    # A pattern that only the further rows have, as of motion, is a component of its own.
+    motion = rng.normal(size=(N, 1))
+    rows[N:] += motion * trait(2, 12.0, 0.2)
+    more = extend(found, rows, arm, design)
+    assert more.shape == (2 * N, 2)
+    assert abs(np.corrcoef(more[:N, 0], found[:, 0])[0, 1]) > 0.99
+    assert abs(np.corrcoef(more[N:, 1], motion[:, 0])[0, 1]) > 0.9
+    assert more[:N, 1].std() < 0.35 * more[N:, 1].std()
+    assert extend(found, rows, arm, design, n_factors=1).shape == (2 * N, 1)
 
 
 def test_half_differences_do_not_change_what_is_found(correlations):
@@ -167,13 +181,9 @@ def test_half_differences_do_not_change_what_is_found(correlations):
     patterns = np.stack([0.5 * (p + p.T) for p in 0.09 * rng.normal(size=(2, 12, 12))])
     features = correlations(N, seed=2, scores=scores, patterns=patterns, halves=True)
     data = prepare(SharedSpecificSpec(n_factors=3, feature_dependence="matrix"), features)
-    difference = features["half_difference"].values
-    other = np.concatenate([difference[20:], difference[:20]])
-    # Balancing halves changes features: the same differences for the subjects, others as rows.
-    rows = [add_differences(data, d) for d in (difference, other)]
-    alone = spectral_start(rows[0].data, 3)
-    both = spectral_start(rows[0].rows, 3)
+    rows = add_differences(data, features["half_difference"].values)
+    alone, both = (spectral_start(d, 2) for d in (rows.data, rows.rows))
     assert alone.n_on == both.n_on == 2
-    r = np.corrcoef(alone.scores[:, :2].T, both.scores[:N, :2].T)[:2, 2:]
+    r = np.corrcoef(alone.scores.T, both.scores[:N].T)[:2, 2:]
     np.testing.assert_allclose(np.abs(np.diag(r)), 1, atol=0.01)
-    assert agreement(both.scores[:N, :2], scores).min() > 0.8
+    assert agreement(both.scores[:N], scores).min() > 0.8

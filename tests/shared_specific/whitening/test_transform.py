@@ -169,7 +169,7 @@ def test_order_of_regions_does_not_matter(c, rng):
 
     expected, found = gram_by_block(one, z), gram_by_block(two, moved)
     assert expected.keys() == found.keys()
-    assert "coarse" in expected
+    assert "coarse 1" in expected
     for block in expected:
         np.testing.assert_allclose(found[block], expected[block], atol=1e-8)
 
@@ -179,8 +179,23 @@ def test_blocks_hold_each_feature_once(c):
     np.testing.assert_allclose(whitening.basis @ whitening.basis.T, np.eye(R), atol=1e-12)
     assert whitening.block.size == PAIRS[0].size
     # One coarse direction each of A (4 regions), B (3) and C (1): 3 x 4 / 2 features.
-    assert (whitening.block == "coarse").sum() == 6
-    assert set(whitening.block) == {"coarse", "A-A", "A-B", "A-C", "B-B", "B-C"}
+    assert (whitening.block == "coarse 1").sum() == 6
+    assert set(whitening.block) == {"coarse 1", "A-A", "A-B", "A-C", "B-B", "B-C"}
+
+
+def test_coarse_features_are_split_by_smoothness(rng):
+    # 9 coarse directions of 30 regions: 45 features, of which 15, 21 and 9 form a block.
+    c = random_correlation(rng, 30)
+    whitening = build_whitening(c, ["A", "B", "C"] * 10)
+    names, counts = np.unique(whitening.block.astype(str), return_counts=True)
+    found = dict(zip(names, counts, strict=True))
+    assert [found[f"coarse {n}"] for n in (1, 2, 3)] == [15, 21, 9]
+    assert len(found) == 3 + 6
+    variance = np.einsum("ri,rs,si->i", whitening.basis, c, whitening.basis)
+    i, j = np.triu_indices(30)
+    smooth = [variance[i[at]] * variance[j[at]] for at in
+              (whitening.block == f"coarse {n}" for n in (1, 2, 3))]  # fmt: skip
+    assert smooth[0].min() >= smooth[1].max() >= smooth[1].min() >= smooth[2].max()
 
 
 def test_matrices_of_few_series_are_made_positive_definite(rng):
