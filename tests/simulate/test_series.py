@@ -167,7 +167,12 @@ def test_loadings_are_the_slope_of_fisher_z_at_the_mean(monkeypatch):
 
 def test_errors_of_edges_are_correlated_as_in_real_connectivity(many):
     edges = simulate_cohort(
-        4, n_subjects={"A": 100}, n_controls=0, n_regions=28, n_shared=0, n_specific={}
+        4,
+        n_subjects={"A": 100},
+        n_controls=0,
+        n_regions=28,
+        n_shared=0,
+        n_specific={},
         source="edges",
     )
     series = simulate_cohort(
