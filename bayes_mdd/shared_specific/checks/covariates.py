@@ -50,12 +50,8 @@ def judge_removed_covariates(result: Result) -> list[Check]:
     if not columns or not scores or free - 1 < LEAST_DF:
         return []
     basis = np.linalg.qr(design)[0]
-
-    def without_design(x: Array) -> Array:
-        return np.asarray(x - basis @ (basis.T @ x))
-
     size, factor, covariate = max(
-        (abs(_correlation(without_design(h), without_design(x))), factor, covariate)
+        (abs(_correlation(h, x, basis)), factor, covariate)
         for factor, h in scores.items()
         for (covariate, _), x in columns.items()
     )
@@ -105,7 +101,9 @@ def _sampled_scores(result: Result) -> dict[str, Array]:
     return {str(n): mean[:, k] for k, n in enumerate(names) if on[k]}
 
 
-def _correlation(a: Array, b: Array) -> float:
+def _correlation(a: Array, b: Array, basis: Array) -> float:
+    """Correlation of two columns without the design."""
+    a, b = a - basis @ (basis.T @ a), b - basis @ (basis.T @ b)
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 1e-12 else 0.0
 

@@ -129,17 +129,20 @@ def say_detectable(limits: pd.DataFrame | None, min_explained: float) -> str:
         (str(r["pattern"]), str(r["factor"])): float(r["explained"]) for _, r in limits.iterrows()
     }
     arms = [f for (p, f) in shares if p == SMOOTH and f != "shared"]
-
-    def one(pattern: str) -> str:
-        parts = [f"{shares[pattern, 'shared']:.1%} if shared"]
-        parts += [f"{shares[pattern, a]:.1%} of {a.removesuffix('-specific')}" for a in arms]
-        return ", ".join(parts)
-
+    smooth, single = (
+        ", ".join(
+            [
+                f"{shares[pattern, 'shared']:.1%} if shared",
+                *(f"{shares[pattern, a]:.1%} of {a.removesuffix('-specific')}" for a in arms),
+            ]
+        )
+        for pattern in (SMOOTH, EDGE_WISE)
+    )
     specific = " (a specific factor: of the variance of its arm)" if arms else ""
     return (
         "Smallest detectable trait: a factor would have been found in half of such cohorts if it "
         f"explained this share of the variance of the edges{specific}: a smooth pattern "
-        f"{one(SMOOTH)}; a pattern of single edges {one(EDGE_WISE)}. A weaker trait is usually "
+        f"{smooth}; a pattern of single edges {single}. A weaker trait is usually "
         "missed: a factor that was not found is not shown to be absent."
     )
 

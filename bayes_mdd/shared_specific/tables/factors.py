@@ -15,7 +15,7 @@ from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET, RULES, Rules
 from bayes_mdd.results.text import format_probability
-from bayes_mdd.shared_specific.tables.stability import tabulate_stability
+from bayes_mdd.shared_specific.tables.stability import is_dominated, tabulate_stability
 
 SAMPLE = (CHAIN, DRAW)
 MIN_CHAINS = 2
@@ -286,13 +286,19 @@ def _two_digits(value: float) -> str:
 def _reliability_text(table: pd.DataFrame) -> list[str]:
     """Reliability with its interval and verdict, e.g. ``0.98 (0.92-1.00) stable``."""
     rows = table[["reliability", "reliability_lower", "reliability_upper", "stability", "label"]]
+    held = [
+        f"; one participant: {share:.0%}" if large else ""
+        for share, large in zip(table["leverage"], is_dominated(table), strict=True)
+    ]
     return [
         MISSING
         if label in QUIET
-        else f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}"
+        else f"{mean:.2f} ({low:.2f}-{high:.2f}) {verdict}{one}"
         if np.isfinite(mean)
-        else verdict
-        for mean, low, high, verdict, label in rows.itertuples(index=False)
+        else f"{verdict}{one}"
+        for (mean, low, high, verdict, label), one in zip(
+            rows.itertuples(index=False), held, strict=True
+        )
     ]
 
 

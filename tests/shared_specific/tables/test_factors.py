@@ -282,6 +282,8 @@ def test_labels_are_withheld_where_a_factor_is_not_stable(fake_idata):
     assert leading_factors(table) == ["F3"] and further_factors(table) == ["F1", "F2"]
     shown = overview(table)["reliability"].tolist()
     assert shown[2:] == ["0.98 (0.96-1.00) stable", "n/a"]
+    held = table.assign(leverage=[0.1, 0.1, 0.72, 0.1])
+    assert overview(held)["reliability"][2] == "0.98 (0.96-1.00) stable; one participant: 72%"
 
 
 def test_labels_are_given_where_nothing_is_known(fake_idata):
