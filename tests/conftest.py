@@ -17,6 +17,9 @@ import xarray as xr
 if TYPE_CHECKING:
     from made_fit import Made
 
+    from bayes_mdd.simulate import SimulatedCohort
+    from bayes_mdd.specs import SharedSpecificSpec
+
 # Before anything imports Matplotlib: no window, whatever the machine is set to.
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -128,6 +131,62 @@ def small_run(
     if not (folder / "posterior.nc").exists():
         pytest.fail(f"the small run did not finish ({command.status}):\n{command.err}")
     return SmallRun(folder, small_cohort, small_spec, command)
+
+
+@dataclass(frozen=True)
+class SeriesRun:
+    """A fast fit of whitened edges of simulated time series, and participants held out of it."""
+
+    cohort: SimulatedCohort
+    features: xr.Dataset
+    new: xr.Dataset
+    spec: SharedSpecificSpec
+    idata: xr.DataTree
+    folder: Path
+
+    def truth(self, names: Sequence[str]) -> np.ndarray:
+        """True scores of participants in the order of the factors, shape (subject, factor)."""
+        return self.cohort.truth["scores"].sel(subject=list(names)).values
+
+
+#: Participants of each arm that are fitted; the others are held out.
+FITTED_OF_ARM = 18
+
+
+@pytest.fixture(scope="session")
+def series_run(tmp_path_factory: pytest.TempPathFactory) -> SeriesRun:
+    """One such fit for the whole session (about 8 s). Do not change it."""
+    import bayes_mdd as bm
+
+    cohort = bm.simulate_cohort(
+        8,
+        source="series",
+        n_regions=21,
+        n_subjects={"SSRI": 26, "SNRI": 26},
+        n_controls=24,
+        n_shared=1,
+        n_specific={"SSRI": 1, "SNRI": 1},
+        loading_scale=2.0,
+        site_shift=0.0,
+        covariate_effect=0.0,
+    )
+    features = bm.reference_to_controls(cohort.features)
+    arm = features["arm"].values
+    held = np.zeros(arm.size, dtype=bool)
+    for name in ("SSRI", "SNRI"):
+        held[np.flatnonzero(arm == name)[FITTED_OF_ARM:]] = True
+    fitted = features.isel(subject=~held)
+    spec = bm.SharedSpecificSpec(n_factors=3, symptoms=("retardation",))
+    folder = tmp_path_factory.mktemp("series") / "run"
+    idata = bm.fit(
+        spec,
+        fitted,
+        symptoms=cohort.symptoms,
+        method="fast",
+        run_dir=folder,
+        progressbar=False,
+    )
+    return SeriesRun(cohort, fitted, features.isel(subject=held), spec, idata, folder)
 
 
 def _feature_set(

@@ -16,7 +16,10 @@ SPEC = bm.PolarLDASpec(n_factors=2, n_restarts=3, n_resamples=20)
 @pytest.fixture(scope="module")
 def features():
     data = bm.simulate_cohort(
-        seed=3, n_regions=12, n_subjects={"SSRI": 11, "SNRI": 10}, n_controls=12
+        seed=3,
+        n_regions=12,
+        n_subjects={"SSRI": 11, "SNRI": 10},
+        n_controls=12,
         source="edges",
     )
     return bm.reference_to_controls(data.features)

@@ -99,7 +99,7 @@ def test_tables_add_up_and_differences_are_paired(monkeypatch):
         )
 
     monkeypatch.setattr(room, "score_fold", score)
-    specs = vary_factors(bm.SharedSpecificSpec(), [1, 2])
+    specs = vary_factors(bm.SharedSpecificSpec(feature_dependence="independent"), [1, 2])
     found = compare_models(specs, features, folds=5)
     table = found.table
     assert list(table.index) == ["K=2", "K=1"]
