@@ -46,6 +46,11 @@ def input_checksum(features: xr.Dataset, symptoms: pd.DataFrame | None) -> str:
     digest.update(np.ascontiguousarray(features["y"].transpose(SUBJECT, FEATURE).values).data)
     for name in sorted(map(str, features.coords)):
         digest.update(f"{name}={features[name].values.astype(str).tolist()}".encode())
+    # Halves, pieces and other sessions, where there are any.
+    for name in sorted(map(str, features.data_vars)):
+        if name != "y":
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(features[name].values).data)
     if symptoms is not None:
         digest.update(symptoms.to_csv().encode())
     return digest.hexdigest()
