@@ -12,6 +12,7 @@ import xarray as xr
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX
+from bayes_mdd.shared_specific.data.model_data import choose_dependence, prepare
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 from bayes_mdd.shared_specific.spec import KIND
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec, Spec, kind_of
@@ -103,6 +104,54 @@ def check_supported(models: Iterable[Spec]) -> None:
         )
 
 
+def decide_dependence(
+    models: Mapping[str, SharedSpecificSpec],
+    features: xr.Dataset,
+    symptoms: pd.DataFrame | None = None,
+) -> dict[str, SharedSpecificSpec]:
+    """Decide how errors of features are modelled in models that are to be compared.
+
+    Parameters
+    ----------
+    models : mapping of str to SharedSpecificSpec
+        Models by name.
+    features : Dataset
+        A FeatureSet.
+    symptoms : DataFrame, optional
+        One column per dimension, indexed by participant; needed where a model links symptoms.
+
+    Returns
+    -------
+    dict of str to SharedSpecificSpec
+        The models with one `feature_dependence` in place of "auto".
+
+    Raises
+    ------
+    SpecError
+        If some models are of whitened edges and others of the edges themselves.
+    """
+    found = dict(models)
+    open_ = {n: s for n, s in models.items() if s.feature_dependence == "auto"}
+    student = {n for n, s in open_.items() if s.feature_noise == "student"}
+    found |= {n: replace(open_[n], feature_dependence="independent") for n in student}
+    undecided = [n for n in open_ if n not in student]
+    if undecided:
+        largest = max((open_[n] for n in undecided), key=lambda s: s.n_factors)
+        plain = replace(largest, feature_dependence="independent")
+        data = prepare(plain, features, symptoms)
+        chosen = choose_dependence(data, features, largest.n_factors)
+        found |= {n: replace(open_[n], feature_dependence=chosen) for n in undecided}
+    whitened = [n for n, s in found.items() if s.feature_dependence == "matrix"]
+    others = [n for n in found if n not in whitened]
+    if whitened and others:
+        raise SpecError(
+            f"the models {', '.join(whitened)} are fitted to whitened edges, the models "
+            f"{', '.join(others)} to the edges themselves: densities of different features cannot "
+            "be compared. Set feature_dependence to the same value in all models."
+        )
+    return found
+
+
 def compare_models(
     models: Mapping[str, SharedSpecificSpec],
     features: xr.Dataset,
@@ -150,13 +199,17 @@ def compare_models(
     Raises
     ------
     SpecError
-        If there is no model, a model family does not support the comparison, or `folds` is out of
-        range.
+        If there is no model, a model family does not support the comparison, `folds` is out of
+        range, or some models are of whitened edges and others of the edges themselves.
     DataContractError
         If the cohort does not meet the contract of a model, or a site falls in one fold.
 
     Notes
     -----
+    ``feature_dependence="auto"`` is decided once, for all models and folds, with the largest number
+    of factors. Densities of whitened edges and of the edges themselves are of different features
+    and cannot be compared.
+
     ``elpd_diff`` is trustworthy when it is several ``dse`` away from 0. Subjects of one fold share
     a fit, so ``dse`` is somewhat too small. A density is that of hundreds or thousands of features
     per subject: differences of hundreds are common.
@@ -182,6 +235,7 @@ def compare_models(
     check_supported(models.values())
     fold = assign_folds(features, folds=folds, seed=seed)
     check_folds(features, fold, [c for spec in models.values() for c in spec.covariates])
+    models = decide_dependence(models, features, symptoms)
     linked = tuple(dict.fromkeys(s for spec in models.values() for s in spec.symptoms))
     sampler = sampler or SamplerSpec()
     if count_workers(n_jobs) > 1 and sampler.cores is None:
