@@ -141,12 +141,28 @@ def _build_subjects(fitted: Fitted, features: xr.Dataset, coded: CodedCovariates
 
 
 def _noise_scales(fitted: Fitted, y: Array, design: Array) -> Array:
-    """Noise scale of new subjects, relative to that of the fitted ones."""
-    free = len(fitted.subjects) - fitted.design.shape[1]
-    spread = np.array([(part**2).sum() / (free * part.shape[1]) for part in fitted.residual])
+    """Noise scale of new subjects, relative to that of the fitted ones.
+
+    What the factors explain is no noise. It is removed with least-squares loadings, given the mean
+    scores of the fitted subjects.
+    """
+    on = np.flatnonzero(fitted.draws.block_scale.any(axis=(0, 1)))
+    h = fitted.score_residual[..., on].mean(axis=0)
+    inverse = np.linalg.pinv(h.T @ h, hermitian=True)
+    free = len(h) - fitted.design.shape[1] - on.size
+    spread, loadings = np.empty(fitted.block.size), np.empty((on.size, fitted.block.size))
+    for part, at in zip(fitted.residual, fitted.members, strict=True):
+        loadings[:, at] = inverse @ (h.T @ part)
+        spread[at] = ((part - h @ loadings[:, at]) ** 2).sum() / (free * part.shape[1])
     residual = y - design @ fitted.coefficients
+    precise = loadings / spread
+    scores = residual @ precise.T @ np.linalg.pinv(precise @ loadings.T, hermitian=True)
+    left = residual - scores @ loadings
+    # The coefficients and loadings of the fit have errors, too.
     leverage = ((design @ fitted.design_inverse) ** 2).sum(axis=1)
-    return np.asarray(np.sqrt((residual**2 / spread[fitted.block]).mean(axis=1) / (1 + leverage)))
+    leverage += np.einsum("ik,kl,il->i", scores, inverse, scores)
+    n_free = fitted.block.size - on.size
+    return np.asarray(np.sqrt((left**2 / spread).sum(axis=1) / n_free / (1 + leverage)))
 
 
 def _duplicates(what: str, names: Iterable[Hashable]) -> list[str]:

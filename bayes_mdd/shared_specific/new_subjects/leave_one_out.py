@@ -67,7 +67,7 @@ def subject_log_likelihood(
         If the features of the fit are not available.
     SpecError
         If each feature has its own noise (``feature_noise="student"``), or the likelihood of the
-        features is weighted (``feature_dependence="weighted"``).
+        features is weighted.
     """
     fitted = read_fitted(idata, training, max_draws=max_draws)
     _check_supported(fitted)
@@ -102,8 +102,10 @@ def _check_supported(fitted: Fitted) -> None:
         )
     if fitted.weight != 1.0:
         raise SpecError(
-            "leave-one-out does not support feature_dependence='weighted': it weights draws by the "
-            "density of the features, which entered this fit with a power of "
+            "leave-one-out does not support a weighted likelihood of the features "
+            "(feature_dependence 'weighted', or errors that remain correlated in whitened "
+            "features): it weights draws by the density of the features, which entered this fit "
+            "with a power of "
             f"{fitted.weight:.2f}. Compare models with compare_models (K-fold), which fits "
             "without the participants that it scores."
         )

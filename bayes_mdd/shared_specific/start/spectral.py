@@ -183,7 +183,9 @@ def remaining_weight(data: ModelData, start: Start) -> float:
     y = y / np.sqrt(np.bincount(code, (y**2).mean(axis=0)) / np.bincount(code))[code]
     free = np.linalg.qr(taken, mode="complete")[0][:, taken.shape[1] :]
     inside = free.T @ y
-    return float(effective_count(inside @ inside.T, y.shape[1], 0) / y.shape[1])
+    # Whitened features span as many dimensions as there are edges.
+    n_dimensions = data.shown.features.sizes[FEATURE]
+    return min(1.0, effective_count(inside @ inside.T, y.shape[1], 0) / n_dimensions)
 
 
 def spread_over_arms(data: ModelData, scores: Array) -> Array:
