@@ -24,8 +24,8 @@ def classify_factors(
 
     The estimand is *expression* at one time point, in two senses: how the variance of a factor's
     scores is divided among the arms (``label``), and whether arms differ in the mean of the scores
-    (``mean_label``). Neither is an effect of a drug. Where the features hold halves or pieces of the
-    scans, or a second session, only factors that are stable are called shared or specific.
+    (``mean_label``). Neither is an effect of a drug. Where the features hold halves or pieces of
+    the scans, or a second session, only factors that are stable are called shared or specific.
 
     Parameters
     ----------
@@ -55,14 +55,15 @@ def classify_factors(
         state or motion), "unused" (not active), "n/a" (chains disagree or there are too few draws)
         or, in a fit of one arm, "present". "undecided" is also given to a factor whose reliability
         is open, or of which one subject holds more than a third; ``active``; ``p_shared``:
-        probability that every arm takes part; ``p_specific_<arm>``; with three or more arms ``p_partial``: that some but not all do
-        (these add up to 1; they are NaN in a fit of one arm); ``explained_<arm>``: mean share of
-        the arm's variance, 0-1, with ``_lower`` and ``_upper``; ``mean_<arm>``: mean expression in
-        SD of the scores, against the controls where they are an arm, else against the average of
-        the arms, with ``_lower`` and ``_upper``; ``p_mean_differs``: probability that one arm
-        exceeds another by more than `mean_rope`, for the two and the direction for which it is
-        largest, and ``mean_label``: "differs", "alike", "undecided" or
-        "n/a"; ``networks``: the blocks that hold
+        probability that every arm takes part; ``p_specific_<arm>``; with three or more arms
+        ``p_partial``: that some but not all do (these add up to 1; they are NaN in a fit of one
+        arm); ``explained_<arm>``: mean share of the arm's variance, 0-1, with ``_lower`` and
+        ``_upper``; ``mean_<arm>``: mean expression in SD of the scores, against the controls where
+        they are an arm, else against the average of the arms, with ``_lower`` and ``_upper``;
+        ``p_mean_differs``: probability that one arm exceeds another by more than `mean_rope`, for
+        the two and the direction for which it is largest, and ``mean_label``: "differs", "alike",
+        "undecided" or "n/a";
+        ``networks``: the blocks that hold
         80 % of what the factor explains, largest first, at most 4, and ``networks_share``: what
         they hold together; ``reproducible``: whether the chains agree on the factor;
         ``stability``: "stable", "open", "not nameable" or "unknown" (one scan alone);

@@ -140,7 +140,9 @@ def find_smooth_components(
         return scores
     found = estimate_jointly(x, scores, bins.of, design, arm, FINAL_ROUNDS)
     rotated = rotate_by_arm(found.unbiased, found.error, arm, edges, subject_scale, rng)
-    return estimate_jointly(x, rotated, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+    final = estimate_jointly(x, rotated, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+    # Joint estimation and rotation can collect what one subject has on several components.
+    return final[:, [not is_one_subject(column) for column in final.T]]
 
 
 def extend_scores(
@@ -154,9 +156,9 @@ def extend_scores(
 ) -> Array:
     """Score further rows on the components of the first ones, and add components of their own.
 
-    Half differences of scans hold no trait, so that they would only dilute the search. Patterns that
-    only they have, for example of motion in one half, are sought afterwards: without a factor of
-    its own such a pattern would take the place of a trait.
+    Half differences of scans hold no trait, so that they would only dilute the search. Patterns
+    that only they have, for example of motion in one half, are sought afterwards: without a factor
+    of its own such a pattern would take the place of a trait.
 
     Parameters
     ----------

@@ -267,7 +267,7 @@ def build_whitening(
 
 
 def _coarse_levels(smoothness: Array) -> IntArray:
-    """Number the blocks of coarse features by smoothness, from 1, the smoothest."""
+    """Assign coarse features to blocks by smoothness; block 1 is the smoothest."""
     rank = np.empty(smoothness.size, dtype=np.int64)
     rank[np.argsort(-smoothness, kind="stable")] = np.arange(smoothness.size)
     return np.searchsorted(COARSE_LIMITS, rank, side="right") + 1
