@@ -31,7 +31,10 @@ def simulated(regions: int, people: int) -> tuple[object, object]:
     import bayes_mdd as bm
 
     cohort = bm.simulate_cohort(
-        seed=1, n_regions=regions, n_subjects={"SSRI": people, "SNRI": people}, n_controls=39,
+        seed=1,
+        n_regions=regions,
+        n_subjects={"SSRI": people, "SNRI": people},
+        n_controls=39,
         source="edges",
     )
     features = bm.reference_to_controls(cohort.features, covariates=["age", "sex", "mean_fd"])

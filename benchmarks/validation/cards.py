@@ -48,8 +48,8 @@ def shared_specific(figures: Mapping[str, Any]) -> str:
         ],
         [
             "What do correlated errors do (3 true factors, 5 offered)?",
-            f"`independent`: all 5 active in {plain['n_all']} of {plain['n']} cohorts. `weighted`: more "
-            f"than 3 active in {weighted['n_more']} of {weighted['n']}",
+            f"`independent`: all 5 active in {plain['n_all']} of {plain['n']} cohorts. `weighted`: "
+            f"more than 3 active in {weighted['n_more']} of {weighted['n']}",
             _link("correlated_errors"),
         ],
         [

@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, REGION, SUBJECT
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.reliability.pieces import PieceScores, score_pieces
 from bayes_mdd.shared_specific.reliability.state import trait_share
@@ -127,8 +127,9 @@ def _from_pieces(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[s
         return {}
     shape = (has.size, products.sizes["piece"], data.code.size)
     pieces = np.empty(shape, dtype=np.float32)
+    pairs = _pairs_of_fit(given, white.map.n_regions, products.sizes["pair"])
     for row, i in enumerate(has):
-        of_subject = products.isel({SUBJECT: int(i)}).values.astype(float)
+        of_subject = products.isel({SUBJECT: int(i)}).values.astype(float)[:, pairs]
         pieces[row] = white.map.forward_products(of_subject) / white.unit
     found = _score(data, posterior, on, pieces, has)
     draws = np.full((KEPT, posterior.sizes[FACTOR]), np.nan)
@@ -140,6 +141,23 @@ def _from_pieces(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[s
         )
         draws[:, k] = share.draws
     return {"pieces": draws}
+
+
+def _pairs_of_fit(given: xr.Dataset, n_regions: int, n_pairs: int) -> IntArray:
+    """Positions of the pairs of the fitted regions among those of the pieces.
+
+    Pieces hold all regions of the region table, of which a fit may use a part.
+    """
+    if n_pairs == n_regions * (n_regions + 1) // 2 or REGION not in given.coords:
+        return np.arange(n_pairs)
+    first, second = (given[n].values.astype(str) for n in ("region_a", "region_b"))
+    used = set(first) | set(second)
+    at = np.flatnonzero([str(r) in used for r in given[REGION].values])
+    table = np.zeros((given.sizes[REGION],) * 2, dtype=np.int64)
+    i, j = np.triu_indices(len(table))
+    table[i, j] = table[j, i] = np.arange(i.size)
+    a, b = np.triu_indices(at.size)
+    return np.asarray(table[at[a], at[b]])
 
 
 def _from_sessions(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[str, Array]:
