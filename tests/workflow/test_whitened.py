@@ -28,7 +28,9 @@ def test_the_default_whitens_and_finds_what_is_there(series_run):
     assert float(idata["constant_data"]["feature_weight"]) == 1.0
     assert float(idata["constant_data"]["weight_left"]) > 0.8
     table = bm.classify_factors(idata)
-    assert sorted(table["label"]) == ["SNRI-specific", "SSRI-specific", "shared"]
+    # By probability: the short chains of the fast path may withhold a label.
+    for column in ("p_shared", "p_specific_SNRI", "p_specific_SSRI"):
+        assert (table[column] > 0.9).sum() == 1, column
     assert (table["stability"] == "stable").all()
     truth = series_run.truth(idata["posterior"]["subject"].values)
     scores = idata["posterior"]["scores"].mean(CHAINS).values
