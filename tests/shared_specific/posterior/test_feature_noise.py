@@ -224,7 +224,7 @@ def fits(tmp_path_factory) -> dict[str, xr.DataTree]:
     folder = tmp_path_factory.mktemp("student")
     sampler = bm.SamplerSpec(draws=250, tune=250, chains=2, cores=1, seed=1)
     for noise in ("student", "equal"):
-        spec = replace(SPEC, feature_noise=noise)
+        spec = replace(SPEC, feature_noise=noise, feature_dependence="independent")
         bm.fit(spec, unequal()[0], sampler=sampler, progressbar=False, run_dir=folder / noise)
     # As read from the folder, so that only what is written counts.
     return {noise: bm.read_run(folder / noise) for noise in ("student", "equal")}
