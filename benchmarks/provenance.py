@@ -40,7 +40,7 @@ def record(path: Path) -> None:
 
 
 def source_state(*others: Path) -> str:
-    """Compute a digest of the source; results of other source can be told by it.
+    """Compute a digest of the source, by which results of another version are recognised.
 
     Parameters
     ----------

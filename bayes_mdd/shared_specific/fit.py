@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,8 @@ from bayes_mdd.shared_specific.start.mode import ModeSearch, find_modes
 from bayes_mdd.shared_specific.start.spectral import Start, remaining_weight, spectral_start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 from bayes_mdd.types import Array
+
+log = logging.getLogger("bayes_mdd.fit")
 
 #: Smallest number of subjects whose half differences are fitted.
 LEAST_DIFFERENCES = 10
@@ -141,11 +144,25 @@ def fit_factors(
 def _half_difference(spec: SharedSpecificSpec, data: ModelData) -> Array | None:
     """Half differences of the edges, where they can be fitted as an arm of their own."""
     given = data.shown.features
-    if data.whitening is None or spec.sharing is not None or "half_difference" not in given:
+    if "half_difference" not in given:
+        return None
+    if data.whitening is None or spec.sharing is not None:
+        log.warning(
+            "Halves of scans are not used, so the reliability of factors within the scan is "
+            "unknown: they need whitened edges (feature_dependence 'matrix') and a sharing pattern "
+            "that is estimated."
+        )
         return None
     difference = given["half_difference"].transpose(SUBJECT, FEATURE).values.astype(float)
-    enough = int(np.isfinite(difference).all(axis=1).sum()) >= LEAST_DIFFERENCES
-    return difference if enough else None
+    n_halves = int(np.isfinite(difference).all(axis=1).sum())
+    if n_halves < LEAST_DIFFERENCES:
+        log.warning(
+            "Halves of scans are not used: %d participants have them, at least %d are needed.",
+            n_halves,
+            LEAST_DIFFERENCES,
+        )
+        return None
+    return difference
 
 
 def _searched(spec: SharedSpecificSpec, data: ModelData) -> ModelData:

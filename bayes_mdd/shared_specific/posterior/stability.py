@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, REGION, SUBJECT
 from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.reliability.icc import icc_draws, pooled_reliability
 from bayes_mdd.shared_specific.reliability.pieces import PieceScores, score_pieces
 from bayes_mdd.shared_specific.reliability.state import trait_share
 from bayes_mdd.shared_specific.schema import (
@@ -50,7 +50,10 @@ def collect_reliability(data: ModelData, posterior: xr.Dataset) -> xr.Dataset | 
     n_factors = posterior.sizes[FACTOR]
     found: dict[str, Array] = {}
     if RELIABILITY in posterior:
-        found["halves"] = _pooled(posterior, data.arm_size)
+        by_arm = posterior[RELIABILITY].transpose(CHAIN, DRAW, ARM, FACTOR).values
+        by_arm = by_arm.reshape(-1, *by_arm.shape[2:])
+        rows = np.linspace(0, len(by_arm) - 1, KEPT).round().astype(int)
+        found["halves"] = pooled_reliability(by_arm[rows], data.arm_size)
     if data.whitening is not None:
         on = _sampled(posterior)
         found |= _from_pieces(data, posterior, on) | _from_sessions(data, posterior, on)
@@ -71,17 +74,6 @@ def collect_reliability(data: ModelData, posterior: xr.Dataset) -> xr.Dataset | 
 def _sampled(posterior: xr.Dataset) -> IntArray:
     scale = posterior[BLOCK_SCALE]
     return np.flatnonzero(scale.any([d for d in scale.dims if d != FACTOR]).values)
-
-
-def _pooled(posterior: xr.Dataset, arm_size: Array) -> Array:
-    """Reliability over all arms, shape (draw, factor), a thinned part of the draws."""
-    by_arm = posterior[RELIABILITY].transpose(CHAIN, DRAW, ARM, FACTOR).values
-    by_arm = by_arm.reshape(-1, *by_arm.shape[2:])
-    rows = np.linspace(0, len(by_arm) - 1, KEPT).round().astype(int)
-    # 1 - reliability is the error variance over that of the arm.
-    ratio = 1.0 / np.maximum(1.0 - by_arm[rows], 1e-12)
-    share = arm_size / arm_size.sum()
-    return np.asarray(1.0 - 1.0 / np.einsum("a,dak->dk", share, ratio))
 
 
 def _rows(data: ModelData, posterior: xr.Dataset, on: IntArray) -> tuple[Array, Array]:
@@ -178,44 +170,3 @@ def _from_sessions(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict
             found.scores[:, :, column], SAMPLING_MARGIN * float(found.sampling[column]), KEPT
         )
     return {"sessions": draws}
-
-
-def icc_draws(scores: Array, sampling: float, n_draws: int) -> Array:
-    """Draw the intraclass correlation of scores of two sessions.
-
-    Sums and differences of the two sessions are independent; under flat priors of the logs of their
-    variances, each variance is a sum of squares over a chi-square. The sampling variance of the
-    scores is subtracted.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (subject, 2)
-        Scores of both sessions.
-    sampling : float
-        Sampling variance of a score.
-    n_draws : int
-        Number of draws.
-
-    Returns
-    -------
-    ndarray, shape (n_draws,)
-        Between -1 and 1; the same for the same scores.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> trait = rng.normal(size=(200, 1))
-    >>> bool(icc_draws(trait + 0.1 * rng.normal(size=(200, 2)), 0.0, 100).mean() > 0.95)
-    True
-    """
-    centred = scores - scores.mean(axis=0)
-    n = len(centred) - 1
-    total = ((centred.sum(axis=1) / 2) ** 2).sum()
-    half = ((centred[:, 0] - centred[:, 1]) ** 2).sum() / 4
-    grid = (np.arange(n_draws) + 0.5) / n_draws
-    # A fixed permutation pairs the quantiles of the two independent variances.
-    order = np.random.default_rng(0).permutation(n_draws)
-    of_mean, of_half = total / chi2.ppf(grid, n), half / chi2.ppf(grid, n)[order]
-    between = of_mean - of_half
-    within = np.maximum(2.0 * of_half - sampling, 0.0)
-    return np.asarray(np.clip(between / np.maximum(np.abs(between) + within, 1e-300), -1.0, 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xarray as xr
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, SUBJECT
+from bayes_mdd.dims import ARM, DRAW, SUBJECT
 from bayes_mdd.shared_specific.schema import (
     BLOCK_SCALE,
     RELIABILITY,
@@ -57,7 +57,8 @@ def separate_differences(raw: xr.DataTree, n_subjects: int, n_arms: int) -> xr.D
     for name in (SYMPTOM_WEIGHT, SYMPTOM_WEIGHT_BY_ARM):
         if name in posterior:
             changed[name] = posterior[name] * size
-    only_error = changed[RELIABILITY].max(ARM).median((CHAIN, DRAW)) < ONLY_ERROR
+    # Chain by chain, because factors are not aligned between chains yet.
+    only_error = changed[RELIABILITY].max(ARM).median(DRAW) < ONLY_ERROR
     for name in (BLOCK_SCALE, SYMPTOM_WEIGHT, SYMPTOM_WEIGHT_BY_ARM):
         if name in changed:
             changed[name] = changed[name].where(~only_error, 0.0)

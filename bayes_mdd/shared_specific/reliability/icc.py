@@ -1,141 +1,77 @@
-r"""Reliability from draws of the variances of the mean M and of the half difference D of two scans.
-
-M = (A + B) / 2 and D = (A - B) / 2 of two halves of a scan, or of two sessions, have the same
-error. With the variance T of what A and B have in common and the error variance E of one of them,
-:math:`V_M = T + E / 2` and :math:`V_D = E / 2`. Hence
-
-.. math:: \frac{T}{T + E / 2} = 1 - \frac{V_D}{V_M}, \qquad
-   \frac{T}{T + E} = \frac{V_M - V_D}{V_M + V_D} .
-
-These are reliabilities of a factor: its stable variance against its changing variance. Sampling
-error is part of the noise of the model and not of the factor.
-"""
+"""Reliability over all arms, and the intraclass correlation of two sessions."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import chi2
 
-from bayes_mdd.types import Array, IntArray
-
-#: Reliabilities below this are set to it, so that draws with a small V_M do not dominate means.
-LOWEST = -1.0
+from bayes_mdd.types import Array
 
 
-def arm_variance(sharing: Array, noise_scale: Array, arm: IntArray) -> Array:
-    """Variance of each factor in each arm, in the units of the whitened features.
+def pooled_reliability(by_arm: Array, arm_size: Array) -> Array:
+    """Compute the reliability of the scores of all subjects from that in each arm.
 
-    Scores are relative to the noise scale of their row, which is smaller for half differences than
-    for means; shares of arms can only be compared after multiplication by its mean square.
+    The error variance is the same in all arms. Relative to it, the variance of an arm is
+    ``1 / (1 - reliability)``; these are averaged over subjects.
 
     Parameters
     ----------
-    sharing : ndarray, shape (..., arm)
-        Draws of the shares of a factor's variance; the rows of half differences are an arm.
-    noise_scale : ndarray, shape (row,)
-        Noise scale of each row.
-    arm : ndarray of int, shape (row,)
-        Arm of each row.
-
-    Returns
-    -------
-    ndarray, shape (..., arm)
-        Up to a factor common to all arms.
-    """
-    n_arms = sharing.shape[-1]
-    size = np.maximum(np.bincount(arm, minlength=n_arms), 1)
-    return np.asarray(sharing * (np.bincount(arm, noise_scale**2, minlength=n_arms) / size))
-
-
-def pooled_variance(variance: Array, size: IntArray) -> Array:
-    """Average the variances of arms, weighted by their numbers of subjects.
-
-    Parameters
-    ----------
-    variance : ndarray, shape (..., arm)
-        From `arm_variance`, without the arm of half differences.
-    size : ndarray of int, shape (arm,)
+    by_arm : ndarray, shape (draw, arm, factor)
+        Draws of the reliability in each arm.
+    arm_size : ndarray, shape (arm,)
         Number of subjects of each arm.
 
     Returns
     -------
-    ndarray, shape (...)
-        Within-arm variance of the cohort.
-    """
-    return np.asarray(variance @ (size / size.sum()))
-
-
-def reliability_of_mean(mean_variance: Array, difference_variance: Array) -> Array:
-    """Reliability of the mean of two halves or of two sessions.
-
-    Parameters
-    ----------
-    mean_variance : ndarray
-        Draws of the variance of M.
-    difference_variance : ndarray
-        Draws of the variance of D; broadcast against `mean_variance`.
-
-    Returns
-    -------
-    ndarray
-        1 - V_D / V_M, at least -1.
+    ndarray, shape (draw, factor)
+        At most 1; negative where the error exceeds the variance of the scores.
 
     Examples
     --------
-    >>> reliability_of_mean(np.array([1.5, 1.0]), np.array([0.5, 1.0])).round(2)
-    array([0.67, 0.  ])
+    >>> import numpy as np
+    >>> float(pooled_reliability(np.array([[[0.5], [0.75]]]), np.array([10, 10]))[0, 0].round(3))
+    0.667
     """
-    return _ratio(mean_variance - difference_variance, mean_variance)
+    ratio = 1.0 / np.maximum(1.0 - by_arm, 1e-12)
+    return np.asarray(1.0 - 1.0 / np.einsum("a,dak->dk", arm_size / arm_size.sum(), ratio))
 
 
-def icc_of_one(mean_variance: Array, difference_variance: Array) -> Array:
-    """Intraclass correlation of one half or of one session.
+def icc_draws(scores: Array, sampling: float, n_draws: int) -> Array:
+    """Draw the intraclass correlation of scores of two sessions.
+
+    Sums and differences of the two sessions are independent; under flat priors of the logs of their
+    variances, each variance is a sum of squares over a chi-square. The sampling variance of the
+    scores is subtracted.
 
     Parameters
     ----------
-    mean_variance : ndarray
-        Draws of the variance of M.
-    difference_variance : ndarray
-        Draws of the variance of D; broadcast against `mean_variance`.
+    scores : ndarray, shape (subject, 2)
+        Scores of both sessions.
+    sampling : float
+        Sampling variance of a score.
+    n_draws : int
+        Number of draws.
 
     Returns
     -------
-    ndarray
-        (V_M - V_D) / (V_M + V_D), between -1 and 1.
+    ndarray, shape (n_draws,)
+        Between -1 and 1; the same for the same scores.
 
     Examples
     --------
-    >>> icc_of_one(np.array([1.5, 1.0]), np.array([0.5, 1.0]))
-    array([0.5, 0. ])
+    >>> rng = np.random.default_rng(0)
+    >>> trait = rng.normal(size=(200, 1))
+    >>> bool(icc_draws(trait + 0.1 * rng.normal(size=(200, 2)), 0.0, 100).mean() > 0.95)
+    True
     """
-    return _ratio(mean_variance - difference_variance, mean_variance + difference_variance)
-
-
-def reliability_by_arm(sharing: Array, noise_scale: Array, arm: IntArray, within: int) -> Array:
-    """Reliability of each factor in each arm, from the arm of half differences.
-
-    Parameters
-    ----------
-    sharing : ndarray, shape (..., arm)
-        Draws of the shares of a factor's variance.
-    noise_scale : ndarray, shape (row,)
-        Noise scale of each row.
-    arm : ndarray of int, shape (row,)
-        Arm of each row.
-    within : int
-        Position of the arm of half differences.
-
-    Returns
-    -------
-    ndarray, shape (..., arm - 1)
-        1 - (share of D x mean squared noise scale of D) / (the same of the arm), at least -1, in
-        the order of the other arms.
-    """
-    variance = arm_variance(sharing, noise_scale, arm)
-    return reliability_of_mean(np.delete(variance, within, axis=-1), variance[..., [within]])
-
-
-def _ratio(above: Array, below: Array) -> Array:
-    """Quotient, at least -1; that where the denominator is zero."""
-    above, below = np.broadcast_arrays(above, below)
-    out = np.full(above.shape, LOWEST)
-    return np.asarray(np.maximum(np.divide(above, below, out=out, where=below > 0), LOWEST))
+    centred = scores - scores.mean(axis=0)
+    n = len(centred) - 1
+    total = ((centred.sum(axis=1) / 2) ** 2).sum()
+    half = ((centred[:, 0] - centred[:, 1]) ** 2).sum() / 4
+    grid = (np.arange(n_draws) + 0.5) / n_draws
+    # A fixed permutation pairs the quantiles of the two independent variances.
+    order = np.random.default_rng(0).permutation(n_draws)
+    of_mean, of_half = total / chi2.ppf(grid, n), half / chi2.ppf(grid, n)[order]
+    between = of_mean - of_half
+    within = np.maximum(2.0 * of_half - sampling, 0.0)
+    return np.asarray(np.clip(between / np.maximum(np.abs(between) + within, 1e-300), -1.0, 1.0))

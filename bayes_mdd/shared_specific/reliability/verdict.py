@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bayes_mdd.results.rules import RULES
-from bayes_mdd.types import Array, BoolArray, IntArray
+from bayes_mdd.types import Array, IntArray
 
 #: What a reliability was estimated from. A later source decides over the earlier ones.
 Source = Literal["none", "halves", "pieces", "sessions"]
@@ -236,24 +236,6 @@ def leverage(scores: Array) -> tuple[Array, IntArray]:
     total = square.sum(axis=0)
     share = np.divide(square, total, out=np.zeros_like(square), where=total > 0)
     return np.asarray(share.max(axis=0)), np.asarray(share.argmax(axis=0))
-
-
-def exceeds_leverage(share: Array, limit: float = RULES.leverage) -> BoolArray:
-    """Whether a factor gets no label because one subject holds too much of it.
-
-    Parameters
-    ----------
-    share : ndarray, shape (factor,)
-        From `leverage`.
-    limit : float, default 1/3
-        Largest share with which a label is given.
-
-    Returns
-    -------
-    ndarray of bool, shape (factor,)
-        True where no label is given.
-    """
-    return np.asarray(share > limit)
 
 
 def leverage_sentence(share: float, subject: str, limit: float = RULES.leverage) -> str:

@@ -9,7 +9,6 @@ from bayes_mdd.shared_specific.reliability.verdict import (
     Reliability,
     deciding,
     describe,
-    exceeds_leverage,
     leverage,
     leverage_sentence,
     shortest_interval,
@@ -105,7 +104,6 @@ def test_leverage():
     share, subject = leverage(scores)
     np.testing.assert_allclose(share, (scores**2).max(axis=0) / (scores**2).sum(axis=0))
     assert subject[1] == 7
-    assert exceeds_leverage(share).tolist() == [False, True, False]
-    assert exceeds_leverage(np.array([RULES.leverage])).tolist() == [False]
+    assert (share > RULES.leverage).tolist() == [False, True, False]
     assert "sub-07" in leverage_sentence(float(share[1]), "sub-07")
     assert leverage(np.zeros((4, 1)))[0].tolist() == [0.0]
