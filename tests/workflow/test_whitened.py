@@ -193,3 +193,24 @@ def test_the_fingerprint_of_plain_features_is_as_before(feature_set):
     assert input_checksum(features, None) == digest.hexdigest()
     session = features.assign(session_difference=features["y"])
     assert input_checksum(session, None) != digest.hexdigest()
+
+
+def test_one_arm_with_unused_factors_and_halves():
+    cohort = bm.simulate_cohort(
+        8,
+        n_subjects={"A": 24},
+        n_controls=22,
+        n_regions=14,
+        n_shared=1,
+        n_specific={},
+        patterns={},
+        loading_scale=2.0,
+        site_shift=0.0,
+        covariate_effect=0.0,
+    )
+    features = bm.reference_to_controls(cohort.features)
+    spec = bm.SharedSpecificSpec(n_factors=3, feature_dependence="matrix")
+    idata = bm.fit(spec, features, method="fast", progressbar=False)
+    table = bm.classify_factors(idata)
+    assert set(table["label"]) <= {"present", "unused", "undecided", "n/a"}
+    assert table["p_shared"].isna().all()

@@ -173,7 +173,8 @@ def _align(
         for name, axes in _AXES.items()
         if name in posterior
     }
-    fixed = fixed_sharing(spec, data.arms)
+    # With one arm all rows are equal, and as many factors as were sampled may be exchanged.
+    fixed = None if spec.sharing is None else fixed_sharing(spec, data.arms)
     found = align_factors(draws[SCORES], draws[BLOCK_SCALE], fixed=fixed)
     found = Alignment(found.order, found.sign * _orientation(data, draws, found), found.match)
     aligned = {
