@@ -1,141 +1,25 @@
-"""File names of other tools: BIDS entities, suffix, extension and subject id."""
+"""Selection of files by their BIDS entities."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-_ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
-_SUB_ANYWHERE = re.compile(r"(?<![a-z]-)sub-([A-Za-z0-9]+)")
-_SUBJECT_OR_SESSION = re.compile(r"(?:sub|ses)-[A-Za-z0-9]+")
-#: Key that selects files without entities by their whole name.
-NAME_KEY = "name"
-#: Synonyms: versions of XCP-D wrote ``atlas``, then ``seg``, then ``atlas`` again.
-_KEY_SYNONYMS = {"seg": "atlas", "measure": "stat", "segmentation": "atlas"}
-_SUFFIX_SYNONYMS = {"conmat": "relmat"}
+from bayes_mdd.features.file_names import (
+    KEY_SYNONYMS,
+    NAME_KEY,
+    FileName,
+    list_files,
+    parse_name,
+)
 
-
-@dataclass(frozen=True, eq=False)
-class FileName:
-    """A file name and its parts.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    entities : mapping of str to str
-        Key-value pairs; ``seg`` is stored as ``atlas`` and ``measure`` as ``stat``. ``sub`` and
-        ``ses`` may come from the folders.
-    suffix : str
-        Last part before the extension; empty where that part is a key-value pair.
-    extension : str
-        The extension, e.g. ``.nii.gz``.
-    """
-
-    path: Path
-    entities: Mapping[str, str] = field(default_factory=dict)
-    suffix: str = ""
-    extension: str = ""
-
-    @property
-    def stem(self) -> str:
-        """The name without its extension."""
-        return self.path.name.removesuffix(self.extension)
-
-    @property
-    def subject_id(self) -> str:
-        """``sub-XX`` if the name has this entity, otherwise the name without its extension."""
-        if "sub" in self.entities:
-            return f"sub-{self.entities['sub']}"
-        return self.stem
-
-
-def parse_name(path: Path, root: Path | None = None) -> FileName:
-    """Parse a file name.
-
-    Parameters
-    ----------
-    path : Path
-        The file; it need not exist.
-    root : Path, optional
-        Folders below it may give the subject and the session.
-
-    Returns
-    -------
-    FileName
-        Any entities, in any order, are accepted.
-
-    Examples
-    --------
-    >>> name = parse_name(Path("sub-01/func/sub-01_task-rest_seg-4S_measure-pearson_conmat.tsv"))
-    >>> name.entities
-    {'sub': '01', 'task': 'rest', 'atlas': '4S', 'stat': 'pearson'}
-    >>> name.suffix, name.extension
-    ('relmat', '.tsv')
-    """
-    stem, extension = _split(path.name)
-    entities: dict[str, str] = {}
-    folders = path.parent if root is None else _below(path.parent, root)
-    for part in folders.parts:
-        if _SUBJECT_OR_SESSION.fullmatch(part):
-            key, value = part.split("-", 1)
-            entities[key] = value
-    # DSI Studio appends the processing history after a dot (sub-01.src.gz.count).
-    *parts, last = stem.split(".")[0].split("_")
-    for part in (*parts, last):
-        if match := _ENTITY.fullmatch(part):
-            key = _KEY_SYNONYMS.get(match[1], match[1])
-            # Where a name has two synonyms (a 4S atlas with its segmentation), the first counts.
-            if key not in entities or key in ("sub", "ses"):
-                entities[key] = match[2]
-    # SPM and CAT add prefixes to names (mwp1sub-01.nii).
-    if "sub" not in entities and (match := _SUB_ANYWHERE.search(stem)):
-        entities["sub"] = match[1]
-    suffix = "" if _ENTITY.fullmatch(last) else last
-    return FileName(path, entities, _SUFFIX_SYNONYMS.get(suffix, suffix), extension)
-
-
-def _below(folder: Path, root: Path) -> Path:
-    try:
-        return folder.relative_to(root)
-    except ValueError:
-        return Path(folder.name)
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Split off the extension: known double ones, otherwise the part after the last dot."""
-    match = re.search(
-        r"(\.(?:pconn|ptseries|pscalar|dlabel|dscalar|dtseries)\.nii|\.nii\.gz|\.connectivity\.mat"
-        r"|\.(?:tsv|csv|txt)\.gz|\.[A-Za-z0-9]{1,5})$",
-        name,
-    )
-    return (name[: match.start()], match.group()) if match else (name, "")
-
-
-def list_files(folder: Path) -> list[FileName]:
-    """List the files of a folder and its subfolders, or a single file.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder or a file.
-
-    Returns
-    -------
-    list of FileName
-        Sorted by path. Dangling links are included (annexed files whose content is elsewhere);
-        hidden files and folders are not, nor are the ``._`` files of macOS.
-    """
-    if not folder.is_dir():
-        return [parse_name(folder, folder.parent)]
-    found = []
-    for where, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        found += [Path(where) / f for f in files if not f.startswith(".")]
-    return [parse_name(path, folder) for path in sorted(found)]
+__all__ = [
+    "NAME_KEY",
+    "FileName",
+    "differing_entities",
+    "filter_files",
+    "list_files",
+    "parse_name",
+]
 
 
 def filter_files(names: Iterable[FileName], wanted: Mapping[str, str | None]) -> list[FileName]:
@@ -155,7 +39,7 @@ def filter_files(names: Iterable[FileName], wanted: Mapping[str, str | None]) ->
         In the same order.
     """
     plain = {
-        _KEY_SYNONYMS.get(key, key): None if value is None else str(value).removeprefix(f"{key}-")
+        KEY_SYNONYMS.get(key, key): None if value is None else str(value).removeprefix(f"{key}-")
         for key, value in wanted.items()
     }
     name = plain.pop(NAME_KEY, None)
@@ -178,6 +62,7 @@ def differing_entities(names: Sequence[FileName]) -> dict[str, list[str]]:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> files = [Path("sub-1_relmat.tsv"), Path("sub-1_desc-100volumes_relmat.tsv")]
     >>> differing_entities([parse_name(f) for f in files])
     {'desc': ['100volumes', 'none']}
