@@ -13,10 +13,11 @@
     left         effective over actual number of features when the components are removed
 
 `fits` also gives the shares of 90% intervals that hold the truth, of factors that match a true one
-(|r| > .6). `rv` is the RV coefficient of all posterior mean loadings with the true ones, `rv_peer`
+(|r| > .6). The fast method has no arm means (`gap`). `rv` is the RV coefficient of all posterior mean loadings with the true ones, `rv_peer`
 that of mofapy2 where it is installed (see benchmarks/recovery.py), and `rv_oracle` that of least
-squares given the true scores. The reliability of traits is 1; that of a state 0 from pieces, and
-what its time constant implies from halves. Every fit is stored in
+squares given the true scores. The reliability of traits is counted as 1, which holds exactly in
+the kinds without motion (`still-smooth`, `still-edge`) only; that of a state as 0 from pieces, and
+as its time constant implies from halves. Every fit is stored in
 benchmarks/results/connectivity_<method>.json. A fit that is stored there with the same source is
 not run again; with --reuse, with any source.
 """

@@ -62,6 +62,9 @@ KINDS = {
     "smooth-weak": Kind(shared=(0.04,) * 3, specific=(0.03,) * 2),
     "prior-smooth": Kind(shared=(0.08,) * 3, from_prior=True),
     "prior-edge": Kind(pattern="edge", shared=(0.05,) * 3, from_prior=True),
+    # Bursts of motion change the scores of traits within a scan: here these are traits alone.
+    "still-smooth": Kind(shared=(0.08,) * 3, from_prior=True, bursts=0.0),
+    "still-edge": Kind(pattern="edge", shared=(0.05,) * 3, from_prior=True, bursts=0.0),
     "independent": Kind(pattern="edge", shared=(0.04,) * 3, specific=(0.03,) * 2, independent=True),
 }
 
