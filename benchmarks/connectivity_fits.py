@@ -1,4 +1,4 @@
-"""One fit of a cohort of time series or real scans, and its comparison with the truth."""
+"""One search or fit of a cohort of series or real scans, and its comparison with the truth."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
-from connectivity_scores import MATCH, Comparison, correlations, rv_of_loadings, true_loadings
+from connectivity_scores import (
+    MATCH,
+    NAMED,
+    Comparison,
+    compare_scores,
+    correlations,
+    count_named,
+    rv_of_loadings,
+    true_loadings,
+)
 from peer import fit_peer
 from series_cohorts import ARMS, SeriesCohort, draw, features
 from series_plan import KINDS, half_reliability
 from series_stages import STAGES, draw_stages
 
 import bayes_mdd as bm
+from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
 
 N_FACTORS = 8
 
@@ -22,6 +33,31 @@ N_FACTORS = 8
 def make_cohort(kind: str, seed: int) -> SeriesCohort:
     """Draw a cohort of a kind, of series or of real scans."""
     return draw_stages(kind, seed) if kind in STAGES else draw(kind, seed)
+
+
+def start_one(kind: str, seed: int, dependence: str) -> dict[str, Any]:
+    """Search a cohort for components, under an assumption on the errors of features."""
+    cohort = make_cohort(kind, seed)
+    given = bm.reference_to_controls(features(cohort, halves=False, pieces=0))
+    began = time.perf_counter()
+    spec = bm.SharedSpecificSpec(n_factors=N_FACTORS, feature_dependence=dependence)
+    data = prepare(spec, given)
+    start = spectral_start(data, N_FACTORS, seed=seed)
+    seconds = time.perf_counter() - began
+    order = [data.arms.index(a) for a in ARMS]
+    found = start.scores[:, : start.n_on]
+    right, wrong = count_named(found, start.sharing[: start.n_on, order] >= NAMED, cohort)
+    return {
+        "kind": kind,
+        "seed": seed,
+        "dependence": dependence,
+        "started": start.n_on,
+        **compare_scores(found, cohort),
+        "right": right,
+        "wrong": wrong,
+        "left": remaining_weight(data, start),
+        "seconds": round(seconds, 1),
+    }
 
 
 def fit_one(
