@@ -16,6 +16,7 @@ from connectivity_scores import (
     correlations,
     count_named,
     rv_of_loadings,
+    session_correlations,
     true_loadings,
 )
 from peer import fit_peer
@@ -73,10 +74,11 @@ def fit_one(
     given = bm.reference_to_controls(features(cohort))
     symptoms = tuple(cohort.symptoms.columns)
     began = time.perf_counter()
+    spec = bm.SharedSpecificSpec(
+        n_factors=N_FACTORS, feature_dependence=dependence, symptoms=symptoms
+    )
     idata = bm.fit(
-        bm.SharedSpecificSpec(
-            n_factors=N_FACTORS, feature_dependence=dependence, symptoms=symptoms
-        ),
+        spec,
         given,
         symptoms=cohort.symptoms if symptoms else None,
         sampler=bm.SamplerSpec(seed=seed, cores=1, **sampler),
@@ -93,6 +95,9 @@ def fit_one(
         "seconds": round(seconds, 1),
         "true": cohort.scores.shape[1],
         **found.summary(),
+        **session_correlations(
+            prepare(spec, given, cohort.symptoms if symptoms else None), found.scores, seed
+        ),
         "rv": found.rv(),
         "rv_oracle": found.rv_oracle(),
         "rv_peer": _peer_rv(cohort, given, seed, peer),

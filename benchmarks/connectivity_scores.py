@@ -13,6 +13,7 @@ from series_cohorts import ARMS, SeriesCohort
 
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.rules import RULES
+from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.tables.stability import tabulate_reliability
 
 #: R2 on the true scores below which a component is noise, and R2 of a true score that is found.
@@ -25,6 +26,8 @@ P_NAMED = 0.9
 TRAIT = {"halves": 1.0, "pieces": 1.0}
 #: Probability mass of intervals.
 CI = 0.9
+#: Random directions that are compared between sessions.
+RANDOM = 500
 #: What counts as inside beyond an interval: some true values lie on the edge of what can be.
 TOLERANCE = {"sharing": 0.01, "explained": 0.001, "reliability": 0.005}
 
@@ -80,6 +83,37 @@ def true_loadings(cohort: SeriesCohort, sd: np.ndarray) -> np.ndarray:
     """True loadings (feature, factor) of features with these SDs, for scores of variance 1."""
     unit = np.sqrt(cohort.variance.mean(axis=1))
     return (cohort.loadings / sd).T * unit
+
+
+def session_correlations(data: ModelData, scores: np.ndarray, seed: int) -> dict[str, Any]:
+    """Correlations between two sessions, of factors and of random directions.
+
+    The loadings of `scores` (subject, factor) come from the first session, which was fitted. Random
+    directions are those of the whitened features; their mean and 95th percentile are returned.
+    """
+    given, white = data.shown.features, data.whitening
+    if white is None or "session_difference" not in given:
+        return {}
+    difference = given["session_difference"].values
+    has = np.isfinite(difference).all(axis=1)
+    first = data.features["y"].transpose("subject", "feature").values.astype(float)
+    change = white.map.forward(difference[has][:, white.order]) / white.unit
+    second = first[has] - 2 * change
+    centred = scores - scores.mean(axis=0)
+    loadings = np.linalg.lstsq(centred, first - first.mean(axis=0), rcond=None)[0]
+    of_second = second @ np.linalg.pinv(loadings)
+    any_way = np.random.default_rng(seed).normal(size=(first.shape[1], RANDOM))
+    random = _paired(first[has] @ any_way, second @ any_way)
+    return {
+        "session_r": _paired(scores[has], of_second).tolist(),
+        "session_r_random": [float(random.mean()), float(np.quantile(random, 0.95))],
+    }
+
+
+def _paired(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Correlations of the columns of one array with those of the other."""
+    a, b = (x - x.mean(axis=0) for x in (a, b))
+    return np.asarray((a * b).sum(axis=0) / np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0)))
 
 
 class Comparison:

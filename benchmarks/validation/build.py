@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from validation import (
     calibration,
+    connectivity,
     correlated_errors,
     fast_path,
     feature_noise,
@@ -31,6 +32,7 @@ RESULTS = Path("benchmarks") / "results"
 DOCS = Path("docs")
 #: The pages, in the order of the index.
 PAGES: Mapping[str, ModuleType] = {
+    "connectivity": connectivity,
     "calibration": calibration,
     "recovery": recovery,
     "symptoms": symptoms,
