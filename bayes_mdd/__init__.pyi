@@ -16,6 +16,7 @@ from .features import combine_views as combine_views
 from .features import connectivity_features as connectivity_features
 from .features import connectivity_from_timeseries as connectivity_from_timeseries
 from .features import graph_features as graph_features
+from .features import hide_arms as hide_arms
 from .features import harmonize_sites as harmonize_sites
 from .features import Quality as Quality
 from .features import read_arrays as read_arrays
@@ -32,6 +33,14 @@ from .features import select_view as select_view
 from .features import site_effects as site_effects
 from .features import structural_features as structural_features
 from .features import write_features as write_features
+from .response.fit import fit_response as fit_response
+from .response.moderation import assess_moderation as assess_moderation
+from .response.moderation import Moderation as Moderation
+from .response.patients import predict_benefit as predict_benefit
+from .response.policy import evaluate_policy as evaluate_policy
+from .response.policy import PolicyValue as PolicyValue
+from .response.scores import score_moments as score_moments
+from .response.tables import summarise_response as summarise_response
 from .results.export import export_signatures as export_signatures
 from .results.maps import region_strength as region_strength
 from .sampling.run_folder import read_run as read_run
@@ -49,7 +58,9 @@ from .shared_specific.new_subjects.projection import project as project
 from .shared_specific.tables.arms import explained_by_arm as explained_by_arm
 from .shared_specific.tables.links import summarise_symptom_links as summarise_symptom_links
 from .simulate import simulate_cohort as simulate_cohort
+from .simulate import simulate_trial as simulate_trial
 from .simulate import SimulatedCohort as SimulatedCohort
+from .simulate import SimulatedTrial as SimulatedTrial
 from .simulate import write_cohort as write_cohort
 from .specs import AnalysisSpec as AnalysisSpec
 from .specs import DerivativesSpec as DerivativesSpec
@@ -57,6 +68,7 @@ from .specs import PolarLDASpec as PolarLDASpec
 from .specs import QualitySpec as QualitySpec
 from .specs import read_spec as read_spec
 from .specs import ReferenceSpec as ReferenceSpec
+from .specs import ResponseSpec as ResponseSpec
 from .specs import SamplerSpec as SamplerSpec
 from .specs import SharedSpecificSpec as SharedSpecificSpec
 from .specs import write_spec as write_spec

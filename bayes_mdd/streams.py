@@ -51,6 +51,14 @@ class Stream(IntEnum):
     EDGE_ERRORS = 31
     #: Errors of the loadings of edges (fit).
     EDGE_LOADINGS = 32
+    #: Draws of the fast posterior (fit_response).
+    RESPONSE = 40
+    #: Scores of patients (predict_benefit).
+    BENEFIT = 41
+    #: Arms drawn again (assess_moderation, evaluate_policy).
+    RANDOMISATION = 42
+    #: Folds, and fits within them (evaluate_policy).
+    POLICY = 43
 
 
 class PolarLDAStream(IntEnum):

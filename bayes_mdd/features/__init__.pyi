@@ -10,6 +10,7 @@ from .adjust.reference_training import reference_to_training as reference_to_tra
 from .adjust.sites import site_effects as site_effects
 from .atlas.atlases import read_atlas as read_atlas
 from .atlas.atlases import read_circuits as read_circuits
+from .blind import hide_arms as hide_arms
 from .contract import check_features as check_features
 from .derivatives import read_arrays as read_arrays
 from .derivatives import read_derivatives as read_derivatives

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bayes_mdd.simulate._cohort import SimulatedCohort, simulate_cohort
 from bayes_mdd.simulate._design import DEMO_ARMS, DEMO_LINKS, DEMO_PATTERNS, DEMO_SEED
+from bayes_mdd.simulate._trial import SimulatedTrial, simulate_trial
 from bayes_mdd.simulate._write import write_cohort
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "DEMO_PATTERNS",
     "DEMO_SEED",
     "SimulatedCohort",
+    "SimulatedTrial",
     "simulate_cohort",
+    "simulate_trial",
     "write_cohort",
 ]

@@ -7,6 +7,7 @@ from bayes_mdd.specs.models import MODELS, kind_of
 from bayes_mdd.specs.polar_lda import PolarLDASpec
 from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
+from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
 
@@ -17,6 +18,7 @@ __all__ = [
     "PolarLDASpec",
     "QualitySpec",
     "ReferenceSpec",
+    "ResponseSpec",
     "SamplerSpec",
     "SharedSpecificSpec",
     "Spec",

@@ -1,0 +1,1 @@
+"""Treatment response: who gets better, and who gets better on which drug."""

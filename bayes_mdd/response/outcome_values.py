@@ -1,0 +1,80 @@
+"""Checks of the values of an outcome."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bayes_mdd.dims import ARM
+from bayes_mdd.errors import some
+from bayes_mdd.specs.response import ResponseSpec
+
+#: Largest number of categories of an ordinal outcome.
+MOST_LEVELS = 10
+#: Column with the number of trials of a binomial outcome.
+N_TRIALS = "n_trials"
+
+
+def check_outcome(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:
+    """Check the outcome of the patients with an arm.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        Column and kind of the outcome.
+    table : DataFrame
+        With ``arm`` and the outcome; NaN where not observed.
+
+    Returns
+    -------
+    list of str
+        Problems; empty if there are none.
+    """
+    values = table[spec.outcome]
+    if not pd.api.types.is_numeric_dtype(values):
+        text = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
+        return [
+            f"'{spec.outcome}' is not a number for {some(text.index)} ({some(text.unique(), 3)}): "
+            "correct it, or write n/a."
+        ]
+    number = values.to_numpy(dtype=float)
+    if infinite := list(table.index[np.isinf(number)]):
+        return [f"'{spec.outcome}' is infinite for {some(infinite)}."]
+    seen = values.dropna()
+    problems = [
+        f"nobody in arm '{arm}' has a value of '{spec.outcome}'."
+        for arm in sorted(set(table[ARM]))
+        if values[table[ARM] == arm].isna().all()
+    ]
+    if problems:
+        return problems
+    if seen.nunique() < 2:
+        return [f"'{spec.outcome}' is {seen.iloc[0]:g} for everyone."]
+    return _kind_problems(spec, table, seen)
+
+
+def _kind_problems(spec: ResponseSpec, table: pd.DataFrame, seen: pd.Series) -> list[str]:
+    name, levels = spec.outcome, sorted(seen.unique())
+    whole = bool((seen == seen.round()).all())
+    if spec.kind == "binary" and not set(levels) <= {0, 1}:
+        return [f"'{name}' is binary and must be 0 or 1, found {some(levels)}."]
+    if spec.kind == "ordinal":
+        if not whole:
+            odd = seen.index[seen != seen.round()]
+            return [f"'{name}' is ordinal and must be whole, but is not for {some(odd)}."]
+        if len(levels) > MOST_LEVELS:
+            return [
+                f"'{name}' has {len(levels)} levels, at most {MOST_LEVELS} are supported as "
+                "ordinal: use kind 'gaussian' or 'student'."
+            ]
+    if spec.kind == "binomial":
+        if N_TRIALS not in table:
+            return [f"a binomial outcome needs the column '{N_TRIALS}', the number of trials."]
+        trials = table.loc[seen.index, N_TRIALS]
+        bad = seen.index[~whole | (seen < 0) | ~(seen <= trials)] if whole else seen.index
+        if len(bad):
+            return [
+                f"'{name}' must be a whole number between 0 and '{N_TRIALS}', but is not for "
+                f"{some(bad)}."
+            ]
+    return []

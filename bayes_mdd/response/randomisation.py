@@ -1,0 +1,152 @@
+r"""Randomisation test of moderation.
+
+Arms are drawn again as the trial drew them, and the common effect of the drug is put back
+(Freedman and Lane, 1983): under the hypothesis that the drugs differ equally for everyone, the
+outcomes that would have been observed under other assignments are then known. Scores are blind to
+arm and outcome and stay as they are.
+
+The statistic is the log of an average of Bayes factors of models in which one factor moderates and
+in which all do, from z-scores whose standard errors allow the noise to differ between subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from bayes_mdd.response.trial import Trial
+from bayes_mdd.types import Array, BoolArray, IntArray
+
+#: Rearrangements that are computed at once.
+CHUNK = 200
+#: Prior variance over sampling variance of a slope, for one moderator and for all.
+RATIO_ONE, RATIO_ALL = 3.0, 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class RandomisationTest:
+    """Result of the test.
+
+    Parameters
+    ----------
+    statistic : float
+        Of the arms as they were.
+    null : ndarray, shape (permutation,)
+        Of the arms drawn again.
+    """
+
+    statistic: float
+    null: Array
+
+    @property
+    def p_value(self) -> float:
+        """Share of all assignments whose statistic is at least as large."""
+        above = (self.null >= self.statistic - 1e-12).sum()
+        return float((1 + above) / (1 + self.null.size))
+
+
+def redraw_arms(other: BoolArray, stratum: IntArray, rng: np.random.Generator, n: int) -> BoolArray:
+    """Draw assignments again, with the numbers of each arm kept in each stratum.
+
+    Parameters
+    ----------
+    other : ndarray of bool, shape (subject,)
+        Assignments as they were.
+    stratum : ndarray of int, shape (subject,)
+        Stratum of each subject.
+    rng : numpy.random.Generator
+        Source of randomness.
+    n : int
+        Number of assignments.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, subject)
+        Assignments.
+    """
+    drawn = np.tile(other, (n, 1))
+    for s in np.unique(stratum):
+        rows = np.flatnonzero(stratum == s)
+        drawn[:, rows] = rng.permuted(drawn[:, rows], axis=1)
+    return drawn
+
+
+def randomisation_test(
+    trial: Trial,
+    rng: np.random.Generator,
+    *,
+    n_permutations: int = 999,
+    stratum: IntArray | None = None,
+) -> RandomisationTest:
+    """Test whether factors moderate the difference between the drugs.
+
+    Parameters
+    ----------
+    trial : Trial
+        Outcomes, arms and scores.
+    rng : numpy.random.Generator
+        Source of randomness.
+    n_permutations : int, default 999
+        Number of assignments drawn.
+    stratum : ndarray of int, shape (subject,), optional
+        Strata within which the trial randomised. Default: one.
+
+    Returns
+    -------
+    RandomisationTest
+        Statistic and its null distribution.
+    """
+    other = trial.other
+    stratum = np.zeros(other.size, dtype=int) if stratum is None else stratum
+    base = np.column_stack([trial.design, trial.mean])
+    basis = np.linalg.svd(base, full_matrices=False)
+    q = basis.U[:, basis.S[0] * 1e-10 < basis.S]
+    common = np.linalg.lstsq(np.column_stack([base, trial.code]), trial.outcome, rcond=None)[0][-1]
+    without = trial.outcome - trial.code * common
+    drawn = redraw_arms(other, stratum, rng, n_permutations)
+    statistic = _statistic(other[None], without, common, trial.mean, q)[0]
+    null = [
+        _statistic(drawn[i : i + CHUNK], without, common, trial.mean, q)
+        for i in range(0, n_permutations, CHUNK)
+    ]
+    return RandomisationTest(float(statistic), np.concatenate(null) if null else np.zeros(0))
+
+
+def _statistic(
+    other: BoolArray, without: Array, common: float, score: Array, basis: Array
+) -> Array:
+    """Statistic of each assignment, shape (assignment,)."""
+    k = score.shape[1]
+    code = other - 0.5
+    free = _outside(basis)
+    left = free(without + code * common)
+    arm = free(code)
+    interaction = free(np.moveaxis(code[:, :, None] * score, 2, 1))
+    size = (arm**2).sum(axis=-1)
+    left = left - arm * ((arm * left).sum(axis=-1) / size)[:, None]
+    along = (interaction * arm[:, None]).sum(axis=-1) / size[:, None]
+    interaction = interaction - along[:, :, None] * arm[:, None]
+    product = interaction * left[:, None]
+    spread = product @ np.swapaxes(product, 1, 2)
+    error = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
+    z = product.sum(axis=-1) / error
+    correlation = spread / (error[:, :, None] * error[:, None])
+    # A ridge keeps nearly collinear factors from dividing by zero.
+    correlation += 1e-9 * np.eye(k)
+    chi = np.einsum("pk,pk->p", z, np.linalg.solve(correlation, z[..., None])[..., 0])
+    of_one = 0.5 * RATIO_ONE / (1 + RATIO_ONE) * z**2
+    of_one = of_one - 0.5 * np.log(1 + RATIO_ONE) - np.log(k)
+    of_all = 0.5 * RATIO_ALL / (1 + RATIO_ALL) * chi - 0.5 * k * np.log(1 + RATIO_ALL)
+    return np.asarray(logsumexp(np.column_stack([of_one, of_all]), axis=1))
+
+
+def _outside(basis: Array) -> Callable[[Array], Array]:
+    """Projection of rows, shape (..., subject), onto what the basis does not span."""
+
+    def project(rows: Array) -> Array:
+        return np.asarray(rows - (rows @ basis) @ basis.T)
+
+    return project

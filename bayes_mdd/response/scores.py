@@ -1,0 +1,226 @@
+"""Moments of factor scores: what the second stage takes from the first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FACTOR_2, SUBJECT
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.types import Array
+
+MEAN, COVARIANCE, RELIABILITY = "mean", "covariance", "reliability"
+#: Attribute: whether the scores were estimated with knowledge of the arms.
+ARM_AWARE = "arm_aware"
+#: Attribute: fingerprint of the run that the scores come from; "" for measured covariates.
+SOURCE = "source"
+
+
+def score_moments(source: xr.DataTree | xr.Dataset | pd.DataFrame) -> xr.Dataset:
+    """Summarise scores by their posterior means and covariances.
+
+    Parameters
+    ----------
+    source : DataTree, Dataset or DataFrame
+        A run from `fit`, a projection from `project`, a Dataset with ``mean`` and ``covariance``
+        of another tool, or a table of measured covariates (subject, covariate), which have no
+        error.
+
+    Returns
+    -------
+    Dataset
+        ``mean`` (subject, factor), ``covariance`` (subject, factor, factor_2) in the unit of the
+        scores, and ``reliability`` (factor): variance of the means over their variance plus the
+        mean posterior variance. Factors that a run does not use are left out. Attribute
+        ``arm_aware`` is 1 if the fit knew the arms of the subjects.
+
+    Raises
+    ------
+    DataContractError
+        If the source holds no scores, or moments that are not finite, symmetric and positive
+        semi-definite; every problem is listed.
+
+    See Also
+    --------
+    hide_arms : Fit factors without knowledge of the arms.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"severity": [20.0, 24.0, 31.0]}, index=["sub-1", "sub-2", "sub-3"])
+    >>> score_moments(table)["reliability"].values
+    array([1.])
+    """
+    if isinstance(source, pd.DataFrame):
+        return _of_table(source)
+    if isinstance(source, xr.DataTree):
+        return _of_run(source)
+    if "scores" in source:
+        return _of_projection(source)
+    return check_moments(source)
+
+
+def check_moments(moments: xr.Dataset) -> xr.Dataset:
+    """Check moments, and add what is missing of them.
+
+    Parameters
+    ----------
+    moments : Dataset
+        With ``mean`` (subject, factor) and, unless scores have no error, ``covariance``.
+
+    Returns
+    -------
+    Dataset
+        Complete moments.
+
+    Raises
+    ------
+    DataContractError
+        If they are not moments of scores.
+    """
+    if MEAN not in moments or set(moments[MEAN].dims) != {SUBJECT, FACTOR}:
+        raise DataContractError(
+            "scores",
+            [
+                f"expected '{MEAN}' ({SUBJECT}, {FACTOR}) and '{COVARIANCE}' ({SUBJECT}, {FACTOR}, "
+                f"{FACTOR_2}), found {some(moments.data_vars)}: pass a run, a projection, a table "
+                "of covariates, or a Dataset with these variables."
+            ],
+        )
+    mean = moments[MEAN].transpose(SUBJECT, FACTOR).values.astype(float)
+    n, k = mean.shape
+    covariance = np.zeros((n, k, k))
+    if COVARIANCE in moments:
+        covariance = moments[COVARIANCE].transpose(SUBJECT, FACTOR, FACTOR_2).values.astype(float)
+    names = moments[SUBJECT].values.astype(str)
+    problems = [
+        f"{name} of {some(names[bad])} is not finite."
+        for name, bad in (
+            (MEAN, ~np.isfinite(mean).all(axis=1)),
+            (COVARIANCE, ~np.isfinite(covariance).all(axis=(1, 2))),
+        )
+        if bad.any()
+    ]
+    if twice := sorted({s for s in names if (names == s).sum() > 1}):
+        problems.append(f"{some(twice)} occur more than once: keep one scan of each participant.")
+    if not problems:
+        problems = _covariance_problems(names, covariance)
+    if problems:
+        raise DataContractError("scores", problems)
+    return build_moments(
+        mean, covariance, names, moments[FACTOR].values.astype(str), dict(moments.attrs)
+    )
+
+
+def _covariance_problems(names: Array, covariance: Array) -> list[str]:
+    size = np.abs(covariance).max(axis=(1, 2))
+    tolerance = 1e-8 * np.maximum(size, 1e-12)
+    skew = np.abs(covariance - np.swapaxes(covariance, 1, 2)).max(axis=(1, 2)) > tolerance
+    problems = []
+    if skew.any():
+        problems.append(f"the covariance of {some(names[skew])} is not symmetric.")
+    lowest = np.linalg.eigvalsh((covariance + np.swapaxes(covariance, 1, 2)) / 2).min(axis=1)
+    if (bad := (lowest < -tolerance) & ~skew).any():
+        problems.append(
+            f"the covariance of {some(names[bad])} is not positive semi-definite: it has a "
+            "negative eigenvalue."
+        )
+    return problems
+
+
+def build_moments(
+    mean: Array, covariance: Array, subjects: Array, factors: Array, attrs: dict[str, object]
+) -> xr.Dataset:
+    """Arrange moments as a Dataset, with the reliability of each factor.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (subject, factor)
+        Posterior means.
+    covariance : ndarray, shape (subject, factor, factor)
+        Posterior covariances.
+    subjects, factors : ndarray of str
+        Names.
+    attrs : dict
+        Attributes.
+
+    Returns
+    -------
+    Dataset
+        As `score_moments` describes it.
+    """
+    between = mean.var(axis=0, ddof=1) if len(mean) > 1 else np.zeros(mean.shape[1])
+    within = np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0)
+    total = between + within
+    reliability = np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+    return xr.Dataset(
+        {
+            MEAN: ((SUBJECT, FACTOR), mean),
+            COVARIANCE: ((SUBJECT, FACTOR, FACTOR_2), covariance),
+            RELIABILITY: (FACTOR, reliability),
+        },
+        coords={
+            SUBJECT: subjects.astype(object),
+            FACTOR: factors.astype(object),
+            FACTOR_2: factors.astype(object),
+        },
+        attrs={ARM_AWARE: 0, SOURCE: "", **attrs},
+    )
+
+
+def _of_table(table: pd.DataFrame) -> xr.Dataset:
+    numbers = table.select_dtypes("number")
+    if other := [c for c in table if c not in numbers]:
+        raise DataContractError(
+            "scores", [f"columns {some(other)} are not numbers: code them, or leave them out."]
+        )
+    mean = numbers.to_numpy(dtype=float)
+    n, k = mean.shape
+    names = np.array([str(s) for s in numbers.index])
+    columns = np.array([str(c) for c in numbers])
+    found = build_moments(mean, np.zeros((n, k, k)), names, columns, {})
+    return check_moments(found)
+
+
+def _of_run(run: xr.DataTree) -> xr.Dataset:
+    if "posterior" not in run or "scores" not in run["posterior"]:
+        raise DataContractError("scores", ["the run holds no scores: pass a fit of factors."])
+    posterior = run["posterior"].to_dataset()
+    used = np.ones(posterior.sizes[FACTOR], dtype=bool)
+    if "block_scale" in posterior:
+        scale = posterior["block_scale"]
+        used = scale.any([d for d in scale.dims if d != FACTOR]).values
+    attrs = {
+        ARM_AWARE: int(posterior.sizes.get(ARM, 1) > 1),
+        SOURCE: str(run.attrs.get("fingerprint", "")),
+    }
+    return _of_draws(posterior["scores"].isel({FACTOR: np.flatnonzero(used)}), attrs)
+
+
+def _of_projection(projection: xr.Dataset) -> xr.Dataset:
+    scores = projection["scores"]
+    aware = ARM in scores.dims and scores.sizes[ARM] > 1
+    if aware:
+        raise DataContractError(
+            "scores",
+            [
+                f"the projection is of a fit with {scores.sizes[ARM]} arms, whose scores depend on "
+                "the arm: fit the factors to hide_arms(features), and project on that run."
+            ],
+        )
+    scores = scores.isel({ARM: 0}, drop=True) if ARM in scores.dims else scores
+    used = np.flatnonzero((np.abs(scores) > 0).any([d for d in scores.dims if d != FACTOR]).values)
+    attrs = {ARM_AWARE: 0, SOURCE: str(projection.attrs.get("fingerprint", ""))}
+    return _of_draws(scores.isel({FACTOR: used}), attrs)
+
+
+def _of_draws(scores: xr.DataArray, attrs: dict[str, object]) -> xr.Dataset:
+    names = scores[SUBJECT].values.astype(str)
+    factors = scores[FACTOR].values.astype(str)
+    draws = scores.transpose(CHAIN, DRAW, SUBJECT, FACTOR).values
+    draws = draws.reshape(-1, *draws.shape[2:]).astype(float)
+    mean = draws.mean(axis=0)
+    centred = draws - mean
+    covariance = np.einsum("dik,dil->ikl", centred, centred, optimize=True) / (len(draws) - 1)
+    return check_moments(build_moments(mean, covariance, names, factors, attrs))
