@@ -114,7 +114,7 @@ def build_response_graph(
 
 
 def starting_point(n_factors: int) -> dict[str, Any]:
-    """Initial values, drawn again for each chain.
+    """Choose initial values, drawn again for each chain.
 
     At zero the gradient in the shares of the factors vanishes, from which chains cannot start.
 
