@@ -162,25 +162,3 @@ def _side_problems(table: pd.DataFrame) -> list[str]:
 def _side_of(name: str) -> str:
     match = _SIDE.search(name)
     return (match["a"] or match["b"]).upper() if match else ""
-
-
-def network_of_name(name: str) -> str | None:
-    """Extract the network from the name of a Schaefer region.
-
-    Parameters
-    ----------
-    name : str
-        Name of a region.
-
-    Returns
-    -------
-    str or None
-        The network; None if the name has another form.
-
-    Examples
-    --------
-    >>> network_of_name("17Networks_LH_VisCent_ExStr_1"), network_of_name("Left-Amygdala")
-    ('VisCent', None)
-    """
-    match = re.fullmatch(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_.*)?", name)
-    return match[1] if match else None

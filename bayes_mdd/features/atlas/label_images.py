@@ -14,13 +14,12 @@ import pandas as pd
 from bayes_mdd.cohort.tables import is_number, read_table
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.atlas.region_tables import ATLAS, table_networks
 from bayes_mdd.features.loading import UnreadableFileError, require_file
-from bayes_mdd.features.regions import network_of_name
 
 #: Smallest share of published centroids that must lie on their own label. Below it, table and
 #: image have different orders.
 _MIN_MATCHING = 0.5
-_NETWORK_COLUMNS = ("network", "network_label", "network_name")
 
 
 def load_volume(path: Path) -> Any:
@@ -90,7 +89,7 @@ def label_values(image: Any, what: str) -> npt.NDArray[np.int64]:
     return data.astype(np.int64)
 
 
-def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
+def image_regions(path: Path, table: Path | None, networks: str = ATLAS) -> pd.DataFrame:
     """Read the regions of a label image.
 
     Parameters
@@ -99,6 +98,8 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
         The image.
     table : Path or None
         Its table; if None, the table next to the image is used.
+    networks : str, default "atlas"
+        Column with the networks, see `read_atlas`.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
         is different (e.g. 7 networks for an image with 17).
     """
     table = _find_table(path) if table is None else table
-    regions = _read_labels(table)
+    regions = _read_labels(table, networks)
     try:
         image = load_volume(path)
         values = label_values(image, path.name)
@@ -152,7 +153,7 @@ def _find_table(path: Path) -> Path:
     )
 
 
-def _read_labels(path: Path) -> pd.DataFrame:
+def _read_labels(path: Path, networks: str) -> pd.DataFrame:
     table = read_table(path)
     number = "index" if "index" in table else "label"
     name = next((c for c in ("region", "name", "label") if c in table and c != number), None)
@@ -169,12 +170,10 @@ def _read_labels(path: Path) -> pd.DataFrame:
         )
     labels = table[number].astype(float).astype(int)
     regions = pd.DataFrame({"region": table[name], "network": MISSING, "label": labels})
-    networks = next((c for c in _NETWORK_COLUMNS if c in table), None)
-    from_names = [network_of_name(n) for n in table[name]]
-    if networks is not None:
-        regions["network"] = table[networks].replace(MISSING, "none")
-    else:
-        regions["network"] = from_names if all(from_names) else "all"
+    known = table_networks(table, name, what=path.name, networks=networks)
+    regions["network"] = list(known.names)
+    if known.groups:
+        regions["network_from"] = list(known.origin)
     for axis in ("x", "y", "z"):
         if axis in table:
             regions[axis] = table[axis].mask(table[axis] == MISSING)
