@@ -20,12 +20,13 @@ from bayes_mdd.features.loading import (
     read_npz,
     read_text_table,
 )
+from bayes_mdd.features.matrix_units import DIAGONAL_TOLERANCE as DIAGONAL_TOLERANCE
+from bayes_mdd.features.matrix_units import FISHER_Z as FISHER_Z
+from bayes_mdd.features.matrix_units import R as R
+from bayes_mdd.features.matrix_units import judge_units
 
 #: Largest difference between M[a, b] and M[b, a] that counts as rounding error.
 SYMMETRY_TOLERANCE = 1e-5
-#: Largest deviation from 1 on the diagonal of a correlation matrix (float16 files).
-DIAGONAL_TOLERANCE = 1e-3
-R, FISHER_Z = "r", "fisher_z"
 
 
 def read_matrix(path: Path, *, order_stated: bool) -> tuple[Floats, tuple[str, ...] | None]:
@@ -246,7 +247,9 @@ def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
         if not triangle.any():
             return (
                 f"only the {part} triangle is filled, the {other} triangle is 0: write the full "
-                "symmetric matrix (M + M.T, counting the diagonal once; in MRtrix, -symmetric)."
+                "symmetric matrix (M + M.T, counting the diagonal once; in MRtrix, -symmetric), "
+                "or mirror it on conversion (bayes-mdd features --symmetrise mean; "
+                "read_derivatives(symmetrise='mean'))."
             )
     gap = np.abs(matrix - matrix.T)
     np.fill_diagonal(gap, 0.0)
@@ -254,7 +257,10 @@ def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
     if gap.max(initial=0.0) > SYMMETRY_TOLERANCE * scale:
         return (
             f"the matrix is not symmetric: M[a, b] and M[b, a] differ by up to {gap.max():.3g} "
-            f"(at {_pair(gap == gap.max(), names)})."
+            f"(at {_pair(gap == gap.max(), names)}). Probabilistic connectomes are: to combine the "
+            "two directions, symmetrise them on conversion (bayes-mdd features --symmetrise mean, "
+            "or max; read_derivatives(symmetrise='mean')). A correlation matrix should not be: "
+            "recompute it."
         )
     return None
 
@@ -280,6 +286,12 @@ def _units_problem(matrix: Floats, units: str) -> str | None:
         return (
             'the diagonal is neither 1 nor 0, but features.json states "units": "r": correct '
             "the units (fisher_z, or the name of another measure) or the matrix."
+        )
+    found = judge_units(matrix)
+    if units == FISHER_Z and found.scale in ("contradiction", "covariance"):
+        return (
+            f'{found.reason}, unlike in Fisher z, but features.json states "units": "fisher_z": '
+            "correct the matrix, or name the measure as units."
         )
     return None
 
