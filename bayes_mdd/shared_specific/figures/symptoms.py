@@ -27,8 +27,8 @@ from bayes_mdd.results.figures.style import (
 )
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import QUIET
+from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 from bayes_mdd.shared_specific.tables.factors import tabulate_factors
-from bayes_mdd.shared_specific.tables.links import read_link_units
 from bayes_mdd.types import Array
 
 #: Short names of units, for the title of a panel.

@@ -12,35 +12,7 @@ from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import RULES
-
-#: Unit in runs written before ordinal symptoms were supported.
-_UNIT = "SD of the symptom per SD of the factor's score"
-
-
-def read_link_units(result: Result) -> dict[str, tuple[str, str]]:
-    """Read what kind each linked symptom is and what its weights are measured in.
-
-    Parameters
-    ----------
-    result : Result
-        A fit with symptoms.
-
-    Returns
-    -------
-    dict of str to (str, str)
-        By symptom: kind (``gaussian`` or ``ordinal``) and unit.
-
-    Raises
-    ------
-    DataContractError
-        If the fit had no symptoms.
-    """
-    weight = result.group("posterior", ["symptom_weight"])["symptom_weight"]
-    names = [str(s) for s in weight[SYMPTOM].values]
-    if "symptom_kind" not in weight.coords:
-        return dict.fromkeys(names, ("gaussian", _UNIT))
-    kinds, units = weight["symptom_kind"].values, weight["symptom_unit"].values
-    return {n: (str(k), str(u)) for n, k, u in zip(names, kinds, units, strict=True)}
+from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 
 
 def summarise_symptom_links(
