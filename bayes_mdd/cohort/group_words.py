@@ -81,8 +81,11 @@ def _forms(words: tuple[str, ...]) -> frozenset[str]:
 _CONTROL_FORMS: Final = _forms(CONTROL_WORDS)
 _PATIENT_FORMS: Final = _forms(PATIENT_WORDS)
 _NO_PATIENT: Final = frozenset(
-    "non not no never without or and vs matched risk relative relatives sibling siblings "
-    "control controls ctrl hc healthy".split()
+    (
+        *("non", "not", "no", "never", "without", "or", "and", "vs", "matched", "risk"),
+        *("relative", "relatives", "sibling", "siblings"),
+        *("control", "controls", "ctrl", "hc", "healthy"),
+    )
 )
 _NO_TREATMENT_FORMS: Final = frozenset(normal_form(w) for w in NO_TREATMENT_WORDS)
 
