@@ -138,12 +138,16 @@ def gap_problems(gaps: GroupedProblems) -> list[str]:
     """
     if not gaps.subjects:
         return []
+    by_subjects: dict[tuple[str, ...], list[str]] = {}
+    for region, subjects in gaps.subjects.items():
+        by_subjects.setdefault(tuple(subjects), []).append(f"'{region}'")
     listed = [
-        f"'{region}' in {len(subjects)} ({some(subjects, 3)})"
-        for region, subjects in gaps.subjects.items()
+        f"{regions[0]} in {len(subjects)} ({some(subjects, 3)})"
+        + (f", likewise {some(regions[1:], 10)}" if len(regions) > 1 else "")
+        for subjects, regions in by_subjects.items()
     ]
     return [
-        f"{len(listed)} region(s) have no data (only n/a or 0, or no variation): "
+        f"{len(gaps.subjects)} region(s) have no data (only n/a or 0, or no variation): "
         f"{some(listed, 10)}. Remove these regions from regions.tsv and from all files, or remove "
         "these participants from participants.tsv. Values are never imputed."
     ]
