@@ -11,8 +11,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.roles import mark_fitted
 from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
 from bayes_mdd.shared_specific.data.design import build_design
 from bayes_mdd.shared_specific.data.edges import MeanMatrix, read_edge_scale, whiten_edges
@@ -436,31 +437,21 @@ def _select_subjects(
     spec: SharedSpecificSpec, features: xr.Dataset
 ) -> tuple[xr.Dataset, dict[str, str]]:
     """Subjects with an arm, or controls as an arm; the other subjects with the reason."""
-    arm = features[ARM].values.astype(str)
-    control = (
-        features[DIAGNOSIS].values.astype(str) == CONTROL
-        if DIAGNOSIS in features.coords
-        else np.zeros(arm.size, dtype=bool)
-    )
-    keep = (arm != MISSING) & ~control
-    if not keep.any():
+    with_arm, _ = mark_fitted(features)
+    if not with_arm.any():
         raise DataContractError(
             "participants to fit", ["no patient has a known arm: add arms to participants.tsv."]
         )
+    keep, excluded = mark_fitted(features, controls_fitted=spec.controls == "arm")
     if spec.controls == "arm":
+        control = keep & ~with_arm
         if not control.any():
             raise SpecError(
                 f"controls is 'arm', but no participant has diagnosis '{CONTROL}': "
                 "add controls, or set controls to 'reference'."
             )
-        keep |= control
-        arm = np.where(control, CONTROL, arm)
+        arm = np.where(control, CONTROL, features[ARM].values.astype(str))
         features = features.assign_coords({ARM: (SUBJECT, arm.astype(object))})
-    names = features[SUBJECT].values.astype(str)
-    excluded = {
-        str(s): "control, used as reference only" if c else "no known arm"
-        for s, c in zip(names[~keep], control[~keep], strict=True)
-    }
     return features.isel({SUBJECT: np.flatnonzero(keep)}), excluded
 
 
