@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class BayesMDDError(Exception):
@@ -15,6 +16,28 @@ class SpecError(BayesMDDError, ValueError):
 
 class RunFolderError(BayesMDDError, FileExistsError):
     """A run folder contains another run, or cannot be read as a run."""
+
+
+class WriteError(BayesMDDError, OSError):
+    """A file cannot be written: the disk is full, or the folder is read-only.
+
+    Parameters
+    ----------
+    message : str
+        The file, the reason and what to do.
+    code : int, optional
+        Number of the error of the system (`errno`).
+
+    Attributes
+    ----------
+    result : DataTree or None
+        The finished fit, where `fit` could not write it.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = code
+        self.result: Any = None
 
 
 class DataContractError(BayesMDDError, ValueError):
@@ -32,6 +55,13 @@ class DataContractError(BayesMDDError, ValueError):
         self.problems = tuple(problems)
         lines = "\n".join(f"  {i}. {p}" for i, p in enumerate(problems, start=1))
         super().__init__(f"{what}: {len(problems)} problem(s)\n{lines}")
+
+
+class UnreadableFileError(BayesMDDError, ValueError):
+    """One file cannot be read; the message begins with its name.
+
+    Readers of many files collect these errors and raise one `DataContractError` for all.
+    """
 
 
 def some(names: Iterable[object], limit: int = 5) -> str:

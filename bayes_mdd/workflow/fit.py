@@ -10,7 +10,14 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
-from bayes_mdd.sampling.run_folder import check_run_folder, describe_run, make_provenance, write_run
+from bayes_mdd.files.netcdf import check_space
+from bayes_mdd.files.targets import check_run_target, find_existing
+from bayes_mdd.sampling.run_folder import (
+    check_run_folder,
+    describe_run,
+    make_provenance,
+    write_or_keep,
+)
 from bayes_mdd.specs import SamplerSpec, Spec, kind_of
 from bayes_mdd.workflow.families import family_of
 
@@ -50,7 +57,8 @@ def fit(
     run_dir : str or Path, optional
         Folder to write the run to.
     force : bool, default False
-        Replace what `run_dir` holds.
+        Whether a run that `run_dir` holds may be replaced. A folder that holds anything else, or
+        files beside those of the run, never is. The old run is kept until the new one is complete.
     progressbar : bool, default True
         Show the progress of the chains.
 
@@ -73,7 +81,12 @@ def fit(
     SpecError
         If the spec cannot be honoured by these data.
     RunFolderError
-        If `run_dir` holds another run.
+        If `run_dir` holds another run and `force` is False, or anything but a run. Found before
+        anything is computed.
+    WriteError
+        If `run_dir` cannot be written (found before anything is computed), or the disk is full
+        at the end. The run is then kept in a temporary folder that the message names, and as
+        `result` of the error.
 
     Examples
     --------
@@ -83,6 +96,8 @@ def fit(
     >>> idata = bm.fit(spec, data.features, progressbar=False)  # doctest: +SKIP
     """
     sampler = sampler or SamplerSpec()
+    if run_dir is not None:
+        check_run_target(run_dir, force=force)
     family = family_of(kind_of(spec))
     if method not in ("mcmc", "fast"):
         raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
@@ -96,10 +111,12 @@ def fit(
         finished = check_run_folder(run_dir, provenance, force=force)
         if finished is not None:
             return finished
+        # The run holds the features; its draws come on top.
+        check_space(find_existing(Path(run_dir)), features["y"].nbytes, Path(run_dir))
     idata, facts = family.fit(spec, data, sampler, method, progressbar)
     idata.attrs["model"] = family.kind
     provenance |= facts
     describe_run(idata, spec, sampler, features, provenance)
     if run_dir is not None:
-        write_run(idata, spec, sampler, provenance, run_dir)
+        write_or_keep(idata, spec, sampler, provenance, run_dir)
     return idata
