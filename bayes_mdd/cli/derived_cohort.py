@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.cohort.tables import read_json
+from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
+from bayes_mdd.files.text import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,7 @@ class CohortRequest:
     weighting: str | None = None
     units: str | None = None
     subjects: Path | None = None
+    ids: str | None = None
     halves: bool = False
     pieces: int | None = None
     settings: Mapping[str, Any] | None = None
@@ -82,6 +85,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         weighting=request.weighting,
         units=request.units,
         subjects=None if request.subjects is None else _lines(request.subjects),
+        ids=request.ids,
         spec=bm.DerivativesSpec.from_mapping(dict(request.settings or {})),
         halves=request.halves,
         pieces=request.pieces,
@@ -170,9 +174,9 @@ def parse_entities(words: Iterable[str]) -> dict[str, str | None]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise DataContractError(str(path), ["is not text: expected one id per line."]) from error
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    except UnreadableFileError as error:
+        raise DataContractError(str(path), [f"{error} Expected one id per line."]) from error
 
 
 def _write_participants(features: xr.Dataset, participants: Path, folder: Path) -> None:
@@ -180,7 +184,7 @@ def _write_participants(features: xr.Dataset, participants: Path, folder: Path) 
     table = _with_covariates(features, participants)
     table.to_csv(folder / "participants.tsv", sep="\t", index=False, lineterminator="\n")
     sidecar = participants.with_suffix(".json")
-    meanings = json.loads(sidecar.read_text("utf-8-sig")) if sidecar.exists() else {}
+    meanings = read_json(sidecar)
     new = {k: v for k, v in _COVARIATES.items() if k in table and k not in meanings}
     if meanings or new:
         text = json.dumps(meanings | new, indent=2) + "\n"
@@ -230,6 +234,11 @@ def left_out(features: xr.Dataset) -> list[str]:
         "columns_that_are_no_regions": "columns that are not regions",
         "columns_left_out": "columns not read",
         "not_in_regions": "regions that the region table does not list",
+        "other_scalings": "other scalings of the same data",
+        "stacks_not_read": "files of all participants, as those of each were read",
+        "tables_not_read": "tables of all participants, as the files of each were read",
+        "files_without_id": "files without an id",
+        "regions_without_data": "regions without data in all participants",
         "passed_over": "other formats with the same kind of data",
     }
     lines = [

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.shipped import MODELS
-from bayes_mdd.errors import SpecError
+from bayes_mdd.errors import SpecError, UnreadableFileError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,18 +122,21 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     {'model.n_factors': 8, 'model.covariates': ['site']}
     """
     # Imported here: `bayes-mdd --help` does not need it.
-    import yaml
+    from bayes_mdd.files.structured import parse_yaml
 
     values: dict[str, Any] = {}
     for word in settings:
         key, equals, text = word.partition("=")
+        key = key.strip()
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = None
+            value = parse_yaml(text, f"--set {key}")
+        except UnreadableFileError as error:
+            raise SpecError(f"{error} (--set expects KEY=VALUE with a YAML value.)") from error
         if not (key and equals and text) or (value is None and text not in {"null", "~"}):
             raise SpecError(f"--set expects KEY=VALUE, e.g. model.n_factors=8, got '{word}'.")
-        values[key.strip()] = value
+        if key in values:
+            raise SpecError(f"--set gives {key} more than once: give it once.")
+        values[key] = value
     return values
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import records
+from bayes_mdd.errors import UnreadableFileError
+from bayes_mdd.files.structured import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -267,8 +269,8 @@ def read_checks(run_dir: Path) -> pd.DataFrame | None:
     import pandas as pd
 
     try:
-        rows = json.loads((run_dir / CHECKS_FILE).read_text(encoding="utf-8"))["checks"]
-    except (OSError, ValueError, KeyError):
+        rows = read_json(run_dir / CHECKS_FILE)["checks"]
+    except (UnreadableFileError, TypeError, KeyError):
         return None
     table = pd.DataFrame(rows).astype({"passed": object})
     table["passed"] = [row["passed"] for row in rows]

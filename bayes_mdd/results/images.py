@@ -10,10 +10,11 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
 from scipy.spatial import cKDTree
 
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, UnreadableFileError, some
+from bayes_mdd.files.images import load_image
+from bayes_mdd.files.regular import own_errors
 
 XYZ = ["x", "y", "z"]
 Floats = npt.NDArray[np.floating[Any]]
@@ -117,12 +118,11 @@ def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str]:
     """Voxels, affine and name of a label image."""
     name = Path(atlas_img).name if isinstance(atlas_img, (str, Path)) else "atlas image"
     try:
-        image: Any = nib.load(atlas_img) if isinstance(atlas_img, (str, Path)) else atlas_img
-        data = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, AttributeError, ImageFileError) as error:
-        raise DataContractError(
-            "atlas image", [f"{name} cannot be read as an image: {error}"]
-        ) from error
+        image: Any = load_image(atlas_img) if isinstance(atlas_img, (str, Path)) else atlas_img
+        with own_errors(name, "an image"):
+            data = np.asanyarray(image.dataobj)
+    except UnreadableFileError as error:
+        raise DataContractError("atlas image", [str(error)]) from error
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:

@@ -33,6 +33,8 @@ from bayes_mdd.files.targets import check_folder, check_run_target
 from bayes_mdd.specs import AnalysisSpec, SamplerSpec, Spec, write_spec
 from bayes_mdd.specs.models import DEFAULT_MODEL
 
+#: File of the number of participants in each role.
+ROLES = "roles.tsv"
 #: Packages whose versions are recorded.
 PACKAGES = ("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba")
 
@@ -114,6 +116,7 @@ def make_provenance(
         "n_excluded": len(excluded),
         "excluded": dict(excluded),
         "reference": str(features.attrs.get("reference", "not stated")),
+        "reference_group": str(features.attrs.get("reference_group", "not stated")),
     }
 
 
@@ -240,6 +243,9 @@ def write_run(
     with new_folder(folder) as work:
         write_netcdf(idata, work / POSTERIOR)
         write_spec(AnalysisSpec(model=spec, sampler=sampler), work / SPEC)
+        if provenance.get("roles"):
+            table = pd.DataFrame(provenance["roles"])
+            write_text(work / ROLES, table.to_csv(sep="\t", index=False, lineterminator="\n"))
         write_text(work / PROVENANCE, json.dumps(dict(provenance), indent=2) + "\n")
     return folder
 

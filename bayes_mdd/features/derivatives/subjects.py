@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +15,21 @@ from bayes_mdd.features.derivatives.file_names import FileName, differing_entiti
 from bayes_mdd.features.derivatives.interface import SubjectValues
 from bayes_mdd.features.folder.matching import IdMatcher, absence_problems
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
+from bayes_mdd.features.tool_names import CONDITION, SCALING
+from bayes_mdd.files.structured import read_json
 
 #: Ending of ids from FreeSurfer's longitudinal stream, ``subject.long.base``.
 _LONGITUDINAL = re.compile(r"\.long\..+$")
+
+#: Entities that must be the same in all files of a cohort.
+_MIXED = (
+    ("atlas", "atlases"),
+    ("space", "spaces"),
+    ("stat", "measures"),
+    ("feature", "features"),
+    (SCALING, "scalings"),
+    (CONDITION, "conditions"),
+)
 
 
 def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
@@ -47,7 +58,7 @@ def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
     if several:
         own = next(iter(several.values()))
         differ = differing_entities(own)
-        choices = "; ".join(f"{k}: {', '.join(v)}" for k, v in differ.items()) or "their folder"
+        choices = "; ".join(f"{k}: {', '.join(v)}" for k, v in differ.items()) or "nothing"
         key = next(iter(differ), "desc")
         problems.append(
             f"{some(several)}: several files per participant "
@@ -66,7 +77,7 @@ def _mixed_entities(files: Sequence[FileName]) -> list[str]:
     found = differing_entities(files)
     return [
         f"the cohort mixes {word}: {some(found[key])}. Choose one with entities={{{key!r}: ...}}."
-        for key, word in (("atlas", "atlases"), ("space", "spaces"), ("stat", "measures"))
+        for key, word in _MIXED
         if key in found
     ]
 
@@ -148,15 +159,18 @@ def read_generators(folder: Path) -> list[str]:
         ``name version``, from ``dataset_description.json``; empty if not stated.
     """
     try:
-        text = (folder / "dataset_description.json").read_text("utf-8-sig")
-        listed = json.loads(text).get("GeneratedBy", [])
+        listed = read_json(folder / "dataset_description.json").get("GeneratedBy", [])
         return [f"{m['Name']} {m.get('Version', '')}".strip() for m in listed]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+    except (UnreadableFileError, AttributeError, KeyError, TypeError):
         return []
 
 
 def match_subjects[T](
-    by_subject: Mapping[str, T], participants: pd.DataFrame | None, *, drop_absent: bool
+    by_subject: Mapping[str, T],
+    participants: pd.DataFrame | None,
+    *,
+    drop_absent: bool,
+    id_hint: str = "",
 ) -> tuple[dict[str, T], pd.DataFrame, list[str]]:
     """Match the subjects of the data with the participants table, and sort them by it.
 
@@ -169,6 +183,8 @@ def match_subjects[T](
     drop_absent : bool
         Whether controls, and subjects with an arm, are left out instead of refused if they have no
         data.
+    id_hint : str
+        How the ids of these files are given, for the message.
 
     Returns
     -------
@@ -205,8 +221,12 @@ def match_subjects[T](
     ]
     if unknown:
         problems.append(
-            f"{len(unknown)} id(s) are not in participants.tsv: {some(unknown)}. Add these "
-            "participants or remove their data."
+            f"{len(unknown)} id(s) are not in participants.tsv: {some(unknown)}. "
+            + (
+                id_hint
+                or "Add these participants, remove their data, or give the pattern of the id in "
+                r"the file names (ids='Sub_(\d+)'; --ids)."
+            )
         )
     if not drop_absent:
         problems += absence_problems(participants, matched, "data")
