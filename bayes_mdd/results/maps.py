@@ -13,6 +13,7 @@ from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
 from bayes_mdd.results.result import Result
+from bayes_mdd.results.used import used_factors
 
 RegionStatistic = Literal["mean", "mean_abs"]
 #: What a loading is measured in.
@@ -32,7 +33,7 @@ NOT_SIGNATURES: Final = (
 
 
 def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
-    """Gather the map of every factor and its uncertainty.
+    """Gather the map of every factor that is used, and its uncertainty.
 
     Parameters
     ----------
@@ -58,7 +59,9 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         If `idata` lacks a group or variable.
     """
     loadings = result.group("loadings", STATISTICS)
-    table = table.set_index("factor").reindex([str(f) for f in loadings[FACTOR].values])
+    table = used_factors(table).set_index("factor")
+    loadings = loadings.sel({FACTOR: [f for f in loadings[FACTOR].values if str(f) in table.index]})
+    table = table.reindex([str(f) for f in loadings[FACTOR].values])
     chosen = [*STATISTICS, *(["inclusion"] if "inclusion" in loadings else [])]
     sig = loadings[chosen].transpose(FACTOR, FEATURE)
     if REGION in loadings.coords:

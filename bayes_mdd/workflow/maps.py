@@ -12,7 +12,7 @@ from bayes_mdd.workflow.families import family_of
 
 
 def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr.Dataset:
-    """Gather the map of every factor and its uncertainty.
+    """Gather the map of every factor that is used, and its uncertainty.
 
     Parameters
     ----------

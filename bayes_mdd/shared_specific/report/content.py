@@ -31,7 +31,11 @@ PREDICTIVE = "predictive p: "
 
 
 def summarise_findings(
-    table: pd.DataFrame, checks: pd.DataFrame, links: pd.DataFrame | None, ci_prob: float
+    table: pd.DataFrame,
+    checks: pd.DataFrame,
+    links: pd.DataFrame | None,
+    ci_prob: float,
+    n_considered: int | None = None,
 ) -> list[str]:
     """Summarise in sentences what was found, and what was not.
 
@@ -45,6 +49,8 @@ def summarise_findings(
         What `summarise_symptom_links` returned; None without symptoms.
     ci_prob : float
         Probability of the intervals in `links`.
+    n_considered : int, optional
+        Largest number of factors that the model could have; default the rows of `table`.
 
     Returns
     -------
@@ -58,7 +64,7 @@ def summarise_findings(
             "This is a fast fit: all probabilities and intervals on this page are approximate. Fit "
             "with method='mcmc' before you rely on them.",
         )
-    said.append(_say_active(int(table["active"].sum()), len(table)))
+    said.append(_say_active(int(table["active"].sum()), n_considered or len(table)))
     said.append(_say_reliability(table))
     said += [_say_shared(table), _say_specific(table), *_say_without_label(table)]
     if links is not None:
