@@ -112,6 +112,7 @@ RUN = FolderKind(
         SPEC,
         PROVENANCE,
         POSTERIOR,
+        "roles.tsv",
         "checks.json",
         "report.html",
         "permutations.tsv",

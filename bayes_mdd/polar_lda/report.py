@@ -10,7 +10,12 @@ from bayes_mdd.dims import BLOCK, FACTOR
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
 from bayes_mdd.polar_lda.table import looks_like_noise, spec_of
 from bayes_mdd.results.checks import judge
-from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
+from bayes_mdd.results.cohort_facts import (
+    describe_cohort,
+    list_provenance,
+    list_roles,
+    say_reference,
+)
 from bayes_mdd.results.figures.blocks import plot_map_blocks
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
@@ -57,7 +62,8 @@ def build_page(
         "cohort": cohort,
         "noise": noise,
         "checks": [check_row(row) for _, row in checks.iterrows()],
-        "findings": _findings(result, checks, table, noise),
+        "findings": [*say_reference(result), *_findings(result, checks, table, noise)],
+        "roles": list_roles(result),
         "arms": arms,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
         "sensitivity": _sensitivity(result),

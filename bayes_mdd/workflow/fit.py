@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.roles import count_roles
 from bayes_mdd.files.netcdf import check_space
 from bayes_mdd.files.targets import check_run_target, find_existing
 from bayes_mdd.sampling.run_folder import (
@@ -107,6 +108,9 @@ def fit(
         symptoms = None
     data = family.prepare(spec, features, symptoms)
     provenance = make_provenance(spec, sampler, features, symptoms, data.excluded, method=method)
+    as_arm = getattr(spec, "controls", None) == "arm"
+    roles = count_roles(features, controls_fitted=as_arm)
+    provenance["roles"] = roles.to_dict("records")
     if run_dir is not None:
         finished = check_run_folder(run_dir, provenance, force=force)
         if finished is not None:

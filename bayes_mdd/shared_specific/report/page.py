@@ -12,6 +12,8 @@ from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.results.cohort_facts import (
     describe_cohort,
     list_provenance,
+    list_roles,
+    say_reference,
 )
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
@@ -98,7 +100,11 @@ def _gather(
         "cohort": cohort,
         "counts": [(str(i), *row) for i, row in zip(counts.index, counts.to_numpy(), strict=True)],
         "checks": [check_row(row) for _, row in checks.iterrows()],
-        "findings": summarise_findings(table, checks, links, ci_prob, spec_of(result).n_factors),
+        "findings": [
+            *say_reference(result),
+            *summarise_findings(table, checks, links, ci_prob, spec_of(result).n_factors),
+        ],
+        "roles": list_roles(result),
         "arms": arms,
         "partial": "p_partial" in table,
         "factors": [_factor_row(row, arms) for _, row in used.iterrows()],
