@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_mdd as bm
+from bayes_mdd.cli.early import require_files
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cohort.tables import read_json
 from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
+from bayes_mdd.files.folders import new_folder
+from bayes_mdd.files.targets import check_writable
 from bayes_mdd.files.text import read_text
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _COVARIATES: Mapping[str, Mapping[str, str]] = {
     "mean_fd": {"Description": "Mean framewise displacement during the scan", "Units": "mm"},
     "volumes_kept": {"Description": "Volumes remaining after scrubbing", "Units": "1"},
+    "repetition_time": {"Description": "Repetition time of the scan", "Units": "s"},
     "etiv": {"Description": "Estimated total intracranial volume (FreeSurfer)", "Units": "mm3"},
 }
 
@@ -71,6 +74,15 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     DataContractError
         If data are missing or ambiguous, or the output folder is in use.
     """
+    if not request.source.exists():
+        raise DataContractError(str(request.source), ["there is no such file or folder."])
+    require_files(
+        [
+            ("--participants", request.participants),
+            ("--labels", request.labels),
+            ("--subjects", request.subjects),
+        ]
+    )
     _check_output(request.output)
     participants = _participants_file(request)
     log.info("Reading %s", request.source)
@@ -92,15 +104,9 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     )
     if "networks" in json.loads(features.attrs["provenance"]):
         log.warning("networks are unknown, so all regions form one block (see --regions).")
-    request.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=request.output.parent, prefix=".features-") as temporary:
-        folder = Path(temporary) / "cohort"
-        folder.mkdir()
+    with new_folder(request.output) as folder:
         _write_participants(features, participants, folder)
         bm.write_features(features, folder)
-        if request.output.exists():
-            request.output.rmdir()  # it is empty, see `_check_output`
-        folder.rename(request.output)
     return features, left_out(features)
 
 
@@ -109,6 +115,7 @@ def _check_output(output: Path) -> None:
         raise DataContractError(str(output), ["is not empty: choose another folder."])
     if output.exists() and not output.is_dir():
         raise DataContractError(str(output), ["is a file, expected a folder: choose another name."])
+    check_writable(output)
 
 
 def _participants_file(request: CohortRequest) -> Path:

@@ -81,13 +81,26 @@ def features(
     ] = None,
     units: Annotated[
         str | None,
-        typer.Option(help="Units: r or fisher_z.", show_default="as stated by the files"),
+        typer.Option(
+            help="Units: r or fisher_z; covariance or precision are converted to correlations.",
+            show_default="as stated by the files",
+        ),
     ] = None,
     subjects: Annotated[
         Path | None,
         typer.Option(
-            help="Text file with the subject ids of a stacked array, one per line.",
+            help="Text file with the subject ids of a stacked array or of a CONN project, in their "
+            "order, one per line.",
             show_default="as stated by the files",
+        ),
+    ] = None,
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help=r"Regular expression whose group is the participant's id in the file path, e.g. "
+            r"'Sub_(\d+)'.",
+            show_default="sub-<id>, or as the tool writes it",
         ),
     ] = None,
     halves: Annotated[
@@ -131,6 +144,7 @@ def features(
         weighting=weighting,
         units=units,
         subjects=subjects,
+        ids=ids,
         halves=halves,
         pieces=pieces,
         settings=inputs.parse_settings(settings or ()),

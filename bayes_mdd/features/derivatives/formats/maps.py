@@ -60,7 +60,24 @@ def _find_maps(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return found
 
 
-def _read_maps(request: FormatRequest) -> Reading:
+def read_maps(request: FormatRequest) -> Reading:
+    """Average one map per subject in an atlas.
+
+    Parameters
+    ----------
+    request : FormatRequest
+        The maps; its kind determines units, and sums instead of averages for ``volume``.
+
+    Returns
+    -------
+    Reading
+        One value per region and subject.
+
+    Raises
+    ------
+    DataContractError
+        If the kind or the atlas is not given, or maps cannot be used.
+    """
     if not request.kind:
         raise DataContractError(
             "images", ["do not state what they hold: give kind='activation', 'fa', 'volume', ..."]
@@ -122,7 +139,7 @@ FORMATS = (
         handles_atlas=True,
         title="images with one value per voxel (contrast, FA, volume, ALFF, ReHo), in an atlas",
         find=_find_maps,
-        read=_read_maps,
+        read=read_maps,
         yields_to=("xcpd_regional", "fmriprep_bold"),
     ),
 )
