@@ -154,9 +154,9 @@ def resolve_units(matrix: Floats, stated: str) -> tuple[str, str | None]:
         )
     if found.scale == "covariance" and not (stated == R and _is_almost_r(matrix)):
         return stated or R, (
-            f"these are covariances, not correlations: {found.reason}. Divide each value by the "
-            "standard deviations of its two regions (r = C[a, b] / sqrt(C[a, a] C[b, b])), or give "
-            "the time series."
+            f"these are covariances, not correlations: {found.reason}. Convert them with "
+            "units='covariance' (--units covariance; 'precision' for inverse covariances), or give "
+            "correlations or the time series."
         )
     if found.scale in ("unknown", "covariance"):
         if stated:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.additions import add_rows
 from bayes_mdd.features.assemble import FUNCTIONAL, edge_features, regional_features
 from bayes_mdd.features.blocks import edge_index
@@ -160,6 +160,11 @@ def _measure_series(
 
 
 def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str, dict[str, Any]]:
+    if reading.kind == FUNCTIONAL and reading.units not in ("", R, FISHER_Z, Z_STATISTIC):
+        raise SpecError(
+            "units of functional connectivity must be r, fisher_z, z (z-statistics), covariance or "
+            f"precision; got {reading.units!r}."
+        )
     names = tuple(map(str, joined.regions["region"]))
     upper = edge_index(len(names))
     found, units = GroupedProblems(), {}

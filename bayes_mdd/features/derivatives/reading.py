@@ -78,13 +78,15 @@ def read_derivatives(
         selects files without that key.
     weighting : str, optional
         Measure to read from files that hold several: ``sift_radius2_count``, ``md``, ...
-    units : {"r", "fisher_z", "covariance", "precision"} or str, optional
-        Units, where the files do not state them. Units that contradict the diagonal are refused.
+    units : {"r", "fisher_z", "z", "covariance", "precision"} or str, optional
+        Units, where the files do not state them. Units that contradict the diagonal or the range
+        are refused. ``z``: z-statistics (FSLNets), which are not converted.
         Covariances are converted to correlations, precision matrices to partial correlations.
     subjects : sequence of str or "participants", optional
         Subject ids of the layers of a stacked array without ids (NBS, CONN, FSLNets, ``.npy``), in
         their order. ``participants``: the data follow the rows of the participants table, which a
-        warning repeats. Default: a list of ids beside the data (``ids.txt``). For the files of CONN, whose names number the subjects: the ids in the order of the project.
+        warning repeats. Default: a list of ids beside the data (``ids.txt``). For the files of
+        CONN, whose names number the subjects: the ids in the order of the project.
     ids : str, optional
         Regular expression that finds the subject id in the path of a file below `folder`, where
         names do not state it as ``sub-``: ``r"Sub_(\d+)"``. The id is what its group matches, or
@@ -297,7 +299,8 @@ def read_arrays(
         drop_absent=request.spec.absent_subjects == "drop",
         id_hint=reading.id_hint,
     )
-    joined = join_regions(reading, by_subject, source.regions, drop=request.spec.drops("missing_regions"))
+    drop = request.spec.drops("missing_regions")
+    joined = join_regions(reading, by_subject, source.regions, drop=drop)
     names = list(joined.regions["region"])
     rows = names if reading.shape == "matrix" else None
     return Arrays(
