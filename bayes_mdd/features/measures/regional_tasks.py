@@ -26,6 +26,7 @@ from bayes_mdd.features.measures.recordings import (
 from bayes_mdd.features.measures.series import MIN_VOLUMES, select_series
 from bayes_mdd.features.measures.subjects import UnusableDataError
 from bayes_mdd.features.measures.volumes import (
+    SAME_SPACE,
     Mask,
     Parcels,
     Volume,
@@ -270,12 +271,27 @@ def image_task(
             "regions table", ["missing column label: the value of each region in the label image."]
         )
     names = tuple(map(str, table["region"]))
+    try:
+        inside = None if mask is None else open_volume(mask)
+    except UnusableDataError as error:
+        raise DataContractError("mask", list(error.problems)) from error
     hemispheres = table["hemisphere"].tolist() if "hemisphere" in table else None
+    parcels = locate_parcels(labels, table["label"].to_numpy(np.int64), names, hemispheres)
+    if inside is not None and inside.affine is not None and parcels.affine is not None:
+        gap = float(np.abs(inside.affine - parcels.affine).max())
+        if gap > SAME_SPACE:
+            raise DataContractError(
+                "mask",
+                [
+                    f"the affines of mask and label image differ (by up to {gap:.3g}): resample "
+                    "the mask to the label image (nearest neighbour)."
+                ],
+            )
     return _ImageTask(
         kind=kind,
         band=band,
-        parcels=locate_parcels(labels, table["label"].to_numpy(np.int64), names, hemispheres),
-        mask=None if mask is None else np.squeeze(open_volume(mask).values) > 0,
+        parcels=parcels,
+        mask=None if inside is None else np.squeeze(inside.values) > 0,
         names=names,
         min_coverage=min_coverage,
     )
