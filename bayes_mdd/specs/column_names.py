@@ -28,7 +28,12 @@ _SYNONYMS: Final = {
     "education": ("edu", "educ", "schooling"),
     "arm": ("treatment", "drug"),
 }
-_MOTION_WORDS: Final = frozenset(("motion", "displacement", "framewise", "scrubbed", "rms", "rmsd"))
+_MOTION_WORDS: Final = frozenset(
+    (
+        *("motion", "movement", "displacement", "framewise", "rms", "rmsd", "dvars", "mcflirt"),
+        *("scrubbed", "scrubbing", "scrub", "censored", "translation", "rotation"),
+    )
+)
 
 
 def split_name(name: str) -> tuple[str, ...]:
