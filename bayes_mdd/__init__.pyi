@@ -71,6 +71,8 @@ from .workflow.diagnose import diagnose as diagnose
 from .workflow.fit import fit as fit
 from .workflow.maps import signatures as signatures
 from .workflow.report import write_report as write_report
+from .workflow.validate import validate_cohort as validate_cohort
+from .workflow.validate import Validation as Validation
 
 __version__: str
 __all__: list[str]

@@ -87,3 +87,24 @@ def some(names: Iterable[object], limit: int = 5) -> str:
     listed = [str(n) for n in names]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more
+
+
+def problems_of(error: BayesMDDError) -> list[str]:
+    """List the problems that an exception reports.
+
+    Parameters
+    ----------
+    error : BayesMDDError
+        Any exception of the package.
+
+    Returns
+    -------
+    list of str
+        Those of a `DataContractError`, otherwise the message.
+
+    Examples
+    --------
+    >>> problems_of(DataContractError("design", ["a", "b"])), problems_of(SpecError("c"))
+    (['a', 'b'], ['c'])
+    """
+    return list(error.problems) if isinstance(error, DataContractError) else [str(error)]

@@ -37,6 +37,22 @@ SamplerSeed = Annotated[
         show_default="sampler.seed of the spec",
     ),
 ]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--controls",
+        metavar="WORD",
+        help="Diagnosis that marks healthy controls, e.g. --controls NC; may be repeated.",
+        show_default="HC and other known words",
+    ),
+]
+NoControls = Annotated[
+    bool,
+    typer.Option(
+        "--no-controls",
+        help="There are no healthy controls: standardise features within the patients.",
+    ),
+]
 
 
 def assignments(text: str) -> Any:
@@ -45,18 +61,23 @@ def assignments(text: str) -> Any:
     Parameters
     ----------
     text : str
-        Help text; "may be repeated" is added.
+        Help text; how a list is written and "may be repeated" are added.
 
     Returns
     -------
     typer option
         For `typing.Annotated`.
     """
-    return typer.Option("--set", metavar="KEY=VALUE", help=f"{text}; may be repeated.")
+    help_text = f"{text}; a list in brackets, within quotation marks; may be repeated."
+    # An unescaped bracket would be read as markup and be lost.
+    return typer.Option("--set", metavar="KEY=VALUE", help=help_text.replace("[", r"\["))
 
 
 Settings = Annotated[
-    list[str] | None, assignments("Replace a value of the spec, e.g. model.n_factors=6")
+    list[str] | None,
+    assignments(
+        "Replace a value of the spec, e.g. model.n_factors=6 or 'model.covariates=[site, age]'"
+    ),
 ]
 
 

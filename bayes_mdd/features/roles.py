@@ -11,7 +11,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.cohort.role_table import LEFT_OUT, assign_roles, summarise_roles
+from bayes_mdd.cohort.role_table import (
+    LEFT_OUT,
+    assign_roles,
+    say_roles,
+    summarise_roles,
+)
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SUBJECT
 
 #: Reasons why subjects are not fitted.
@@ -115,6 +120,42 @@ def count_roles(features: xr.Dataset, *, controls_fitted: bool = False) -> pd.Da
         "use": "no features",
     }
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def list_roles_of(
+    participants: pd.DataFrame | None,
+    features: xr.Dataset | None,
+    *,
+    group: str = "controls",
+    controls_fitted: bool = False,
+) -> tuple[list[str], pd.DataFrame]:
+    """Describe the roles of the participants of a cohort folder.
+
+    Parameters
+    ----------
+    participants : pandas.DataFrame or None
+        Participants, or None where they could not be read.
+    features : xarray.Dataset or None
+        Their features, or None where they could not be read.
+    group : {"controls", "patients"}, default "controls"
+        The reference group.
+    controls_fitted : bool, default False
+        Whether controls are an arm of the fit.
+
+    Returns
+    -------
+    lines : list of str
+        One sentence per group; those who are left out with their ids.
+    table : pandas.DataFrame
+        From `bayes_mdd.cohort.summarise_roles`; empty without participants.
+    """
+    if participants is None:
+        return [], pd.DataFrame()
+    measured = None if features is None else features[SUBJECT].values.astype(str).tolist()
+    roles = assign_roles(
+        participants, measured=measured, group=group, controls_fitted=controls_fitted
+    )
+    return say_roles(roles), summarise_roles(roles)
 
 
 def _without_features(features: xr.Dataset) -> list[Any]:
