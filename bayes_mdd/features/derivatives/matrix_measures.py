@@ -79,6 +79,15 @@ def convert_matrices(reading: Reading, files: Sequence[FileName], units: str | N
         the values are not those of covariances.
     """
     asked = units if units in CONVERTED else None
+    if asked and reading.shape != "matrix":
+        raise DataContractError(
+            reading.kind,
+            [
+                f"units={units!r} is for matrices, but these files hold "
+                f"{'time series' if reading.shape == 'series' else 'one value per region'}: omit "
+                "units."
+            ],
+        )
     if reading.shape != "matrix" or (reading.kind != FUNCTIONAL and asked is None):
         return reading
     read = set(reading.files)

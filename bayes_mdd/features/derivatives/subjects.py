@@ -13,6 +13,7 @@ from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.file_names import FileName, differing_entities
 from bayes_mdd.features.derivatives.interface import SubjectValues
+from bayes_mdd.features.derivatives.repeated_subjects import repeated_subjects_problem
 from bayes_mdd.features.folder.matching import IdMatcher, absence_problems
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
 from bayes_mdd.features.tool_names import CONDITION, SCALING
@@ -66,7 +67,10 @@ def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
             f"entities={{{key!r}: ...}} (None: files without that entity)."
         )
     else:
-        problems += _mixed_entities([own[0] for own in by_subject.values()])
+        first = [own[0] for own in by_subject.values()]
+        problems += _mixed_entities(first)
+        if repeated := repeated_subjects_problem(first):
+            problems.append(repeated)
     if problems:
         raise DataContractError("files", problems)
     return {subject: own[0] for subject, own in by_subject.items()}

@@ -537,16 +537,58 @@ class TestCat12:
             bm.read_derivatives(tmp_path)
 
 
+class TestRepeatedSubjects:
+    """Names without ids: several files of the same subjects are not more subjects."""
+
+    @pytest.mark.parametrize(
+        ("names", "words", "pattern"),
+        [
+            (("r_{}", "z_{}"), "r, z", "r_*"),
+            (("{}_rest_conn", "{}_task_conn"), "rest, task", "*_rest_conn"),
+            (("{}-pre", "{}-post"), "post, pre", "*-post"),
+        ],
+    )
+    def test_they_are_refused(
+        self, tmp_path: Path, names: tuple[str, ...], words: str, pattern: str
+    ) -> None:
+        for i in ("S01", "S02", "S03"):
+            for name in names:
+                np.savetxt(tmp_path / f"{name.format(i)}.txt", correlations_of(i, NAMES))
+        with pytest.raises(DataContractError, match=f"names differ in {words}") as caught:
+            bm.read_derivatives(tmp_path, regions=regions_of())
+        assert f"entities={{'name': {pattern!r}}}" in str(caught.value)
+        read = bm.read_derivatives(tmp_path, regions=regions_of(), entities={"name": pattern})
+        assert read.sizes["subject"] == 3
+
+    def test_matrices_of_gretna(self, tmp_path: Path) -> None:
+        for letter in "rz":
+            for k in range(1, 4):
+                path = tmp_path / f"GretnaSFCMatrix{letter.upper()}" / f"{letter}000{k}.txt"
+                path.parent.mkdir(exist_ok=True)
+                np.savetxt(path, correlations_of(f"S{k}", NAMES))
+        with pytest.raises(DataContractError, match="names differ in r, z"):
+            bm.read_derivatives(tmp_path, regions=regions_of())
+        read = bm.read_derivatives(tmp_path / "GretnaSFCMatrixR", regions=regions_of(), ids=r"\d+")
+        assert read["subject"].values.tolist() == ["0001", "0002", "0003"]
+
+    def test_groups_in_names_are_part_of_the_id(self, tmp_path: Path) -> None:
+        ids = [f"{group}_{k}" for group in ("HC", "MDD") for k in (1, 2)]
+        for i in ids:
+            np.savetxt(tmp_path / f"{i}.txt", correlations_of(i, NAMES))
+        read = bm.read_derivatives(tmp_path, regions=regions_of())
+        assert read["subject"].values.tolist() == ids
+
+
 class TestIds:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         for i in IDS:
-            np.savetxt(tmp_path / f"netmat_{i}_v1.txt", correlations_of(i, NAMES))
+            np.savetxt(tmp_path / f"matrix_{i}_v1.txt", correlations_of(i, NAMES))
         return tmp_path
 
     def test_a_group_is_the_id(self, folder: Path) -> None:
         table = table_of(("sub-001", "sub-002", "sub-003"))
-        with pytest.raises(DataContractError, match=r"not in participants.tsv: netmat.*ids='Sub_"):
+        with pytest.raises(DataContractError, match=r"not in participants.tsv: matrix.*ids='Sub_"):
             bm.read_derivatives(folder, regions=regions_of(), participants=table)
         read = bm.read_derivatives(
             folder, regions=regions_of(), participants=table, ids=r"Sub_(\d+)"
@@ -554,23 +596,23 @@ class TestIds:
         np.testing.assert_allclose(read["y"].values[1], true_z("Sub_002"))
 
     def test_a_pattern_without_group_and_one_with_a_name(self, folder: Path) -> None:
-        for ids in (r"Sub_\d+", r"(netmat)_(?P<id>Sub_\d+)"):
+        for ids in (r"Sub_\d+", r"(matrix)_(?P<id>Sub_\d+)"):
             read = bm.read_derivatives(folder, regions=regions_of(), ids=ids)
             assert read["subject"].values.tolist() == list(IDS)
 
     def test_two_files_of_one_id(self, folder: Path) -> None:
         for i in IDS:
-            shutil.copy(folder / f"netmat_{i}_v1.txt", folder / f"netmat_{i}_v2.txt")
-        with pytest.raises(DataContractError, match=r"differ in name: netmat_\*_v1, netmat_\*_v2"):
+            shutil.copy(folder / f"matrix_{i}_v1.txt", folder / f"matrix_{i}_v2.txt")
+        with pytest.raises(DataContractError, match=r"differ in name: matrix_\*_v1, matrix_\*_v2"):
             bm.read_derivatives(folder, regions=regions_of(), ids=r"Sub_\d+")
         read = bm.read_derivatives(
-            folder, regions=regions_of(), ids=r"Sub_\d+", entities={"name": "netmat_*_v2"}
+            folder, regions=regions_of(), ids=r"Sub_\d+", entities={"name": "matrix_*_v2"}
         )
         assert read.sizes["subject"] == 3
 
     def test_files_that_do_not_match_are_named(self, folder: Path) -> None:
-        np.savetxt(folder / "netmat_group.txt", correlations_of("group", NAMES))
-        with pytest.warns(UserWarning, match=r"does not match 1 file.*netmat_group\.txt"):
+        np.savetxt(folder / "matrix_group.txt", correlations_of("group", NAMES))
+        with pytest.warns(UserWarning, match=r"does not match 1 file.*matrix_group\.txt"):
             read = bm.read_derivatives(folder, regions=regions_of(), ids=r"Sub_\d+")
         assert read.sizes["subject"] == 3
 
