@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 import bayes_mdd as bm
 from bayes_mdd.cli.early import require_files
 from bayes_mdd.cli.messages import log
-from bayes_mdd.cohort.tables import read_json
 from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
 from bayes_mdd.files.folders import new_folder
 from bayes_mdd.files.targets import check_writable
-from bayes_mdd.files.text import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,11 +41,12 @@ class CohortRequest:
     labels: Path | None = None
     regions: str | None = None
     networks: str = "atlas"
+    symmetrise: str | None = None
     participants: Path | None = None
     entities: tuple[str, ...] = ()
     weighting: str | None = None
     units: str | None = None
-    subjects: Path | None = None
+    subjects: str | None = None
     ids: str | None = None
     halves: bool = False
     pieces: int | None = None
@@ -80,7 +79,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         [
             ("--participants", request.participants),
             ("--labels", request.labels),
-            ("--subjects", request.subjects),
+            ("--subjects", _subjects_file(request)),
         ]
     )
     _check_output(request.output)
@@ -96,8 +95,10 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         entities=parse_entities(request.entities),
         weighting=request.weighting,
         units=request.units,
-        subjects=None if request.subjects is None else _lines(request.subjects),
+        subjects=_subjects(request),
         ids=request.ids,
+        networks=request.networks,
+        symmetrise=request.symmetrise,
         spec=bm.DerivativesSpec.from_mapping(dict(request.settings or {})),
         halves=request.halves,
         pieces=request.pieces,
@@ -134,17 +135,28 @@ def _participants_file(request: CohortRequest) -> Path:
     return path
 
 
-def _regions(request: CohortRequest) -> pd.DataFrame | None:
-    """Read the region table, if requested, with networks or circuits as blocks."""
-    source = request.regions
-    if source is None and (request.labels is not None or request.networks != "atlas"):
-        source = request.atlas
-    if source is None:
-        if request.networks != "atlas":
-            raise SpecError("--networks circuit needs --regions, or an --atlas of images.")
-        return None
-    networks: Any = request.networks
-    return bm.read_atlas(source, labels=request.labels, networks=networks)
+def _regions(request: CohortRequest) -> pd.DataFrame | str | None:
+    """Region table of the request; with a table of labels, the regions of its image."""
+    if request.regions is not None or request.labels is None or request.atlas is None:
+        return request.regions
+    return bm.read_atlas(request.atlas, labels=request.labels, networks=request.networks)
+
+
+def _subjects_file(request: CohortRequest) -> Path | None:
+    given = request.subjects
+    return None if given is None or given == "participants" else Path(given)
+
+
+def _subjects(request: CohortRequest) -> list[str] | str | None:
+    from bayes_mdd.features.derivatives.layer_ids import read_id_file
+
+    path = _subjects_file(request)
+    if path is None:
+        return request.subjects
+    try:
+        return read_id_file(path)
+    except UnreadableFileError as error:
+        raise DataContractError(str(path), [f"{error} Expected one id per line."]) from error
 
 
 def parse_entities(words: Iterable[str]) -> dict[str, str | None]:
@@ -179,15 +191,10 @@ def parse_entities(words: Iterable[str]) -> dict[str, str | None]:
     return entities
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    except UnreadableFileError as error:
-        raise DataContractError(str(path), [f"{error} Expected one id per line."]) from error
-
-
 def _write_participants(features: xr.Dataset, participants: Path, folder: Path) -> None:
     """Write the participants, with covariates read from the images, and copy symptom scales."""
+    from bayes_mdd.cohort.tables import read_json
+
     table = _with_covariates(features, participants)
     table.to_csv(folder / "participants.tsv", sep="\t", index=False, lineterminator="\n")
     sidecar = participants.with_suffix(".json")

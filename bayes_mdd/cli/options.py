@@ -11,14 +11,14 @@ import typer
 
 from bayes_mdd.cli.shipped import MODELS
 
-_SPEC_HELP = f"Spec file (.yaml), or the name of a shipped model ({', '.join(MODELS)})."
+SPEC_HELP = f"Spec file (.yaml), or the name of a shipped model ({', '.join(MODELS)})."
 
 Cohort = Annotated[
     Path,
     typer.Argument(metavar="COHORT", help="Cohort folder (participants.tsv, features/, ...)."),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder written by `fit` or `demo`.")]
-SpecName = Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP)]
+SpecName = Annotated[str, typer.Argument(metavar="SPEC", help=SPEC_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also print the log of the package on stderr.")
@@ -61,22 +61,25 @@ def assignments(text: str) -> Any:
     Parameters
     ----------
     text : str
-        Help text; how a list is written and "may be repeated" are added.
+        Help text; how a list is written and "may be repeated" are added. A bracket followed by a
+        letter would be read as markup and be lost.
 
     Returns
     -------
     typer option
         For `typing.Annotated`.
     """
-    help_text = f"{text}; a list in brackets, within quotation marks; may be repeated."
-    # An unescaped bracket would be read as markup and be lost.
-    return typer.Option("--set", metavar="KEY=VALUE", help=help_text.replace("[", r"\["))
+    return typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help=f"{text}; a list in brackets, within quotation marks; may be repeated.",
+    )
 
 
 Settings = Annotated[
     list[str] | None,
     assignments(
-        "Replace a value of the spec, e.g. model.n_factors=6 or 'model.covariates=[site, age]'"
+        "Replace a value of the spec, e.g. model.n_factors=6 or 'model.covariates=[ site, age ]'"
     ),
 ]
 

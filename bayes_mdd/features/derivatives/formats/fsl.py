@@ -46,9 +46,21 @@ def _find_netmats(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     found = [
         n
         for n in files
-        if n.extension in _TEXT and "sub" not in n.entities and _NETMATS.fullmatch(n.stem)
+        if n.extension in _TEXT
+        and "sub" not in n.entities
+        and _NETMATS.fullmatch(n.stem)
+        and not _is_square(n.path)
     ]
     return {FUNCTIONAL: found} if found else {}
+
+
+def _is_square(path: Path) -> bool:
+    """Whether a file holds the matrix of one subject instead of one row per subject."""
+    try:
+        cells = read_cells(path)
+    except UnreadableFileError:
+        return False
+    return len(cells.rows) == len(cells.header)
 
 
 def _read_netmats(request: FormatRequest) -> Reading:
