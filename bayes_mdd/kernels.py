@@ -21,7 +21,8 @@ from bayes_mdd.caches import report_caches
 _log = logging.getLogger(__name__)
 report_caches()
 # Numba reads the variable at its import, which may have come before ours.
-config.CACHE_DIR = config.CACHE_DIR or os.environ.get("NUMBA_CACHE_DIR", "")
+_numba: Any = config
+_numba.CACHE_DIR = _numba.CACHE_DIR or os.environ.get("NUMBA_CACHE_DIR", "")
 
 
 @cache
@@ -34,22 +35,22 @@ def _report_not_kept(reason: str) -> None:
     )
 
 
-class _OptionalCache(FunctionCache):  # type: ignore[misc]
+class _OptionalCache(FunctionCache):
     """A cache whose files may be unreadable or impossible to write."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Load a compiled function; None if its file is damaged, which is then discarded."""
         try:
-            return super().load_overload(sig, target_context)
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # whatever unpickling a damaged file raises
             with contextlib.suppress(OSError):
-                self.flush()
+                self.flush()  # type: ignore[no-untyped-call]
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function, if that is possible."""
         try:
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except OSError as error:
             _report_not_kept(error.strerror or str(error))
 
@@ -76,7 +77,7 @@ def compiled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     kernel: Any = njit(nogil=True)(function)
     if isinstance(kernel, Dispatcher):  # a plain function where NUMBA_DISABLE_JIT is set
         try:
-            kept: Any = _OptionalCache(function)
+            kept: Any = _OptionalCache(function)  # type: ignore[no-untyped-call]
         except RuntimeError:  # Numba found no folder
             _report_not_kept("neither the installation nor the home folder is writable")
         else:

@@ -51,6 +51,7 @@ class CohortRequest:
     halves: bool = False
     pieces: int | None = None
     settings: Mapping[str, Any] | None = None
+    controls: tuple[str, ...] | None = None
 
 
 def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]:
@@ -91,7 +92,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         format=request.format,
         atlas=request.atlas,
         regions=_regions(request),
-        participants=participants,
+        participants=read_participants(participants, controls=request.controls),
         entities=parse_entities(request.entities),
         weighting=request.weighting,
         units=request.units,
@@ -106,7 +107,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     if "networks" in json.loads(features.attrs["provenance"]):
         log.warning("networks are unknown, so all regions form one block (see --regions).")
     with new_folder(request.output) as folder:
-        _write_participants(features, participants, folder)
+        _write_participants(features, participants, folder, request.controls)
         bm.write_features(features, folder)
     return features, left_out(features)
 
@@ -191,14 +192,21 @@ def parse_entities(words: Iterable[str]) -> dict[str, str | None]:
     return entities
 
 
-def _write_participants(features: xr.Dataset, participants: Path, folder: Path) -> None:
+def _write_participants(
+    features: xr.Dataset,
+    participants: Path,
+    folder: Path,
+    controls: tuple[str, ...] | None,
+) -> None:
     """Write the participants, with covariates read from the images, and copy symptom scales."""
     from bayes_mdd.cohort.tables import read_json
 
-    table = _with_covariates(features, participants)
+    table = _with_covariates(features, participants, controls)
     table.to_csv(folder / "participants.tsv", sep="\t", index=False, lineterminator="\n")
     sidecar = participants.with_suffix(".json")
     meanings = read_json(sidecar)
+    if controls:
+        meanings = _with_control_level(meanings)
     new = {k: v for k, v in _COVARIATES.items() if k in table and k not in meanings}
     if meanings or new:
         text = json.dumps(meanings | new, indent=2) + "\n"
@@ -208,13 +216,31 @@ def _write_participants(features: xr.Dataset, participants: Path, folder: Path) 
         shutil.copytree(scales, folder / "phenotype")
 
 
-def _with_covariates(features: xr.Dataset, participants: Path) -> pd.DataFrame:
+def _with_control_level(meanings: dict[str, Any]) -> dict[str, Any]:
+    """Add ``HC`` to the Levels of the diagnosis, where there are any without it."""
+    from bayes_mdd.cohort.roles import describe_levels
+    from bayes_mdd.dims import CONTROL, DIAGNOSIS
+
+    levels = describe_levels(meanings, DIAGNOSIS)
+    if levels is None or CONTROL in levels:
+        return meanings
+    diagnosis = {**meanings[DIAGNOSIS], "Levels": {**levels, CONTROL: "Healthy control"}}
+    return {**meanings, DIAGNOSIS: diagnosis}
+
+
+def _with_covariates(
+    features: xr.Dataset, participants: Path, controls: tuple[str, ...] | None
+) -> pd.DataFrame:
+    """Read the table as text, with covariates of the files; named controls are written ``HC``."""
     from bayes_mdd.cohort import read_participants
     from bayes_mdd.cohort.tables import read_table
     from bayes_mdd.dims import MISSING
 
     table = read_table(participants)
-    ids = [str(i) for i in read_participants(participants).index]
+    people = read_participants(participants, controls=controls)
+    if controls:
+        table["diagnosis"] = people["diagnosis"].to_numpy()
+    ids = [str(i) for i in people.index]
     row = {str(s): i for i, s in enumerate(features["subject"].values)}
     for name in _COVARIATES:
         if name in features.coords and name not in table:

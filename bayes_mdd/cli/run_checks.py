@@ -12,6 +12,7 @@ import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import records
 from bayes_mdd.errors import UnreadableFileError
+from bayes_mdd.files.replace import write_text
 from bayes_mdd.files.structured import read_json
 
 if TYPE_CHECKING:
@@ -211,15 +212,17 @@ def report_detectable(idata: xr.DataTree) -> list[Analysis]:
     return [Analysis([], {"smallest_trait": table}, {title: shown})]
 
 
-def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis] = ()) -> RunChecks:
+def write_checks(
+    idata: xr.DataTree, run_dir: Path | None, analyses: Sequence[Analysis] = ()
+) -> RunChecks:
     """Check a run, and write the verdict and all tables to its folder.
 
     Parameters
     ----------
     idata : xarray.DataTree
         The fitted run.
-    run_dir : Path
-        Its folder.
+    run_dir : Path or None
+        Its folder; None to write nothing.
     analyses : sequence of Analysis
         Additional analyses; their tables go to ``<name>.tsv``.
 
@@ -239,18 +242,12 @@ def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis]
             text = values.to_csv(
                 sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n"
             )
-            files.append(_replace(run_dir / f"{name}.tsv", text))
+            if run_dir is not None:
+                files.append(write_text(run_dir / f"{name}.tsv", text))
     verdict = {"passed": judge(table).passed, "checks": records(table)}
-    _replace(run_dir / CHECKS_FILE, json.dumps(verdict, indent=2) + "\n")
+    if run_dir is not None:
+        write_text(run_dir / CHECKS_FILE, json.dumps(verdict, indent=2) + "\n")
     return RunChecks(table, analyses, files)
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write a file so that no reader sees half of it."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(path)
-    return path
 
 
 def read_checks(run_dir: Path) -> pd.DataFrame | None:

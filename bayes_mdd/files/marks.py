@@ -113,6 +113,7 @@ RUN = FolderKind(
         PROVENANCE,
         POSTERIOR,
         "roles.tsv",
+        "roles.tsv",
         "checks.json",
         "report.html",
         "permutations.tsv",

@@ -43,7 +43,7 @@ def write_netcdf(data: xr.Dataset | xr.DataTree, path: Path) -> Path:
     check_space(path.parent, data.nbytes, path)
     with replacing(path) as temporary, _NeverFailing(temporary) as file:
         try:
-            data.to_netcdf(file, engine="h5netcdf")  # type: ignore[call-overload]
+            data.to_netcdf(file, engine="h5netcdf")
         finally:
             # Also in place of what HDF5 makes of a failure.
             if file.failure is not None:

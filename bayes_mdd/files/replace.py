@@ -101,6 +101,33 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def make_folder(folder: Path) -> Path:
+    """Create a folder and those above it, where they do not exist.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be created, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise WriteError(f"{folder} is a file: choose a folder.", error.errno) from error
+    except OSError as error:
+        raise write_error(folder, error) from error
+    return folder
+
+
 def write_text(path: Path, text: str) -> Path:
     """Write a text as UTF-8; no reader sees half of it.
 

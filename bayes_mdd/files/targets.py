@@ -6,9 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
-from bayes_mdd.errors import RunFolderError, WriteError, some
+from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, WriteError, some
 from bayes_mdd.files.folders import restore_folder
-from bayes_mdd.files.marks import RUN, FolderKind
+from bayes_mdd.files.marks import RUN, SIMULATED, FolderKind, read_mark
 from bayes_mdd.files.replace import PART, reason_of, write_error
 
 
@@ -129,6 +129,128 @@ def _protected(folder: Path) -> str | None:
     if folder == home or folder in home.parents:
         return "a home folder, or above one"
     return None
+
+
+def check_cohort_target(folder: str | Path, *, overwrite: bool) -> Path:
+    """Check where a simulated cohort will be written, before it is drawn.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder to write to.
+    overwrite : bool
+        Whether it may be in use.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    DataContractError
+        If the folder is a file, is not empty and `overwrite` is False, or holds another cohort.
+    WriteError
+        If nothing can be written there.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise DataContractError(str(folder), ["is a file, expected a folder: choose another name."])
+    content = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    if content and not overwrite:
+        raise DataContractError(
+            str(folder),
+            [
+                f"is not empty (it contains {some(content, 3)}): choose another folder or pass "
+                "overwrite=True (--force)."
+            ],
+        )
+    tops = {pattern.split("/")[0] for pattern in SIMULATED.files}
+    taken = [name for name in content if name in tops]
+    if taken and not SIMULATED.is_marked(folder):
+        raise DataContractError(
+            str(folder),
+            [
+                f"holds {some(taken, 3)}, but no simulated cohort. Only simulated cohorts are "
+                "replaced: choose another folder."
+            ],
+        )
+    check_writable(folder)
+    return folder
+
+
+def check_page(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot or must not be written, before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    SpecError
+        If the folder does not exist.
+    RunFolderError
+        If the file exists and `overwrite` is False.
+    """
+    if path.suffix.lower() not in {".html", ".htm"}:
+        raise SpecError(f"The report is an HTML page: its name must end in .html, got {path}.")
+    if not path.parent.is_dir():
+        raise SpecError(f"Cannot write {path}: the folder {path.parent} does not exist; create it.")
+    if path.is_dir():
+        raise SpecError(f"{path} is a folder: name a file for the report.")
+    if path.exists() and not overwrite:
+        raise RunFolderError(f"{path} exists; pass overwrite=True (--force) to replace it.")
+    check_writable(path)
+
+
+def check_projection_target(path: str | Path, *, overwrite: bool) -> Path:
+    """Check where a projection will be written, before anything is computed.
+
+    Parameters
+    ----------
+    path : str or Path
+        The table of scores, ending in ``.tsv``.
+    overwrite : bool
+        Whether the files of an earlier projection may be replaced.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    SpecError
+        If `path` does not end in ``.tsv``.
+    RunFolderError
+        If a file exists and `overwrite` is False, or is not that of a projection.
+    WriteError
+        If nothing can be written there.
+    """
+    path = Path(path)
+    if path.suffix != ".tsv":
+        raise SpecError(
+            f"a projection is written as a table: expected a name that ends in .tsv, got {path}."
+        )
+    sidecar = path.with_suffix(".json")
+    files = [path, path.with_name(f"{path.stem}_symptoms.tsv"), sidecar, path.with_suffix(".nc")]
+    existing = [p.name for p in files if p.exists()]
+    if existing and not {"estimand", "interval", "columns"} <= read_mark(sidecar).keys():
+        raise RunFolderError(
+            f"{path.parent} holds {', '.join(existing)}, which is no projection of bayes-mdd and "
+            "is not replaced: choose another name."
+        )
+    if existing and not overwrite:
+        raise RunFolderError(
+            f"{path.parent} already holds {', '.join(existing)}: choose another name, or replace "
+            "these files with --force (overwrite=True)."
+        )
+    check_writable(path)
+    return path
 
 
 def check_writable(path: Path) -> None:

@@ -163,7 +163,7 @@ def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: 
             f"{folder} already holds {some(existing)}; pass overwrite=True to replace them, "
             "or choose another folder."
         )
-    foreign = [f.name for f in files if (folder / f.name).exists() and not _is_own(folder, f)]
+    foreign = [n for f in files for n in _foreign(folder, f)]
     if foreign:
         raise RunFolderError(
             f"{folder} holds {some(foreign)}, which bayes-mdd did not write and does not replace: "
@@ -172,19 +172,21 @@ def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: 
     make_folder(folder)
     common = _common_note(sig)
     for file in files:
-        write_with(folder / file.name, file.write)
+        # The sidecar is first: it marks the file as one that may be replaced.
         note = json.dumps({**common, **file.note}, indent=2, ensure_ascii=False)
         write_text(folder / file.sidecar, note + "\n")
+        write_with(folder / file.name, file.write)
     _remove_former(folder, set(names))
     return [folder / n for n in names]
 
 
-def _is_own(folder: Path, file: _File) -> bool:
-    """Tell by the sidecar whether this package wrote a file."""
+def _foreign(folder: Path, file: _File) -> list[str]:
+    """List files of these names that this package did not write, which the sidecar tells."""
     made_by = read_mark(folder / file.sidecar).get("GeneratedBy")
-    return isinstance(made_by, list) and any(
-        isinstance(m, dict) and m.get("Name") == "bayes-mdd" for m in made_by
-    )
+    entries = made_by if isinstance(made_by, list) else []
+    if any(isinstance(entry, dict) and entry.get("Name") == "bayes-mdd" for entry in entries):
+        return []
+    return [n for n in (file.name, file.sidecar) if (folder / n).exists()]
 
 
 def _remove_former(folder: Path, kept: set[str]) -> None:

@@ -161,9 +161,7 @@ def describe_run(
     )
 
 
-def check_run_folder(
-    folder: str | Path, provenance: Mapping[str, Any], *, force: bool
-) -> xr.DataTree | None:
+def holds_run(folder: str | Path, provenance: Mapping[str, Any], *, force: bool) -> bool:
     """Check that a folder can hold a run, before anything is computed.
 
     Parameters
@@ -177,8 +175,8 @@ def check_run_folder(
 
     Returns
     -------
-    DataTree or None
-        The finished run, if the folder contains exactly the requested run.
+    bool
+        True if the folder contains exactly the requested run, finished.
 
     Raises
     ------
@@ -189,7 +187,7 @@ def check_run_folder(
     """
     folder = check_run_target(folder, force=force)
     if force or not RUN.is_marked(folder):
-        return None
+        return False
     there = read_mark(folder / PROVENANCE)
     # Runs of earlier versions have no method.
     here, there = {"method": "mcmc", **provenance}, {"method": "mcmc", **there}
@@ -204,7 +202,41 @@ def check_run_folder(
             f"requested {provenance['fingerprint']}): {'; '.join(differing)}. "
             "Choose another folder, or replace this one with --force (force=True)."
         )
-    return read_run(folder)
+    if not (folder / POSTERIOR).is_file():
+        raise RunFolderError(
+            f"{folder} contains the requested run without its draws ({POSTERIOR} is missing): fit "
+            "again with --force (force=True)."
+        )
+    return True
+
+
+def check_run_folder(
+    folder: str | Path, provenance: Mapping[str, Any], *, force: bool
+) -> xr.DataTree | None:
+    """Check that a folder can hold a run, and read the run that is requested.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the run will be written.
+    provenance : mapping
+        Provenance of the requested run.
+    force : bool
+        Whether an existing run may be replaced.
+
+    Returns
+    -------
+    DataTree or None
+        The finished run, if the folder contains exactly the requested run.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder contains another run and `force` is False, or anything but a run.
+    WriteError
+        If nothing can be written there.
+    """
+    return read_run(folder) if holds_run(folder, provenance, force=force) else None
 
 
 def write_run(

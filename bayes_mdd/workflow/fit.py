@@ -16,6 +16,7 @@ from bayes_mdd.files.targets import check_run_target, find_existing
 from bayes_mdd.sampling.run_folder import (
     check_run_folder,
     describe_run,
+    holds_run,
     make_provenance,
     write_or_keep,
 )
@@ -124,3 +125,50 @@ def fit(
     if run_dir is not None:
         write_or_keep(idata, spec, sampler, provenance, run_dir)
     return idata
+
+
+def find_run(
+    spec: Spec,
+    features: xr.Dataset,
+    run_dir: str | Path,
+    *,
+    symptoms: pd.DataFrame | None = None,
+    sampler: SamplerSpec | None = None,
+    method: Literal["mcmc", "fast"] = "mcmc",
+    force: bool = False,
+) -> bool:
+    """Tell whether a folder holds exactly this run already, without fitting.
+
+    Parameters
+    ----------
+    spec : Spec
+        The model.
+    features : Dataset
+        A FeatureSet, standardised.
+    run_dir : str or Path
+        The run folder.
+    symptoms : DataFrame, optional
+        One column per dimension, indexed by participant.
+    sampler : SamplerSpec, optional
+        Draws, chains, seed and back end.
+    method : {"mcmc", "fast"}, default "mcmc"
+        How the posterior is obtained.
+    force : bool, default False
+        Whether a run that is there may be replaced.
+
+    Returns
+    -------
+    bool
+        True if `fit` would read the run instead of fitting.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds another run and `force` is False, or anything but a run.
+    WriteError
+        If it cannot be written.
+    """
+    if not family_of(kind_of(spec)).links_symptoms:
+        symptoms = None
+    asked = make_provenance(spec, sampler or SamplerSpec(), features, symptoms, {}, method=method)
+    return holds_run(run_dir, asked, force=force)

@@ -8,7 +8,9 @@ import typer
 
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options, output, run_checks
+from bayes_mdd.cli.early import check_saved
 from bayes_mdd.cli.status import ExitStatus
+from bayes_mdd.files.marks import require_run
 
 
 def check(
@@ -34,6 +36,8 @@ def check(
 ) -> None:
     """Check a finished run: convergence, noise and, on request, arm labels, residuals, priors."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
+    require_run(run)
+    saved = check_saved(run)
     idata = bm.read_run(run)
     analyses = run_checks.report_detectable(idata)
     if permutations:
@@ -42,7 +46,7 @@ def check(
         analyses.append(run_checks.check_residuals(idata, seed=seed))
     if sensitivity:
         analyses.append(run_checks.check_prior_sensitivity(idata, seed=seed))
-    checks = run_checks.write_checks(idata, run, analyses)
+    checks = run_checks.write_checks(idata, run if saved else None, analyses)
     if as_json:
         output.print_json(checks.to_mapping())
     else:

@@ -10,11 +10,10 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
-from bayes_mdd.errors import RunFolderError, SpecError
-from bayes_mdd.files.marks import read_mark
+from bayes_mdd.errors import SpecError
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.replace import make_folder, write_text
-from bayes_mdd.files.targets import check_writable
+from bayes_mdd.files.targets import check_projection_target
 from bayes_mdd.shared_specific.new_subjects.projection import KNOWN_ARM, PREDICTED_SYMPTOM
 from bayes_mdd.shared_specific.schema import SCORES
 
@@ -126,58 +125,13 @@ def export_projection(
     sidecar, draws = path.with_suffix(".json"), path.with_suffix(".nc")
     files = [*tables, sidecar, draws]
     make_folder(path.parent)
+    # The sidecar is first: it marks the files as ones that may be replaced.
+    write_text(sidecar, json.dumps(_sidecar(projection, ci_prob), indent=2) + "\n")
     for name, table in tables.items():
         text = table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format=NUMBERS)
         write_text(name, text)
-    write_text(sidecar, json.dumps(_sidecar(projection, ci_prob), indent=2) + "\n")
     write_netcdf(projection, draws)
     return files
-
-
-def check_projection_target(path: str | Path, *, overwrite: bool) -> Path:
-    """Check where a projection will be written, before anything is computed.
-
-    Parameters
-    ----------
-    path : str or Path
-        The table of scores, ending in ``.tsv``.
-    overwrite : bool
-        Whether the files of an earlier projection may be replaced.
-
-    Returns
-    -------
-    Path
-        `path`.
-
-    Raises
-    ------
-    SpecError
-        If `path` does not end in ``.tsv``.
-    RunFolderError
-        If a file exists and `overwrite` is False, or is not that of a projection.
-    WriteError
-        If nothing can be written there.
-    """
-    path = Path(path)
-    if path.suffix != ".tsv":
-        raise SpecError(
-            f"a projection is written as a table: expected a name that ends in .tsv, got {path}."
-        )
-    sidecar = path.with_suffix(".json")
-    files = [path, _symptom_table(path), sidecar, path.with_suffix(".nc")]
-    existing = [p.name for p in files if p.exists()]
-    if existing and not {"estimand", "interval", "columns"} <= read_mark(sidecar).keys():
-        raise RunFolderError(
-            f"{path.parent} holds {', '.join(existing)}, which is no projection of bayes-mdd and "
-            "is not replaced: choose another name."
-        )
-    if existing and not overwrite:
-        raise RunFolderError(
-            f"{path.parent} already holds {', '.join(existing)}: choose another name, or replace "
-            "these files with --force (overwrite=True)."
-        )
-    check_writable(path)
-    return path
 
 
 def _symptom_table(path: Path) -> Path:
