@@ -273,8 +273,8 @@ def describe_repetition_times(
             f"the coordinate {REPETITION_TIME}; control for it or for site, or analyse the groups "
             "separately."
         )
-    if values and len(values) < len(found):
-        unknown = [s for s in found if s not in values]
+    unknown = [s for s, r in found.items() if s not in values and r.note is None]
+    if values and unknown:
         notes.append(f"{some(unknown)}: the repetition time is not stated by header or sidecar.")
     facts = {REPETITION_TIME: distinct[0] if len(distinct) == 1 else distinct} if values else {}
     return values, facts, notes
