@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, SITE, SUBJECT
+from bayes_mdd.results.privacy import list_participants, withhold_notes
 from bayes_mdd.results.result import Result
 
 
@@ -145,13 +146,15 @@ def _find_sites(constant: xr.Dataset, posterior: xr.Dataset) -> pd.Series[Any] |
     return None
 
 
-def list_provenance(result: Result) -> list[tuple[str, str]]:
+def list_provenance(result: Result, *, with_participants: bool = False) -> list[tuple[str, str]]:
     """Flatten everything a fit recorded about itself.
 
     Parameters
     ----------
     result : Result
         A fit.
+    with_participants : bool, default False
+        Whether the command line, folders and names of participants are shown.
 
     Returns
     -------
@@ -165,6 +168,8 @@ def list_provenance(result: Result) -> list[tuple[str, str]]:
         # The quality of the features has a section of its own.
         "features": {k: v for k, v in result.features.items() if k != "quality"},
     }
+    if not with_participants:
+        notes = withhold_notes(notes, list_participants(result))
     rows: list[tuple[str, str]] = []
     for part, note in notes.items():
         _flatten(part, note, rows)

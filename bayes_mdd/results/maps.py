@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.privacy import share_provenance
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.used import used_factors
@@ -32,7 +33,9 @@ NOT_SIGNATURES: Final = (
 )
 
 
-def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
+def gather_maps(
+    result: Result, table: pd.DataFrame, *, with_participants: bool = False
+) -> xr.Dataset:
     """Gather the map of every factor that is used, and its uncertainty.
 
     Parameters
@@ -41,6 +44,8 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         A fit.
     table : pandas.DataFrame
         What `classify_factors` returned.
+    with_participants : bool, default False
+        Whether the attribute ``provenance`` names participants, command line and folders.
 
     Returns
     -------
@@ -79,7 +84,9 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         "ci_prob": float(loadings.attrs.get("ci_prob", np.nan)),
         "ci_kind": str(loadings.attrs.get("ci_kind", "unknown")),
         "reference": result.reference,
-        "provenance": str(result.tree.attrs.get("provenance", "{}")),
+        "provenance": str(result.tree.attrs.get("provenance", "{}"))
+        if with_participants
+        else share_provenance(result),
         **({"note": NOT_SIGNATURES} if STABILITY in sig.coords else {}),
     }
     return sig

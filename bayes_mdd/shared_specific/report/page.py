@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import CONTROL, MISSING
+from bayes_mdd.results.checks import judge
 from bayes_mdd.results.cohort_facts import (
     describe_cohort,
     list_provenance,
@@ -18,6 +19,7 @@ from bayes_mdd.results.cohort_facts import (
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, Picture, check_row, embed, render_page
+from bayes_mdd.results.privacy import list_participants, withhold_content
 from bayes_mdd.results.quality import gather_quality
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET, RULES, Rules
@@ -74,6 +76,8 @@ def build_page(
         HTML.
     """
     content = _gather(result, checks, table, options)
+    if not options.with_participants:
+        content = withhold_content(content, list_participants(result, options.quality))
     return render_page("bayes_mdd.shared_specific.report", TEMPLATE, content)
 
 
@@ -86,6 +90,9 @@ def _gather(
     linked = result.holds("posterior", "symptom_weight")
     by_arm = result.holds("posterior", "symptom_weight_by_arm")
     used = used_factors(table)
+    quality = gather_quality(result, options.quality)
+    of_data = [c["name"] for c in quality["checks"]] if quality else []
+    considered = spec_of(result).n_factors
     links = summarise_symptom_links(result, ci_prob=ci_prob, factors=table) if linked else None
     contrasts = (
         summarise_symptom_links(result, ci_prob=ci_prob, by="difference", factors=table)
@@ -99,16 +106,19 @@ def _gather(
         "title": options.title or TITLE,
         "cohort": cohort,
         "counts": [(str(i), *row) for i, row in zip(counts.index, counts.to_numpy(), strict=True)],
-        "checks": [check_row(row) for _, row in checks.iterrows()],
+        # Checks of the data stand in the section on the quality of the features.
+        "checks": [check_row(r) for _, r in checks.iterrows() if r["name"] not in of_data],
+        "failed": not judge(checks).passed,
         "findings": [
             *say_reference(result),
-            *summarise_findings(table, checks, links, ci_prob, spec_of(result).n_factors),
+            *summarise_findings(table, checks, links, ci_prob, considered, of_data),
         ],
         "roles": list_roles(result),
         "arms": arms,
         "partial": "p_partial" in table,
         "factors": [_factor_row(row, arms) for _, row in used.iterrows()],
-        "unused": spec_of(result).n_factors - len(used),
+        "unused": considered - len(used),
+        "with_participants": options.with_participants,
         "reliable": is_reliability_known(table),
         "reliability": _reliability_rows(result, table),
         "detectable": say_detectable(smallest_trait(result), rules["min_explained"]),
@@ -128,8 +138,8 @@ def _gather(
         "references": REFERENCES,
         "limits": list_limits(result, cohort, symptoms=linked),
         "estimand": result.estimand,
-        "provenance": list_provenance(result),
-        "quality": gather_quality(result, options.quality),
+        "provenance": list_provenance(result, with_participants=options.with_participants),
+        "quality": quality,
     }
 
 
