@@ -17,5 +17,6 @@ from .scales import Scale as Scale
 from .scoring import score_items as score_items
 from .scoring import score_scale as score_scale
 from .tables import read_table as read_table
+from .totals import score_total as score_total
 
 __all__: list[str]

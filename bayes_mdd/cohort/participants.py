@@ -11,9 +11,10 @@ import pandas as pd
 from bayes_mdd.cohort.arms import arm_problems
 from bayes_mdd.cohort.columns import convert_column, table_problems
 from bayes_mdd.cohort.control_question import no_diagnosis_problem
-from bayes_mdd.cohort.levels import invisible_problems
+from bayes_mdd.cohort.levels import invisible_problems, levels_of
 from bayes_mdd.cohort.roles import control_problems, describe_levels, mark_controls
 from bayes_mdd.cohort.tables import id_problems, read_json, read_table
+from bayes_mdd.cohort.visits import crossover_problems, several_arms
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
 from bayes_mdd.errors import DataContractError, some
 
@@ -99,7 +100,9 @@ def participants_table(
                 f"holds the participant ids to '{ID}'."
             ],
         )
-    problems = id_problems(table, [ID]) + invisible_problems(table, ID)
+    once = table[~table[ID].isin(several_arms(table, ID))]
+    problems = id_problems(once, [ID]) + invisible_problems(table, ID)
+    problems += crossover_problems(table, ID, levels_of(sidecar, ARM))
     columns = {ID: table[ID]}
     for name in table.columns.drop(ID):
         columns[name], found = convert_column(table[name], table[ID], sidecar)
@@ -116,6 +119,8 @@ def participants_table(
     if problems:
         raise DataContractError(what, problems)
     participants.attrs["notes"] = list(notes)
+    if controls is not None:
+        participants.attrs["controls"] = list(controls)
     return participants
 
 
