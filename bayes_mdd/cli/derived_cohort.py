@@ -84,6 +84,8 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         ]
     )
     _check_output(request.output)
+    from bayes_mdd.cohort import read_participants
+
     participants = _participants_file(request)
     log.info("Reading %s", request.source)
     features = bm.read_derivatives(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import bayes_mdd as bm
-from bayes_mdd.errors import SpecError
+from bayes_mdd.errors import SpecError, some
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,51 @@ class ControlWords:
             return self.words
         unneeded = getattr(spec.model, "controls", "reference") != "arm"
         return () if self.none or (spec.reference.group == "patients" and unneeded) else None
+
+    def check(self, participants: pd.DataFrame) -> None:
+        """Refuse ``--no-controls`` for a cohort that has controls.
+
+        Parameters
+        ----------
+        participants : pandas.DataFrame
+            Indexed by ``participant_id``.
+
+        Raises
+        ------
+        SpecError
+            If participants are controls by their diagnosis.
+        """
+        problem = self.contradiction(participants)
+        if problem:
+            raise SpecError(problem)
+
+    def contradiction(self, participants: pd.DataFrame) -> str:
+        """Find controls that ``--no-controls`` denies.
+
+        Parameters
+        ----------
+        participants : pandas.DataFrame
+            Indexed by ``participant_id``.
+
+        Returns
+        -------
+        str
+            The problem; empty if there is none.
+        """
+        from bayes_mdd.cohort.group_words import is_control_word
+
+        if not self.none or "diagnosis" not in participants:
+            return ""
+        diagnosis = participants["diagnosis"].astype(str)
+        words = diagnosis[diagnosis.map(is_control_word)]
+        if words.empty:
+            return ""
+        return (
+            f"--no-controls is given, but {len(words)} participants have the diagnosis "
+            f"{some(words.unique())}, which means healthy control. Omit --no-controls; to "
+            "standardise features within the patients all the same, set reference.group=patients "
+            "(--set)."
+        )
 
 
 def control_words(words: Sequence[str] | None, none: bool) -> ControlWords:

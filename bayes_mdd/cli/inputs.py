@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_mdd as bm
+from bayes_mdd.cli.groups import ControlWords
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.shipped import MODELS
 from bayes_mdd.errors import SpecError, UnreadableFileError
@@ -140,7 +141,9 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def read_inputs(spec: bm.AnalysisSpec, folder: Path) -> Inputs:
+def read_inputs(
+    spec: bm.AnalysisSpec, folder: Path, controls: ControlWords | None = None
+) -> Inputs:
     """Read a cohort and resolve the spec against it.
 
     Parameters
@@ -149,19 +152,34 @@ def read_inputs(spec: bm.AnalysisSpec, folder: Path) -> Inputs:
         May have ``*_if_present`` lists; names that are left out are reported.
     folder : Path
         The cohort.
+    controls : ControlWords, optional
+        What the command says about controls.
 
     Returns
     -------
     Inputs
         Spec, features and symptoms.
     """
+    from bayes_mdd.features.cohort_inputs import read_cohort_inputs
+    from bayes_mdd.features.roles import list_roles_of
     from bayes_mdd.specs import kind_of
     from bayes_mdd.workflow.families import family_of
     from bayes_mdd.workflow.resolve import resolve_spec
 
     log.info("Reading %s", folder)
-    cohort = bm.read_cohort(folder)
-    features = bm.read_features(folder)
+    words = controls or ControlWords()
+    read = read_cohort_inputs(folder, controls=words.reading(spec))
+    cohort, features = read.require(folder)
+    words.check(cohort.participants)
+    lines, _ = list_roles_of(
+        cohort.participants,
+        features,
+        group=spec.reference.group,
+        controls_fitted=getattr(spec.model, "controls", None) == "arm",
+    )
+    for text in cohort.notes:
+        log.info("Note: %s", text)
+    log.info("Participants:\n%s", "\n".join(f"  {line}" for line in lines))
     spec, notes = resolve_spec(spec, features, cohort.symptoms)
     for text in notes:
         log.info("Note: %s", text)

@@ -32,6 +32,8 @@ class Validation:
         Everything that a fit would refuse; empty if the cohort can be fitted.
     notes : tuple of str
         Decisions, and what a fit would warn of.
+    participants : pandas.DataFrame
+        The participants as they were read; empty if they could not be.
     roles : pandas.DataFrame
         Number of participants in each role: ``role``, ``diagnosis``, ``arm``, ``participants``,
         ``use``; it holds no ids.
@@ -47,6 +49,7 @@ class Validation:
 
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    participants: pd.DataFrame = field(default_factory=pd.DataFrame)
     roles: pd.DataFrame = field(default_factory=pd.DataFrame)
     role_lines: tuple[str, ...] = ()
     columns: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -146,6 +149,7 @@ def validate_cohort(
     return Validation(
         problems=tuple(dict.fromkeys(problems)),
         notes=tuple(notes),
+        participants=pd.DataFrame() if inputs.participants is None else inputs.participants,
         roles=roles,
         role_lines=tuple(lines),
         columns=columns,

@@ -9,6 +9,7 @@ import typer
 
 from bayes_mdd.cli import inputs, messages, options
 from bayes_mdd.cli.derived_cohort import CohortRequest, write_derived_cohort
+from bayes_mdd.cli.groups import control_words
 from bayes_mdd.cli.output import print_json, print_lines
 
 
@@ -135,12 +136,15 @@ def features(
             "'confounds=[ motion, scrub ]'"
         ),
     ] = None,
+    controls: options.Controls = None,
+    no_controls: options.NoControls = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Convert the output of another tool (XCP-D, fMRIPrep, FreeSurfer, ...) to a cohort folder."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
+    words = control_words(controls, no_controls).words
     request = CohortRequest(
         source=source,
         output=output,
@@ -160,6 +164,7 @@ def features(
         halves=halves,
         pieces=pieces,
         settings=inputs.parse_settings(settings or ()),
+        controls=() if no_controls else words,
     )
     made, left_out = write_derived_cohort(request)
     n, p = made.sizes["subject"], made.sizes["feature"]

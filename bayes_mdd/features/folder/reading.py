@@ -217,6 +217,7 @@ def _build(
             n_files=len(layout.files),
             without_features=without or None,
             participants_notes=participants.attrs.get("notes") or None,
+            controls=participants.attrs.get("controls"),
             other_session=read.other_session,
             description=layout.facts.get("description"),
             made_from=layout.facts.get("provenance"),
