@@ -25,7 +25,7 @@ _TREATMENTS: Final = frozenset(
         *("desvenlafaxine", "levomilnacipran", "milnacipran", "bupropion", "mirtazapine"),
         *("trazodone", "agomelatine", "reboxetine", "amitriptyline", "nortriptyline"),
         *("imipramine", "desipramine", "clomipramine", "ketamine", "esketamine", "lithium"),
-        *("quetiapine", "psilocybin", "ect", "tms", "rtms", "tdcs", "cbt"),
+        *("quetiapine", "psilocybin", "tms", "rtms", "tdcs", "cbt"),
     )
 )
 _TREATMENT_COLUMNS: Final = ("arm", "treatment", "condition", "intervention")
@@ -85,7 +85,8 @@ def crossover_problems(table: pd.DataFrame, key: str, known: Collection[str] | N
     combined = [a for a in real.unique() if a not in (known or ()) and _is_combined(a, real)]
     if combined:
         chosen = real[real.isin(combined)]
-        listed = some(f"{table.loc[i, key]} ({arm!r})" for i, arm in chosen.items())
+        ids = table[key].loc[chosen.index]
+        listed = some(f"{i} ({arm!r})" for i, arm in zip(ids, chosen, strict=True))
         problems.append(
             f"arm of {listed} names several arms. {NO_CROSSOVER}: write the arm of one period, or "
             "list the combination as one of the Levels of 'arm' in participants.json if it was "
