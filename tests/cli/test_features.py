@@ -256,3 +256,33 @@ def test_the_cohort_can_be_fitted(source, tmp_path, run_cli):
     done = run_cli("fit", "shared_specific", out, "-o", tmp_path / "run", *quick)
     assert done.status in (0, 1), done.err
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_ids_by_pattern_and_one_scaling_of_several(tmp_path, run_cli):
+    rng = np.random.default_rng(4)
+    ids = [f"{i:03d}" for i in range(1, 9)]
+    for i in ids:
+        series = rng.normal(size=(80, 4)) + rng.normal(size=(80, 1))
+        for name, values in (("r", np.corrcoef(series, rowvar=False)), ("series", series)):
+            (tmp_path / "in").mkdir(exist_ok=True)
+            np.savetxt(tmp_path / "in" / f"Sub_{i}_{name}.txt", values)
+    table = {
+        "participant_id": [f"sub-{i}" for i in ids],
+        "diagnosis": ["HC"] * 3 + ["MDD"] * 5,
+        "arm": ["n/a"] * 3 + ["A", "B"] * 2 + ["A"],
+    }
+    write_table(tmp_path / "participants.tsv", pd.DataFrame(table), index=False)
+    regions = pd.DataFrame({"region": REGIONS, "network": "N", "label": range(1, 5)})
+    write_table(tmp_path / "regions.tsv", regions, index=False)
+    given = (
+        *("features", tmp_path / "in", "-o", tmp_path / "out", *FC),
+        *("--participants", tmp_path / "participants.tsv", "--regions", tmp_path / "regions.tsv"),
+        *("--entity", "name=*_r"),
+    )
+    done = run_cli(*given)
+    assert done.status == 2
+    assert "--ids" in done.err
+    done = run_cli(*given, "--ids", r"Sub_(\d+)")
+    assert done.status == 0, done.err
+    made = bm.read_features(tmp_path / "out")
+    assert made["subject"].values.tolist() == table["participant_id"]

@@ -183,7 +183,7 @@ def standardise_covariance(matrix: Array, *, negate: bool = False) -> Array:
     if (variance < 0).any():
         raise UnreadableFileError("the diagonal has negative values: these are no covariances.")
     scale = np.sqrt(np.where(variance > 0, variance, np.nan))
-    r = (-1 if negate else 1) * matrix / np.outer(scale, scale)
+    r: Array = (-1 if negate else 1) * matrix / np.outer(scale, scale)
     off = np.abs(r[~np.eye(len(r), dtype=bool)])
     largest = float(np.max(off[np.isfinite(off)], initial=0.0))
     if largest > 1 + _ROUNDING:

@@ -117,6 +117,8 @@ def read_source(request: DerivativesRequest) -> SourceReading:
         reading = chosen.format.read(format_request)
     except UnreadableFileError as error:
         raise DataContractError(str(folder), [str(error)]) from error
+    if not reading.by_subject:
+        raise DataContractError(str(folder), [f"the files of {chosen.format.name} hold no data."])
     reading = convert_matrices(reading, chosen.files, request.units)
     reading = symmetrise_matrices(reading, request.symmetrise)
     reading = replace(reading, notes=[*reading.notes, *notes])

@@ -531,6 +531,12 @@ class TestCat12:
         with pytest.raises(DataContractError, match=f"sub-02.*{message}"):
             bm.read_derivatives(folder)
 
+    @pytest.mark.parametrize("text", ["names;l;r\n", "names\nS01\n", "names;l\nS01;1\nS01;2\n"])
+    def test_tables_without_values_or_with_repeated_ids(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "catROI_n_Vgm.csv").write_text(text)
+        with pytest.raises(DataContractError, match="no row of a participant|repeats S01"):
+            bm.read_derivatives(tmp_path)
+
     def test_mat_files_are_named_as_of_cat12(self, tmp_path: Path) -> None:
         savemat(tmp_path / "catROI_sub-01.mat", {"S": 1})
         with pytest.raises(DataContractError, match=r"Files of CAT12: .*reads catROI_\*\.xml"):

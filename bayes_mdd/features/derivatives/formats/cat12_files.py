@@ -225,10 +225,14 @@ def read_group_table(path: Path) -> tuple[tuple[str, ...], Mapping[str, Array]]:
     Raises
     ------
     UnreadableFileError
-        If ids repeat or cells are not numbers.
+        If ids repeat, cells are not numbers, or there are none.
     """
     cells = read_cells(path)
     ids = [row[0] for row in cells.body]
+    if not ids or len(cells.header) < 2:
+        raise UnreadableFileError(
+            f"{path.name} has no row of a participant, or no column of a region: export it again."
+        )
     repeated = sorted({i for i in ids if ids.count(i) > 1})
     if repeated or "" in ids:
         raise UnreadableFileError(

@@ -80,7 +80,7 @@ def _has_own_subject(name: FileName) -> bool:
 
 def _is_stack(name: FileName) -> bool:
     try:
-        return np.ndim(load_mat(name.path).get("Z")) == 3
+        return np.asarray(load_mat(name.path).get("Z")).ndim == 3
     except UnreadableFileError:
         return False
 

@@ -104,7 +104,7 @@ def _choose_units(
 ) -> tuple[str, list[str]]:
     """Choose r or Fisher z; both are there by default, and either gives the same features."""
     found = [units for units, files in by_units.items() if files]
-    if wanted in by_units and wanted not in found:
+    if wanted is not None and wanted in by_units and wanted not in found:
         raise DataContractError(
             "DPABI",
             [
@@ -112,8 +112,8 @@ def _choose_units(
                 f"{_MATRICES[found[0]]}_<id>. Omit units."
             ],
         )
-    units = wanted if wanted in by_units else found[0]
-    return str(units), [u for u in found if u != units]
+    units = wanted if wanted is not None and wanted in by_units else found[0]
+    return units, [u for u in found if u != units]
 
 
 def _only_elsewhere(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -85,10 +86,7 @@ def read_maps(request: FormatRequest) -> Reading:
     atlas, files, spec = select_atlas(request), one_file_per_subject(request.files), request.spec
     total = request.kind == "volume"
 
-    def read(name: FileName) -> ImageValues:
-        return _map_values(name, atlas, spec, total=total)
-
-    results = read_images(files, read)
+    results = read_images(files, partial(_map_values, atlas=atlas, spec=spec, total=total))
     return Reading(
         kind=request.kind,
         shape="regional",
