@@ -54,7 +54,7 @@ def header_repetition_time(header: Any) -> float | None:
     float or None
         Seconds; None if the header does not state the value or its unit.
     """
-    zooms = header.get_zooms() if hasattr(header, "get_zooms") else ()
+    zooms: tuple[float, ...] = header.get_zooms() if hasattr(header, "get_zooms") else ()
     unit = header.get_xyzt_units()[1] if hasattr(header, "get_xyzt_units") else ""
     if len(zooms) < 4 or unit not in SECONDS:
         return None

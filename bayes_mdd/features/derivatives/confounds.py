@@ -146,11 +146,11 @@ def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, An
     require_file(own.path)
     with _scratch_folder() as folder:
         alone = Path(folder) / "desc-confounds_timeseries.tsv"
-        shutil.copyfile(own.path, alone)
         sidecar = own.path.with_suffix(".json")
-        if sidecar.is_file():
-            shutil.copyfile(sidecar, alone.with_suffix(".json"))
         try:
+            shutil.copyfile(own.path, alone)
+            if sidecar.is_file():
+                shutil.copyfile(sidecar, alone.with_suffix(".json"))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about columns that are not needed
                 confounds, keep = load_confounds(

@@ -92,7 +92,7 @@ def open_volume(image: Any) -> Volume:
 
 def _load(path: str | os.PathLike[str]) -> Any:
     try:
-        return load_image(path)
+        return load_image(Path(path))
     except UnreadableFileError as error:
         raise UnusableDataError([str(error)]) from error
 

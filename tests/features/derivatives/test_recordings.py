@@ -230,3 +230,27 @@ def test_lists_of_names_of_other_participants_are_not_used(tmp_path, participant
         expected = np.abs(np.corrcoef(series_of(subject), rowvar=False))
         read_matrix = got.by_subject[subject].loc[list(PARCELS), list(PARCELS)]
         np.testing.assert_allclose(read_matrix, expected)
+
+
+def test_repetition_times_of_cifti_series(tmp_path, participants):
+    axis = nib.cifti2.ParcelsAxis(
+        list(PARCELS),
+        [np.array([[i, 0, 0]]) for i in range(len(PARCELS))],
+        [{} for _ in PARCELS],
+        affine=AFFINE,
+        volume_shape=(9, 9, 9),
+    )
+    for subject, step in zip(SUBJECTS, (0.72, 0.72, 0.72, 1.0), strict=True):
+        series = nib.cifti2.SeriesAxis(0, step, 120)
+        data = series_of(subject).astype(np.float32)
+        name = f"{subject}_task-rest_atlas-X_timeseries.ptseries.nii"
+        nib.save(nib.Cifti2Image(data, (series, axis)), tmp_path / name)
+    options = {"participants": participants, "spec": DerivativesSpec(min_volumes=60)}
+    with pytest.warns(UserWarning, match=r"2 repetition times \(0.72 s: 3 .*; 1 s: 1 \(sub-04\)"):
+        got = read_derivatives(tmp_path, **options)
+    assert got["repetition_time"].values.tolist() == [0.72, 0.72, 0.72, 1.0]
+    sidecar = tmp_path / "sub-04_task-rest_atlas-X_timeseries.json"
+    sidecar.write_text('{"RepetitionTime": 0.72}')
+    with pytest.warns(UserWarning, match="sub-04: the header states a repetition time of 1 s"):
+        got = read_derivatives(tmp_path, **options)
+    assert got["repetition_time"].values.tolist() == [0.72] * 4
