@@ -61,7 +61,7 @@ def test_what_a_matrix_holds(matrix, scale):
 
 
 def test_values_beyond_1_alone_do_not_make_fisher_z():
-    units, problem = resolve_units(COVARIANCE, "")
+    _, problem = resolve_units(COVARIANCE, "")
     assert problem is not None
     assert "these are covariances" in problem
     assert "units='covariance'" in problem

@@ -173,7 +173,8 @@ def labels_on_grid(atlas: Atlas, image: Any, name: str, spec: DerivativesSpec) -
         raise UnreadableFileError(
             f"{name} has the grid {image.shape[:3]}, the atlas {atlas.image.name} has "
             f"{values.shape} or another affine: give the atlas on the grid of the data or, if both "
-            "are in the same space, resample=True (DerivativesSpec; nearest neighbour)."
+            "are in the same space, resample=True (DerivativesSpec; --set resample=true; nearest "
+            "neighbour)."
         )
     return resample_to_img(
         labels, image, interpolation="nearest", force_resample=True, copy_header=True

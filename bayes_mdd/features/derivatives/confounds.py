@@ -115,7 +115,7 @@ def load_denoising(
         raise UnreadableFileError(
             f"{name.path.name}: {kept} of {volumes} volumes remain after scrubbing, at least "
             f"{spec.min_volumes} required: exclude the participant, or change min_volumes or "
-            "fd_threshold (DerivativesSpec)."
+            "fd_threshold (DerivativesSpec; --set min_volumes=...)."
         )
     remaining = kept - confounds.shape[1] - 1
     if remaining < _MIN_DEGREES_OF_FREEDOM:
@@ -156,7 +156,8 @@ def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, An
                 confounds, keep = load_confounds(
                     str(alone.with_name(name.path.name)), strategy=spec.confounds, **scrub
                 )
-        except (ValueError, KeyError, IndexError, OSError) as error:
+        # nilearn and pandas do not promise which exceptions a damaged table raises.
+        except Exception as error:
             text = " ".join(str(error).replace(f"{folder}/", "").split())[:200]
             raise UnreadableFileError(
                 f"{name.path.name}: its confounds cannot be used ({text}). {_EXPECTED}; strategy "

@@ -90,7 +90,7 @@ def _shipped_table(files: Sequence[FileName], all_files: Sequence[FileName]) -> 
         if n.suffix == "dseg"
         and n.extension in (".tsv", ".csv")
         and n.entities.get("atlas") in atlases
-        and n.path.exists()
+        and n.path.is_file()
     ]
     contents = {path.read_bytes() for path in found if path.stat().st_size < 10_000_000}
     return found[0] if len(contents) == 1 else None

@@ -12,6 +12,7 @@ from bayes_mdd.cohort.participants import read_participants
 from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.file_names import FileName, differing_entities
+from bayes_mdd.features.derivatives.hints import setting_hint
 from bayes_mdd.features.derivatives.interface import SubjectValues
 from bayes_mdd.features.derivatives.repeated_subjects import repeated_subjects_problem
 from bayes_mdd.features.folder.matching import IdMatcher, absence_problems
@@ -233,7 +234,10 @@ def match_subjects[T](
             )
         )
     if not drop_absent:
-        problems += absence_problems(participants, matched, "data")
+        problems += [
+            f"{text} To leave them out, set {setting_hint('absent_subjects', 'drop')}."
+            for text in absence_problems(participants, matched, "data")
+        ]
     if problems:
         raise DataContractError("data and participants", problems)
     ids = [str(i) for i in participants.index]

@@ -84,7 +84,7 @@ def test_a_comma_separated_table_with_coordinates(tmp_path):
 
 def test_several_columns_need_a_choice(tmp_path):
     path = write(tmp_path, "index\tname\tYeo_7network\tYeo_17network\n1\ta\t1\t2\n2\tb\t1\t3\n")
-    with pytest.raises(SpecError, match="networks= .--networks., 'Yeo_7network' or 'Yeo_17"):
+    with pytest.raises(SpecError, match=r"networks= .--networks., 'Yeo_7network' or 'Yeo_17"):
         read_atlas(path)
     assert read_atlas(path, networks="Yeo_17network")["network"].tolist() == ["2", "3"]
 

@@ -96,7 +96,8 @@ def test_headers_of_1d_files(tmp_path, participants, numbered, header):
         rows = series_of(subject)
         head = "File" in header
         lines = [
-            ("bold.nii\t0[?]\t" if head else "") + "\t".join(f"{v:.6f}" for v in row) for row in rows
+            ("bold.nii\t0[?]\t" if head else "") + "\t".join(f"{v:.6f}" for v in row)
+            for row in rows
         ]
         path = tmp_path / subject / f"{subject}_task-rest_desc-Mean_timeseries.1D"
         path.parent.mkdir()

@@ -174,8 +174,8 @@ def _read_probtrackx(request: FormatRequest) -> Reading:
             "probtrackx",
             [
                 f"all files are called {_PROBTRACKX}, and {len(unnamed)} folder(s) do not state "
-                f"the participant as sub-... ({some(n.path.parent.name for n in unnamed)}): give the "
-                r"pattern of the id in the path, e.g. ids='(S\d+)/' (--ids)."
+                f"the participant as sub-... ({some(n.path.parent.name for n in unnamed)}): give "
+                r"the pattern of the id in the path, e.g. ids='(S\d+)/' (--ids)."
             ],
         )
     files = one_file_per_subject(request.files)
