@@ -10,7 +10,7 @@ import pandas as pd
 from bayes_mdd.cohort.tables import read_table
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.sides import side_problems
+from bayes_mdd.features.sides import side_problems, stated_sides
 
 REQUIRED = ("region", "network")
 COORDINATES = ("x", "y", "z")
@@ -133,5 +133,4 @@ def _side_problems(table: pd.DataFrame) -> list[str]:
     if "x" not in table:
         return []
     x = pd.to_numeric(table["x"]).to_numpy(dtype=np.float64)
-    stated = table["hemisphere"].tolist() if "hemisphere" in table else None
-    return side_problems(table["region"].astype(str).tolist(), x, stated)
+    return side_problems(table["region"].astype(str).tolist(), x, stated_sides(table))

@@ -11,6 +11,8 @@ import pandas as pd
 
 from bayes_mdd.errors import some
 
+#: Columns of region tables with the hemisphere, in order of preference.
+HEMISPHERE_COLUMNS = ("hemisphere", "hemi", "side")
 #: Distance from the midline (mm) up to which a region may lie on either side.
 _MIDLINE = 4.0
 #: Smallest number of regions with a known hemisphere for the comparison with x.
@@ -23,6 +25,23 @@ _WORDS = {
 _JOINED = re.compile(r"^([Ll]eft|[Rr]ight)(?=[A-Z0-9])|(?<=[a-z0-9])(Left|Right)$")
 _LETTERS = {"l": "L", "r": "R"}
 _STATED = {**_WORDS, **_LETTERS}
+
+
+def stated_sides(table: pd.DataFrame) -> list[object] | None:
+    """Get the column of a region table that states the hemisphere.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        A region table.
+
+    Returns
+    -------
+    list or None
+        Cells of the column ``hemisphere``, ``hemi`` or ``side``; None if there is none.
+    """
+    column = next((c for c in HEMISPHERE_COLUMNS if c in table), None)
+    return None if column is None else table[column].tolist()
 
 
 def hemispheres(names: Sequence[str], stated: Sequence[object] | None = None) -> list[str]:

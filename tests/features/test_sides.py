@@ -75,8 +75,10 @@ def test_sides_are_compared_where_the_origin_is_outside_the_brain():
 def test_region_tables_with_few_regions_are_checked():
     table = pd.DataFrame({"region": ["a", "b"], "network": "N", "x": [9.0, -9.0]})
     check_regions(table)
-    with pytest.raises(DataContractError, match="in 2 of 2 regions"):
-        check_regions(table.assign(hemisphere=["left", "right"]))
+    for column in ("hemisphere", "hemi", "side"):
+        with pytest.raises(DataContractError, match="in 2 of 2 regions"):
+            check_regions(table.assign(**{column: ["left", "right"]}))
+        check_regions(table.assign(**{column: ["right", "left"]}))
 
 
 LABELS = np.zeros((12, 6, 6), dtype=np.int16)

@@ -17,13 +17,12 @@ from bayes_mdd.features.atlas.region_tables import ATLAS, table_networks
 from bayes_mdd.features.companions import find_inherited, list_siblings
 from bayes_mdd.features.file_names import parse_name
 from bayes_mdd.features.image_place import place_problems
-from bayes_mdd.features.sides import side_problems
+from bayes_mdd.features.sides import side_problems, stated_sides
 from bayes_mdd.files.images import load_image_data
 
 #: Smallest share of published centroids that must lie on their own label. Below it, table and
 #: image have different orders.
 _MIN_MATCHING = 0.5
-_HEMISPHERE_COLUMNS = ("hemisphere", "hemi", "side")
 
 
 def load_volume(path: Path) -> Any:
@@ -184,9 +183,9 @@ def _read_labels(path: Path, networks: str) -> pd.DataFrame:
     for axis in ("x", "y", "z"):
         if axis in table:
             regions[axis] = table[axis].mask(table[axis] == MISSING)
-    sides = next((c for c in _HEMISPHERE_COLUMNS if c in table), None)
+    sides = stated_sides(table)
     if sides is not None:
-        regions["hemisphere"] = table[sides]
+        regions["hemisphere"] = sides
     return regions[regions["label"] > 0].reset_index(drop=True)
 
 
@@ -216,8 +215,8 @@ def check_label_sides(
         table has another order.
     """
     x = _centres(regions["label"].to_numpy(), values, affine)["x"]
-    stated = regions["hemisphere"].tolist() if "hemisphere" in regions else None
-    problems = side_problems(regions["region"].astype(str).tolist(), x, stated)
+    names = regions["region"].astype(str).tolist()
+    problems = side_problems(names, x, stated_sides(regions))
     if problems:
         raise DataContractError(what, problems)
 

@@ -13,6 +13,7 @@ from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.networks import Networks, fill_networks, is_network, network_of_name
 from bayes_mdd.features.regions import COORDINATES, check_regions
+from bayes_mdd.features.sides import stated_sides
 
 #: Columns with the names of regions, without case and punctuation, in order of preference.
 _NAMES = (
@@ -256,6 +257,9 @@ def _renamed(
     for name in ("hemisphere", "circuit", "radius", "structure"):
         if name in found and found[name] != region:
             out[name] = table[found[name]]
+    sides = stated_sides(table)
+    if sides is not None and "hemisphere" not in out:
+        out["hemisphere"] = sides
     for axis, source in _coordinates(found).items():
         out[axis] = table[source].mask(table[source].astype(str).isin([MISSING, "", "nan"]))
     others = [c for c in keep if c not in out]

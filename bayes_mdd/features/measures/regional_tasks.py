@@ -42,6 +42,7 @@ from bayes_mdd.features.repetition_time import (
     overruled,
     sidecar_repetition_time,
 )
+from bayes_mdd.features.sides import stated_sides
 
 Kind = Literal["alff", "falff", "reho"]
 #: Function of the recording of a subject and of the positions of the regions to use (None: all
@@ -275,8 +276,7 @@ def image_task(
         inside = None if mask is None else open_volume(mask)
     except UnusableDataError as error:
         raise DataContractError("mask", list(error.problems)) from error
-    hemispheres = table["hemisphere"].tolist() if "hemisphere" in table else None
-    parcels = locate_parcels(labels, table["label"].to_numpy(np.int64), names, hemispheres)
+    parcels = locate_parcels(labels, table["label"].to_numpy(np.int64), names, stated_sides(table))
     if inside is not None and inside.affine is not None and parcels.affine is not None:
         gap = float(np.abs(inside.affine - parcels.affine).max())
         if gap > SAME_SPACE:
