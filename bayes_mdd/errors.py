@@ -64,6 +64,10 @@ class UnreadableFileError(BayesMDDError, ValueError):
     """
 
 
+#: Longer names are cut in messages: a damaged file may hold one cell of megabytes.
+LONGEST_NAME = 120
+
+
 def some(names: Iterable[object], limit: int = 5) -> str:
     """List the first names and count the others, for error messages.
 
@@ -84,7 +88,7 @@ def some(names: Iterable[object], limit: int = 5) -> str:
     >>> some(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """
-    listed = [str(n) for n in names]
+    listed = [n if len(n) <= LONGEST_NAME else f"{n[:LONGEST_NAME]}..." for n in map(str, names)]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more
 

@@ -63,12 +63,20 @@ def read_text(path: Path) -> str:
     except UnreadableFileError as error:
         raise DataContractError(str(path), [_problem(path, error)]) from error
     if not text.strip():
-        raise DataContractError(str(path), ["the file is empty; expected a header and rows."])
+        empty = "the file is empty; expected a header and rows."
+        if path.suffix == ".json":
+            empty = f"{path.name} is empty; expected a JSON object, or no such file."
+        raise DataContractError(str(path), [empty])
     return text
 
 
 def _problem(path: Path, error: UnreadableFileError) -> str:
-    """Word a problem without the name of the file, and with the reason of the system."""
+    """Word a problem of a table without its name, and with the reason of the system.
+
+    Problems of a sidecar are reported with those of its table, and name the sidecar.
+    """
+    if path.suffix == ".json":
+        return str(error)
     reason = getattr(error.__cause__, "strerror", None)
     if reason and not path.is_symlink():
         return f"cannot be read ({reason}); check its name and permissions."
@@ -101,7 +109,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataContractError(str(path), [_problem(path, error)]) from error
     if not isinstance(content, dict):
         raise DataContractError(
-            str(path), [f"expected a JSON object, got {type(content).__name__}."]
+            str(path), [f"{path.name}: expected a JSON object, got {type(content).__name__}."]
         )
     return content
 

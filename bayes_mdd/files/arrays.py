@@ -20,6 +20,7 @@ type AnyArray = npt.NDArray[Any]
 MAX_ARRAYS = 10_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_DIMS = 32
+_ADVICE = "truncated, or contains objects"
 
 
 def read_npy(path: str | Path) -> AnyArray:
@@ -44,7 +45,7 @@ def read_npy(path: str | Path) -> AnyArray:
     size = require_file(path)
     with (
         open_regular(path) as stream,
-        own_errors(path, "a .npy array", "truncated, or contains objects"),
+        own_errors(path, "a .npy array", _ADVICE),
     ):
         if stream.read(4) == b"PK\x03\x04":
             raise UnreadableFileError(f"{path.name} is an .npz archive: rename it to .npz.")
@@ -76,7 +77,7 @@ def read_npz(path: str | Path, keys: Iterable[str] | None = None) -> dict[str, A
     size = require_file(path)
     with (
         open_regular(path) as stream,
-        own_errors(path, "an .npz archive", "truncated, or contains objects"),
+        own_errors(path, "an .npz archive", _ADVICE),
         zipfile.ZipFile(stream) as archive,
     ):
         members = _members(archive, path.name)
@@ -90,8 +91,11 @@ def read_npz(path: str | Path, keys: Iterable[str] | None = None) -> dict[str, A
         check_expansion(path.name, size, sum(members[k].file_size for k in wanted))
         arrays = {}
         for key in wanted:
-            with archive.open(members[key]) as member:
-                arrays[key] = _read_array(member, members[key].file_size, f"array {key}")
+            with (
+                own_errors(path, f"an array of an .npz archive ({key})", _ADVICE),
+                archive.open(members[key]) as member,
+            ):
+                arrays[key] = _read_array(member, members[key].file_size, "the array")
         return arrays
 
 

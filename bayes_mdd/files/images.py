@@ -118,7 +118,7 @@ def check_header(path: Path, size: int, what: str) -> None:
     dims, bits, offset = found
     if not dims or any(n < 1 for n in dims):
         raise UnreadableFileError(
-            f"{path.name} cannot be read as {what}: it declares the impossible dimensions {dims}."
+            f"{path.name} cannot be read as {what}: it declares {_named(dims)}."
         )
     packed = path.suffix.lower() == ".gz"
     limit = MAX_HEADER if packed else size
@@ -135,6 +135,10 @@ def check_header(path: Path, size: int, what: str) -> None:
             f"{path.name} cannot be read as {what}: it declares {declared} bytes of data and "
             f"contains {size - int(offset)}, so it is truncated or damaged."
         )
+
+
+def _named(dims: tuple[int, ...]) -> str:
+    return f"the impossible dimensions {dims}" if dims else "an impossible number of dimensions"
 
 
 def _nifti_sizes(head: bytes) -> tuple[tuple[int, ...], int, float] | None:

@@ -158,7 +158,7 @@ def _read_version_4(stream: BinaryIO, size: int) -> dict[str, npt.NDArray[Any]]:
     """Read by SciPy, whose reader of this version is written in Python."""
     from scipy.io import loadmat
 
-    found = loadmat(io.BytesIO(stream.read(size)))
+    found = loadmat(io.BytesIO(stream.read(size)), spmatrix=False)
     return {k: _dense(v) for k, v in found.items() if not k.startswith("__")}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zlib
@@ -116,7 +117,7 @@ def _head(stream: BinaryIO, lines: int, most: int) -> bytes:
         if not line:
             break
         head.write(line)
-        n += bool(line.strip()) and not line.startswith(b"#")
+        n += bool(line.strip()) and not line.removeprefix(codecs.BOM_UTF8).startswith(b"#")
     return head.getvalue()
 
 
