@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from bayes_mdd.cohort import check_participants, read_cohort, read_participants
+from bayes_mdd.cohort import CONTROL_WORDS, check_participants, read_cohort, read_participants
 from bayes_mdd.cohort.role_table import assign_roles, say_roles, summarise_roles
 from bayes_mdd.errors import DataContractError
 
@@ -224,3 +224,9 @@ def test_roles_are_counted_and_said():
     assert within.loc["p1", "use"] == "fitted, and reference"
     assert assign_roles(table, controls_fitted=True).loc["c1", "role"] == "control"
     assert assign_roles(table.drop(columns="diagnosis")).loc["c1", "role"] == "left out"
+
+
+def test_the_page_on_participants_lists_the_known_words(repository):
+    page = (repository / "docs" / "participants.md").read_text(encoding="utf-8")
+    listed = page.partition("<!-- control words -->")[2].partition("<!-- end of")[0]
+    assert tuple(" ".join(listed.split()).split(", ")) == CONTROL_WORDS
