@@ -259,6 +259,7 @@ def atlas_table(folder: Path) -> Path:
     return folder / "atlas-X_dseg.tsv"
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
 @pytest.mark.parametrize(
     ("column", "first"), [("atlas", "Vis"), ("network_label_17network", "VisCent")]
 )
@@ -283,6 +284,7 @@ def test_a_column_that_the_table_lacks(source, tmp_path, run_cli):
     assert "network_label, network_label_17network" in done.err
 
 
+@pytest.mark.filterwarnings("default::UserWarning")
 def test_a_stack_in_the_order_of_the_participants(source, tmp_path, run_cli):
     rng = np.random.default_rng(1)
     tracts = rng.integers(1, 90, (12, 4, 4)).astype(float)
