@@ -39,6 +39,8 @@ def redirect_caches() -> Path | None:
         return None
     atexit.register(_remove, folder, os.getpid())
     os.environ[FOLDER] = f"{os.getpid()}:{folder}"
+    if _home() is None:  # PyTensor asks for one even where it does not use it
+        os.environ["HOME"] = str(folder)
     for name in variables:
         own = folder / name.partition("_")[0].lower()
         own.mkdir()

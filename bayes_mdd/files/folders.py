@@ -43,7 +43,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     WriteError
         If it cannot be written; what was there is untouched then.
     """
-    final = folder.resolve()
+    final = resolve(folder)
     work = None
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +60,22 @@ def new_folder(folder: Path) -> Iterator[Path]:
             shutil.rmtree(work, ignore_errors=True)
 
 
+def resolve(path: Path) -> Path:
+    """Follow symbolic links; a loop of links is left as it is.
+
+    Parameters
+    ----------
+    path : Path
+        A path that may not exist.
+
+    Returns
+    -------
+    Path
+        Absolute.
+    """
+    return Path(os.path.realpath(path))
+
+
 def restore_folder(folder: Path) -> None:
     """Put back an old folder whose exchange was interrupted between two steps.
 
@@ -69,7 +85,7 @@ def restore_folder(folder: Path) -> None:
         The final folder; nothing happens if it exists.
     """
     try:
-        final = folder.resolve()
+        final = resolve(folder)
         if final.exists():
             return
         for old in sorted(final.parent.glob(f"{_OLD}{_tag(final)}-*")):

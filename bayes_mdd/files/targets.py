@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, WriteError, some
-from bayes_mdd.files.folders import restore_folder
+from bayes_mdd.files.folders import resolve, restore_folder
 from bayes_mdd.files.marks import RUN, SIMULATED, FolderKind, read_mark
 from bayes_mdd.files.replace import PART, reason_of, write_error
 
@@ -98,7 +98,7 @@ def _problem(folder: Path, kind: FolderKind, *, force: bool) -> str | None:
             f"already holds a {kind.name}: choose another folder, or replace it with --force "
             "(force=True)."
         )
-    protected = _protected(folder.resolve())
+    protected = _protected(resolve(folder))
     if protected:
         return f"is {protected}, which is never replaced: choose another folder."
     foreign = kind.foreign(folder)
@@ -107,7 +107,7 @@ def _problem(folder: Path, kind: FolderKind, *, force: bool) -> str | None:
             f"holds files that bayes-mdd did not write ({some(foreign, 3)}), so it is not "
             "replaced: move them away, or choose another folder."
         )
-    if os.path.ismount(folder) or not os.access(folder.resolve().parent, os.W_OK | os.X_OK):
+    if os.path.ismount(folder) or not os.access(resolve(folder).parent, os.W_OK | os.X_OK):
         return (
             "cannot be replaced as a whole, because the folder above it cannot be written: choose "
             "a folder inside it, or empty it."
@@ -123,7 +123,7 @@ def _protected(folder: Path) -> str | None:
     if folder in here.parents:
         return "a folder above the current one"
     try:
-        home = Path.home().resolve()
+        home = resolve(Path.home())
     except (RuntimeError, OSError):
         return None
     if folder == home or folder in home.parents:
@@ -267,7 +267,7 @@ def check_writable(path: Path) -> None:
     WriteError
         If neither can be written.
     """
-    place = path.resolve()
+    place = resolve(path)
     if place.is_dir() and _can_write(place) is None:
         return
     # A run folder may be replaced from outside even where it is itself not writable.
@@ -291,7 +291,7 @@ def find_existing(path: Path) -> Path:
     Path
         The path itself where it exists.
     """
-    path = path.resolve()
+    path = resolve(path)
     while not path.exists():
         path = path.parent
     return path

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bayes_mdd.cli import inputs, main_job, messages, options
+from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words, with_reference
 
 
@@ -36,6 +37,7 @@ def fit(
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     words = control_words(controls, no_controls)
     asked = with_reference(inputs.read_spec_argument(spec, settings, seed=seed), words)
+    require_cohort(cohort)
     run_dir = output or Path("runs") / cohort.resolve().name
     idata = main_job.fit_cohort(asked, cohort, run_dir, force=force, fast=fast, controls=words)
     main_job.print_outcome(main_job.complete_run(idata, run_dir), as_json=as_json)
