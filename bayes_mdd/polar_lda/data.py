@@ -92,7 +92,7 @@ def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
 
 
 def _check_reference(spec: PolarLDASpec, features: xr.Dataset) -> None:
-    stated = str(features.attrs.get("reference", "not stated"))
+    stated = str(features.attrs.get("reference", "not stated")).removeprefix("robust ")
     if stated.startswith("z against"):
         return
     if stated.startswith("z within"):

@@ -14,6 +14,7 @@ COMMANDS = PROGRAM.commands
 #: Commands that run for more than a moment.
 LONG = {
     "demo", "fit", "check", "project", "compare", "prior", "features", "report", "signatures",
+    "validate",
 }  # fmt: skip
 SEEDED = {"demo", "simulate", "fit", "check", "prior", "project", "compare"}
 
@@ -42,7 +43,7 @@ def is_plain_flag(param) -> bool:
 
 def test_the_help_of_the_program_lists_every_command(help_of):
     text = help_of()
-    assert set(COMMANDS) == LONG | {"simulate", "validate"}
+    assert set(COMMANDS) == LONG | {"simulate"}
     for name in COMMANDS:
         assert f" {name} " in text
     assert "Exit status: 0 success; 1 completed, but a check" in text
