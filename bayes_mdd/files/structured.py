@@ -227,7 +227,7 @@ def parse_json(text: str, name: str) -> Any:
     if _SURROGATE.search(text) and _has_surrogates(text):
         raise UnreadableFileError(f"{name} contains an escape that is half a character.")
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
             keys = [key for key, _ in pairs]
@@ -239,7 +239,7 @@ def parse_json(text: str, name: str) -> Any:
 
     with own_errors(name, "JSON", "check its syntax"):
         try:
-            return json.loads(text, object_pairs_hook=once)
+            return json.loads(text, object_pairs_hook=_once)
         except json.JSONDecodeError as error:
             raise UnreadableFileError(
                 f"{name} is not valid JSON ({brief(error)}); it may be truncated."

@@ -63,13 +63,14 @@ class AnalysisSpec(Spec):
         }
         for name, part in parts.items():
             value = getattr(self, name)
-            if value is not None and not isinstance(value, (Mapping, Spec)):
+            if isinstance(value, part):
+                continue
+            if not (value is None or isinstance(value, Mapping)):
                 raise SpecError(
                     f"{name} must be given as keys and values, got {type(value).__name__}: "
                     f"{value!r:.100}."
                 )
-            if not isinstance(value, part):
-                object.__setattr__(self, name, part.from_mapping({} if value is None else value))
+            object.__setattr__(self, name, part.from_mapping({} if value is None else value))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
         """Replace single values, named with dots.

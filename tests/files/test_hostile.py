@@ -140,7 +140,7 @@ def test_the_command_line_refuses_a_pipe_with_the_status_of_bad_input(
     os.mkfifo(folder / "participants.tsv")
     found = run_cli("validate", folder)
     assert found.status == 2
-    assert "named pipe" in found.err
+    assert "named pipe" in found.out + found.err
     os.mkfifo(tmp_path / "spec.yaml")
     found = run_cli("fit", tmp_path / "spec.yaml", small_cohort, "-o", tmp_path / "run")
     assert found.status == 2
