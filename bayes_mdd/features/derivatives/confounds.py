@@ -153,9 +153,9 @@ def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, An
                 shutil.copyfile(sidecar, alone.with_suffix(".json"))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about columns that are not needed
-                confounds, keep = load_confounds(
-                    str(alone.with_name(name.path.name)), strategy=spec.confounds, **scrub
-                )
+                # nilearn accepts names of compressed images only; it does not open the image.
+                image = alone.with_name(f"{name.stem}.nii.gz")
+                confounds, keep = load_confounds(str(image), strategy=spec.confounds, **scrub)
         # nilearn and pandas do not promise which exceptions a damaged table raises.
         except Exception as error:
             text = " ".join(str(error).replace(f"{folder}/", "").split())[:200]

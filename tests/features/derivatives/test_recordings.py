@@ -89,6 +89,25 @@ def test_each_image_has_its_own_confounds(tmp_path, atlas, own, other, chosen):
     np.testing.assert_allclose(got["y"], read(alone, atlas)["y"])
 
 
+def test_uncompressed_images_and_component_confounds(tmp_path, atlas):
+    for subject in SUBJECTS[:3]:
+        head = scan(tmp_path / "fmriprep", subject)
+        path = Path(f"{head}_space-{SPACE}_desc-preproc_bold.nii.gz")
+        nib.save(nib.load(path), path.with_name(path.name.removesuffix(".gz")))
+        path.unlink()
+        table = Path(f"{head}_desc-confounds_timeseries.tsv")
+        columns = pd.read_csv(table, sep="\t", na_values="n/a").assign(
+            a_comp_cor_00=np.arange(VOLUMES), cosine00=np.linspace(-1, 1, VOLUMES)
+        )
+        columns.to_csv(table, sep="\t", index=False, na_rep="n/a")
+        component = {"Mask": "combined", "Retained": True, "Method": "aCompCor"}
+        table.with_suffix(".json").write_text(json.dumps({"a_comp_cor_00": component}))
+        scan(tmp_path / "fmriprep", subject, "_acq-b")
+    spec = DerivativesSpec(confounds=("high_pass", "compcor"), min_volumes=60)
+    options = {"atlas": atlas, "spec": spec, "entities": {"acq": None}}
+    assert np.isfinite(read_derivatives(tmp_path / "fmriprep", **options)["y"]).all()
+
+
 def test_the_confounds_of_another_recording_are_not_used(tmp_path, atlas):
     for subject in SUBJECTS[:2]:
         head = scan(tmp_path / "fmriprep", subject, "_run-1")
