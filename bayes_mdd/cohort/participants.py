@@ -21,9 +21,7 @@ from bayes_mdd.errors import DataContractError, some
 ID: Final = "participant_id"
 
 
-def read_participants(
-    path: str | Path, *, controls: Sequence[str] | None = None
-) -> pd.DataFrame:
+def read_participants(path: str | Path, *, controls: Sequence[str] | None = None) -> pd.DataFrame:
     """Read and check ``participants.tsv`` with its JSON sidecar.
 
     Parameters

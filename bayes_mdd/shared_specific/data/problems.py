@@ -44,15 +44,15 @@ def list_problems(
     """
     problems: list[str] = []
 
-    def attempt[T](step: Callable[[], T]) -> T | None:
+    def _attempt[T](step: Callable[[], T]) -> T | None:
         try:
             return step()
         except BayesMDDError as error:
             problems.extend(problems_of(error))
             return None
 
-    selected = attempt(lambda: select_subjects(spec, features))
-    linked = attempt(lambda: (linked_columns(spec, symptoms),))
+    selected = _attempt(lambda: select_subjects(spec, features))
+    linked = _attempt(lambda: (linked_columns(spec, symptoms),))
     if spec.feature_dependence == "matrix" and features.attrs.get("units") == "z":
         scale = read_edge_scale(features)
         if isinstance(scale, str):
@@ -63,12 +63,12 @@ def list_problems(
     if spec.controls == "arm":
         subjects = subjects.drop(columns=DIAGNOSIS)
     arms = sorted(set(subjects[ARM]))
-    attempt(lambda: check_links(spec, arms))
-    design = attempt(lambda: build_design(subjects, spec.covariates))
+    _attempt(lambda: check_links(spec, arms))
+    design = _attempt(lambda: build_design(subjects, spec.covariates))
     if design is None:
         return problems
-    attempt(lambda: check_size(spec, design, arms))
+    _attempt(lambda: check_size(spec, design, arms))
     if linked is not None:
         index = np.array([arms.index(a) for a in subjects[ARM]])
-        attempt(lambda: read_ratings(spec, linked[0], link_design(spec, design, index, len(arms))))
+        _attempt(lambda: read_ratings(spec, linked[0], link_design(spec, design, index, len(arms))))
     return problems
