@@ -61,13 +61,16 @@ class Outcome:
         Returns
         -------
         dict
-            ``passed``, ``factors``, ``arms``, ``checks`` and ``files``; ``approximate`` for a fast
-            fit.
+            ``passed``, ``verdict`` over all checks, ``factors`` that are used, ``arms``, ``checks``
+            and ``files``; ``approximate`` for a fast fit.
         """
+        from bayes_mdd.results.used import used_factors
+
         return {
             **({"approximate": True} if self.approximate else {}),
             "passed": self.verdict.passed,
-            "factors": output.records(self.factors),
+            "verdict": self.verdict.to_mapping(),
+            "factors": output.records(used_factors(self.factors)),
             "arms": output.records(self.arms),
             "checks": output.records(self.checks),
             "files": {name: str(path) for name, path in self.files.items()},

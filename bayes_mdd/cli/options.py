@@ -37,6 +37,13 @@ SamplerSeed = Annotated[
         show_default="sampler.seed of the spec",
     ),
 ]
+WithParticipants = Annotated[
+    bool,
+    typer.Option(
+        "--with-participants",
+        help="Name participants, the command line and folders; do not share the files then.",
+    ),
+]
 Controls = Annotated[
     list[str] | None,
     typer.Option(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CHECKS_FILE = "checks.json"
 #: Rows of a long table that are printed; the file holds all.
 SHOWN = 12
+#: Title of the table of covariates.
+COVARIATES = "Covariates (values among the fitted participants)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,14 @@ class RunChecks:
         The additional analyses.
     files : sequence of Path
         Files with their tables.
+    covariates : pandas.DataFrame
+        See `bayes_mdd.results.covariates.describe_covariates`.
     """
 
     table: pd.DataFrame
     analyses: Sequence[Analysis]
     files: Sequence[Path]
+    covariates: pd.DataFrame
 
     @property
     def verdict(self) -> Verdict:
@@ -73,7 +78,8 @@ class RunChecks:
     @property
     def shown(self) -> dict[str, pd.DataFrame]:
         """What a terminal shows beside the checks, by title."""
-        return {title: table for a in self.analyses for title, table in a.shown.items()}
+        tables = {title: table for a in self.analyses for title, table in a.shown.items()}
+        return ({COVARIATES: self.covariates} if len(self.covariates) else {}) | tables
 
     def to_mapping(self) -> dict[str, Any]:
         """Convert to values that JSON can represent.
@@ -81,12 +87,14 @@ class RunChecks:
         Returns
         -------
         dict
-            ``passed``, ``checks`` and the tables of additional analyses.
+            ``passed``, ``verdict``, ``checks`` and the tables of additional analyses.
         """
         tables = {name: table for a in self.analyses for name, table in a.tables.items()}
         return {
             "passed": self.verdict.passed,
+            "verdict": self.verdict.to_mapping(),
             "checks": records(self.table),
+            "covariates": records(self.covariates),
             **{name: records(table) for name, table in tables.items()},
         }
 
@@ -232,8 +240,11 @@ def write_checks(
         Checks and files.
     """
     from bayes_mdd.results.checks import append_check, judge
+    from bayes_mdd.results.covariates import describe_covariates
+    from bayes_mdd.results.result import read_result
 
     table = bm.diagnose(idata)
+    covariates = describe_covariates(read_result(idata))
     files = []
     for analysis in analyses:
         for check in analysis.checks:
@@ -244,10 +255,11 @@ def write_checks(
             )
             if run_dir is not None:
                 files.append(write_text(run_dir / f"{name}.tsv", text))
-    verdict = {"passed": judge(table).passed, "checks": records(table)}
+    verdict = judge(table)
+    stored = {"passed": verdict.passed, "verdict": verdict.to_mapping(), "checks": records(table)}
     if run_dir is not None:
-        write_text(run_dir / CHECKS_FILE, json.dumps(verdict, indent=2) + "\n")
-    return RunChecks(table, analyses, files)
+        write_text(run_dir / CHECKS_FILE, json.dumps(stored, indent=2) + "\n")
+    return RunChecks(table, analyses, files, covariates)
 
 
 def read_checks(run_dir: Path) -> pd.DataFrame | None:

@@ -32,7 +32,7 @@ def judge_motion_control(result: Result) -> list[Check]:
         Empty for other features.
     """
     functional = is_functional(result)
-    controlled = [c for c in _all_covariates(result) if is_motion_name(c)]
+    controlled = {c for c in _all_covariates(result) if is_motion_name(c)}
     if functional is False or (functional is None and controlled):
         return []
     unused = [

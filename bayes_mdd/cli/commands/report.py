@@ -19,6 +19,7 @@ def report(
         Path | None, options.output("File to write.", default="RUN/report.html")
     ] = None,
     force: Annotated[bool, options.force("Replace the file of --output if it exists.")] = False,
+    with_participants: options.WithParticipants = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -28,5 +29,7 @@ def report(
     page = output or run / "report.html"
     check_page(page, overwrite=force or output is None)
     idata = bm.read_run(run)
-    path = bm.write_report(idata, page, checks=read_checks(run))
+    path = bm.write_report(
+        idata, page, checks=read_checks(run), with_participants=with_participants
+    )
     print_lines([path])

@@ -28,6 +28,7 @@ def signatures(
     force: Annotated[
         bool, options.force("Replace maps that the folder of --output holds.")
     ] = False,
+    with_participants: options.WithParticipants = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -38,7 +39,7 @@ def signatures(
     require_files([("--atlas", atlas)])
     folder = output or run / "signatures"
     check_maps_target(folder, force=force or output is None)
-    maps = bm.signatures(bm.read_run(run))
+    maps = bm.signatures(bm.read_run(run), with_participants=with_participants)
     files = bm.export_signatures(maps, folder, atlas_img=atlas, overwrite=True)
     if as_json:
         print_json({"files": [str(path) for path in files]})
