@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bayes_mdd.errors import UnreadableFileError, some
-from bayes_mdd.files.regular import check_expansion, open_regular, own_errors, require_file
+from bayes_mdd.files.regular import open_regular, own_errors, require_file
+from bayes_mdd.files.sizes import check_expansion
 
 type AnyArray = npt.NDArray[Any]
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bayes_mdd.errors import UnreadableFileError
-from bayes_mdd.files.regular import MAX_BYTES, check_expansion, own_errors, require_file
+from bayes_mdd.files.regular import own_errors, require_file
+from bayes_mdd.files.sizes import MAX_BYTES, check_expansion
 from bayes_mdd.files.text import open_unpacked
 
 #: Most bytes before the data of a compressed image (header and extensions).

@@ -22,25 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bayes_mdd.errors import UnreadableFileError
-from bayes_mdd.files.mat_elements import (
-    COMPRESSED,
-    HEAD,
-    MATRIX,
-    MAX_SPARSE,
-    Damaged,
-    MatElement,
-    Skipped,
-    element_name,
-    read_element,
-    read_tag,
-)
-from bayes_mdd.files.regular import (
-    check_expansion,
-    expansion_limit,
-    open_regular,
-    own_errors,
-    require_file,
-)
+from bayes_mdd.files.mat_elements import COMPRESSED, MATRIX, Damaged, MatElement, Skipped, read_tag
+from bayes_mdd.files.mat_values import HEAD, MAX_SPARSE, element_name, read_element
+from bayes_mdd.files.regular import open_regular, own_errors, require_file
+from bayes_mdd.files.sizes import check_expansion, expansion_limit
 
 _HEADER = 128
 

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from bayes_mdd.errors import UnreadableFileError, some
-from bayes_mdd.files.regular import brief, check_size, own_errors
+from bayes_mdd.files.regular import brief, own_errors
+from bayes_mdd.files.sizes import check_size
 from bayes_mdd.files.text import MAX_TEXT, read_text
 
 #: Largest YAML file, in bytes; settings need a few thousand.

@@ -12,14 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bayes_mdd.errors import UnreadableFileError
-from bayes_mdd.files.regular import (
-    brief,
-    check_expansion,
-    check_size,
-    expansion_limit,
-    open_regular,
-    require_file,
-)
+from bayes_mdd.files.regular import brief, open_regular, require_file
+from bayes_mdd.files.sizes import check_expansion, check_size, expansion_limit
 
 #: Largest text file for people, variables and settings, in bytes.
 MAX_TEXT = 64 * 2**20

@@ -16,7 +16,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from bayes_mdd.files import regular
+from bayes_mdd.files import sizes
 from bayes_mdd.files.arrays import read_npy, read_npz
 from bayes_mdd.files.images import load_image, load_image_data
 from bayes_mdd.files.mat import read_mat, read_mat_names
@@ -97,7 +97,7 @@ def test_archives_name_what_is_wrong_and_read_only_what_is_asked(tmp_path, refus
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("a.npy", npy(np.eye(2)))
     assert "another method" in refused(read_npz, path)
-    monkeypatch.setattr(regular, "FREE_BYTES", 10_000)
+    monkeypatch.setattr(sizes, "FREE_BYTES", 10_000)
     np.savez_compressed(path, a=np.zeros(100_000))
     assert "expands to" in refused(read_npz, path)
 
@@ -194,7 +194,7 @@ def test_a_matlab_file_that_expands_without_end_is_refused(tmp_path, refused, mo
     path = tmp_path / "a.mat"
     scipy.io.savemat(path, {"a": np.zeros((1000, 1000))}, do_compression=True)
     assert read_mat(path)["a"].shape == (1000, 1000)
-    monkeypatch.setattr(regular, "FREE_BYTES", 100_000)
+    monkeypatch.setattr(sizes, "FREE_BYTES", 100_000)
     assert "expands to" in refused(read_mat, path) or "truncated" in refused(read_mat, path)
     inner = struct.pack("<II", 14, 0) * 100
     packed = zlib.compress(inner)
@@ -251,7 +251,7 @@ def test_good_images_are_read(tmp_path, refused, monkeypatch):
         assert load_image_data(tmp_path / name)[1].sum() == 1770
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(image(np.zeros((50, 50, 50)))))
     assert load_image(tmp_path / "a.nii.gz").shape == (50, 50, 50)
-    monkeypatch.setattr(regular, "FREE_BYTES", 100_000)
+    monkeypatch.setattr(sizes, "FREE_BYTES", 100_000)
     assert "expands to" in refused(load_image, tmp_path / "a.nii.gz")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bayes_mdd.errors import SpecError, UnreadableFileError
-from bayes_mdd.files import regular, text
+from bayes_mdd.files import regular, sizes, text
 from bayes_mdd.files.arrays import read_npy, read_npz
 from bayes_mdd.files.images import load_image
 from bayes_mdd.files.mat import read_mat, read_mat_names
@@ -50,7 +50,7 @@ def test_missing_empty_and_huge_files_are_refused(name, tmp_path, refused):
     if name != "a.yaml":
         assert "is empty" in refused(READERS[name], path)
     with path.open("wb") as stream:
-        stream.truncate(10 * regular.MAX_BYTES)  # takes no space
+        stream.truncate(10 * sizes.MAX_BYTES)  # takes no space
     assert "more than the" in refused(READERS[name], path)
 
 
@@ -94,17 +94,17 @@ def test_limits_hold_while_a_file_grows(tmp_path, refused, monkeypatch):
 
 
 def test_little_memory_refuses_large_files_only(monkeypatch, refused):
-    monkeypatch.setattr(regular, "available_memory", lambda: regular.FREE_BYTES)
-    regular.check_size("a.npy", regular.FREE_BYTES, regular.MAX_BYTES)
-    large = regular.FREE_BYTES + 1
-    assert "memory" in refused(regular.check_size, "a.npy", large, regular.MAX_BYTES)
+    monkeypatch.setattr(sizes, "available_memory", lambda: sizes.FREE_BYTES)
+    sizes.check_size("a.npy", sizes.FREE_BYTES, sizes.MAX_BYTES)
+    large = sizes.FREE_BYTES + 1
+    assert "memory" in refused(sizes.check_size, "a.npy", large, sizes.MAX_BYTES)
 
 
 def test_compressed_content_may_expand_only_so_far(tmp_path, refused, monkeypatch):
     path = tmp_path / "a.tsv.gz"
     path.write_bytes(gzip.compress(b"0\t" * 500_000))
     assert len(read_text(path)) == 1_000_000  # zeros compress well: this is no bomb
-    monkeypatch.setattr(regular, "FREE_BYTES", 100_000)
+    monkeypatch.setattr(sizes, "FREE_BYTES", 100_000)
     assert "expands to" in refused(read_text, path)
     path.write_bytes(gzip.compress(b"0\t" * 500_000)[:-20])
     monkeypatch.undo()
@@ -153,4 +153,4 @@ def test_messages_are_short_and_printable(tmp_path, refused):
     assert require_file(__file__) > 100
     assert "cannot be read" in refused(require_file, tmp_path / ("n" * 300))
     assert "cannot be read" in refused(require_file, f"{tmp_path}/a\0b")
-    assert np.isfinite(regular.available_memory())
+    assert np.isfinite(sizes.available_memory())
