@@ -17,6 +17,7 @@ from bayes_mdd.features.cohort_inputs import CohortInputs, read_cohort_inputs
 from bayes_mdd.features.input_tables import tabulate_columns, tabulate_features
 from bayes_mdd.features.roles import list_roles_of
 from bayes_mdd.specs import AnalysisSpec
+from bayes_mdd.specs.column_names import is_motion_name
 from bayes_mdd.workflow.resolve import resolve_spec
 
 type Lister = Callable[[Any, xr.Dataset, pd.DataFrame | None], list[str]]
@@ -140,6 +141,7 @@ def validate_cohort(
         features = tabulate_features(inputs.features)
         units = str(inputs.features.attrs.get("units", "n/a"))
         columns = _columns(spec, inputs)
+        notes += _motion_notes(spec, features)
     lines, roles = list_roles_of(
         inputs.participants,
         inputs.features,
@@ -204,6 +206,18 @@ def _check_model(spec: AnalysisSpec, inputs: CohortInputs, problems: list[str]) 
         )
     problems += LISTERS[spec.kind](model, features, _symptoms(spec, inputs))
     return notes
+
+
+def _motion_notes(spec: AnalysisSpec, features: pd.DataFrame) -> list[str]:
+    """Say that motion is not controlled, for which a fit of functional scans fails a check."""
+    used = (*getattr(spec.model, "covariates", ()), *spec.reference.covariates)
+    functional = features["kind"].str.contains("functional|alff|reho|bold|fmri", case=False).any()
+    if not functional or any(is_motion_name(name) for name in used):
+        return []
+    return [
+        "motion is not controlled: no covariate of head motion is in the model or the reference, "
+        "so a check of the fit will fail. Add mean_fd to participants.tsv and to model.covariates."
+    ]
 
 
 def _columns(spec: AnalysisSpec, inputs: CohortInputs) -> pd.DataFrame:

@@ -208,3 +208,12 @@ def test_reference_of_patients_although_there_are_controls(small_cohort, small_s
     first = json.loads(done.out)["roles"][-1]
     assert first["role"] == "left out"
     assert first["use"] == "control, but the reference is the patients"
+
+
+def test_motion_that_is_not_controlled_is_said(small_cohort, small_spec, run_cli):
+    words = ("--spec", small_spec, "--set", "reference.covariates_if_present=[age]", "--json")
+    done = run_cli("validate", small_cohort, *words)
+    assert done.status == 0
+    assert "motion is not controlled" in str(json.loads(done.out)["notes"])
+    done = run_cli("validate", small_cohort, "--spec", small_spec, "--json")
+    assert "motion is not controlled" not in str(json.loads(done.out)["notes"])
