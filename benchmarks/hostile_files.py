@@ -33,6 +33,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from hostile_readers import Reader, readers
+from provenance import record
 
 SEED = 20261129
 MEMORY = 6 * 2**30
@@ -196,7 +197,10 @@ def main() -> None:
     worker.close()
     if given.write:
         target = Path(__file__).parent / "results" / "hostile_files.json"
-        target.write_text(json.dumps({"seed": SEED, "readers": rows}, indent=2) + "\n")
+        target.write_text(
+            json.dumps({"settings": {"seed": SEED}, "readers": rows}, indent=2) + "\n"
+        )
+        record(target)
     if any(row[c] for row in rows.values() for c in COUNTS[2:]):
         sys.exit(1)
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from validation import (
     calibration,
     correlated_errors,
+    damaged_files,
     fast_path,
     feature_noise,
     polar_lda,
@@ -41,6 +42,7 @@ PAGES: Mapping[str, ModuleType] = {
     "fast_path": fast_path,
     "speed": speed,
     "polar_lda": polar_lda,
+    "damaged_files": damaged_files,
 }
 HEAD = "<!-- Written by `python benchmarks/validation_pages.py`. Do not edit. -->\n\n"
 #: A block of a model card that is filled in; its name stands in the opening comment.
