@@ -183,7 +183,24 @@ def read_inputs(
     spec, notes = resolve_spec(spec, features, cohort.symptoms)
     for text in notes:
         log.info("Note: %s", text)
+    for text in _covariate_lines(spec, features):
+        log.info("Covariate %s", text)
     symptoms = cohort.symptoms
     if family_of(kind_of(spec.model)).items(spec.model):
         symptoms = symptoms.join(cohort.item_scores)
     return Inputs(spec, features, symptoms)
+
+
+def _covariate_lines(spec: bm.AnalysisSpec, features: xr.Dataset) -> list[str]:
+    """Say how each covariate enters, and its range in the cohort."""
+    from bayes_mdd.features.input_tables import tabulate_columns
+
+    table = tabulate_columns(
+        features,
+        model=getattr(spec.model, "covariates", ()),
+        reference=spec.reference.covariates,
+    )
+    return [
+        f"{row['column']}: {row['enters_as']}, {row['values']} ({row['used_in']})"
+        for _, row in table[table["used_in"] != "not used"].iterrows()
+    ]

@@ -87,7 +87,8 @@ class RunChecks:
         Returns
         -------
         dict
-            ``passed``, ``verdict``, ``checks`` and the tables of additional analyses.
+            ``passed``, ``verdict``, ``checks``, ``covariates`` and the tables of additional
+            analyses.
         """
         tables = {name: table for a in self.analyses for name, table in a.tables.items()}
         return {
@@ -256,7 +257,12 @@ def write_checks(
             if run_dir is not None:
                 files.append(write_text(run_dir / f"{name}.tsv", text))
     verdict = judge(table)
-    stored = {"passed": verdict.passed, "verdict": verdict.to_mapping(), "checks": records(table)}
+    stored = {
+        "passed": verdict.passed,
+        "verdict": verdict.to_mapping(),
+        "checks": records(table),
+        "covariates": records(covariates),
+    }
     if run_dir is not None:
         write_text(run_dir / CHECKS_FILE, json.dumps(stored, indent=2) + "\n")
     return RunChecks(table, analyses, files, covariates)

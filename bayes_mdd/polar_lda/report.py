@@ -16,6 +16,7 @@ from bayes_mdd.results.cohort_facts import (
     list_roles,
     say_reference,
 )
+from bayes_mdd.results.covariates import describe_covariates
 from bayes_mdd.results.figures.blocks import plot_map_blocks
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
@@ -66,6 +67,7 @@ def build_page(
         "checks": [check_row(row) for _, row in checks.iterrows()],
         "findings": [*say_reference(result), *_findings(result, checks, table, noise)],
         "roles": list_roles(result),
+        "covariates": describe_covariates(result).to_dict("records"),
         "arms": arms,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
         "sensitivity": _sensitivity(result),

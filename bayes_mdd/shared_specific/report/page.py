@@ -16,6 +16,7 @@ from bayes_mdd.results.cohort_facts import (
     list_roles,
     say_reference,
 )
+from bayes_mdd.results.covariates import describe_covariates
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, Picture, check_row, embed, render_page
@@ -114,6 +115,7 @@ def _gather(
             *summarise_findings(table, checks, links, ci_prob, considered, of_data),
         ],
         "roles": list_roles(result),
+        "covariates": describe_covariates(result).to_dict("records"),
         "arms": arms,
         "partial": "p_partial" in table,
         "factors": [_factor_row(row, arms) for _, row in used.iterrows()],
