@@ -123,8 +123,8 @@ def _refuse_contradiction(
         words = {COVARIANCE: "covariances", PRECISION: "inverse covariances (precision)"}
         text = (
             f"{name} holds {words[measure]}, not correlations: choose the correlation matrices, if "
-            f"there are any (entities={{'desc': 'correlation'}}), or convert these to "
-            f"{CONVERTED[measure]}s with units={measure!r}."
+            f"there are any (entities={{'desc': 'correlation'}}, --entity desc=correlation), or "
+            f"convert these to {CONVERTED[measure]}s with units={measure!r} (--units {measure})."
         )
     elif measure in CONVERTED or units in CONVERTED:
         text = f"{name} states {measure}, but units={units!r}: correct units."

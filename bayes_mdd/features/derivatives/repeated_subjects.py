@@ -62,7 +62,8 @@ def repeated_subjects_problem(files: Sequence[FileName]) -> str | None:
         return (
             f"the names differ in {', '.join(words)} and are otherwise the same "
             f"({some((n.path.name for n in same), 3)}), so these seem to be several files of the "
-            f"same participants. Choose one with entities={{'name': {pattern!r}}}, or give the "
+            f"same participants. Choose one with entities={{'name': {pattern!r}}} "
+            f"(--entity name='{pattern}'), or give the "
             "pattern of the id in the names (ids=..., --ids)."
         )
     return None

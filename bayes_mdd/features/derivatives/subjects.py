@@ -61,11 +61,13 @@ def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
         own = next(iter(several.values()))
         differ = differing_entities(own)
         choices = "; ".join(f"{k}: {', '.join(v)}" for k, v in differ.items()) or "nothing"
-        key = next(iter(differ), "desc")
+        key, values = next(iter(differ.items()), ("desc", ["none"]))
+        value = next((v for v in values if v != "none"), "none")
+        without = " (None, or =none: files without it)" if "none" in values else ""
         problems.append(
             f"{some(several)}: several files per participant "
-            f"({some((n.path.name for n in own), 3)}). They differ in {choices}. Choose one with "
-            f"entities={{{key!r}: ...}} (None: files without that entity)."
+            f"({some((n.path.name for n in own), 3)}). They differ in {choices}. Choose one, e.g. "
+            f"with entities={{{key!r}: {value!r}}} (--entity {key}={value}){without}."
         )
     else:
         first = [own[0] for own in by_subject.values()]
