@@ -185,7 +185,7 @@ def _read_labels(path: Path, networks: str) -> pd.DataFrame:
             regions[axis] = table[axis].mask(table[axis] == MISSING)
     sides = stated_sides(table)
     if sides is not None:
-        regions["hemisphere"] = sides
+        regions["hemisphere"] = np.asarray(sides, dtype=object)
     return regions[regions["label"] > 0].reset_index(drop=True)
 
 
