@@ -12,6 +12,11 @@ Examples
 
 import lazy_loader
 
+from bayes_mdd.caches import redirect_caches
+
 __version__ = "0.1.0"
+
+redirect_caches()
+del redirect_caches
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,6 +8,7 @@ from .errors import BayesMDDError as BayesMDDError
 from .errors import DataContractError as DataContractError
 from .errors import RunFolderError as RunFolderError
 from .errors import SpecError as SpecError
+from .errors import WriteError as WriteError
 from .features import change_features as change_features
 from .features import check_features as check_features
 from .features import check_quality as check_quality
@@ -44,6 +45,7 @@ from .response.tables import summarise_response as summarise_response
 from .results.export import export_signatures as export_signatures
 from .results.maps import region_strength as region_strength
 from .sampling.run_folder import read_run as read_run
+from .sampling.run_folder import save_run as save_run
 from .shared_specific.checks.feature_noise import judge_feature_noise as judge_feature_noise
 from .shared_specific.checks.leave_one_out import leave_one_out as leave_one_out
 from .shared_specific.checks.predictive import predictive_checks as predictive_checks
@@ -81,6 +83,8 @@ from .workflow.diagnose import diagnose as diagnose
 from .workflow.fit import fit as fit
 from .workflow.maps import signatures as signatures
 from .workflow.report import write_report as write_report
+from .workflow.validate import validate_cohort as validate_cohort
+from .workflow.validate import Validation as Validation
 
 __version__: str
 __all__: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class BayesMDDError(Exception):
@@ -15,6 +16,28 @@ class SpecError(BayesMDDError, ValueError):
 
 class RunFolderError(BayesMDDError, FileExistsError):
     """A run folder contains another run, or cannot be read as a run."""
+
+
+class WriteError(BayesMDDError, OSError):
+    """A file cannot be written: the disk is full, or the folder is read-only.
+
+    Parameters
+    ----------
+    message : str
+        The file, the reason and what to do.
+    code : int, optional
+        Number of the error of the system (`errno`).
+
+    Attributes
+    ----------
+    result : DataTree or None
+        The finished fit, where `fit` could not write it.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = code
+        self.result: Any = None
 
 
 class DataContractError(BayesMDDError, ValueError):
@@ -32,6 +55,17 @@ class DataContractError(BayesMDDError, ValueError):
         self.problems = tuple(problems)
         lines = "\n".join(f"  {i}. {p}" for i, p in enumerate(problems, start=1))
         super().__init__(f"{what}: {len(problems)} problem(s)\n{lines}")
+
+
+class UnreadableFileError(BayesMDDError, ValueError):
+    """One file cannot be read; the message begins with its name.
+
+    Readers of many files collect these errors and raise one `DataContractError` for all.
+    """
+
+
+#: Longer names are cut in messages: a damaged file may hold one cell of megabytes.
+LONGEST_NAME = 120
 
 
 def some(names: Iterable[object], limit: int = 5) -> str:
@@ -54,6 +88,27 @@ def some(names: Iterable[object], limit: int = 5) -> str:
     >>> some(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """
-    listed = [str(n) for n in names]
+    listed = [n if len(n) <= LONGEST_NAME else f"{n[:LONGEST_NAME]}..." for n in map(str, names)]
     more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
     return ", ".join(listed[:limit]) + more
+
+
+def problems_of(error: BayesMDDError) -> list[str]:
+    """List the problems that an exception reports.
+
+    Parameters
+    ----------
+    error : BayesMDDError
+        Any exception of the package.
+
+    Returns
+    -------
+    list of str
+        Those of a `DataContractError`, otherwise the message.
+
+    Examples
+    --------
+    >>> problems_of(DataContractError("design", ["a", "b"])), problems_of(SpecError("c"))
+    (['a', 'b'], ['c'])
+    """
+    return list(error.problems) if isinstance(error, DataContractError) else [str(error)]

@@ -20,6 +20,7 @@ from bayes_mdd.cli.commands.project import project
 from bayes_mdd.cli.commands.report import report
 from bayes_mdd.cli.commands.signatures import signatures
 from bayes_mdd.cli.commands.simulate import simulate
+from bayes_mdd.cli.commands.validate import validate
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.status import ExitStatus
 from bayes_mdd.errors import BayesMDDError
@@ -33,7 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
         "Shared and drug-specific factors of brain connectivity in depression.\n\n"
-        "Exit status: 0 success; 1 completed, but a check of the fit failed; 2 invalid input; "
+        "Exit status: 0 success; 1 completed, but a check of the fit failed; 2 invalid input, or a "
+        "file that cannot be written; "
         "3 internal error."
     ),
 )
@@ -41,6 +43,7 @@ for command in (
     demo,
     simulate,
     features,
+    validate,
     prior,
     fit,
     check,

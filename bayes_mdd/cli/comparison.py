@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bayes_mdd as bm
-from bayes_mdd.errors import SpecError
+from bayes_mdd.errors import RunFolderError, SpecError, some
+from bayes_mdd.files.netcdf import write_netcdf
+from bayes_mdd.files.replace import make_folder, write_text
+from bayes_mdd.files.targets import check_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,12 +79,38 @@ def write_comparison(comparison: bm.Comparison, folder: Path) -> list[Path]:
         ``compare_features.tsv``, ``compare_symptoms.tsv`` where symptoms are linked, and
         ``compare_people.nc``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     files = []
     for name, table in name_tables(comparison).items():
-        path = folder / f"compare_{name}.tsv"
-        table.to_csv(path, sep="\t", index=False, na_rep="n/a", float_format="%.6g")
-        files.append(path)
-    densities = folder / "compare_people.nc"
-    comparison.pointwise.to_netcdf(densities, engine="h5netcdf")
-    return [*files, densities]
+        text = table.to_csv(sep="\t", index=False, na_rep="n/a", float_format="%.6g")
+        files.append(write_text(folder / f"compare_{name}.tsv", text))
+    return [*files, write_netcdf(comparison.pointwise, folder / "compare_people.nc")]
+
+
+def check_comparison_target(folder: Path, *, force: bool) -> None:
+    """Check where a comparison will be written, before anything is computed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    force : bool
+        Whether an earlier comparison there may be replaced.
+
+    Raises
+    ------
+    RunFolderError
+        If it is a file, or holds a comparison and `force` is False.
+    WriteError
+        If nothing can be written there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder} is a file: choose a folder for the tables.")
+    names = ("compare_features.tsv", "compare_symptoms.tsv", "compare_people.nc")
+    existing = [name for name in names if (folder / name).exists()]
+    if existing and not force:
+        raise RunFolderError(
+            f"{folder} already holds {some(existing)}: choose another folder, or replace these "
+            "files with --force."
+        )
+    check_writable(folder)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_mdd as bm
+from bayes_mdd.cli.early import require_files
 from bayes_mdd.cli.messages import log
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
+from bayes_mdd.files.folders import new_folder
+from bayes_mdd.files.targets import check_writable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _COVARIATES: Mapping[str, Mapping[str, str]] = {
     "mean_fd": {"Description": "Mean framewise displacement during the scan", "Units": "mm"},
     "volumes_kept": {"Description": "Volumes remaining after scrubbing", "Units": "1"},
+    "repetition_time": {"Description": "Repetition time of the scan", "Units": "s"},
     "etiv": {"Description": "Estimated total intracranial volume (FreeSurfer)", "Units": "mm3"},
 }
 
@@ -38,14 +41,17 @@ class CohortRequest:
     labels: Path | None = None
     regions: str | None = None
     networks: str = "atlas"
+    symmetrise: str | None = None
     participants: Path | None = None
     entities: tuple[str, ...] = ()
     weighting: str | None = None
     units: str | None = None
-    subjects: Path | None = None
+    subjects: str | None = None
+    ids: str | None = None
     halves: bool = False
     pieces: int | None = None
     settings: Mapping[str, Any] | None = None
+    controls: tuple[str, ...] | None = None
 
 
 def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]:
@@ -68,7 +74,18 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     DataContractError
         If data are missing or ambiguous, or the output folder is in use.
     """
+    if not request.source.exists():
+        raise DataContractError(str(request.source), ["there is no such file or folder."])
+    require_files(
+        [
+            ("--participants", request.participants),
+            ("--labels", request.labels),
+            ("--subjects", _subjects_file(request)),
+        ]
+    )
     _check_output(request.output)
+    from bayes_mdd.cohort import read_participants
+
     participants = _participants_file(request)
     log.info("Reading %s", request.source)
     features = bm.read_derivatives(
@@ -77,26 +94,23 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         format=request.format,
         atlas=request.atlas,
         regions=_regions(request),
-        participants=participants,
+        participants=read_participants(participants, controls=request.controls),
         entities=parse_entities(request.entities),
         weighting=request.weighting,
         units=request.units,
-        subjects=None if request.subjects is None else _lines(request.subjects),
+        subjects=_subjects(request),
+        ids=request.ids,
+        networks=request.networks,
+        symmetrise=request.symmetrise,
         spec=bm.DerivativesSpec.from_mapping(dict(request.settings or {})),
         halves=request.halves,
         pieces=request.pieces,
     )
     if "networks" in json.loads(features.attrs["provenance"]):
         log.warning("networks are unknown, so all regions form one block (see --regions).")
-    request.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=request.output.parent, prefix=".features-") as temporary:
-        folder = Path(temporary) / "cohort"
-        folder.mkdir()
-        _write_participants(features, participants, folder)
+    with new_folder(request.output) as folder:
+        _write_participants(features, participants, folder, request.controls)
         bm.write_features(features, folder)
-        if request.output.exists():
-            request.output.rmdir()  # it is empty, see `_check_output`
-        folder.rename(request.output)
     return features, left_out(features)
 
 
@@ -105,6 +119,7 @@ def _check_output(output: Path) -> None:
         raise DataContractError(str(output), ["is not empty: choose another folder."])
     if output.exists() and not output.is_dir():
         raise DataContractError(str(output), ["is a file, expected a folder: choose another name."])
+    check_writable(output)
 
 
 def _participants_file(request: CohortRequest) -> Path:
@@ -123,17 +138,28 @@ def _participants_file(request: CohortRequest) -> Path:
     return path
 
 
-def _regions(request: CohortRequest) -> pd.DataFrame | None:
-    """Read the region table, if requested, with networks or circuits as blocks."""
-    source = request.regions
-    if source is None and (request.labels is not None or request.networks != "atlas"):
-        source = request.atlas
-    if source is None:
-        if request.networks != "atlas":
-            raise SpecError("--networks circuit needs --regions, or an --atlas of images.")
-        return None
-    networks: Any = request.networks
-    return bm.read_atlas(source, labels=request.labels, networks=networks)
+def _regions(request: CohortRequest) -> pd.DataFrame | str | None:
+    """Region table of the request; with a table of labels, the regions of its image."""
+    if request.regions is not None or request.labels is None or request.atlas is None:
+        return request.regions
+    return bm.read_atlas(request.atlas, labels=request.labels, networks=request.networks)
+
+
+def _subjects_file(request: CohortRequest) -> Path | None:
+    given = request.subjects
+    return None if given is None or given == "participants" else Path(given)
+
+
+def _subjects(request: CohortRequest) -> list[str] | str | None:
+    from bayes_mdd.features.derivatives.layer_ids import read_id_file
+
+    path = _subjects_file(request)
+    if path is None:
+        return request.subjects
+    try:
+        return read_id_file(path)
+    except UnreadableFileError as error:
+        raise DataContractError(str(path), [f"{error} Expected one id per line."]) from error
 
 
 def parse_entities(words: Iterable[str]) -> dict[str, str | None]:
@@ -168,19 +194,21 @@ def parse_entities(words: Iterable[str]) -> dict[str, str | None]:
     return entities
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise DataContractError(str(path), ["is not text: expected one id per line."]) from error
-
-
-def _write_participants(features: xr.Dataset, participants: Path, folder: Path) -> None:
+def _write_participants(
+    features: xr.Dataset,
+    participants: Path,
+    folder: Path,
+    controls: tuple[str, ...] | None,
+) -> None:
     """Write the participants, with covariates read from the images, and copy symptom scales."""
-    table = _with_covariates(features, participants)
+    from bayes_mdd.cohort.tables import read_json
+
+    table = _with_covariates(features, participants, controls)
     table.to_csv(folder / "participants.tsv", sep="\t", index=False, lineterminator="\n")
     sidecar = participants.with_suffix(".json")
-    meanings = json.loads(sidecar.read_text("utf-8-sig")) if sidecar.exists() else {}
+    meanings = read_json(sidecar)
+    if controls:
+        meanings = _with_control_level(meanings)
     new = {k: v for k, v in _COVARIATES.items() if k in table and k not in meanings}
     if meanings or new:
         text = json.dumps(meanings | new, indent=2) + "\n"
@@ -190,13 +218,31 @@ def _write_participants(features: xr.Dataset, participants: Path, folder: Path) 
         shutil.copytree(scales, folder / "phenotype")
 
 
-def _with_covariates(features: xr.Dataset, participants: Path) -> pd.DataFrame:
+def _with_control_level(meanings: dict[str, Any]) -> dict[str, Any]:
+    """Add ``HC`` to the Levels of the diagnosis, where there are any without it."""
+    from bayes_mdd.cohort.roles import describe_levels
+    from bayes_mdd.dims import CONTROL, DIAGNOSIS
+
+    levels = describe_levels(meanings, DIAGNOSIS)
+    if levels is None or CONTROL in levels:
+        return meanings
+    diagnosis = {**meanings[DIAGNOSIS], "Levels": {**levels, CONTROL: "Healthy control"}}
+    return {**meanings, DIAGNOSIS: diagnosis}
+
+
+def _with_covariates(
+    features: xr.Dataset, participants: Path, controls: tuple[str, ...] | None
+) -> pd.DataFrame:
+    """Read the table as text, with covariates of the files; named controls are written ``HC``."""
     from bayes_mdd.cohort import read_participants
     from bayes_mdd.cohort.tables import read_table
     from bayes_mdd.dims import MISSING
 
     table = read_table(participants)
-    ids = [str(i) for i in read_participants(participants).index]
+    people = read_participants(participants, controls=controls)
+    if controls:
+        table["diagnosis"] = people["diagnosis"].to_numpy()
+    ids = [str(i) for i in people.index]
     row = {str(s): i for i, s in enumerate(features["subject"].values)}
     for name in _COVARIATES:
         if name in features.coords and name not in table:
@@ -230,6 +276,11 @@ def left_out(features: xr.Dataset) -> list[str]:
         "columns_that_are_no_regions": "columns that are not regions",
         "columns_left_out": "columns not read",
         "not_in_regions": "regions that the region table does not list",
+        "other_scalings": "other scalings of the same data",
+        "stacks_not_read": "files of all participants, as those of each were read",
+        "tables_not_read": "tables of all participants, as the files of each were read",
+        "files_without_id": "files without an id",
+        "regions_without_data": "regions without data in all participants",
         "passed_over": "other formats with the same kind of data",
     }
     lines = [

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bayes_mdd as bm
+from bayes_mdd.cli.groups import ControlWords
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.shipped import MODELS
-from bayes_mdd.errors import SpecError
+from bayes_mdd.errors import SpecError, UnreadableFileError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,22 +123,27 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
     {'model.n_factors': 8, 'model.covariates': ['site']}
     """
     # Imported here: `bayes-mdd --help` does not need it.
-    import yaml
+    from bayes_mdd.files.structured import parse_yaml
 
     values: dict[str, Any] = {}
     for word in settings:
         key, equals, text = word.partition("=")
+        key = key.strip()
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            value = None
+            value = parse_yaml(text, f"--set {key}")
+        except UnreadableFileError as error:
+            raise SpecError(f"{error} (--set expects KEY=VALUE with a YAML value.)") from error
         if not (key and equals and text) or (value is None and text not in {"null", "~"}):
             raise SpecError(f"--set expects KEY=VALUE, e.g. model.n_factors=8, got '{word}'.")
-        values[key.strip()] = value
+        if key in values:
+            raise SpecError(f"--set gives {key} more than once: give it once.")
+        values[key] = value
     return values
 
 
-def read_inputs(spec: bm.AnalysisSpec, folder: Path) -> Inputs:
+def read_inputs(
+    spec: bm.AnalysisSpec, folder: Path, controls: ControlWords | None = None
+) -> Inputs:
     """Read a cohort and resolve the spec against it.
 
     Parameters
@@ -146,23 +152,55 @@ def read_inputs(spec: bm.AnalysisSpec, folder: Path) -> Inputs:
         May have ``*_if_present`` lists; names that are left out are reported.
     folder : Path
         The cohort.
+    controls : ControlWords, optional
+        What the command says about controls.
 
     Returns
     -------
     Inputs
         Spec, features and symptoms.
     """
+    from bayes_mdd.features.cohort_inputs import read_cohort_inputs
+    from bayes_mdd.features.roles import list_roles_of
     from bayes_mdd.specs import kind_of
     from bayes_mdd.workflow.families import family_of
     from bayes_mdd.workflow.resolve import resolve_spec
 
     log.info("Reading %s", folder)
-    cohort = bm.read_cohort(folder)
-    features = bm.read_features(folder)
+    words = controls or ControlWords()
+    read = read_cohort_inputs(folder, controls=words.reading(spec))
+    cohort, features = read.require(folder)
+    words.check(cohort.participants)
+    lines, _ = list_roles_of(
+        cohort.participants,
+        features,
+        group=spec.reference.group,
+        controls_fitted=getattr(spec.model, "controls", None) == "arm",
+    )
+    for text in cohort.notes:
+        log.info("Note: %s", text)
+    log.info("Participants:\n%s", "\n".join(f"  {line}" for line in lines))
     spec, notes = resolve_spec(spec, features, cohort.symptoms)
     for text in notes:
         log.info("Note: %s", text)
+    for text in _covariate_lines(spec, features):
+        log.info("Covariate %s", text)
     symptoms = cohort.symptoms
     if family_of(kind_of(spec.model)).items(spec.model):
         symptoms = symptoms.join(cohort.item_scores)
     return Inputs(spec, features, symptoms)
+
+
+def _covariate_lines(spec: bm.AnalysisSpec, features: xr.Dataset) -> list[str]:
+    """Say how each covariate enters, and its range in the cohort."""
+    from bayes_mdd.features.input_tables import tabulate_columns
+
+    table = tabulate_columns(
+        features,
+        model=getattr(spec.model, "covariates", ()),
+        reference=spec.reference.covariates,
+    )
+    return [
+        f"{row['column']}: {row['enters_as']}, {row['values']} ({row['used_in']})"
+        for _, row in table[table["used_in"] != "not used"].iterrows()
+    ]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 import bayes_mdd as bm
 from bayes_mdd.cli import output
+from bayes_mdd.cli.early import check_fit
+from bayes_mdd.cli.groups import ControlWords
 from bayes_mdd.cli.inputs import read_inputs
 from bayes_mdd.cli.messages import log, show_progress_bar
 from bayes_mdd.cli.run_checks import write_checks
@@ -59,13 +61,16 @@ class Outcome:
         Returns
         -------
         dict
-            ``passed``, ``factors``, ``arms``, ``checks`` and ``files``; ``approximate`` for a fast
-            fit.
+            ``passed``, ``verdict`` over all checks, ``factors`` that are used, ``arms``, ``checks``
+            and ``files``; ``approximate`` for a fast fit.
         """
+        from bayes_mdd.results.used import used_factors
+
         return {
             **({"approximate": True} if self.approximate else {}),
             "passed": self.verdict.passed,
-            "factors": output.records(self.factors),
+            "verdict": self.verdict.to_mapping(),
+            "factors": output.records(used_factors(self.factors)),
             "arms": output.records(self.arms),
             "checks": output.records(self.checks),
             "files": {name: str(path) for name, path in self.files.items()},
@@ -73,7 +78,13 @@ class Outcome:
 
 
 def fit_cohort(
-    spec: bm.AnalysisSpec, folder: Path, run_dir: Path, *, force: bool, fast: bool = False
+    spec: bm.AnalysisSpec,
+    folder: Path,
+    run_dir: Path,
+    *,
+    force: bool,
+    fast: bool = False,
+    controls: ControlWords | None = None,
 ) -> xr.DataTree:
     """Read a cohort, standardise its features relative to healthy controls, and fit.
 
@@ -89,22 +100,39 @@ def fit_cohort(
         Whether an existing run folder may be replaced.
     fast : bool, default False
         Whether to take the fast path, whose intervals are approximate.
+    controls : ControlWords, optional
+        What the command says about controls.
 
     Returns
     -------
     xarray.DataTree
         As `bayes_mdd.fit` returns it.
     """
+    method: Literal["mcmc", "fast"] = "fast" if fast else "mcmc"
+    check_fit(spec, folder, run_dir, force=force, method=method)
     from bayes_mdd.workflow.families import family_of
+    from bayes_mdd.workflow.fit import find_run
 
-    data = read_inputs(spec, folder)
+    data = read_inputs(spec, folder, controls)
     spec = data.spec
-    features = bm.reference_to_controls(data.features, covariates=spec.reference.covariates)
+    features = bm.reference_to_controls(
+        data.features, covariates=spec.reference.covariates, group=spec.reference.group
+    )
     quality = bm.check_quality(features, spec.quality, before=data.features)
     for name, advice in quality.failed.items():
         log.warning("Quality: %s: %s", name, advice)
     features = bm.record_quality(features, quality)
-    method = "fast" if fast else "mcmc"
+    if find_run(
+        spec.model,
+        features,
+        run_dir,
+        symptoms=data.symptoms,
+        sampler=spec.sampler,
+        method=method,
+        force=force,
+    ):
+        log.info("%s contains this run already: it is read, not fitted again", run_dir)
+        return bm.read_run(run_dir)
     log.info(
         "Fitting the model %s to %d features (%s)",
         spec.kind,
@@ -116,7 +144,7 @@ def fit_cohort(
         features,
         symptoms=data.symptoms,
         sampler=spec.sampler,
-        method="fast" if fast else "mcmc",
+        method=method,
         run_dir=run_dir,
         force=force,
         progressbar=show_progress_bar(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
@@ -35,7 +36,12 @@ class NewCohort:
 
 
 def read_new_cohort(
-    idata: xr.DataTree, folder: Path, *, session: str | None, training: Path | None
+    idata: xr.DataTree,
+    folder: Path,
+    *,
+    session: str | None,
+    training: Path | None,
+    controls: Sequence[str] | None = None,
 ) -> NewCohort:
     """Read a new cohort and standardise it like the features of a run.
 
@@ -50,6 +56,8 @@ def read_new_cohort(
     training : Path or None
         Cohort of the fit; its controls are then the reference. Otherwise the controls of the new
         cohort are.
+    controls : sequence of str, optional
+        The diagnoses that mark controls in the new cohort; empty if there are none.
 
     Returns
     -------
@@ -57,18 +65,22 @@ def read_new_cohort(
         Features, and the cohort of the fit where it was given.
     """
     covariates = _reference_covariates(idata)
+    group = _reference_group(idata)
     log.info("Reading %s", folder)
-    new = bm.read_features(folder, session=session)
+    new = bm.read_features(folder, session=session, controls=controls)
     if training is None:
         if covariates is not None:
-            new = bm.reference_to_controls(new, covariates)
+            if controls is not None and not controls:
+                group = "patients"
+            new = bm.reference_to_controls(new, covariates, group=group)
         return NewCohort(new)
     log.info("Reading %s, the cohort of the fit", training)
-    fitted = bm.read_features(training)
-    symptoms = bm.read_cohort(training).symptoms
+    words = _control_words(idata)
+    fitted = bm.read_features(training, controls=words)
+    symptoms = bm.read_cohort(training, controls=words).symptoms
     if covariates is not None:
-        new = bm.reference_to_training(new, fitted, covariates)
-        fitted = bm.reference_to_controls(fitted, covariates)
+        new = bm.reference_to_training(new, fitted, covariates, group=group)
+        fitted = bm.reference_to_controls(fitted, covariates, group=group)
     return NewCohort(new, fitted, symptoms)
 
 
@@ -78,6 +90,22 @@ def _reference_covariates(idata: xr.DataTree) -> list[str] | None:
 
     reference = read_result(idata).features.get("reference")
     return [str(c) for c in reference["covariates"]] if isinstance(reference, dict) else None
+
+
+def _reference_group(idata: xr.DataTree) -> Literal["patients"] | None:
+    """Read whether the patients were the reference of the fit."""
+    from bayes_mdd.results.result import read_result
+
+    group = read_result(idata).provenance.get("reference_group")
+    return "patients" if group == "patients" else None
+
+
+def _control_words(idata: xr.DataTree) -> list[str] | None:
+    """Read which diagnoses were said to mark controls in the cohort of the fit."""
+    from bayes_mdd.results.result import read_result
+
+    words = read_result(idata).features.get("controls")
+    return [str(w) for w in words] if isinstance(words, list) else None
 
 
 def report_excluded(projection: xr.Dataset) -> None:

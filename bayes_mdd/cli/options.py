@@ -11,14 +11,14 @@ import typer
 
 from bayes_mdd.cli.shipped import MODELS
 
-_SPEC_HELP = f"Spec file (.yaml), or the name of a shipped model ({', '.join(MODELS)})."
+SPEC_HELP = f"Spec file (.yaml), or the name of a shipped model ({', '.join(MODELS)})."
 
 Cohort = Annotated[
     Path,
     typer.Argument(metavar="COHORT", help="Cohort folder (participants.tsv, features/, ...)."),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder written by `fit` or `demo`.")]
-SpecName = Annotated[str, typer.Argument(metavar="SPEC", help=_SPEC_HELP)]
+SpecName = Annotated[str, typer.Argument(metavar="SPEC", help=SPEC_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also print the log of the package on stderr.")
@@ -37,6 +37,29 @@ SamplerSeed = Annotated[
         show_default="sampler.seed of the spec",
     ),
 ]
+WithParticipants = Annotated[
+    bool,
+    typer.Option(
+        "--with-participants",
+        help="Name participants, the command line and folders; do not share the files then.",
+    ),
+]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--controls",
+        metavar="WORD",
+        help="Diagnosis that marks healthy controls, e.g. --controls NC; may be repeated.",
+        show_default="HC and other known words",
+    ),
+]
+NoControls = Annotated[
+    bool,
+    typer.Option(
+        "--no-controls",
+        help="There are no healthy controls: standardise features within the patients.",
+    ),
+]
 
 
 def assignments(text: str) -> Any:
@@ -45,18 +68,26 @@ def assignments(text: str) -> Any:
     Parameters
     ----------
     text : str
-        Help text; "may be repeated" is added.
+        Help text; how a list is written and "may be repeated" are added. A bracket followed by a
+        letter would be read as markup and be lost.
 
     Returns
     -------
     typer option
         For `typing.Annotated`.
     """
-    return typer.Option("--set", metavar="KEY=VALUE", help=f"{text}; may be repeated.")
+    return typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help=f"{text}; a list in brackets, within quotation marks; may be repeated.",
+    )
 
 
 Settings = Annotated[
-    list[str] | None, assignments("Replace a value of the spec, e.g. model.n_factors=6")
+    list[str] | None,
+    assignments(
+        "Replace a value of the spec, e.g. model.n_factors=6 or 'model.covariates=[ site, age ]'"
+    ),
 ]
 
 

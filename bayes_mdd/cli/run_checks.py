@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import records
+from bayes_mdd.errors import UnreadableFileError
+from bayes_mdd.files.replace import write_text
+from bayes_mdd.files.structured import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 CHECKS_FILE = "checks.json"
 #: Rows of a long table that are printed; the file holds all.
 SHOWN = 12
+#: Title of the table of covariates.
+COVARIATES = "Covariates (values among the fitted participants)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +59,14 @@ class RunChecks:
         The additional analyses.
     files : sequence of Path
         Files with their tables.
+    covariates : pandas.DataFrame
+        See `bayes_mdd.results.covariates.describe_covariates`.
     """
 
     table: pd.DataFrame
     analyses: Sequence[Analysis]
     files: Sequence[Path]
+    covariates: pd.DataFrame
 
     @property
     def verdict(self) -> Verdict:
@@ -70,7 +78,8 @@ class RunChecks:
     @property
     def shown(self) -> dict[str, pd.DataFrame]:
         """What a terminal shows beside the checks, by title."""
-        return {title: table for a in self.analyses for title, table in a.shown.items()}
+        tables = {title: table for a in self.analyses for title, table in a.shown.items()}
+        return ({COVARIATES: self.covariates} if len(self.covariates) else {}) | tables
 
     def to_mapping(self) -> dict[str, Any]:
         """Convert to values that JSON can represent.
@@ -78,12 +87,15 @@ class RunChecks:
         Returns
         -------
         dict
-            ``passed``, ``checks`` and the tables of additional analyses.
+            ``passed``, ``verdict``, ``checks``, ``covariates`` and the tables of additional
+            analyses.
         """
         tables = {name: table for a in self.analyses for name, table in a.tables.items()}
         return {
             "passed": self.verdict.passed,
+            "verdict": self.verdict.to_mapping(),
             "checks": records(self.table),
+            "covariates": records(self.covariates),
             **{name: records(table) for name, table in tables.items()},
         }
 
@@ -209,15 +221,17 @@ def report_detectable(idata: xr.DataTree) -> list[Analysis]:
     return [Analysis([], {"smallest_trait": table}, {title: shown})]
 
 
-def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis] = ()) -> RunChecks:
+def write_checks(
+    idata: xr.DataTree, run_dir: Path | None, analyses: Sequence[Analysis] = ()
+) -> RunChecks:
     """Check a run, and write the verdict and all tables to its folder.
 
     Parameters
     ----------
     idata : xarray.DataTree
         The fitted run.
-    run_dir : Path
-        Its folder.
+    run_dir : Path or None
+        Its folder; None to write nothing.
     analyses : sequence of Analysis
         Additional analyses; their tables go to ``<name>.tsv``.
 
@@ -227,8 +241,11 @@ def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis]
         Checks and files.
     """
     from bayes_mdd.results.checks import append_check, judge
+    from bayes_mdd.results.covariates import describe_covariates
+    from bayes_mdd.results.result import read_result
 
     table = bm.diagnose(idata)
+    covariates = describe_covariates(read_result(idata))
     files = []
     for analysis in analyses:
         for check in analysis.checks:
@@ -237,18 +254,18 @@ def write_checks(idata: xr.DataTree, run_dir: Path, analyses: Sequence[Analysis]
             text = values.to_csv(
                 sep="\t", index=False, na_rep="n/a", float_format="%.6g", lineterminator="\n"
             )
-            files.append(_replace(run_dir / f"{name}.tsv", text))
-    verdict = {"passed": judge(table).passed, "checks": records(table)}
-    _replace(run_dir / CHECKS_FILE, json.dumps(verdict, indent=2) + "\n")
-    return RunChecks(table, analyses, files)
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write a file so that no reader sees half of it."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(path)
-    return path
+            if run_dir is not None:
+                files.append(write_text(run_dir / f"{name}.tsv", text))
+    verdict = judge(table)
+    stored = {
+        "passed": verdict.passed,
+        "verdict": verdict.to_mapping(),
+        "checks": records(table),
+        "covariates": records(covariates),
+    }
+    if run_dir is not None:
+        write_text(run_dir / CHECKS_FILE, json.dumps(stored, indent=2) + "\n")
+    return RunChecks(table, analyses, files, covariates)
 
 
 def read_checks(run_dir: Path) -> pd.DataFrame | None:
@@ -267,8 +284,8 @@ def read_checks(run_dir: Path) -> pd.DataFrame | None:
     import pandas as pd
 
     try:
-        rows = json.loads((run_dir / CHECKS_FILE).read_text(encoding="utf-8"))["checks"]
-    except (OSError, ValueError, KeyError):
+        rows = read_json(run_dir / CHECKS_FILE)["checks"]
+    except (UnreadableFileError, TypeError, KeyError):
         return None
     table = pd.DataFrame(rows).astype({"passed": object})
     table["passed"] = [row["passed"] for row in rows]

@@ -11,5 +11,6 @@ class ExitStatus(IntEnum):
     SUCCESS = 0
     #: The command completed, and a check of the fit failed.
     CHECK_FAILED = 1
+    #: Invalid input, or a file that cannot be written.
     BAD_INPUT = 2
     INTERNAL_ERROR = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,7 +143,11 @@ class Cohort:
 
 
 def read_cohort(
-    folder: str | Path, *, weight_item: str | None = None, missing_codes: Collection[int] = ()
+    folder: str | Path,
+    *,
+    weight_item: str | None = None,
+    missing_codes: Collection[int] = (),
+    controls: Sequence[str] | None = None,
 ) -> Cohort:
     """Read participants and symptom scales of a cohort folder.
 
@@ -160,6 +164,9 @@ def read_cohort(
         See `score_scale`.
     missing_codes : collection of int, optional
         See `score_scale`.
+    controls : sequence of str, optional
+        The diagnoses that mark healthy controls, e.g. ``["NC"]``, in place of the known words;
+        empty if there are none (see `read_participants`).
 
     Returns
     -------
@@ -180,13 +187,13 @@ def read_cohort(
     problems: list[str] = []
     participants = pd.DataFrame()
     try:
-        participants = read_participants(folder)
+        participants = read_participants(folder, controls=controls)
     except DataContractError as error:
         problems += [f"participants.tsv: {p}" for p in error.problems]
     usable = None if problems else participants
     scores: dict[str, pd.DataFrame] = {}
     items: dict[str, pd.DataFrame] = {}
-    notes: list[str] = []
+    notes = [f"participants.tsv: {note}" for note in participants.attrs.get("notes", ())]
     options = {"weight_item": weight_item, "missing_codes": missing_codes}
     for path in sorted((folder / "phenotype").glob("[!.]*.tsv")):
         try:

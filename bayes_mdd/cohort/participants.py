@@ -3,64 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from bayes_mdd.cohort.tables import id_problems, is_number, read_json, read_table
+from bayes_mdd.cohort.arms import arm_problems
+from bayes_mdd.cohort.columns import convert_column, table_problems
+from bayes_mdd.cohort.control_question import no_diagnosis_problem
+from bayes_mdd.cohort.levels import invisible_problems, levels_of
+from bayes_mdd.cohort.roles import control_problems, describe_levels, mark_controls
+from bayes_mdd.cohort.tables import id_problems, read_json, read_table
+from bayes_mdd.cohort.visits import crossover_problems, several_arms
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
 from bayes_mdd.errors import DataContractError, some
 
 ID: Final = "participant_id"
-#: Columns that are text even where all cells look like numbers.
-TEXT_COLUMNS: Final = (ID, ARM, DIAGNOSIS, SITE, "session_id")
-#: Columns that must be numeric.
-NUMBER_COLUMNS: Final = ("age", "mean_fd")
-#: Common spellings of "control". They are refused, because only ``HC`` marks a control and all
-#: other diagnoses count as patients.
-_CONTROL_WORDS: Final = frozenset(
-    (
-        "hc",
-        "control",
-        "controls",
-        "healthy",
-        "healthy control",
-        "healthy controls",
-        "healthy_control",
-    )
-)
 
 
-def read_participants(path: str | Path) -> pd.DataFrame:
+def read_participants(path: str | Path, *, controls: Sequence[str] | None = None) -> pd.DataFrame:
     """Read and check ``participants.tsv`` with its JSON sidecar.
 
     Parameters
     ----------
     path : str or Path
         The table, or the cohort folder with ``participants.tsv``.
+    controls : sequence of str, optional
+        The diagnoses that mark healthy controls, in place of the known words (see Notes). Empty if
+        there are none.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by ``participant_id`` (text), columns as in the file. Numeric columns are float,
         with NaN for ``n/a``; text columns keep ``n/a``. A column is numeric if the sidecar states
-        Units for it, or if all its cells other than ``n/a`` are numbers and the sidecar states no
-        Levels. Arm, diagnosis and site are always text.
+        Units for it, or if at least half of its cells other than ``n/a`` are numbers and the
+        sidecar states no Levels. Arm, diagnosis, site and sex are always text. The diagnosis of
+        controls is ``HC``; ``attrs["notes"]`` lists the words that were read as such.
 
     Raises
     ------
     DataContractError
         If the file cannot be read or breaks the contract. The error lists all problems.
+
+    Notes
+    -----
+    A participant is a healthy control if the diagnosis is ``HC``, a word that ``participants.json``
+    describes as healthy controls (Levels of ``diagnosis``), or one of
+    `bayes_mdd.cohort.CONTROL_WORDS` in any spelling. Where a group without an arm has another
+    word, such as a number, `controls` or the sidecar must say what it means.
     """
     path = Path(path)
     if path.is_dir():
         path = path / "participants.tsv"
-    return participants_table(read_table(path), read_json(path.with_suffix(".json")), str(path))
+    sidecar = read_json(path.with_suffix(".json"))
+    return participants_table(read_table(path), sidecar, str(path), controls=controls)
 
 
-def participants_table(table: pd.DataFrame, sidecar: Mapping[str, Any], what: str) -> pd.DataFrame:
+def participants_table(
+    table: pd.DataFrame,
+    sidecar: Mapping[str, Any],
+    what: str,
+    *,
+    controls: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Convert text cells to a checked participants table.
 
     Parameters
@@ -71,6 +77,8 @@ def participants_table(table: pd.DataFrame, sidecar: Mapping[str, Any], what: st
         Content of ``participants.json``.
     what : str
         Name of the table in messages.
+    controls : sequence of str, optional
+        See `read_participants`.
 
     Returns
     -------
@@ -90,15 +98,27 @@ def participants_table(table: pd.DataFrame, sidecar: Mapping[str, Any], what: st
                 f"holds the participant ids to '{ID}'."
             ],
         )
-    problems = id_problems(table, [ID])
+    once = table[~table[ID].isin(several_arms(table, ID))]
+    problems = id_problems(once, [ID]) + invisible_problems(table, ID)
+    problems += crossover_problems(table, ID, levels_of(sidecar, ARM))
     columns = {ID: table[ID]}
     for name in table.columns.drop(ID):
-        columns[name], found = _convert(table, str(name), sidecar.get(name))
+        columns[name], found = convert_column(table[name], table[ID], sidecar)
         problems += found
     participants = pd.DataFrame(columns).set_index(ID)
-    problems += _content_problems(participants, _levels(sidecar))
+    notes: tuple[str, ...] = ()
+    if DIAGNOSIS in participants:
+        groups = mark_controls(participants, sidecar, controls)
+        participants[DIAGNOSIS], notes = groups.diagnosis, groups.notes
+        problems += groups.problems
+    elif controls:
+        problems.append(no_diagnosis_problem(participants, controls))
+    problems += _content_problems(participants, describe_levels(sidecar, ARM))
     if problems:
         raise DataContractError(what, problems)
+    participants.attrs["notes"] = list(notes)
+    if controls is not None:
+        participants.attrs["controls"] = list(controls)
     return participants
 
 
@@ -126,48 +146,17 @@ def check_participants(participants: pd.DataFrame, *, arms: Sequence[str] | None
     """
     ids = pd.Series(participants.index, index=range(1, len(participants) + 1), dtype=object)
     table = ids.where(ids.notna(), MISSING).astype(str).to_frame(ID)
-    problems = id_problems(table, [ID]) + _content_problems(participants, arms)
+    problems = id_problems(table, [ID]) + invisible_problems(table, ID)
+    problems += table_problems(participants) + _content_problems(participants, arms)
+    if DIAGNOSIS in participants:
+        problems += control_problems(participants)
     if problems:
         raise DataContractError("participants", problems)
 
 
-def _convert(table: pd.DataFrame, name: str, meaning: Any) -> tuple[pd.Series, list[str]]:
-    """Convert a numeric column to floats; report cells that are not numbers but should be."""
-    cells = table[name]
-    known = cells[cells != MISSING]
-    meaning = meaning if isinstance(meaning, Mapping) else {}
-    numbers = known.map(is_number).astype(bool)
-    required = name in NUMBER_COLUMNS or ("Units" in meaning and "Levels" not in meaning)
-    numeric = required or (numbers.all() and len(known))
-    if name in TEXT_COLUMNS or "Levels" in meaning or not numeric:
-        return cells, _empty_problems(table, name)
-    if not numbers.all():
-        wrong = known[~numbers]
-        pairs = (
-            f"{subject} ({cell!r})"
-            for subject, cell in zip(table.loc[wrong.index, ID], wrong, strict=True)
-        )
-        return cells, [
-            f"column '{name}' must contain numbers or {MISSING}; found other text for "
-            f"{some(pairs)}. Correct these cells."
-        ]
-    return pd.to_numeric(cells.where(cells != MISSING)).astype(float), []
-
-
-def _empty_problems(table: pd.DataFrame, name: str) -> list[str]:
-    empty = table.loc[table[name] == "", ID]
-    if empty.empty:
-        return []
-    return [f"column '{name}' is empty for {some(empty)}: write {MISSING} for missing values."]
-
-
-def _levels(sidecar: Mapping[str, Any]) -> list[str] | None:
-    meaning = sidecar.get(ARM)
-    levels = meaning.get("Levels") if isinstance(meaning, Mapping) else None
-    return [str(level) for level in levels] if isinstance(levels, (Mapping, list)) else None
-
-
-def _content_problems(participants: pd.DataFrame, arms: Sequence[str] | None) -> list[str]:
+def _content_problems(
+    participants: pd.DataFrame, arms: Mapping[str, Any] | Sequence[str] | None
+) -> list[str]:
     if participants.empty and not len(participants):
         return ["the cohort is empty: expected one row per participant."]
     lower = {str(name).lower(): name for name in participants.columns}
@@ -176,42 +165,9 @@ def _content_problems(participants: pd.DataFrame, arms: Sequence[str] | None) ->
         for name in (ARM, DIAGNOSIS, SITE)
         if name in lower and lower[name] != name
     ]
-    if ARM in participants and arms is not None:
-        problems += _arm_problems(participants[ARM], arms)
-    if DIAGNOSIS in participants:
-        problems += _control_problems(participants)
-    return problems
-
-
-def _arm_problems(arm: pd.Series, known: Sequence[str]) -> list[str]:
-    problems = []
-    # Empty cells are reported separately.
-    unknown = arm[~arm.isin([*known, MISSING, ""])]
-    for name, rows in unknown.groupby(unknown, sort=False):
-        similar = get_close_matches(str(name), known, n=1, cutoff=0.5)
-        hint = f" Did you mean {similar[0]!r}?" if similar else ""
-        problems.append(
-            f"unknown arm {name!r} of {some(rows.index)}; participants.json lists {some(known)}."
-            f"{hint} Correct it or add it to the Levels of 'arm'."
-        )
-    return problems
-
-
-def _control_problems(participants: pd.DataFrame) -> list[str]:
-    diagnosis = participants[DIAGNOSIS].astype(str)
-    alias = participants.index[diagnosis.str.lower().isin(_CONTROL_WORDS) & (diagnosis != CONTROL)]
-    problems = []
-    if len(alias):
-        words = some(sorted(set(diagnosis[alias])))
-        problems.append(
-            f"diagnosis {words} of {some(alias)} looks like a control but would count as a "
-            f"patient: write {CONTROL!r} for controls."
-        )
     if ARM in participants:
-        treated = participants.index[(diagnosis == CONTROL) & (participants[ARM] != MISSING)]
-        if len(treated):
-            problems.append(
-                f"{some(treated)} has diagnosis {CONTROL!r} and an arm: "
-                f"write {MISSING} as the arm of controls."
-            )
+        arm = participants[ARM]
+        if DIAGNOSIS in participants:  # an arm of controls is a problem of its own
+            arm = arm[participants[DIAGNOSIS] != CONTROL]
+        problems += arm_problems(arm, arms)
     return problems

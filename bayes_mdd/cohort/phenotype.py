@@ -13,6 +13,8 @@ from bayes_mdd.cohort.participants import ID
 from bayes_mdd.cohort.scales import Scale, available_scales, read_scale
 from bayes_mdd.cohort.scoring import score_items, score_scale
 from bayes_mdd.cohort.tables import id_problems, read_json, read_table
+from bayes_mdd.cohort.totals import describe_totals, score_total, total_column
+from bayes_mdd.cohort.visits import visit_problems
 from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 
@@ -78,17 +80,24 @@ def read_phenotype(
             f"({known})."
         )
         return None, table, table, [note]
+    column, problems = total_column(table, scale, sidecar)
+    if problems:
+        raise DataContractError(path.name, problems)
     if SESSION_ID not in table:
         table = table.assign(**{SESSION_ID: MISSING})
+    levels = _session_levels(sidecar)
+    if column is not None:
+        codes = options.get("missing_codes", ())
+        totals = _in_session_order(score_total(table, scale, column, missing_codes=codes), levels)
+        return scale, totals, totals[[]], [describe_totals(scale, column)]
     items = {
         str(meaning["ScaleItem"]): column
         for column, meaning in sidecar.items()
-        if isinstance(meaning, Mapping) and "ScaleItem" in meaning
+        if isinstance(meaning, Mapping) and meaning.get("ScaleItem", "total") != "total"
     }
     scored = score_scale(table, scale, items=items, **options)
     notes = list(scored.attrs.pop("notes"))
     item_scores = score_items(table, scale, items=items, **options)
-    levels = _session_levels(sidecar)
     return scale, _in_session_order(scored, levels), _in_session_order(item_scores, levels), notes
 
 
@@ -132,6 +141,8 @@ def _key_problems(
             f"({some(levels)}): correct it or add it there."
             for s in unknown
         ]
+    arms = participants[ARM].unique() if participants is not None and ARM in participants else ()
+    problems += visit_problems(table, ID, SESSION_ID, arms=arms, levels=levels)
     return problems if participants is None else problems + _unmatched(table, participants)
 
 

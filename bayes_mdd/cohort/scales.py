@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from bayes_mdd.errors import SpecError, some
+from bayes_mdd.errors import SpecError, UnreadableFileError, some
+from bayes_mdd.files.structured import MAX_YAML, parse_yaml
+from bayes_mdd.files.text import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +181,9 @@ def read_scale(name: str | Path) -> Scale:
     """
     if Path(name).suffix in (".yaml", ".yml"):
         try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SpecError(f"Cannot read the scale {name}: {error}.") from error
+            text = read_text(name, limit=MAX_YAML)
+        except UnreadableFileError as error:
+            raise SpecError(f"Cannot read the scale {name}: {error}") from error
     else:
         known = available_scales()
         if str(name) not in known:
@@ -195,10 +195,10 @@ def read_scale(name: str | Path) -> Scale:
             )
         text = (files("bayes_mdd.cohort") / "scales" / f"{name}.yaml").read_text(encoding="utf-8")
     try:
-        return _scale(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise SpecError(f"Scale {name} is not valid YAML: {error}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return _scale(parse_yaml(text, str(name)))
+    except UnreadableFileError as error:
+        raise SpecError(f"Cannot read the scale {name}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SpecError(f"{name} does not define a scale: {error!r}.") from error
 
 

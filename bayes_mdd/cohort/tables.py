@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from bayes_mdd.dims import MISSING
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, UnreadableFileError, some
+from bayes_mdd.files import text as text_files
+from bayes_mdd.files.structured import parse_json
 
 #: A decimal number. Leading zeros ("001") make a code; "nan" and "inf" are not numbers.
 NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?")
@@ -57,31 +58,29 @@ def read_text(path: Path) -> str:
         If the file is missing, empty, not UTF-8 text, or a link to content that was not
         downloaded (git-annex).
     """
-    if path.is_symlink() and not path.exists():
-        raise DataContractError(
-            str(path),
-            ["the file is a link to content that was not downloaded; run `datalad get` on it."],
-        )
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataContractError(
-            str(path),
-            [f"cannot be read ({error.strerror or error}); check its name and permissions."],
-        ) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataContractError(
-            str(path), [f"is not UTF-8 text ({error}); save it as UTF-8 or copy it again."]
-        ) from error
-    if "\x00" in text:
-        raise DataContractError(
-            str(path), ["contains binary zeros: it is damaged or not a table; copy it again."]
-        )
+        text = text_files.read_text(path, empty=True)
+    except UnreadableFileError as error:
+        raise DataContractError(str(path), [_problem(path, error)]) from error
     if not text.strip():
-        raise DataContractError(str(path), ["the file is empty; expected a header and rows."])
+        empty = "the file is empty; expected a header and rows."
+        if path.suffix == ".json":
+            empty = f"{path.name} is empty; expected a JSON object, or no such file."
+        raise DataContractError(str(path), [empty])
     return text
+
+
+def _problem(path: Path, error: UnreadableFileError) -> str:
+    """Word a problem of a table without its name, and with the reason of the system.
+
+    Problems of a sidecar are reported with those of its table, and name the sidecar.
+    """
+    if path.suffix == ".json":
+        return str(error)
+    reason = getattr(error.__cause__, "strerror", None)
+    if reason and not path.is_symlink():
+        return f"cannot be read ({reason}); check its name and permissions."
+    return str(error).removeprefix(f"{path.name} ")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -105,14 +104,12 @@ def read_json(path: Path) -> dict[str, Any]:
     if not (path.exists() or path.is_symlink()):
         return {}
     try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise DataContractError(
-            str(path), [f"is not valid JSON ({error}); it may be truncated."]
-        ) from error
+        content = parse_json(read_text(path), path.name)
+    except UnreadableFileError as error:
+        raise DataContractError(str(path), [_problem(path, error)]) from error
     if not isinstance(content, dict):
         raise DataContractError(
-            str(path), [f"expected a JSON object, got {type(content).__name__}."]
+            str(path), [f"{path.name}: expected a JSON object, got {type(content).__name__}."]
         )
     return content
 

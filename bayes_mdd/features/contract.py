@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from bayes_mdd.dims import ARM, BLOCK, DIAGNOSIS, FEATURE, MISSING, REGION, SITE, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, REGION, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.addition_checks import addition_problems
 
@@ -28,9 +28,10 @@ def check_features(features: xr.Dataset) -> None:
     ----------
     features : xarray.Dataset
         ``y`` (subject, feature), float and finite; on ``subject`` the coordinate ``arm`` (text,
-        ``n/a`` for subjects without an arm); on ``feature`` the coordinate ``block`` (text). Names
-        of subjects and features are unique text. There are at least 3 subjects, and each feature
-        varies across all subjects and, if at least 3 subjects have an arm, across these.
+        ``n/a`` for subjects without an arm, never ``HC``); on ``feature`` the coordinate ``block``
+        (text). Names of subjects and features are unique text. There are at least 3 subjects, and
+        each feature varies across all subjects and, if at least 3 subjects have an arm, across
+        these.
 
     Raises
     ------
@@ -73,6 +74,7 @@ def check_features(features: xr.Dataset) -> None:
             *_axis(features, SUBJECT),
             *_axis(features, FEATURE),
             *_text(features, ARM, SUBJECT),
+            *_arm_names(features),
             *_text(features, BLOCK, FEATURE),
             *_optional(features),
             *_values(features),
@@ -133,6 +135,18 @@ def _text(features: xr.Dataset, name: str, dim: str) -> Iterator[str]:
         blank |= values.astype(str) == MISSING
     if blank.any():
         yield f"coordinate '{name}' is blank for {_named(features, dim, blank)}: fill it in."
+
+
+def _arm_names(features: xr.Dataset) -> Iterator[str]:
+    """Find arms called like the controls, which results could not tell from them."""
+    if ARM not in features.coords or features[ARM].dims != (SUBJECT,):
+        return
+    arm = features[ARM].values.astype(str)
+    if (arm == CONTROL).any():
+        yield (
+            f"arm '{CONTROL}' of {_named(features, SUBJECT, arm == CONTROL)} is the diagnosis of "
+            f"healthy controls: rename the arm, or write '{MISSING}' as the arm of controls."
+        )
 
 
 def _missing_coordinate(features: xr.Dataset, name: str, dim: str) -> str:

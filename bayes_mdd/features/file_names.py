@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bayes_mdd.features.tool_names import NameParts, ToolName, recognise_tool_name
+
 _ENTITY = re.compile(r"([A-Za-z]+)-([A-Za-z0-9+]+)")
 _SUB_ANYWHERE = re.compile(r"(?<![a-z]-)sub-([A-Za-z0-9]+)")
 _SUBJECT_OR_SESSION = re.compile(r"(?:sub|ses)-[A-Za-z0-9]+")
 #: Key that selects files without entities by their whole name.
 NAME_KEY = "name"
+#: Key that selects files by a folder above them, for files of the same name.
+FOLDER_KEY = "folder"
 #: Synonyms: versions of XCP-D wrote ``atlas``, then ``seg``, then ``atlas`` again.
 KEY_SYNONYMS = {"seg": "atlas", "measure": "stat", "segmentation": "atlas"}
 _SUFFIX_SYNONYMS = {"conmat": "relmat"}
@@ -33,12 +37,19 @@ class FileName:
         Last part before the extension; empty where that part is a key-value pair.
     extension : str
         The extension, e.g. ``.nii.gz``.
+    tool : str
+        The tool in whose naming scheme the name is, if its files have formats of their own
+        (see `recognise_tool_name`); otherwise empty.
+    own_id : str
+        Subject id that a naming scheme or a pattern found in the name; otherwise empty.
     """
 
     path: Path
     entities: Mapping[str, str] = field(default_factory=dict)
     suffix: str = ""
     extension: str = ""
+    tool: str = ""
+    own_id: str = ""
 
     @property
     def stem(self) -> str:
@@ -47,7 +58,9 @@ class FileName:
 
     @property
     def subject_id(self) -> str:
-        """``sub-XX`` if the name has this entity, otherwise the name without its extension."""
+        """`own_id`, ``sub-XX`` if the name has this entity, or the name without its extension."""
+        if self.own_id:
+            return self.own_id
         if "sub" in self.entities:
             return f"sub-{self.entities['sub']}"
         return self.stem
@@ -77,12 +90,13 @@ def parse_name(path: Path, root: Path | None = None) -> FileName:
     ('relmat', '.tsv')
     """
     stem, extension = _split(path.name)
-    entities: dict[str, str] = {}
+    from_folders: dict[str, str] = {}
     folders = path.parent if root is None else _below(path.parent, root)
     for part in folders.parts:
         if _SUBJECT_OR_SESSION.fullmatch(part):
             key, value = part.split("-", 1)
-            entities[key] = value
+            from_folders[key] = value
+    entities = dict(from_folders)
     # DSI Studio appends the processing history after a dot (sub-01.src.gz.count).
     *parts, last = stem.split(".")[0].split("_")
     for part in (*parts, last):
@@ -95,7 +109,29 @@ def parse_name(path: Path, root: Path | None = None) -> FileName:
     if "sub" not in entities and (match := _SUB_ANYWHERE.search(stem)):
         entities["sub"] = match[1]
     suffix = "" if _ENTITY.fullmatch(last) else last
-    return FileName(path, entities, _SUFFIX_SYNONYMS.get(suffix, suffix), extension)
+    suffix = _SUFFIX_SYNONYMS.get(suffix, suffix)
+    parts_of_name = NameParts(stem, extension, folders.parts, entities, suffix)
+    if scheme := recognise_tool_name(parts_of_name):
+        return _in_scheme(path, scheme, extension, entities, from_folders)
+    return FileName(path, entities, suffix, extension)
+
+
+def _in_scheme(
+    path: Path,
+    scheme: ToolName,
+    extension: str,
+    entities: Mapping[str, str],
+    from_folders: Mapping[str, str],
+) -> FileName:
+    """Describe a file by the naming scheme of its tool; BIDS ids inside it keep their meaning."""
+    if not scheme.subject or _SUB_ANYWHERE.search(scheme.subject):
+        own_id, plain = "", entities
+    else:
+        # Other ids may look like entities (S1-1-0001, MDD-001).
+        own_id, plain = scheme.subject, from_folders
+    return FileName(
+        path, {**plain, **scheme.entities}, scheme.suffix, extension, scheme.tool, own_id
+    )
 
 
 def _below(folder: Path, root: Path) -> Path:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import zipfile
-import zlib
+import io
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +13,24 @@ import numpy as np
 import numpy.typing as npt
 
 from bayes_mdd.dims import MISSING
-from bayes_mdd.errors import some
+from bayes_mdd.errors import UnreadableFileError, some
+from bayes_mdd.files import arrays
+from bayes_mdd.files.regular import brief, require_file
+from bayes_mdd.files.text import MAX_TABLE, read_text
+
+__all__ = [
+    "Floats",
+    "GroupedProblems",
+    "TextTable",
+    "UnreadableFileError",
+    "order_problem",
+    "read_npy",
+    "read_npz",
+    "read_text_table",
+    "require_file",
+]
 
 type Floats = npt.NDArray[np.float64]
-
-_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
-
-
-class UnreadableFileError(ValueError):
-    """One file cannot be read; callers collect these errors and raise one for all files."""
 
 
 @dataclass
@@ -69,29 +77,6 @@ class TextTable:
     values: Floats
 
 
-def require_file(path: Path) -> None:
-    """Check that a file exists, has content, and is not a link to missing content.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Raises
-    ------
-    UnreadableFileError
-        If the file is missing or empty, or its content was not downloaded (git-annex).
-    """
-    if path.is_symlink() and not path.exists():
-        raise UnreadableFileError(
-            f"{path.name} is a link to content that was not downloaded: run 'datalad get' on it."
-        )
-    if not path.is_file():
-        raise UnreadableFileError(f"{path.name} is missing or not a file.")
-    if path.stat().st_size == 0:
-        raise UnreadableFileError(f"{path.name} is empty: copy or create it again.")
-
-
 def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) -> TextTable:
     """Read a tab- or comma-separated table of numbers with a header.
 
@@ -114,31 +99,30 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
     UnreadableFileError
         If lines differ in length, a cell is not a number, or the file is not text.
     """
-    require_file(path)
+    text = read_text(path, limit=MAX_TABLE)
     separator = "," if path.suffix == ".csv" else "\t"
     start = 1 if named_rows else 0
     names: list[str] = []
     numbers: list[Floats] = []
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = csv.reader(stream, delimiter=separator)
-            header = [cell.strip() for cell in next(lines, [])]
-            columns = tuple(header[start:])
-            _check_header(path, columns, separator)
-            if corner is not None and header[0] != corner:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        header = [cell.strip() for cell in next(lines, [])]
+        columns = tuple(header[start:])
+        _check_header(path, columns, separator)
+        if corner is not None and header[0] != corner:
+            raise UnreadableFileError(
+                f"{path.name} starts with column '{header[0]}': expected '{corner}'."
+            )
+        for cells in filter(None, lines):
+            if len(cells) != len(header):
                 raise UnreadableFileError(
-                    f"{path.name} starts with column '{header[0]}': expected '{corner}'."
+                    f"{path.name} line {lines.line_num} has {len(cells)} cells, but the header "
+                    f"has {len(header)}: the file is truncated or has another separator."
                 )
-            for cells in filter(None, lines):
-                if len(cells) != len(header):
-                    raise UnreadableFileError(
-                        f"{path.name} line {lines.line_num} has {len(cells)} cells, but the header "
-                        f"has {len(header)}: the file is truncated or has another separator."
-                    )
-                names.extend(cell.strip() for cell in cells[:start])
-                numbers.append(_numbers(cells[start:], path, lines.line_num))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(f"{path.name} cannot be read as text: {error}.") from error
+            names.extend(cell.strip() for cell in cells[:start])
+            numbers.append(_numbers(cells[start:], path, lines.line_num))
+    except csv.Error as error:
+        raise UnreadableFileError(f"{path.name} cannot be read as text: {brief(error)}.") from error
     values = np.array(numbers, dtype=np.float64).reshape(len(numbers), len(columns))
     return TextTable(columns, tuple(names) if named_rows else None, values)
 
@@ -203,17 +187,7 @@ def read_npy(path: Path) -> npt.NDArray[Any]:
     UnreadableFileError
         If the file is truncated, pickled or of another format.
     """
-    require_file(path)
-    try:
-        with path.open("rb") as stream:
-            array = np.load(stream, allow_pickle=False)
-    except _BROKEN as error:
-        raise UnreadableFileError(
-            f"{path.name} cannot be read as a .npy array (truncated, or contains objects): {error}."
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise UnreadableFileError(f"{path.name} is an .npz archive: rename it to .npz.")
-    return _as_float_or_text(array, path.name)
+    return _as_float_or_text(arrays.read_npy(path), path.name)
 
 
 def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
@@ -236,23 +210,8 @@ def read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
     UnreadableFileError
         If the file is truncated or lacks a key.
     """
-    require_file(path)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            missing = [k for k in keys if k not in archive.files]
-            if missing:
-                raise UnreadableFileError(
-                    f"{path.name} lacks {some(missing)}: expected the arrays {', '.join(keys)}; "
-                    f"found {some(archive.files, 8)}."
-                )
-            return {k: _as_float_or_text(archive[k], f"{path.name} [{k}]") for k in keys}
-    except UnreadableFileError:
-        raise
-    except (*_BROKEN, AttributeError, TypeError) as error:  # the last two: it is a .npy file
-        raise UnreadableFileError(
-            f"{path.name} cannot be read as an .npz archive (truncated, or contains objects): "
-            f"{error}."
-        ) from error
+    found = arrays.read_npz(path, keys)
+    return {k: _as_float_or_text(array, f"{path.name} [{k}]") for k, array in found.items()}
 
 
 def _as_float_or_text(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -20,12 +20,13 @@ from bayes_mdd.features.loading import (
     read_npz,
     read_text_table,
 )
+from bayes_mdd.features.matrix_units import DIAGONAL_TOLERANCE as DIAGONAL_TOLERANCE
+from bayes_mdd.features.matrix_units import FISHER_Z as FISHER_Z
+from bayes_mdd.features.matrix_units import R as R
+from bayes_mdd.features.matrix_units import judge_units
 
 #: Largest difference between M[a, b] and M[b, a] that counts as rounding error.
 SYMMETRY_TOLERANCE = 1e-5
-#: Largest deviation from 1 on the diagonal of a correlation matrix (float16 files).
-DIAGONAL_TOLERANCE = 1e-3
-R, FISHER_Z = "r", "fisher_z"
 
 
 def read_matrix(path: Path, *, order_stated: bool) -> tuple[Floats, tuple[str, ...] | None]:
@@ -137,12 +138,16 @@ def gap_problems(gaps: GroupedProblems) -> list[str]:
     """
     if not gaps.subjects:
         return []
+    by_subjects: dict[tuple[str, ...], list[str]] = {}
+    for region, subjects in gaps.subjects.items():
+        by_subjects.setdefault(tuple(subjects), []).append(f"'{region}'")
     listed = [
-        f"'{region}' in {len(subjects)} ({some(subjects, 3)})"
-        for region, subjects in gaps.subjects.items()
+        f"{regions[0]} in {len(subjects)} ({some(subjects, 3)})"
+        + (f", likewise {some(regions[1:], 10)}" if len(regions) > 1 else "")
+        for subjects, regions in by_subjects.items()
     ]
     return [
-        f"{len(listed)} region(s) have no data (only n/a or 0, or no variation): "
+        f"{len(gaps.subjects)} region(s) have no data (only n/a or 0, or no variation): "
         f"{some(listed, 10)}. Remove these regions from regions.tsv and from all files, or remove "
         "these participants from participants.tsv. Values are never imputed."
     ]
@@ -246,7 +251,9 @@ def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
         if not triangle.any():
             return (
                 f"only the {part} triangle is filled, the {other} triangle is 0: write the full "
-                "symmetric matrix (M + M.T, counting the diagonal once; in MRtrix, -symmetric)."
+                "symmetric matrix (M + M.T, counting the diagonal once; in MRtrix, -symmetric), "
+                "or mirror it on conversion (bayes-mdd features --symmetrise mean; "
+                "read_derivatives(symmetrise='mean'))."
             )
     gap = np.abs(matrix - matrix.T)
     np.fill_diagonal(gap, 0.0)
@@ -254,7 +261,10 @@ def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
     if gap.max(initial=0.0) > SYMMETRY_TOLERANCE * scale:
         return (
             f"the matrix is not symmetric: M[a, b] and M[b, a] differ by up to {gap.max():.3g} "
-            f"(at {_pair(gap == gap.max(), names)})."
+            f"(at {_pair(gap == gap.max(), names)}). Probabilistic connectomes are: to combine the "
+            "two directions, symmetrise them on conversion (bayes-mdd features --symmetrise mean, "
+            "or max; read_derivatives(symmetrise='mean')). A correlation matrix should not be: "
+            "recompute it."
         )
     return None
 
@@ -280,6 +290,12 @@ def _units_problem(matrix: Floats, units: str) -> str | None:
         return (
             'the diagonal is neither 1 nor 0, but features.json states "units": "r": correct '
             "the units (fisher_z, or the name of another measure) or the matrix."
+        )
+    found = judge_units(matrix)
+    if units == FISHER_Z and found.scale in ("contradiction", "covariance"):
+        return (
+            f'{found.reason}, unlike in Fisher z, but features.json states "units": "fisher_z": '
+            "correct the matrix, or name the measure as units."
         )
     return None
 

@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from bayes_mdd.files.regular import open_regular
+
 
 def file_digest(path: Path) -> str:
     """Compute the SHA-256 of a file.
@@ -23,7 +25,7 @@ def file_digest(path: Path) -> str:
     str
         64 hexadecimal digits.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

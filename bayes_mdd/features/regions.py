@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from bayes_mdd.cohort.tables import read_table
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.sides import side_problems, stated_sides
 
 REQUIRED = ("region", "network")
 COORDINATES = ("x", "y", "z")
@@ -128,59 +128,9 @@ def _number_problems(table: pd.DataFrame) -> list[str]:
     return problems
 
 
-#: Hemisphere in region names, at either end: ``lh_``, ``Left-``, ``_L``, ``(R)``.
-_SIDE = re.compile(
-    r"(?:^|Networks_)(?P<a>l|r)(?:h|eft|ight)?[_\-. ]|[_\-. (](?P<b>l|r)(?:h|eft|ight)?\)?$", re.I
-)
-#: Distance from the midline (mm) up to which a region may lie on either side.
-_MIDLINE = 4.0
-#: Smallest number of regions with a known hemisphere for the comparison with x.
-_MIN_LATERAL = 5
-
-
 def _side_problems(table: pd.DataFrame) -> list[str]:
     """Compare the hemisphere with the sign of x, which reveals a wrong order or a flip."""
     if "x" not in table:
         return []
-    hemispheres = table.get("hemisphere", pd.Series("", index=table.index)).fillna("").astype(str)
-    sides = [
-        _side_of(name) or (stated.upper() if stated.upper() in ("L", "R") else "")
-        for name, stated in zip(table["region"].astype(str), hemispheres, strict=True)
-    ]
     x = pd.to_numeric(table["x"]).to_numpy(dtype=np.float64)
-    lateral = np.array([bool(s) for s in sides]) & (np.abs(x) > _MIDLINE)
-    wrong = lateral & (np.array([s == "L" for s in sides]) != (x < 0))
-    if lateral.sum() < _MIN_LATERAL or wrong.sum() * 2 <= lateral.sum():
-        return []
-    return [
-        f"in {int(wrong.sum())} of {int(lateral.sum())} regions the hemisphere contradicts x "
-        f"({some(table.loc[wrong, 'region'])}): x < 0 is left. The coordinates are flipped or in "
-        "another order than the names."
-    ]
-
-
-def _side_of(name: str) -> str:
-    match = _SIDE.search(name)
-    return (match["a"] or match["b"]).upper() if match else ""
-
-
-def network_of_name(name: str) -> str | None:
-    """Extract the network from the name of a Schaefer region.
-
-    Parameters
-    ----------
-    name : str
-        Name of a region.
-
-    Returns
-    -------
-    str or None
-        The network; None if the name has another form.
-
-    Examples
-    --------
-    >>> network_of_name("17Networks_LH_VisCent_ExStr_1"), network_of_name("Left-Amygdala")
-    ('VisCent', None)
-    """
-    match = re.fullmatch(r"(?:\d+Networks_)?[LR]H_([A-Za-z]+)(?:_.*)?", name)
-    return match[1] if match else None
+    return side_problems(table["region"].astype(str).tolist(), x, stated_sides(table))

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mdd.dims import BLOCK, FEATURE, MISSING, REGION, SUBJECT
 from bayes_mdd.errors import some
+from bayes_mdd.features.repetition_time import REPETITION_TIME
 
 #: Separator between the name of a view and that of a feature or block.
 VIEW_SEPARATOR = ":"
@@ -30,7 +31,8 @@ def subject_coordinates(views: Mapping[str, xr.Dataset]) -> tuple[dict[str, Any]
     Returns
     -------
     coordinates : dict
-        Name to ``("subject", values)``.
+        Name to ``("subject", values)``. A repetition time that differs from that of the first
+        view is kept as ``repetition_time_<view>``.
     problems : list of str
         Coordinates that differ between views.
     """
@@ -47,7 +49,9 @@ def subject_coordinates(views: Mapping[str, xr.Dataset]) -> tuple[dict[str, Any]
                 merged[name], origin[name] = (SUBJECT, values), view
                 continue
             differs = ~same_values(merged[name][1], values)
-            if differs.any():
+            if differs.any() and name == REPETITION_TIME:  # each scan has its own
+                merged[f"{name}_{view}"] = (SUBJECT, values)
+            elif differs.any():
                 problems.append(
                     f"'{name}' differs between {origin[name]} and {view} for "
                     f"{some(d[SUBJECT].values[differs])}: correct it, or rename one of them "

@@ -7,6 +7,7 @@ import numpy as np
 
 from bayes_mdd.polar_lda.table import NULL_P
 from bayes_mdd.results.checks import Check
+from bayes_mdd.results.motion import judge_motion_control
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import LIMITS, MATCH_MIN, Limits
 
@@ -31,6 +32,7 @@ def check_fit(result: Result, limits: Limits | None = None) -> list[Check]:
     """
     limits = limits or LIMITS
     checks = [_null(result), _subtypes(result), _restarts(result), _tokens(result)]
+    checks += judge_motion_control(result)
     if result.method == "full_bayes":
         return [*checks, *_chains(result, limits.rhat_max, limits.ess_min), _token_scale(result)]
     return [*checks, _nominal(result)]

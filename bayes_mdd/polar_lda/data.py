@@ -10,8 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_mdd.cohort import check_design
-from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.roles import mark_fitted
 from bayes_mdd.polar_lda.em.counts import make_counts
 from bayes_mdd.specs import PolarLDASpec
 
@@ -69,14 +70,7 @@ def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
         If there are more factors than subjects.
     """
     _check_reference(spec, features)
-    arm = features[ARM].values.astype(str)
-    control = (
-        features[DIAGNOSIS].values.astype(str) == CONTROL
-        if DIAGNOSIS in features.coords
-        else np.zeros(arm.size, dtype=bool)
-    )
-    keep = (arm != MISSING) & ~control
-    names = features[SUBJECT].values.astype(str)
+    keep, excluded = mark_fitted(features)
     if not keep.any():
         raise DataContractError(
             "participants",
@@ -94,15 +88,11 @@ def prepare_counts(spec: PolarLDASpec, features: xr.Dataset) -> PolarData:
         )
     counts = make_counts(chosen["y"].values, scale=spec.scale, rounding=spec.rounding)
     _check_counts(spec, chosen, counts)
-    excluded = {
-        str(s): "control, used as reference only" if c else "no known arm"
-        for s, c in zip(names[~keep], control[~keep], strict=True)
-    }
     return PolarData(chosen, counts, excluded)
 
 
 def _check_reference(spec: PolarLDASpec, features: xr.Dataset) -> None:
-    stated = str(features.attrs.get("reference", "not stated"))
+    stated = str(features.attrs.get("reference", "not stated")).removeprefix("robust ")
     if stated.startswith("z against"):
         return
     if stated.startswith("z within"):

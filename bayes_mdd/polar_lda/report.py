@@ -9,12 +9,20 @@ import pandas as pd
 from bayes_mdd.dims import BLOCK, FACTOR
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
 from bayes_mdd.polar_lda.table import looks_like_noise, spec_of
-from bayes_mdd.results.checks import judge
-from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
+from bayes_mdd.results.checks import judge, say_verdict
+from bayes_mdd.results.cohort_facts import (
+    describe_cohort,
+    list_provenance,
+    list_roles,
+    say_reference,
+)
+from bayes_mdd.results.covariates import describe_covariates
 from bayes_mdd.results.figures.blocks import plot_map_blocks
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, check_row, embed, render_page
+from bayes_mdd.results.privacy import list_participants, withhold_content
+from bayes_mdd.results.quality import judge_data
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET
 
@@ -57,7 +65,9 @@ def build_page(
         "cohort": cohort,
         "noise": noise,
         "checks": [check_row(row) for _, row in checks.iterrows()],
-        "findings": _findings(result, checks, table, noise),
+        "findings": [*say_reference(result), *_findings(result, checks, table, noise)],
+        "roles": list_roles(result),
+        "covariates": describe_covariates(result).to_dict("records"),
         "arms": arms,
         "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
         "sensitivity": _sensitivity(result),
@@ -66,8 +76,12 @@ def build_page(
         "methods": _methods(result),
         "references": REFERENCES,
         "limits": _limits(result),
-        "provenance": list_provenance(result),
+        "provenance": list_provenance(result, with_participants=options.with_participants),
+        "with_participants": options.with_participants,
+        "failed": not judge(checks).passed,
     }
+    if not options.with_participants:
+        content = withhold_content(content, list_participants(result, options.quality))
     return render_page("bayes_mdd.polar_lda", TEMPLATE, content)
 
 
@@ -75,8 +89,10 @@ def _findings(result: Result, checks: pd.DataFrame, table: pd.DataFrame, noise: 
     null = result.group("null")
     n = int(null.attrs["n_null"])
     ordinary = float(null["extreme"].values[1:].mean())
+    of_data = [c.name for c in judge_data(result)]
     if noise:
         return [
+            say_verdict(checks, of_data),
             "This fit is indistinguishable from noise. Edges permuted over participants, which "
             f"hold no pattern, are described by {len(table)} factors as well as the observed edges "
             f"(p = {float(null.attrs['p_value']):.2g}, {n} permutations). Do not interpret the "
@@ -84,8 +100,7 @@ def _findings(result: Result, checks: pd.DataFrame, table: pd.DataFrame, noise: 
             f"In the permuted data {ordinary:.0%} of participants are more than 0.9 in one factor: "
             "such apparent subtypes come from the model, not from the brain.",
         ]
-    failed = judge(checks).failed
-    said = [f"Checks that failed: {', '.join(failed)}." if failed else "No check failed."]
+    said = [say_verdict(checks, of_data)]
     said.append(
         "Edges covary over participants more than expected by chance "
         f"(p = {float(null.attrs['p_value']):.2g}, {n} permutations). This does not imply "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -74,6 +74,28 @@ def append_check(table: pd.DataFrame, check: Check) -> pd.DataFrame:
     return pd.concat([table, tabulate_checks([check])], ignore_index=True)
 
 
+def join_checks(table: pd.DataFrame, checks: Iterable[Check]) -> pd.DataFrame:
+    """Add checks to a table, in place of earlier rows of the same names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `diagnose`.
+    checks : iterable of Check
+        Further ones.
+
+    Returns
+    -------
+    DataFrame
+        A new table.
+    """
+    added = list(checks)
+    if not added:
+        return table
+    kept = table[~table["name"].isin([c.name for c in added])]
+    return pd.concat([kept, tabulate_checks(added)], ignore_index=True)
+
+
 def require_checks(table: pd.DataFrame) -> None:
     """Refuse a table that is no table of checks.
 
@@ -140,6 +162,72 @@ class Verdict:
         """Whether no check failed."""
         return not self.failed
 
+    def to_mapping(self) -> dict[str, Any]:
+        """Convert to values that JSON can represent.
+
+        Returns
+        -------
+        dict
+            ``passed``, ``failed``, ``not_judged`` and ``n_checks``.
+        """
+        return {
+            "passed": self.passed,
+            "failed": list(self.failed),
+            "not_judged": list(self.open),
+            "n_checks": self.n_checks,
+        }
+
+
+#: How the names of predictive checks begin.
+PREDICTIVE: Final = "predictive p: "
+
+
+def say_verdict(table: pd.DataFrame, data: Collection[str] = ()) -> str:
+    """Write the verdict over all checks as a sentence or two.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `diagnose`, with whatever was appended.
+    data : collection of str
+        Names of the checks that are about the data.
+
+    Returns
+    -------
+    str
+        How many checks failed, which, and what that means for the results.
+
+    Examples
+    --------
+    >>> rows = [Check("R-hat", 1.0, "< 1.01", True, ""), Check("outliers", 3, "0", False, "")]
+    >>> say_verdict(tabulate_checks(rows), data=["outliers"])[:37]
+    '1 of 2 checks failed (outliers). Data'
+    """
+    verdict = judge(table)
+    if not verdict.failed:
+        unjudged = len(verdict.open)
+        tail = f", {unjudged} could not be judged" if unjudged else ""
+        return f"No check failed: {verdict.n_checks - unjudged} of {verdict.n_checks} passed{tail}."
+    of_data = [n for n in verdict.failed if n in data]
+    assumed = [n for n in verdict.failed if n.startswith(PREDICTIVE)]
+    if len(assumed) == len(verdict.failed):
+        names = ", ".join(n.removeprefix(PREDICTIVE) for n in assumed)
+        what = "an assumption" if len(assumed) == 1 else f"{len(assumed)} assumptions"
+        return (
+            f"The chains converged, but the data violate {what} of the model ({names}): intervals "
+            "may be too narrow and probabilities too extreme. See the advice in the table of "
+            "checks."
+        )
+    said = (
+        f"{len(verdict.failed)} of {verdict.n_checks} checks failed ({', '.join(verdict.failed)})."
+    )
+    if len(of_data) + len(assumed) < len(verdict.failed):
+        return f"{said} Do not interpret the results below until these checks pass."
+    return (
+        f"{said} Data of this kind can produce patterns that are artefacts: follow the advice in "
+        "the tables of checks before you interpret the results below."
+    )
+
 
 def judge(table: pd.DataFrame) -> Verdict:
     """Draw one verdict from a table of checks.
@@ -152,7 +240,8 @@ def judge(table: pd.DataFrame) -> Verdict:
     Returns
     -------
     Verdict
-        The exit status, ``checks.json`` and the report all use it.
+        Over data, assumptions and convergence. The exit status, ``checks.json``, ``--json`` and
+        the report all use it.
 
     Examples
     --------

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, SITE, SUBJECT
+from bayes_mdd.results.privacy import list_participants, withhold_notes
 from bayes_mdd.results.result import Result
 
 
@@ -85,6 +86,52 @@ def describe_cohort(result: Result) -> CohortFacts:
     return CohortFacts(counts=counts, left_out=list(reasons.items()), n_left_out=n)
 
 
+def say_reference(result: Result) -> list[str]:
+    """Say first that a fit has no healthy controls as reference.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+
+    Returns
+    -------
+    list of str
+        One sentence or two; empty if the features were standardised relative to controls.
+    """
+    reference = result.reference
+    if reference.removeprefix("robust ").startswith("z against"):
+        return []
+    if reference.removeprefix("robust ").startswith("z within"):
+        return [
+            f"Healthy controls are not the reference of this fit: features are {reference}. "
+            "Nothing on this page compares patients with healthy participants; 0 is the average "
+            "patient."
+        ]
+    return [
+        "The features were not standardised relative to healthy controls (reference: "
+        f"{reference}). Nothing on this page compares patients with healthy participants."
+    ]
+
+
+def list_roles(result: Result) -> list[dict[str, Any]]:
+    """List the groups of the cohort, with their role in the fit.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+
+    Returns
+    -------
+    list of dict
+        ``role``, ``diagnosis``, ``arm``, ``participants`` and ``use``; empty for runs of earlier
+        versions.
+    """
+    roles = result.provenance.get("roles")
+    return [dict(r) for r in roles if isinstance(r, Mapping)] if isinstance(roles, list) else []
+
+
 def _arm_names(values: Any, arms: list[str]) -> list[str]:
     """Names, where arms are stored as positions."""
     if np.issubdtype(np.asarray(values).dtype, np.integer):
@@ -99,13 +146,15 @@ def _find_sites(constant: xr.Dataset, posterior: xr.Dataset) -> pd.Series[Any] |
     return None
 
 
-def list_provenance(result: Result) -> list[tuple[str, str]]:
+def list_provenance(result: Result, *, with_participants: bool = False) -> list[tuple[str, str]]:
     """Flatten everything a fit recorded about itself.
 
     Parameters
     ----------
     result : Result
         A fit.
+    with_participants : bool, default False
+        Whether the command line, folders and names of participants are shown.
 
     Returns
     -------
@@ -113,12 +162,14 @@ def list_provenance(result: Result) -> list[tuple[str, str]]:
         Dotted name and value, without the list of participants who were left out.
     """
     notes = {
-        "fit": {k: v for k, v in result.provenance.items() if k != "excluded"},
+        "fit": {k: v for k, v in result.provenance.items() if k not in ("excluded", "roles")},
         "model": result.spec.to_mapping(),
         "sampler": result.sampler.to_mapping(),
         # The quality of the features has a section of its own.
         "features": {k: v for k, v in result.features.items() if k != "quality"},
     }
+    if not with_participants:
+        notes = withhold_notes(notes, list_participants(result))
     rows: list[tuple[str, str]] = []
     for part, note in notes.items():
         _flatten(part, note, rows)

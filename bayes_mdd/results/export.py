@@ -16,6 +16,9 @@ import xarray as xr
 from bayes_mdd import __version__
 from bayes_mdd.dims import FACTOR, FEATURE, MISSING
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, some
+from bayes_mdd.files.marks import read_mark
+from bayes_mdd.files.netcdf import write_netcdf
+from bayes_mdd.files.replace import make_folder, write_text, write_with
 from bayes_mdd.results.images import (
     XYZ,
     Canvas,
@@ -160,16 +163,46 @@ def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: 
             f"{folder} already holds {some(existing)}; pass overwrite=True to replace them, "
             "or choose another folder."
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    foreign = [n for f in files for n in _foreign(folder, f)]
+    if foreign:
+        raise RunFolderError(
+            f"{folder} holds {some(foreign)}, which bayes-mdd did not write and does not replace: "
+            "choose another folder, or move the files away."
+        )
+    make_folder(folder)
     common = _common_note(sig)
     for file in files:
-        # Written under a temporary name first, so that no file is ever incomplete.
-        temporary = folder / f".part-{file.name}"
-        file.write(temporary)
-        temporary.replace(folder / file.name)
+        # The sidecar is first: it marks the file as one that may be replaced.
         note = json.dumps({**common, **file.note}, indent=2, ensure_ascii=False)
-        (folder / file.sidecar).write_text(note + "\n", encoding="utf-8")
+        write_text(folder / file.sidecar, note + "\n")
+        write_with(folder / file.name, file.write)
+    _remove_former(folder, set(names))
     return [folder / n for n in names]
+
+
+def _foreign(folder: Path, file: _File) -> list[str]:
+    """List files of these names that this package did not write, which the sidecar tells."""
+    made_by = read_mark(folder / file.sidecar).get("GeneratedBy")
+    entries = made_by if isinstance(made_by, list) else []
+    if any(isinstance(entry, dict) and entry.get("Name") == "bayes-mdd" for entry in entries):
+        return []
+    return [n for n in (file.name, file.sidecar) if (folder / n).exists()]
+
+
+def _remove_former(folder: Path, kept: set[str]) -> None:
+    """Remove maps of factors that an earlier export to this folder wrote and this one does not."""
+    factors = {name.split("_")[0] for name in kept}
+    for sidecar in folder.glob("factor-*_*.json"):
+        if sidecar.name in kept or sidecar.name.split("_")[0] in factors:
+            continue
+        try:
+            note = json.loads(sidecar.read_text(encoding="utf-8"))
+            own = note["GeneratedBy"][0]["Name"] == "bayes-mdd"
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        if own:
+            for ending in (".json", ".tsv", ".nii.gz", ".node", ".edge"):
+                sidecar.with_name(sidecar.stem + ending).unlink(missing_ok=True)
 
 
 def _common_note(sig: xr.Dataset) -> dict[str, Any]:
@@ -234,6 +267,9 @@ def _write_table(sig: xr.Dataset, path: Path) -> None:
     keys = [c for c in wanted if c in sig.coords]
     base = pd.DataFrame({FEATURE: sig[FEATURE].values} | {c: sig[c].values for c in keys})
     values = [str(v) for v in sig.data_vars if set(sig[v].dims) == {FACTOR, FEATURE}]
+    # Where no factor is used, the table has a header only.
+    header = [FACTOR, *base.columns, *values]
+    pd.DataFrame(columns=header).to_csv(path, sep="\t", index=False)
     for i, (name, one, _) in enumerate(_factor_notes(sig)):
         table = base.assign(**{v: one[v].values for v in values})
         table.insert(0, FACTOR, name)
@@ -255,7 +291,7 @@ def _write_table(sig: xr.Dataset, path: Path) -> None:
 
 def _write_netcdf(sig: xr.Dataset, path: Path) -> None:
     attrs = {k: v for k, v in sig.attrs.items() if v is not None}
-    sig.assign_attrs(attrs).to_netcdf(path, engine="h5netcdf")
+    write_netcdf(sig.assign_attrs(attrs), path)
 
 
 def _matrix_files(sig: xr.Dataset) -> Iterator[_File]:

@@ -10,10 +10,13 @@ import nibabel as nib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from nibabel.filebasedimages import ImageFileError
 from scipy.spatial import cKDTree
 
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, UnreadableFileError, some
+from bayes_mdd.features.atlas.label_images import check_label_sides
+from bayes_mdd.features.image_place import place_problems
+from bayes_mdd.files.images import load_image
+from bayes_mdd.files.regular import own_errors
 
 XYZ = ["x", "y", "z"]
 Floats = npt.NDArray[np.floating[Any]]
@@ -75,8 +78,8 @@ def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
     Raises
     ------
     DataContractError
-        If regions have no label, the image cannot be read or is not a label image, or labels do
-        not occur in it.
+        If regions have no label, the image cannot be read, has no place in space or is not a label
+        image, labels do not occur in it, or most regions lie in the other hemisphere.
     """
     labels, affine, name = _read_atlas(atlas_img)
     if "label" not in regions or regions["label"].isna().any():
@@ -100,6 +103,8 @@ def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
         problems.append(f"label 0 is background; given to {some(wanted.index[wanted == 0])}.")
     if problems:
         raise DataContractError("atlas image", problems)
+    table = regions.assign(region=[str(r) for r in regions.index], label=wanted)
+    check_label_sides(table, labels, affine, name)
     order = np.argsort(wanted.to_numpy())
     ranked = wanted.to_numpy()[order]
     at = np.clip(np.searchsorted(ranked, labels), 0, len(ranked) - 1)
@@ -117,12 +122,13 @@ def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str]:
     """Voxels, affine and name of a label image."""
     name = Path(atlas_img).name if isinstance(atlas_img, (str, Path)) else "atlas image"
     try:
-        image: Any = nib.load(atlas_img) if isinstance(atlas_img, (str, Path)) else atlas_img
-        data = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError, AttributeError, ImageFileError) as error:
-        raise DataContractError(
-            "atlas image", [f"{name} cannot be read as an image: {error}"]
-        ) from error
+        image: Any = load_image(atlas_img) if isinstance(atlas_img, (str, Path)) else atlas_img
+        with own_errors(name, "an image"):
+            data = np.asanyarray(image.dataobj)
+    except UnreadableFileError as error:
+        raise DataContractError("atlas image", [str(error)]) from error
+    if problems := place_problems(image):
+        raise DataContractError("atlas image", [f"{name}: {p}" for p in problems])
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:

@@ -11,8 +11,10 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.privacy import share_provenance
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
 from bayes_mdd.results.result import Result
+from bayes_mdd.results.used import used_factors
 
 RegionStatistic = Literal["mean", "mean_abs"]
 #: What a loading is measured in.
@@ -31,8 +33,10 @@ NOT_SIGNATURES: Final = (
 )
 
 
-def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
-    """Gather the map of every factor and its uncertainty.
+def gather_maps(
+    result: Result, table: pd.DataFrame, *, with_participants: bool = False
+) -> xr.Dataset:
+    """Gather the map of every factor that is used, and its uncertainty.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         A fit.
     table : pandas.DataFrame
         What `classify_factors` returned.
+    with_participants : bool, default False
+        Whether the attribute ``provenance`` names participants, command line and folders.
 
     Returns
     -------
@@ -58,7 +64,9 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         If `idata` lacks a group or variable.
     """
     loadings = result.group("loadings", STATISTICS)
-    table = table.set_index("factor").reindex([str(f) for f in loadings[FACTOR].values])
+    table = used_factors(table).set_index("factor")
+    loadings = loadings.sel({FACTOR: [f for f in loadings[FACTOR].values if str(f) in table.index]})
+    table = table.reindex([str(f) for f in loadings[FACTOR].values])
     chosen = [*STATISTICS, *(["inclusion"] if "inclusion" in loadings else [])]
     sig = loadings[chosen].transpose(FACTOR, FEATURE)
     if REGION in loadings.coords:
@@ -76,7 +84,9 @@ def gather_maps(result: Result, table: pd.DataFrame) -> xr.Dataset:
         "ci_prob": float(loadings.attrs.get("ci_prob", np.nan)),
         "ci_kind": str(loadings.attrs.get("ci_kind", "unknown")),
         "reference": result.reference,
-        "provenance": str(result.tree.attrs.get("provenance", "{}")),
+        "provenance": str(result.tree.attrs.get("provenance", "{}"))
+        if with_participants
+        else share_provenance(result),
         **({"note": NOT_SIGNATURES} if STABILITY in sig.coords else {}),
     }
     return sig

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 
 from bayes_mdd import __version__
 from bayes_mdd.dims import MISSING
-from bayes_mdd.errors import RunFolderError, SpecError
 from bayes_mdd.features import Quality
+from bayes_mdd.files.replace import write_text
 from bayes_mdd.results.checks import judge_check
 
 DPI = 130
@@ -56,34 +56,14 @@ class PageOptions:
         From `check_quality`; by default what was recorded with the features.
     top_edges : int, default 60
         Edges in each connectome picture.
+    with_participants : bool, default False
+        Whether the page names participants, the command line and folders.
     """
 
     title: str | None = None
     quality: Quality | None = None
     top_edges: int = 60
-
-
-def check_target(path: Path, *, overwrite: bool) -> None:
-    """Refuse a file that cannot or must not be written, before anything is computed.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    SpecError
-        If the folder does not exist.
-    RunFolderError
-        If the file exists and `overwrite` is False.
-    """
-    if not path.parent.is_dir():
-        raise SpecError(f"Cannot write {path}: the folder {path.parent} does not exist; create it.")
-    if path.exists() and not overwrite:
-        raise RunFolderError(f"{path} exists; pass overwrite=True to replace it.")
+    with_participants: bool = False
 
 
 def render_page(package: str, template: str, content: Mapping[str, Any]) -> str:
@@ -129,10 +109,7 @@ def write_page(path: Path, page: str) -> Path:
     Path
         `path`.
     """
-    temporary = path.with_name(f".part-{path.name}")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return write_text(path, page)
 
 
 def embed(figure: Figure, title: str, alt: str) -> Picture:

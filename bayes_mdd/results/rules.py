@@ -113,8 +113,10 @@ class Limits:
     bfmi_min: float = 0.3
 
 
+#: Label of a factor that explains nothing. It is no result: whatever is shown leaves it out.
+UNUSED: Final = "unused"
 #: Labels of factors about which nothing is said; figures show them in grey.
-QUIET: Final = ("unused", "n/a")
+QUIET: Final = (UNUSED, "n/a")
 #: The defaults of every public function.
 RULES = Rules()
 LIMITS = Limits()

@@ -18,11 +18,23 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, FEATURE, SUBJECT
-from bayes_mdd.errors import RunFolderError
+from bayes_mdd.errors import (
+    DataContractError,
+    RunFolderError,
+    UnreadableFileError,
+    WriteError,
+)
+from bayes_mdd.files.folders import new_folder, restore_folder
+from bayes_mdd.files.marks import POSTERIOR, PROVENANCE, RUN, SPEC, read_mark, require_run
+from bayes_mdd.files.netcdf import write_netcdf
+from bayes_mdd.files.regular import own_errors, require_file
+from bayes_mdd.files.replace import write_text
+from bayes_mdd.files.targets import check_folder, check_run_target
 from bayes_mdd.specs import AnalysisSpec, SamplerSpec, Spec, write_spec
+from bayes_mdd.specs.models import DEFAULT_MODEL
 
-#: File of the posterior in a run folder.
-POSTERIOR = "posterior.nc"
+#: File of the number of participants in each role.
+ROLES = "roles.tsv"
 #: Packages whose versions are recorded.
 PACKAGES = ("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba")
 
@@ -104,6 +116,7 @@ def make_provenance(
         "n_excluded": len(excluded),
         "excluded": dict(excluded),
         "reference": str(features.attrs.get("reference", "not stated")),
+        "reference_group": str(features.attrs.get("reference_group", "not stated")),
     }
 
 
@@ -148,9 +161,7 @@ def describe_run(
     )
 
 
-def check_run_folder(
-    folder: str | Path, provenance: Mapping[str, Any], *, force: bool
-) -> xr.DataTree | None:
+def holds_run(folder: str | Path, provenance: Mapping[str, Any], *, force: bool) -> bool:
     """Check that a folder can hold a run, before anything is computed.
 
     Parameters
@@ -164,28 +175,20 @@ def check_run_folder(
 
     Returns
     -------
-    DataTree or None
-        The finished run, if the folder contains exactly the requested run.
+    bool
+        True if the folder contains exactly the requested run, finished.
 
     Raises
     ------
     RunFolderError
-        If the folder contains anything else.
+        If the folder contains another run and `force` is False, or anything but a run.
+    WriteError
+        If nothing can be written there.
     """
-    folder = Path(folder)
-    if force or not folder.exists():
-        return None
-    if not folder.is_dir():
-        raise RunFolderError(f"{folder} is a file: choose a folder for the run.")
-    if not any(folder.iterdir()):
-        return None
-    try:
-        there = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(
-            f"{folder} is not empty and contains no readable run ({error}): "
-            "choose another folder, or replace this one with --force (force=True)."
-        ) from error
+    folder = check_run_target(folder, force=force)
+    if force or not RUN.is_marked(folder):
+        return False
+    there = read_mark(folder / PROVENANCE)
     # Runs of earlier versions have no method.
     here, there = {"method": "mcmc", **provenance}, {"method": "mcmc", **there}
     differing = [
@@ -199,7 +202,41 @@ def check_run_folder(
             f"requested {provenance['fingerprint']}): {'; '.join(differing)}. "
             "Choose another folder, or replace this one with --force (force=True)."
         )
-    return read_run(folder)
+    if not (folder / POSTERIOR).is_file():
+        raise RunFolderError(
+            f"{folder} contains the requested run without its draws ({POSTERIOR} is missing): fit "
+            "again with --force (force=True)."
+        )
+    return True
+
+
+def check_run_folder(
+    folder: str | Path, provenance: Mapping[str, Any], *, force: bool
+) -> xr.DataTree | None:
+    """Check that a folder can hold a run, and read the run that is requested.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the run will be written.
+    provenance : mapping
+        Provenance of the requested run.
+    force : bool
+        Whether an existing run may be replaced.
+
+    Returns
+    -------
+    DataTree or None
+        The finished run, if the folder contains exactly the requested run.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder contains another run and `force` is False, or anything but a run.
+    WriteError
+        If nothing can be written there.
+    """
+    return read_run(folder) if holds_run(folder, provenance, force=force) else None
 
 
 def write_run(
@@ -209,7 +246,7 @@ def write_run(
     provenance: Mapping[str, Any],
     folder: str | Path,
 ) -> Path:
-    """Write a run to a temporary folder, then move it into place.
+    """Write a run beside the final folder, then exchange the two.
 
     Parameters
     ----------
@@ -220,31 +257,138 @@ def write_run(
     provenance : mapping
         From `make_provenance`.
     folder : str or Path
-        Replaced as a whole if it exists. Call `check_run_folder` first, which protects folders
-        that must not be replaced.
+        A new or empty folder, or a run folder, which is replaced as a whole.
 
     Returns
     -------
     Path
         `folder`.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds anything but a run that bayes-mdd wrote.
+    WriteError
+        If the run cannot be written; a run that was there is untouched then.
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        write_spec(AnalysisSpec(model=spec, sampler=sampler), work / "spec.yaml")
-        (work / "provenance.json").write_text(
-            json.dumps(dict(provenance), indent=2) + "\n", encoding="utf-8"
-        )
-        idata.to_netcdf(work / POSTERIOR, engine="h5netcdf")
-        # mkdtemp creates folders that only their owner can read; colleagues read runs as well.
-        work.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    folder = check_folder(folder, RUN, force=True)
+    with new_folder(folder) as work:
+        write_netcdf(idata, work / POSTERIOR)
+        write_spec(AnalysisSpec(model=spec, sampler=sampler), work / SPEC)
+        if provenance.get("roles"):
+            table = pd.DataFrame(provenance["roles"])
+            write_text(work / ROLES, table.to_csv(sep="\t", index=False, lineterminator="\n"))
+        write_text(work / PROVENANCE, json.dumps(dict(provenance), indent=2) + "\n")
     return folder
+
+
+def save_run(idata: xr.DataTree, folder: str | Path, *, force: bool = False) -> Path:
+    """Write the result of a fit as a run folder.
+
+    `fit` does so itself where it is given `run_dir`. This is for results that were kept in memory,
+    or that `fit` could not write.
+
+    Parameters
+    ----------
+    idata : DataTree
+        Result of `fit`.
+    folder : str or Path
+        The run folder.
+    force : bool, default False
+        Whether a run that is there may be replaced. Folders that hold anything else never are.
+
+    Returns
+    -------
+    Path
+        `folder`, with ``posterior.nc``, ``spec.yaml`` and ``provenance.json``.
+
+    Raises
+    ------
+    DataContractError
+        If `idata` is not the result of a fit.
+    RunFolderError
+        If the folder is in use.
+    WriteError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> bm.save_run(bm.read_run("runs/demo"), "runs/copy")  # doctest: +SKIP
+    """
+    try:
+        model, sampler, provenance = (
+            json.loads(idata.attrs[name]) for name in ("spec", "sampler", "provenance")
+        )
+        kind = idata.attrs.get("model", DEFAULT_MODEL)
+        spec = AnalysisSpec.from_mapping({"kind": kind, "model": model, "sampler": sampler})
+    except (AttributeError, KeyError, ValueError) as error:
+        raise DataContractError(
+            "result", [f"is not what `fit` returned ({error!r}): pass its DataTree unchanged."]
+        ) from error
+    check_folder(folder, RUN, force=force)
+    return write_run(idata, spec.model, spec.sampler, provenance, folder)
+
+
+def write_or_keep(
+    idata: xr.DataTree,
+    spec: Spec,
+    sampler: SamplerSpec,
+    provenance: Mapping[str, Any],
+    folder: str | Path,
+) -> Path:
+    """Write a run or, where that fails, keep it in a temporary folder and raise.
+
+    Parameters
+    ----------
+    idata : DataTree
+        Result of `fit`.
+    spec, sampler : Spec, SamplerSpec
+        The model and the settings of the sampler.
+    provenance : mapping
+        From `make_provenance`.
+    folder : str or Path
+        The run folder.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    WriteError
+        If the run could not be written. The message says where it is kept; the error holds the
+        result as `result`.
+    """
+    try:
+        return write_run(idata, spec, sampler, provenance, folder)
+    except (RunFolderError, WriteError) as error:
+        kept = _keep(idata, spec, sampler, provenance)
+        where = (
+            "It could not be kept elsewhere either; in Python it is the attribute 'result' of this "
+            "error, for save_run."
+            if kept is None
+            else f"It is kept in {kept}: move this folder to where it belongs."
+        )
+        failed = WriteError(f"The fit is complete, but not saved. {error} {where}", error.errno)
+        failed.result = idata
+        raise failed from error
+
+
+def _keep(
+    idata: xr.DataTree, spec: Spec, sampler: SamplerSpec, provenance: Mapping[str, Any]
+) -> Path | None:
+    """Write a run to a private folder for temporary files, where that is possible."""
+    try:
+        private = Path(tempfile.mkdtemp(prefix="bayes-mdd-run-"))
+    except OSError:
+        return None
+    try:
+        return write_run(idata, spec, sampler, provenance, private / "run")
+    except (RunFolderError, WriteError):
+        shutil.rmtree(private, ignore_errors=True)
+        return None
 
 
 def read_run(folder: str | Path) -> xr.DataTree:
@@ -265,16 +409,14 @@ def read_run(folder: str | Path) -> xr.DataTree:
     RunFolderError
         If the folder does not exist, contains no run, or its posterior cannot be read.
     """
-    path = Path(folder) / POSTERIOR
-    if not path.is_file():
-        raise RunFolderError(
-            f"{folder} contains no finished run ({POSTERIOR} is missing): pass the folder that "
-            "`bayes-mdd fit` wrote, or fit again."
-        )
+    restore_folder(Path(folder))
+    path = require_run(folder) / POSTERIOR
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as stored:
+        require_file(path)
+        with (
+            own_errors(path, "a run"),
+            xr.open_datatree(path, engine="h5netcdf") as stored,
+        ):
             return stored.load()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise RunFolderError(
-            f"{path} cannot be read ({error}): the file is truncated or damaged; fit again."
-        ) from error
+    except UnreadableFileError as error:
+        raise RunFolderError(f"{path} cannot be read: {error} Fit again.") from error

@@ -28,7 +28,13 @@ POSTERIOR: Final = "posterior"
 LOADINGS: Final = "loadings"
 FACTORS: Final = "factors"
 INVARIANTS: Final = "invariants"
+#: Log density of the features by block. Not called ``log_likelihood``, because ArviZ would take the
+#: blocks for observations; see `bayes_mdd.add_arviz_groups`.
+BLOCK_DENSITY: Final = "block_log_density"
 LOG_LIKELIHOOD: Final = "log_likelihood"
+LOG_PRIOR: Final = "log_prior"
+PRIOR: Final = "prior"
+POSTERIOR_PREDICTIVE: Final = "posterior_predictive"
 SAMPLE_STATS: Final = "sample_stats"
 OBSERVED_DATA: Final = "observed_data"
 CONSTANT_DATA: Final = "constant_data"
@@ -50,7 +56,7 @@ SYMPTOM_NOISE: Final = "symptom_noise"
 SYMPTOM_CUTPOINT: Final = "symptom_cutpoint"
 SYMPTOM_COVARIATE: Final = "symptom_covariate"
 
-#: Coordinates of the axis of symptoms: kind of link, and unit of the weights.
+#: Kind of link of each symptom, and unit of its weights (group ``constant_data``).
 SYMPTOM_KIND: Final = "symptom_kind"
 SYMPTOM_UNIT: Final = "symptom_unit"
 
@@ -261,7 +267,7 @@ _SAMPLE_STATS = (
 
 _DATA = (
     Variable(
-        LOG_LIKELIHOOD,
+        BLOCK_DENSITY,
         "features",
         (*_SAMPLE, BLOCK),
         NATS,
@@ -291,6 +297,8 @@ _DATA = (
         "not rated",
     ),
     Variable(CONSTANT_DATA, ARM, (SUBJECT,), "", "arm of each subject"),
+    Variable(CONSTANT_DATA, SYMPTOM_KIND, (SYMPTOM,), "", "gaussian or ordinal link"),
+    Variable(CONSTANT_DATA, SYMPTOM_UNIT, (SYMPTOM,), "", "unit of the weights of the symptom"),
     Variable(
         CONSTANT_DATA, "design", (SUBJECT, COVARIATE), "", "intercept and covariates as coded"
     ),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import CONTROL, MISSING
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.files.folders import new_folder
+from bayes_mdd.files.marks import SIMULATED
+from bayes_mdd.files.replace import PART
+from bayes_mdd.files.targets import check_cohort_target
 from bayes_mdd.simulate._cohort import SimulatedCohort
 from bayes_mdd.simulate._design import HAMD17, SESSIONS
 from bayes_mdd.simulate._write_scans import remove_scans, write_scans
@@ -54,8 +58,9 @@ def write_cohort(
     folder : str or Path
         Folder to write to; created if it does not exist.
     overwrite : bool, default False
-        Whether to write to a folder that is not empty. Matrices and series of an earlier
-        simulated cohort are removed, other files are kept.
+        Whether to write to a folder that is not empty. An earlier simulated cohort is replaced,
+        other files are kept. Files of the same names that `write_cohort` did not write, such as
+        the ``participants.tsv`` of a real cohort, are never replaced.
 
     Returns
     -------
@@ -65,24 +70,37 @@ def write_cohort(
     Raises
     ------
     DataContractError
-        If the folder is a file, or is not empty and `overwrite` is False.
+        If the folder is a file, is not empty and `overwrite` is False, or holds another cohort.
+    WriteError
+        If it cannot be written. An earlier simulated cohort is untouched then, unless the folder
+        holds other files as well.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise DataContractError(str(folder), ["is a file, expected a folder: choose another name."])
-    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        found = some(sorted(p.name for p in folder.iterdir()), 3)
-        raise DataContractError(
-            str(folder),
-            [f"is not empty (it contains {found}): choose another folder or pass overwrite=True."],
-        )
-    remove_scans(folder)
+    folder = check_cohort_target(folder, overwrite=overwrite)
+    if folder.is_dir() and SIMULATED.foreign(folder):
+        with TemporaryDirectory(dir=folder, prefix=PART) as work:
+            _write(simulated, Path(work))
+            remove_scans(folder)
+            _move(Path(work), folder)
+    else:
+        with new_folder(folder) as work:
+            _write(simulated, work)
+    return folder
+
+
+def _write(simulated: SimulatedCohort, folder: Path) -> None:
     for name, text in _cohort_files(simulated).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     write_scans(simulated, folder)
-    return folder
+
+
+def _move(work: Path, folder: Path) -> None:
+    """Move every file to its place, one after the other."""
+    for path in sorted(p for p in work.rglob("*") if p.is_file()):
+        final = folder / path.relative_to(work)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(final)
 
 
 def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:

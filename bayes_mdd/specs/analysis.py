@@ -9,7 +9,9 @@ from typing import Any, Self
 
 import yaml
 
-from bayes_mdd.errors import SpecError
+from bayes_mdd.errors import SpecError, UnreadableFileError
+from bayes_mdd.files.replace import write_text
+from bayes_mdd.files.structured import read_yaml
 from bayes_mdd.specs.base import Spec
 from bayes_mdd.specs.models import DEFAULT_MODEL, MODELS, kind_of
 from bayes_mdd.specs.quality import QualitySpec
@@ -61,8 +63,14 @@ class AnalysisSpec(Spec):
         }
         for name, part in parts.items():
             value = getattr(self, name)
-            if not isinstance(value, part):
-                object.__setattr__(self, name, part.from_mapping(value or {}))
+            if isinstance(value, part):
+                continue
+            if not (value is None or isinstance(value, Mapping)):
+                raise SpecError(
+                    f"{name} must be given as keys and values, got {type(value).__name__}: "
+                    f"{value!r:.100}."
+                )
+            object.__setattr__(self, name, part.from_mapping({} if value is None else value))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
         """Replace single values, named with dots.
@@ -182,13 +190,11 @@ def read_spec(path: str | Path) -> AnalysisSpec:
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"Cannot read the spec file {path}: {error}.") from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path} is not valid YAML: {error}") from error
+        raw = read_yaml(path)
+    except UnreadableFileError as error:
+        raise SpecError(f"Cannot read the spec file {path}: {error}") from error
     try:
-        return AnalysisSpec.from_mapping(raw or {})
+        return AnalysisSpec.from_mapping({} if raw is None else raw)
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
 
@@ -207,7 +213,11 @@ def write_spec(spec: AnalysisSpec, path: str | Path) -> Path:
     -------
     Path
         `path`.
+
+    Raises
+    ------
+    WriteError
+        If the file cannot be written.
     """
     path = Path(path)
-    path.write_text(yaml.safe_dump(spec.to_mapping(), sort_keys=False), encoding="utf-8")
-    return path
+    return write_text(path, yaml.safe_dump(spec.to_mapping(), sort_keys=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import (
@@ -17,6 +17,8 @@ from bayes_mdd.specs.base import (
 )
 
 Policy = Literal["refuse", "drop"]
+#: Decisions about gaps, for which `missing` is the default.
+GAPS = ("missing_regions", "missing_features", "constant_features")
 
 #: Strategies of nilearn's ``load_confounds``.
 CONFOUNDS = (
@@ -43,9 +45,17 @@ class DerivativesSpec(Spec):
     estimator : str, default "empirical"
         Covariance estimator of that measure.
     missing : {"refuse", "drop"}, default "refuse"
-        Treatment of regions and features that lack data in at least one subject, and of features
-        without variation: raise an error that names them, or leave them out for all subjects and
-        list them in ``provenance``. Values are never imputed.
+        Default of the following three, for those that are not given.
+    missing_regions : {"refuse", "drop"}, optional
+        Treatment of regions without data (or with less coverage than `min_coverage`) in at least
+        one subject: raise an error that names them, or leave them out for all subjects and list
+        them in ``provenance``. Values are never imputed. Default: `missing`.
+    missing_features : {"refuse", "drop"}, optional
+        Treatment of single features (edges, regional values) that are missing in at least one
+        subject although their regions have data, likewise.
+    constant_features : {"refuse", "drop"}, optional
+        Treatment of features that have the same value in all subjects (edges that no streamline
+        reaches), likewise.
     absent_subjects : {"refuse", "drop"}, default "refuse"
         Treatment of controls and of subjects with an arm who have no file: raise an error that
         names them, or leave them out and list them in ``provenance``. Formerly ``absent_people``.
@@ -80,6 +90,9 @@ class DerivativesSpec(Spec):
     measure: str = "correlation"
     estimator: str = "empirical"
     missing: Policy = "refuse"
+    missing_regions: Policy | None = None
+    missing_features: Policy | None = None
+    constant_features: Policy | None = None
     absent_subjects: Policy = "refuse"
     min_coverage: float = 0.5
     min_volumes: int = 100
@@ -91,6 +104,10 @@ class DerivativesSpec(Spec):
 
     def __post_init__(self) -> None:
         check_choices(self)
+        for name in GAPS:
+            value = getattr(self, name)
+            if value is not None and value not in get_args(Policy):
+                raise SpecError(f"{name} must be one of {get_args(Policy)}, got {value!r}.")
         check_number(self, "min_coverage")
         if not 0 <= self.min_coverage <= 1:
             raise SpecError(
@@ -105,3 +122,25 @@ class DerivativesSpec(Spec):
                 f"confounds must be among {', '.join(CONFOUNDS)}; got "
                 f"{', '.join(map(repr, unknown))}."
             )
+
+    def drops(self, gap: str) -> bool:
+        """Whether what has a gap is left out and listed, instead of refused.
+
+        Parameters
+        ----------
+        gap : {"missing_regions", "missing_features", "constant_features"}
+            The decision.
+
+        Returns
+        -------
+        bool
+            Its own setting or, if it is not given, that of `missing`.
+
+        Examples
+        --------
+        >>> spec = DerivativesSpec(missing="drop", missing_regions="refuse")
+        >>> spec.drops("missing_regions"), spec.drops("missing_features")
+        (False, True)
+        """
+        own = getattr(self, gap)
+        return bool((self.missing if own is None else own) == "drop")

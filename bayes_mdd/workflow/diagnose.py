@@ -7,7 +7,8 @@ from dataclasses import replace
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.results.checks import tabulate_checks
+from bayes_mdd.results.checks import join_checks, tabulate_checks
+from bayes_mdd.results.quality import judge_data
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.rules import FAST_LIMITS, LIMITS
 from bayes_mdd.workflow.families import family_of
@@ -20,13 +21,15 @@ def diagnose(
     ess_min: float | None = None,
     bfmi_min: float = LIMITS.bfmi_min,
 ) -> pd.DataFrame:
-    """Check whether the chains agree and have drawn enough.
+    """Check the data, the assumptions of the model and the convergence of a fit.
 
     R-hat and effective sample sizes are taken over the group ``invariants``: noise, fitted
     variance by arm, fitted similarity between subjects, and symptom predictions. They do
     not depend on the order, sign or rotation of factors. Whether single factors are the same in
     all chains is checked apart, for those that explain at least 1 % of variance in some arm. One
     row is about the model: whether one noise for a block is enough (see `judge_feature_noise`).
+    Rows about the data are those of `check_quality`, where they were recorded with the features
+    (`record_quality`); what a covariate of the model accounts for does not fail.
 
     Parameters
     ----------
@@ -63,4 +66,5 @@ def diagnose(
         limits = replace(limits, rhat_max=rhat_max)
     if ess_min is not None:
         limits = replace(limits, ess_min=ess_min)
-    return tabulate_checks(family_of(result.kind).checks(result, limits))
+    table = tabulate_checks(family_of(result.kind).checks(result, limits))
+    return join_checks(table, judge_data(result))

@@ -10,7 +10,16 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
-from bayes_mdd.sampling.run_folder import check_run_folder, describe_run, make_provenance, write_run
+from bayes_mdd.features.roles import count_roles
+from bayes_mdd.files.netcdf import check_space
+from bayes_mdd.files.targets import check_run_target, find_existing
+from bayes_mdd.sampling.run_folder import (
+    check_run_folder,
+    describe_run,
+    holds_run,
+    make_provenance,
+    write_or_keep,
+)
 from bayes_mdd.specs import SamplerSpec, Spec, kind_of
 from bayes_mdd.workflow.families import family_of
 
@@ -50,7 +59,8 @@ def fit(
     run_dir : str or Path, optional
         Folder to write the run to.
     force : bool, default False
-        Replace what `run_dir` holds.
+        Whether a run that `run_dir` holds may be replaced. A folder that holds anything else, or
+        files beside those of the run, never is. The old run is kept until the new one is complete.
     progressbar : bool, default True
         Show the progress of the chains.
 
@@ -73,7 +83,12 @@ def fit(
     SpecError
         If the spec cannot be honoured by these data.
     RunFolderError
-        If `run_dir` holds another run.
+        If `run_dir` holds another run and `force` is False, or anything but a run. Found before
+        anything is computed.
+    WriteError
+        If `run_dir` cannot be written (found before anything is computed), or the disk is full
+        at the end. The run is then kept in a temporary folder that the message names, and as
+        `result` of the error.
 
     Examples
     --------
@@ -83,6 +98,8 @@ def fit(
     >>> idata = bm.fit(spec, data.features, progressbar=False)  # doctest: +SKIP
     """
     sampler = sampler or SamplerSpec()
+    if run_dir is not None:
+        check_run_target(run_dir, force=force)
     family = family_of(kind_of(spec))
     if method not in ("mcmc", "fast"):
         raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
@@ -92,14 +109,66 @@ def fit(
         symptoms = None
     data = family.prepare(spec, features, symptoms)
     provenance = make_provenance(spec, sampler, features, symptoms, data.excluded, method=method)
+    as_arm = getattr(spec, "controls", None) == "arm"
+    roles = count_roles(features, controls_fitted=as_arm)
+    provenance["roles"] = roles.to_dict("records")
     if run_dir is not None:
         finished = check_run_folder(run_dir, provenance, force=force)
         if finished is not None:
             return finished
+        # The run holds the features; its draws come on top.
+        check_space(find_existing(Path(run_dir)), features["y"].nbytes, Path(run_dir))
     idata, facts = family.fit(spec, data, sampler, method, progressbar)
     idata.attrs["model"] = family.kind
     provenance |= facts
     describe_run(idata, spec, sampler, features, provenance)
     if run_dir is not None:
-        write_run(idata, spec, sampler, provenance, run_dir)
+        write_or_keep(idata, spec, sampler, provenance, run_dir)
     return idata
+
+
+def find_run(
+    spec: Spec,
+    features: xr.Dataset,
+    run_dir: str | Path,
+    *,
+    symptoms: pd.DataFrame | None = None,
+    sampler: SamplerSpec | None = None,
+    method: Literal["mcmc", "fast"] = "mcmc",
+    force: bool = False,
+) -> bool:
+    """Tell whether a folder holds exactly this run already, without fitting.
+
+    Parameters
+    ----------
+    spec : Spec
+        The model.
+    features : Dataset
+        A FeatureSet, standardised.
+    run_dir : str or Path
+        The run folder.
+    symptoms : DataFrame, optional
+        One column per dimension, indexed by participant.
+    sampler : SamplerSpec, optional
+        Draws, chains, seed and back end.
+    method : {"mcmc", "fast"}, default "mcmc"
+        How the posterior is obtained.
+    force : bool, default False
+        Whether a run that is there may be replaced.
+
+    Returns
+    -------
+    bool
+        True if `fit` would read the run instead of fitting.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds another run and `force` is False, or anything but a run.
+    WriteError
+        If it cannot be written.
+    """
+    if not family_of(kind_of(spec)).links_symptoms:
+        symptoms = None
+    asked = make_provenance(spec, sampler or SamplerSpec(), features, symptoms, {}, method=method)
+    return holds_run(run_dir, asked, force=force)

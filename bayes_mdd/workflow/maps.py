@@ -11,8 +11,13 @@ from bayes_mdd.results.rules import RULES
 from bayes_mdd.workflow.families import family_of
 
 
-def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr.Dataset:
-    """Gather the map of every factor and its uncertainty.
+def signatures(
+    idata: xr.DataTree,
+    *,
+    factors: pd.DataFrame | None = None,
+    with_participants: bool = False,
+) -> xr.Dataset:
+    """Gather the map of every factor that is used, and its uncertainty.
 
     Parameters
     ----------
@@ -20,6 +25,9 @@ def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr
         What `fit` returned.
     factors : pandas.DataFrame, optional
         What `classify_factors` returned; computed with its defaults when absent.
+    with_participants : bool, default False
+        Whether the attribute ``provenance`` names participants who were left out, the command line
+        and folders. Without them the maps can be shared.
 
     Returns
     -------
@@ -39,4 +47,4 @@ def signatures(idata: xr.DataTree, *, factors: pd.DataFrame | None = None) -> xr
     """
     result = read_result(idata)
     table = family_of(result.kind).table(result, RULES) if factors is None else factors
-    return gather_maps(result, table)
+    return gather_maps(result, table, with_participants=with_participants)

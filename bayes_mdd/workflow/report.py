@@ -8,8 +8,10 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.features import Quality
-from bayes_mdd.results.checks import require_checks, tabulate_checks
-from bayes_mdd.results.page import PageOptions, check_target, write_page
+from bayes_mdd.files.targets import check_page
+from bayes_mdd.results.checks import join_checks, require_checks, tabulate_checks
+from bayes_mdd.results.page import PageOptions, write_page
+from bayes_mdd.results.quality import judge_data
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.rules import RULES
 from bayes_mdd.workflow.families import family_of
@@ -25,6 +27,7 @@ def write_report(
     title: str | None = None,
     top_edges: int = 60,
     overwrite: bool = True,
+    with_participants: bool = False,
 ) -> Path:
     """Write one self-contained HTML page about a fit.
 
@@ -47,6 +50,9 @@ def write_report(
         Edges in each connectome picture.
     overwrite : bool, default True
         Whether an existing file may be replaced.
+    with_participants : bool, default False
+        Whether the page names participants (those who were left out, and those named in advice),
+        the command line and folders. Without them the page can be shared.
 
     Returns
     -------
@@ -63,13 +69,19 @@ def write_report(
         If the folder does not exist.
     """
     path = Path(path)
-    check_target(path, overwrite=overwrite)
+    check_page(path, overwrite=overwrite)
     if checks is not None:
         require_checks(checks)
     result = read_result(idata)
     family = family_of(result.kind)
     if checks is None:
         checks = tabulate_checks(family.checks(result, None))
+    checks = join_checks(checks, judge_data(result, quality))
     table = family.table(result, RULES) if factors is None else factors
-    options = PageOptions(title=title, quality=quality, top_edges=top_edges)
+    options = PageOptions(
+        title=title,
+        quality=quality,
+        top_edges=top_edges,
+        with_participants=with_participants,
+    )
     return write_page(path, family.page(result, checks, table, options))

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SUBJECT
 from bayes_mdd.specs import AnalysisSpec
+from bayes_mdd.workflow.similar_names import raise_similar_names
 
 
 def resolve_spec(
@@ -36,16 +37,32 @@ def resolve_spec(
         The spec with empty ``*_if_present`` lists.
     notes : list of str
         One sentence for each name that was left out.
+
+    Raises
+    ------
+    DataContractError
+        If a name is absent but another column or symptom may be meant by it, such as ``meanFD``
+        for ``mean_fd``; every such name is listed.
     """
-    control = features[DIAGNOSIS].values == CONTROL
-    fitted = (features[ARM].values != MISSING) & ~control
-    reference = control if control.any() else fitted
+    control = np.zeros(features.sizes[SUBJECT], dtype=bool)
+    if DIAGNOSIS in features.coords:
+        control = features[DIAGNOSIS].values.astype(str) == CONTROL
+    fitted = (features[ARM].values.astype(str) != MISSING) & ~control
+    of_controls = control.any() and spec.reference.group == "controls"
+    reference = control if of_controls else fitted
     known = symptoms.reindex(pd.Index(features[SUBJECT].values[fitted]))
-    return spec.resolve(
-        find_varying(features.isel({SUBJECT: np.flatnonzero(fitted)})),
-        [str(c) for c in known.columns if _varies(known[c])],
-        available_reference=find_varying(features.isel({SUBJECT: np.flatnonzero(reference)})),
+    in_model = find_varying(features.isel({SUBJECT: np.flatnonzero(fitted)}))
+    in_reference = find_varying(features.isel({SUBJECT: np.flatnonzero(reference)}))
+    rated = [str(c) for c in known.columns if _varies(known[c])]
+    raise_similar_names(
+        spec,
+        {
+            "model.covariates": in_model,
+            "reference.covariates": in_reference,
+            "model.symptoms": rated,
+        },
     )
+    return spec.resolve(in_model, rated, available_reference=in_reference)
 
 
 def find_varying(subjects: xr.Dataset) -> list[str]:

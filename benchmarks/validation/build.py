@@ -14,6 +14,7 @@ from validation import (
     calibration,
     connectivity,
     correlated_errors,
+    damaged_files,
     fast_path,
     feature_noise,
     polar_lda,
@@ -43,6 +44,7 @@ PAGES: Mapping[str, ModuleType] = {
     "fast_path": fast_path,
     "speed": speed,
     "polar_lda": polar_lda,
+    "damaged_files": damaged_files,
 }
 HEAD = "<!-- Written by `python benchmarks/validation_pages.py`. Do not edit. -->\n\n"
 #: A block of a model card that is filled in; its name stands in the opening comment.

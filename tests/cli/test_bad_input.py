@@ -50,6 +50,10 @@ def put(row: int, column: int, value: str) -> Callable[[pd.DataFrame], pd.DataFr
     return change
 
 
+def put_cell(table: pd.DataFrame, row: int, column: str, value: str) -> pd.DataFrame:
+    return table.assign(**{column: table[column].where(table.index != row, value)})
+
+
 def first_arm_of_two(table: pd.DataFrame, keep: int) -> pd.DataFrame:
     """Keep so many people of the first arm."""
     arm = sorted(table["arm"].dropna().unique())[0]
@@ -97,6 +101,10 @@ BAD_COHORTS = {
     "unknown arm": (people(lambda t: t.assign(arm=t["arm"].replace("SSRI", "SSIR"))), "SSIR"),
     "arm below three": (people(lambda t: first_arm_of_two(t, 2)), "SNRI"),
     "arm confounded with site": (people(site_by_arm), "site"),
+    "another spelling": (people(lambda t: t.rename(columns={"mean_fd": "meanFD"})), "meanFD"),
+    "age that is no number": (people(lambda t: put_cell(t, 1, "age", "89+")), "{2}"),
+    "code for a missing age": (people(lambda t: put_cell(t, 2, "age", "-9")), "{3}"),
+    "value outside the Levels": (people(lambda t: put_cell(t, 3, "sex", "male")), "{4}"),
     "NaN feature": (matrix(put(0, 1, "n/a")), "{1}"),
     "infinite feature": (matrix(put(0, 1, "inf")), "{1}"),
     "constant feature": (constant_edge, "--"),

@@ -247,6 +247,86 @@ def test_a_folder_in_use_is_left_alone(source, tmp_path, run_cli):
     assert [p.name for p in (tmp_path / "used").iterdir()] == ["mine.txt"]
 
 
+def atlas_table(folder: Path) -> Path:
+    """The table of XCP-D, in which one region has no network."""
+    rows = {
+        "index": range(1, 5),
+        "label": REGIONS,
+        "network_label": ["Vis", "Cont", "Default", "n/a"],
+        "network_label_17network": ["VisCent", "ContA", "DefaultA", "n/a"],
+    }
+    write_table(folder / "atlas-X_dseg.tsv", pd.DataFrame(rows), index=False)
+    return folder / "atlas-X_dseg.tsv"
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+@pytest.mark.parametrize(
+    ("column", "first"), [("atlas", "Vis"), ("network_label_17network", "VisCent")]
+)
+def test_the_region_table_of_xcpd(source, tmp_path, run_cli, column, first):
+    out = tmp_path / "cohort"
+    words = ("--regions", atlas_table(tmp_path), "--networks", column)
+    done = run_cli("features", source, *FC, *words, *who_takes_part(source), "-o", out)
+    assert done.status == 0, done.err
+    assert "1 of 4 regions have no network and form blocks of their own: unassigned" in done.err
+    got = bm.read_features(out)
+    assert got["region_network"].values.tolist()[0] == first
+    assert got["region_network"].values.tolist()[-1] == "unassigned"
+    assert len(set(got["block"].values.tolist())) == 6
+
+
+def test_a_column_that_the_table_lacks(source, tmp_path, run_cli):
+    words = ("--regions", atlas_table(tmp_path), "--networks", "network_label17")
+    done = run_cli(
+        "features", source, *FC, *words, *who_takes_part(source), "-o", tmp_path / "cohort"
+    )
+    assert done.status == 2
+    assert "network_label, network_label_17network" in done.err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_a_stack_in_the_order_of_the_participants(source, tmp_path, run_cli):
+    rng = np.random.default_rng(1)
+    tracts = rng.integers(1, 90, (12, 4, 4)).astype(float)
+    np.save(tmp_path / "stack.npy", tracts)
+    rows = pd.DataFrame({"region": REGIONS, "network": list("abcd"), "label": range(1, 5)})
+    write_table(tmp_path / "rows.tsv", rows, index=False)
+    words = ["features", tmp_path / "stack.npy", "--kind", "structural_connectivity"]
+    words += ["--regions", tmp_path / "rows.tsv", *who_takes_part(source)]
+    words += ["-o", tmp_path / "cohort"]
+    refused = run_cli(*words)
+    assert refused.status == 2
+    assert "--subjects participants" in refused.err
+    refused = run_cli(*words, "--subjects", "participants")
+    assert refused.status == 2
+    assert "--symmetrise mean" in refused.err
+    done = run_cli(*words, "--subjects", "participants", "--symmetrise", "max")
+    assert done.status == 0, done.err
+    assert "follow the 12 rows of the participants table" in done.err
+    got = bm.read_features(tmp_path / "cohort")
+    assert float(got["y"].sel(subject="sub-003")[0]) == max(tracts[2, 0, 1], tracts[2, 1, 0])
+    ids = tmp_path / "ids.txt"
+    ids.write_text("participant_id\n" + "".join(f"sub-{i:03d}\n" for i in range(12, 0, -1)))
+    words[-1] = tmp_path / "again"
+    assert run_cli(*words, "--subjects", ids, "--symmetrise", "max").status == 0
+    again = bm.read_features(tmp_path / "again")
+    np.testing.assert_array_equal(again["y"].values, got["y"].values[::-1])
+
+
+def test_three_decisions_about_gaps(source, tmp_path, run_cli):
+    path = next((source / "sub-005" / "func").glob("*relmat.tsv"))
+    table = pd.read_csv(path, sep="\t", index_col=0)
+    table.iloc[0, 1] = table.iloc[1, 0] = np.nan
+    write_table(path, table, index_label="Node")
+    words = ("features", source, *FC, *who_takes_part(source), "-o", tmp_path / "cohort")
+    done = run_cli(*words, "--set", "missing_regions=drop")
+    assert done.status == 2
+    assert "--set missing_features=drop" in done.err
+    done = run_cli(*words, "--set", "missing_features=drop")
+    assert done.status == 0, done.err
+    assert "features missing in at least one participant (1)" in done.out
+
+
 @pytest.mark.slow
 def test_the_cohort_can_be_fitted(source, tmp_path, run_cli):
     out = tmp_path / "cohort"
@@ -256,3 +336,33 @@ def test_the_cohort_can_be_fitted(source, tmp_path, run_cli):
     done = run_cli("fit", "shared_specific", out, "-o", tmp_path / "run", *quick)
     assert done.status in (0, 1), done.err
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_ids_by_pattern_and_one_scaling_of_several(tmp_path, run_cli):
+    rng = np.random.default_rng(4)
+    ids = [f"{i:03d}" for i in range(1, 9)]
+    for i in ids:
+        series = rng.normal(size=(80, 4)) + rng.normal(size=(80, 1))
+        for name, values in (("r", np.corrcoef(series, rowvar=False)), ("series", series)):
+            (tmp_path / "in").mkdir(exist_ok=True)
+            np.savetxt(tmp_path / "in" / f"Sub_{i}_{name}.txt", values)
+    table = {
+        "participant_id": [f"sub-{i}" for i in ids],
+        "diagnosis": ["HC"] * 3 + ["MDD"] * 5,
+        "arm": ["n/a"] * 3 + ["A", "B"] * 2 + ["A"],
+    }
+    write_table(tmp_path / "participants.tsv", pd.DataFrame(table), index=False)
+    regions = pd.DataFrame({"region": REGIONS, "network": "N", "label": range(1, 5)})
+    write_table(tmp_path / "regions.tsv", regions, index=False)
+    given = (
+        *("features", tmp_path / "in", "-o", tmp_path / "out", *FC),
+        *("--participants", tmp_path / "participants.tsv", "--regions", tmp_path / "regions.tsv"),
+        *("--entity", "name=*_r"),
+    )
+    done = run_cli(*given)
+    assert done.status == 2
+    assert "--ids" in done.err
+    done = run_cli(*given, "--ids", r"Sub_(\d+)")
+    assert done.status == 0, done.err
+    made = bm.read_features(tmp_path / "out")
+    assert made["subject"].values.tolist() == table["participant_id"]

@@ -14,6 +14,7 @@ COMMANDS = PROGRAM.commands
 #: Commands that run for more than a moment.
 LONG = {
     "demo", "fit", "check", "project", "compare", "prior", "features", "report", "signatures",
+    "validate",
 }  # fmt: skip
 SEEDED = {"demo", "simulate", "fit", "check", "prior", "project", "compare"}
 

@@ -51,6 +51,10 @@ def test_check_repeats_the_verdict(run, small_run, run_cli):
     said = json.loads(result.out)
     assert result.status == (0 if said["passed"] else 1)
     assert any(c["name"].startswith("spread of noise between features") for c in said["checks"])
+    assert any(c["name"] == "covariates of head motion" and c["passed"] for c in said["checks"])
+    entered = {c["covariate"]: (c["used_in"], c["enters_as"]) for c in said["covariates"]}
+    assert entered["site"] == ("model", "levels")
+    assert entered["age"] == ("reference", "slope")
     assert said == json.loads((small_run.folder / "checks.json").read_text(encoding="utf-8"))
     assert (run / "checks.json").read_bytes() == (small_run.folder / "checks.json").read_bytes()
 

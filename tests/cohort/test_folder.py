@@ -30,8 +30,25 @@ def test_participants_and_scores_are_read(cohort_folder):
 
 
 def test_without_levels_sessions_come_in_order_of_appearance(cohort_folder):
-    (cohort_folder / "phenotype" / "hamd17.json").unlink()
-    assert read_cohort(cohort_folder).sessions == ("ses-week8", "ses-baseline")
+    path = cohort_folder / "phenotype" / "hamd17.tsv"
+    path.with_suffix(".json").unlink()
+    path.write_text(path.read_text().replace("baseline", "followup"))
+    assert read_cohort(cohort_folder).sessions == ("ses-week8", "ses-followup")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("week8", "baseline"), ("post", "pre"), ("2", "1"), ("8wk", "0wk"), ("week12", "screening")],
+)
+def test_a_first_session_that_is_not_the_first_by_its_name_is_asked_about(
+    cohort_folder, first, second
+):
+    path = cohort_folder / "phenotype" / "hamd17.tsv"
+    path.with_suffix(".json").unlink()
+    text = path.read_text().replace("ses-baseline", f"ses-{second}")
+    path.write_text(text.replace("ses-week8", f"ses-{first}"))
+    with pytest.raises(DataContractError, match=f"is ses-{first}, but ses-{second} seems to be"):
+        read_cohort(cohort_folder)
 
 
 def test_two_scales_with_one_dimension_get_prefixes(cohort_folder):
@@ -61,6 +78,7 @@ def test_scale_and_items_from_the_sidecar(cohort_folder, edit):
     sidecar = {
         "MeasurementToolMetadata": {"Scale": "hamd17"},
         "w_hist": {"ScaleItem": "16a"},
+        "session_id": {"Levels": ["ses-baseline", "ses-week8"]},
     }
     (folder / "rating.json").write_text(json.dumps(sidecar))
     assert read_cohort(cohort_folder).symptoms_at("ses-baseline")["weight"].iloc[1] == 2

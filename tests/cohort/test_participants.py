@@ -50,7 +50,7 @@ def test_all_problems_are_reported_in_one_error(cohort_folder, edit):
     [
         ("participant_id", "ID", "there is no column 'participant_id'; found ID, diagnosis"),
         ("\tarm\t", "\tArm\t", "column 'Arm' must be written 'arm'"),
-        ("HC", "Control", "diagnosis Control of sub-007 looks like a control"),
+        ("HC", "Gesund", r"diagnosis 'Gesund' \(sub-007\) has an arm, and the word does not say"),
         ("SSRI\tA\t31", "\tA\t31", "column 'arm' is empty for sub-001: write n/a"),
         ("SSRI\tA\t31", "SSRI\tA\tnan", r"found other text for sub-001 \('nan'\)"),
         ("SSRI\tA\t31", "n.a.\tA\t31", "unknown arm 'n.a.' of sub-001"),

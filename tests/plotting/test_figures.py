@@ -21,9 +21,9 @@ def texts(figure: Figure) -> list[str]:
 
 
 def points(figure: Figure, axis: int = 0) -> np.ndarray:
-    """Posterior means drawn on one panel."""
+    """Posterior means of the three factors that are used, drawn on one panel."""
     sets = [np.asarray(c.get_offsets()) for c in figure.axes[axis].collections]
-    return np.concatenate([s for s in sets if s.shape == (4, 2) and len(np.unique(s[:, 1])) == 4])
+    return np.concatenate([s for s in sets if s.shape == (3, 2) and len(np.unique(s[:, 1])) == 3])
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +36,13 @@ def test_sharing_of_two_arms_is_one_axis(fake_idata):
     figure = plotting.plot_sharing(fake_idata)
     assert isinstance(figure, Figure)
     share = fake_idata["posterior"]["sharing"].mean(("chain", "draw")).sel(arm="SSRI").values
-    np.testing.assert_allclose(points(figure)[:, 0], share)
+    np.testing.assert_allclose(points(figure)[:, 0], share[:3])
     assert len(figure.axes) == 1
     words = texts(figure)
-    assert {"F1", "shared", "SSRI-specific", "SNRI-specific", "unused"} <= set(words)
+    assert {"F1", "shared", "SSRI-specific", "SNRI-specific"} <= set(words)
+    assert not {"F4", "unused"} & set(words)
+    with pytest.raises(DataContractError, match="every factor is unused"):
+        plotting.plot_sharing(make_fake_idata(idle=(0, 1, 2)))
     assert any("50% and 90% intervals" in w for w in words)
 
 
@@ -48,8 +51,8 @@ def test_factors_that_are_not_stable_have_colours_of_their_own(fake_idata):
     figure = plotting.plot_sharing(known)
     figure.draw_without_rendering()
     of = {t.get_text(): t.get_color() for t in figure.findobj(plt.Text)}
-    labels = ("shared", "undecided", "not nameable", "unused")
-    assert len({of[label] for label in labels}) == 4
+    labels = ("shared", "undecided", "not nameable")
+    assert len({of[label] for label in labels}) == 3
     assert "F3  (not nameable)" in texts(plotting.plot_explained(known))
 
 
@@ -58,7 +61,7 @@ def test_sharing_of_three_arms_is_three_panels():
     figure = plotting.plot_sharing(idata)
     share = idata["posterior"]["sharing"].mean(("chain", "draw"))
     for i, arm in enumerate("ABC"):
-        np.testing.assert_allclose(points(figure, i)[:, 0], share.sel(arm=arm).values)
+        np.testing.assert_allclose(points(figure, i)[:, 0], share.sel(arm=arm).values[:3])
     with pytest.raises(DataContractError, match="nothing to share"):
         plotting.plot_sharing(make_fake_idata(arms=["A"]))
 
@@ -74,8 +77,8 @@ def test_intervals_are_those_of_the_draws(fake_idata):
 def test_explained_is_in_percent_of_the_arm(fake_idata):
     figure = plotting.plot_explained(fake_idata)
     explained = fake_idata["posterior"]["explained"].mean(("chain", "draw")) * 100
-    np.testing.assert_allclose(points(figure)[:4, 0], explained.sel(arm="SSRI").values)
-    np.testing.assert_allclose(points(figure)[4:, 0], explained.sel(arm="SNRI").values)
+    np.testing.assert_allclose(points(figure)[:3, 0], explained.sel(arm="SSRI").values[:3])
+    np.testing.assert_allclose(points(figure)[3:, 0], explained.sel(arm="SNRI").values[:3])
 
 
 def test_block_map_shows_the_arm_where_the_factor_is(fake_idata):
@@ -109,13 +112,13 @@ def test_block_map_of_signatures_and_regions(fake_idata):
 
 def test_symptom_links_colour_only_what_is_clear(fake_idata):
     figure = plotting.plot_symptom_links(fake_idata)
-    weight = fake_idata["posterior"]["symptom_weight"].mean(("chain", "draw"))
+    weight = fake_idata["posterior"]["symptom_weight"].mean(("chain", "draw"))[:3]
     np.testing.assert_allclose(points(figure)[:, 0], weight.sel(symptom="retardation").values)
-    marks = next(c for c in figure.axes[0].collections if len(c.get_offsets()) == 4)
+    marks = next(c for c in figure.axes[0].collections if len(c.get_offsets()) == 3)
     colours = marks.get_facecolors()
     assert len(np.unique(colours, axis=0)) == 2
     assert not np.array_equal(colours[0], colours[1])
-    np.testing.assert_array_equal(colours[1], colours[3])
+    np.testing.assert_array_equal(colours[1], colours[2])
     with pytest.raises(DataContractError, match="symptom_weight"):
         plotting.plot_symptom_links(make_fake_idata(symptoms=False))
 
@@ -124,9 +127,9 @@ def test_symptom_links_by_arm_show_every_arm_in_the_unit_of_the_symptom():
     idata = make_fake_idata(links="by_arm")
     figure = plotting.plot_symptom_links(idata, by_arm=True)
     weight = idata["posterior"]["symptom_weight_by_arm"].mean(("chain", "draw"))
-    first = np.concatenate([weight.sel(arm=a, symptom="retardation") for a in ("SSRI", "SNRI")])
+    first = np.concatenate([weight.sel(arm=a, symptom="retardation")[:3] for a in ("SSRI", "SNRI")])
     np.testing.assert_allclose(points(figure)[:, 0], first)
-    assert len(np.unique(points(figure)[:, 1])) == 8
+    assert len(np.unique(points(figure)[:, 1])) == 6
     titles = [ax.get_title(loc="left") for ax in figure.axes[:2]]
     assert titles == ["retardation", "cognitive (log-odds)"]
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["SSRI", "SNRI"]

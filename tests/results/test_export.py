@@ -40,7 +40,7 @@ def read_tsv(path, **kwargs) -> pd.DataFrame:
 def test_exact_set_of_files(sig, tmp_path):
     written = export_signatures(sig, tmp_path / "out", formats=["tsv", "netcdf", "matrix"])
     names = ["signatures.tsv", "signatures.nc", "signatures.json"]
-    names += [f"factor-F{k}_stat-mean_relmat.{e}" for k in range(1, 5) for e in ("tsv", "json")]
+    names += [f"factor-F{k}_stat-mean_relmat.{e}" for k in range(1, 4) for e in ("tsv", "json")]
     assert sorted(p.name for p in written) == sorted(names)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
 
@@ -49,7 +49,7 @@ def test_views_share_the_table_but_no_matrix(sig, tmp_path):
     views = sig.assign_coords(view=("feature", ["fc"] * 20 + ["fa"] * 25))
     written = {p.name for p in export_signatures(views, tmp_path)}
     assert written == {"signatures.tsv", "signatures.nc", "signatures.json"}
-    assert read_tsv(tmp_path / "signatures.tsv")["view"].value_counts()["fa"] == 4 * 25
+    assert read_tsv(tmp_path / "signatures.tsv")["view"].value_counts()["fa"] == 3 * 25
     with pytest.raises(DataContractError, match="format 'matrix': one cell or voxel"):
         export_signatures(views, tmp_path / "m", formats=["matrix"])
     one = views.isel(feature=slice(20))
@@ -63,7 +63,7 @@ def test_table_and_netcdf_round_trip(sig, tmp_path):
     sig["mean"].values[0, 0] = np.nan
     export_signatures(sig, tmp_path, formats=["tsv", "netcdf"])
     table = read_tsv(tmp_path / "signatures.tsv")
-    assert len(table) == 4 * 45
+    assert len(table) == 3 * 45
     assert "\tn/a\t" in (tmp_path / "signatures.tsv").read_text().splitlines()[1]
     np.testing.assert_allclose(table["mean"], sig["mean"].values.ravel(), rtol=1e-5)
     row = table[(table["factor"] == "F3") & (table["region_a"] == "DMN_4")].iloc[-1]
@@ -81,13 +81,31 @@ def test_files_say_which_maps_are_not_signatures(fake_idata, tmp_path):
     sig = signatures(with_reliability(fake_idata, halves=[0.98, 0.5, 0.1, np.nan]))
     export_signatures(sig, tmp_path, formats=["tsv", "matrix"])
     table = read_tsv(tmp_path / "signatures.tsv").drop_duplicates("factor").set_index("factor")
-    assert table["stability"].tolist() == ["stable", "open", "not nameable", "unknown"]
+    assert table["stability"].tolist() == ["stable", "open", "not nameable"]
     assert table.loc["F1", "reliability"] == pytest.approx(0.98)
     note = json.loads((tmp_path / "factor-F2_stat-mean_relmat.json").read_text())
     assert note["Stability"] == "open" and "are not signatures" in note["Note"]
     assert note["Reliability"]["reliability"] == pytest.approx(0.5)
-    unknown = json.loads((tmp_path / "factor-F4_stat-mean_relmat.json").read_text())
+    export_signatures(signatures(fake_idata), tmp_path / "one", formats=["matrix"])
+    unknown = json.loads((tmp_path / "one" / "factor-F1_stat-mean_relmat.json").read_text())
     assert unknown["Reliability"]["reliability"] is None
+
+
+def test_unused_factors_are_not_exported_and_their_old_files_go(fake_idata, tmp_path):
+    sig = signatures(fake_idata)
+    export_signatures(sig, tmp_path, formats=["tsv", "netcdf", "matrix"])
+    (tmp_path / "factor-mine_notes.txt").write_text("kept")
+    nothing = signatures(make_fake_idata(idle=(0, 1, 2)))
+    export_signatures(nothing, tmp_path, formats=["tsv", "netcdf", "matrix"], overwrite=True)
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left == {
+        "signatures.tsv",
+        "signatures.nc",
+        "signatures.json",
+        "factor-mine_notes.txt",
+    }
+    header = read_tsv(tmp_path / "signatures.tsv")
+    assert header.empty and {"factor", "feature", "mean"} <= set(header.columns)
 
 
 def test_matrices_are_square_named_and_symmetric(sig, tmp_path):

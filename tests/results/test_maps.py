@@ -14,14 +14,14 @@ from bayes_mdd.results.regions import block_networks, edge_matrix, region_table
 
 def test_signature_copies_the_loadings(fake_idata):
     sig = signatures(fake_idata)
-    loadings = fake_idata["loadings"].to_dataset()
+    assert sig["factor"].values.tolist() == ["F1", "F2", "F3"]  # F4 is unused
+    loadings = fake_idata["loadings"].to_dataset().sel(factor=sig["factor"].values)
     of_factors = [c for c in sig.coords if sig[c].dims == ("factor",) and c != "factor"]
     for name in ("mean", "sd", "lower", "upper", "p_positive"):
         assert sig[name].dims == ("factor", "feature")
         xr.testing.assert_equal(sig[name].drop_vars(of_factors), loadings[name])
     assert "draws" not in sig and "loading_draw" not in sig.dims
     assert sig["label"].values.tolist()[1] == "SSRI-specific"
-    assert sig["networks"].values.tolist()[3] == "n/a"
     assert sig.attrs["estimand"] == "expression"
     assert sig.attrs["ci_prob"] == 0.9 and sig.attrs["ci_kind"] == "eti"
     assert sig.attrs["reference"].startswith("z against 2 controls")
@@ -31,13 +31,13 @@ def test_signature_copies_the_loadings(fake_idata):
 
 def test_signature_carries_the_reliability_of_its_factors(fake_idata):
     sig = signatures(fake_idata)
-    assert sig["stability"].values.tolist() == ["unknown"] * 4
+    assert sig["stability"].values.tolist() == ["unknown"] * 3
     assert np.isnan(sig["reliability"]).all() and (sig["leverage"] > 0).all()
     assert "are not signatures" in sig.attrs["note"]
     table = classify_factors(fake_idata).assign(stability="stable", reliability=0.8)
     known = signatures(fake_idata, factors=table)
-    assert known["stability"].values.tolist() == ["stable"] * 4
-    assert known["reliability"].values.tolist() == [0.8] * 4
+    assert known["stability"].values.tolist() == ["stable"] * 3
+    assert known["reliability"].values.tolist() == [0.8] * 3
     without = signatures(fake_idata, factors=table[["factor", "label", "networks"]])
     assert "stability" not in without.coords and "note" not in without.attrs
 

@@ -66,7 +66,7 @@ def test_the_stored_data_are_those_of_the_fit(run):
         data.stats.traces,
         data.stats.block_size,
     )[0]
-    stored = run["log_likelihood"].to_dataset()["features"].isel(chain=0, draw=0)
+    stored = run["block_log_density"].to_dataset()["features"].isel(chain=0, draw=0)
     np.testing.assert_allclose(value, stored, rtol=1e-9)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from bayes_mdd.errors import DataContractError
 from bayes_mdd.specs import AnalysisSpec
 from bayes_mdd.workflow.resolve import find_varying, resolve_spec
 
@@ -74,3 +75,65 @@ def test_without_controls_patients_decide_for_the_reference(features):
     patients = features.isel(subject=[2, 3, 4])
     resolved, _ = resolve_spec(spec, patients, pd.DataFrame(index=pd.Index([], dtype=str)))
     assert resolved.reference.covariates == ("sex",)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        *(("mean_fd", c) for c in ("meanFD", "Mean_FD", "fd_mean", "FD", "framewise_displacement")),
+        *(("mean_fd", c) for c in ("FD_Power", "head_motion", "mean fd")),
+        *(("age", c) for c in ("Age", "age_years", "age_at_scan", "AGE (y)")),
+        *(("sex", c) for c in ("Gender", "SEX", "sex_at_birth")),
+        *(("site", c) for c in ("site_id", "center", "scan_site", "stie")),
+        ("education", "years_of_education"),
+    ],
+)
+def test_a_similar_column_is_asked_about_and_not_left_out(features, name, column):
+    features = features.drop_vars(["site", "sex"]).rename(age=column)
+    features = features.assign_coords({column: ("subject", np.arange(6.0))})
+    spec = spec_with(
+        model={"covariates_if_present": [name, "iq"]}, reference={"covariates_if_present": [name]}
+    )
+    with pytest.raises(DataContractError) as error:
+        resolve_spec(spec, features, pd.DataFrame(index=["p1"]))
+    assert len(error.value.problems) == 1
+    assert f"there is no column '{name}' that varies, but there is '{column}'" in str(error.value)
+    assert "set model.covariates_if_present=[iq] and reference.covariates_if_present=[]" in str(
+        error.value
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("mean_fd", "emotion_score"),
+        ("age", "age_of_onset"),
+        ("age", "wage"),
+        ("sex", "sexual_trauma"),
+        ("site", "scanner"),
+        ("education", "medication"),
+    ],
+)
+def test_other_columns_are_no_question(features, name, column):
+    features = features.drop_vars(["site", "sex"]).rename(age=column)
+    spec = spec_with(model={"covariates_if_present": [name]})
+    resolved, notes = resolve_spec(spec, features, pd.DataFrame(index=["p1"]))
+    assert resolved.model.covariates == ()
+    assert len(notes) == 1
+
+
+def test_a_similar_column_that_the_spec_names_is_no_question(features):
+    features = features.assign_coords(meanFD=("subject", np.arange(6.0)))
+    spec = spec_with(model={"covariates": ["meanFD"], "covariates_if_present": ["mean_fd"]})
+    resolved, _ = resolve_spec(spec, features, pd.DataFrame(index=["p1"]))
+    assert resolved.model.covariates == ("meanFD",)
+
+
+def test_dimensions_of_two_scales_are_asked_about(features):
+    symptoms = pd.DataFrame(
+        {"hamd17_sleep": [1.0, 2.0, 3.0], "qids_sr16_sleep": [0.0, 1.0, 2.0]},
+        index=["p1", "p2", "p3"],
+    )
+    spec = spec_with(model={"symptoms_if_present": ["sleep", "cognitive"]})
+    with pytest.raises(DataContractError, match="no symptom 'sleep', but there is 'hamd17_sleep'"):
+        resolve_spec(spec, features, symptoms)

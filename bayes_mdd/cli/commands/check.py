@@ -8,7 +8,10 @@ import typer
 
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options, output, run_checks
+from bayes_mdd.cli.early import check_saved
+from bayes_mdd.cli.privacy import report_privacy
 from bayes_mdd.cli.status import ExitStatus
+from bayes_mdd.files.marks import require_run
 
 
 def check(
@@ -27,14 +30,29 @@ def check(
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Prior sensitivity (power scaling).")
     ] = False,
+    privacy: Annotated[
+        bool,
+        typer.Option(
+            "--privacy",
+            help="Search only the files that are meant to be shared (report, maps) for "
+            "participants; exit status 1 if any are found.",
+        ),
+    ] = False,
     seed: options.Seed = 1,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check a finished run: convergence, noise and, on request, arm labels, residuals, priors."""
+    """Check a finished run: data, assumptions, convergence; arm labels, priors, ... on request."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
+    require_run(run)
+    if privacy and (permutations or predictive or sensitivity):
+        raise typer.BadParameter("--privacy is a check of its own: omit the other analyses.")
+    saved = check_saved(run)
     idata = bm.read_run(run)
+    if privacy:
+        report_privacy(idata, run, as_json=as_json)
+        return
     analyses = run_checks.report_detectable(idata)
     if permutations:
         analyses.append(run_checks.check_permutations(idata, permutations=permutations, seed=seed))
@@ -42,7 +60,7 @@ def check(
         analyses.append(run_checks.check_residuals(idata, seed=seed))
     if sensitivity:
         analyses.append(run_checks.check_prior_sensitivity(idata, seed=seed))
-    checks = run_checks.write_checks(idata, run, analyses)
+    checks = run_checks.write_checks(idata, run if saved else None, analyses)
     if as_json:
         output.print_json(checks.to_mapping())
     else:

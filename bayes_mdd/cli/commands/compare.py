@@ -9,7 +9,14 @@ import typer
 
 import bayes_mdd as bm
 from bayes_mdd.cli import inputs, messages, options
-from bayes_mdd.cli.comparison import name_tables, parse_numbers, write_comparison
+from bayes_mdd.cli.comparison import (
+    check_comparison_target,
+    name_tables,
+    parse_numbers,
+    write_comparison,
+)
+from bayes_mdd.cli.early import require_cohort
+from bayes_mdd.cli.groups import control_words, with_reference
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import print_json, print_lines, print_table, records
 
@@ -45,31 +52,40 @@ def compare(
     output: Annotated[
         Path | None, options.output("Folder for tables and densities.", default="none")
     ] = None,
+    force: Annotated[bool, options.force("Replace a comparison that the folder holds.")] = False,
     settings: options.Settings = None,
+    controls: options.Controls = None,
+    no_controls: options.NoControls = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Compare models by how well they predict held-out participants (K-fold)."""
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    numbers = parse_numbers(n_factors)
+    words = control_words(controls, no_controls)
+    asked = with_reference(inputs.read_spec_argument(spec, settings), words)
+    require_cohort(cohort)
+    if output is not None:
+        check_comparison_target(output, force=force)
     from bayes_mdd.studies.compare import check_supported
     from bayes_mdd.studies.variants import list_variants
 
-    messages.set_verbosity(verbose=verbose, quiet=quiet)
-    numbers = parse_numbers(n_factors)
-    asked = inputs.read_spec_argument(spec, settings)
     check_supported([asked.model])
-    data = inputs.read_inputs(asked, cohort)
+    data = inputs.read_inputs(asked, cohort, words)
     models = list_variants(
         data.spec.model,
         numbers,
         without_symptoms=without_symptoms or symptom_link,
         shared_only=shared_only,
     )
-    covariates = data.spec.reference.covariates
+    reference = data.spec.reference
     log.info("Fitting %d models to each of %d training sets", len(models), folds)
     found = bm.compare_models(
         models,
-        bm.reference_to_controls(data.features, covariates=covariates),
+        bm.reference_to_controls(
+            data.features, covariates=reference.covariates, group=reference.group
+        ),
         symptoms=data.symptoms,
         folds=folds,
         seed=seed,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bayes_mdd.cli import inputs, main_job, messages, options, shipped
+from bayes_mdd.files.targets import check_run_target
 
 MODEL = "shared_specific"
 #: What ``--quick`` replaces.
@@ -25,7 +26,9 @@ def demo(
         ),
     ] = False,
     seed: options.SamplerSeed = None,
-    force: Annotated[bool, options.force("Replace the run folder if it exists.")] = False,
+    force: Annotated[
+        bool, options.force("Replace the run in the folder, if it holds one.")
+    ] = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -35,6 +38,7 @@ def demo(
     spec = inputs.read_spec_argument(MODEL, None, seed=seed)
     if quick:
         spec = spec.with_overrides(QUICK)
+    check_run_target(output, force=force)
     cohort = shipped.find_demo_cohort(output)
     idata = main_job.fit_cohort(spec, cohort, output, force=force)
     main_job.print_outcome(main_job.complete_run(idata, output), as_json=as_json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +9,8 @@ import typer
 
 from bayes_mdd.cli import inputs, messages, options
 from bayes_mdd.cli.derived_cohort import CohortRequest, write_derived_cohort
+from bayes_mdd.cli.groups import control_words
 from bayes_mdd.cli.output import print_json, print_lines
-
-
-class Networks(StrEnum):
-    """Networks that define the blocks."""
-
-    ATLAS = "atlas"
-    CIRCUIT = "circuit"
 
 
 def features(
@@ -51,14 +44,19 @@ def features(
     regions: Annotated[
         str | None,
         typer.Option(
-            help="Region table (.tsv), or the name of an atlas.",
-            show_default="as stated by the files",
+            help="Region table (.tsv; also that of XCP-D, atlas-*_dseg.tsv), or the name of an "
+            "atlas.",
+            show_default="as stated by the files, or the table of their atlas in SOURCE",
         ),
     ] = None,
     networks: Annotated[
-        Networks,
-        typer.Option(help="Define blocks by the networks of the atlas, or by depression circuit."),
-    ] = Networks.ATLAS,
+        str,
+        typer.Option(
+            metavar="atlas|circuit|COLUMN",
+            help="Define blocks by the networks of the atlas, by depression circuit, or by a "
+            "column of the region table, e.g. network_label_17network.",
+        ),
+    ] = "atlas",
     participants: Annotated[
         Path | None,
         typer.Option(
@@ -81,13 +79,37 @@ def features(
     ] = None,
     units: Annotated[
         str | None,
-        typer.Option(help="Units: r or fisher_z.", show_default="as stated by the files"),
+        typer.Option(
+            help="Units: r, fisher_z or z (z-statistics); covariance or precision are converted to "
+            "correlations.",
+            show_default="as stated by the files",
+        ),
+    ] = None,
+    symmetrise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mean|max|min|sum|upper|lower",
+            help="Combine the two directions of each edge of asymmetric matrices (probabilistic "
+            "tractography).",
+            show_default="they are refused",
+        ),
     ] = None,
     subjects: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Text file with the subject ids of a stacked array, one per line.",
-            show_default="as stated by the files",
+            metavar="FILE|participants",
+            help="Text file with the subject ids of a stacked array or of a CONN project, in their "
+            "order, one per line; or participants: the order of the participants table.",
+            show_default="as stated by the files, or ids.txt beside them",
+        ),
+    ] = None,
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help=r"Regular expression whose group is the participant's id in the file path, e.g. "
+            r"'Sub_(\d+)'.",
+            show_default="sub-<id>, or as the tool writes it",
         ),
     ] = None,
     halves: Annotated[
@@ -109,14 +131,20 @@ def features(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        options.assignments("Setting of DerivativesSpec, e.g. missing=drop or resample=true"),
+        options.assignments(
+            "Setting of DerivativesSpec, e.g. missing_regions=drop, resample=true or "
+            "'confounds=[ motion, scrub ]'"
+        ),
     ] = None,
+    controls: options.Controls = None,
+    no_controls: options.NoControls = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Convert the output of another tool (XCP-D, fMRIPrep, FreeSurfer, ...) to a cohort folder."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
+    words = control_words(controls, no_controls).words
     request = CohortRequest(
         source=source,
         output=output,
@@ -125,15 +153,18 @@ def features(
         atlas=atlas,
         labels=labels,
         regions=regions,
-        networks=networks.value,
+        networks=networks,
+        symmetrise=symmetrise,
         participants=participants,
         entities=tuple(entity or ()),
         weighting=weighting,
         units=units,
         subjects=subjects,
+        ids=ids,
         halves=halves,
         pieces=pieces,
         settings=inputs.parse_settings(settings or ()),
+        controls=() if no_controls else words,
     )
     made, left_out = write_derived_cohort(request)
     n, p = made.sizes["subject"], made.sizes["feature"]

@@ -11,8 +11,12 @@ import typer
 
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
+from bayes_mdd.cli.early import require_cohort
+from bayes_mdd.cli.groups import control_words
 from bayes_mdd.cli.new_cohort import read_new_cohort, report_excluded
 from bayes_mdd.cli.output import print_json, print_lines, records
+from bayes_mdd.files.marks import require_run
+from bayes_mdd.files.targets import check_projection_target
 
 
 class NewLevels(StrEnum):
@@ -67,6 +71,8 @@ def project(
         ),
     ] = False,
     ci_prob: Annotated[float, typer.Option(help="Probability of the intervals.")] = 0.9,
+    controls: options.Controls = None,
+    no_controls: options.NoControls = False,
     seed: options.Seed = 1,
     force: Annotated[bool, options.force("Replace existing files.")] = False,
     as_json: options.Json = False,
@@ -75,8 +81,21 @@ def project(
 ) -> None:
     """Score participants who were not in the fit; those without an arm under each treatment."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
+    words = control_words(controls, no_controls).words
+    require_run(run)
+    require_cohort(cohort)
+    if training is not None:
+        require_cohort(training)
+    path = output or run / "projections" / f"{cohort.resolve().name}.tsv"
+    check_projection_target(path, overwrite=force)
     idata = bm.read_run(run)
-    new = read_new_cohort(idata, cohort, session=session, training=training)
+    new = read_new_cohort(
+        idata,
+        cohort,
+        session=session,
+        training=training,
+        controls=() if no_controls else words,
+    )
     unknown: Literal["refuse", "average"] = "refuse"
     if new_levels is NewLevels.AVERAGE:
         unknown = "average"
@@ -92,7 +111,6 @@ def project(
         seed=seed,
     )
     report_excluded(found)
-    path = output or run / "projections" / f"{cohort.resolve().name}.tsv"
     files = bm.export_projection(found, path, ci_prob=ci_prob, overwrite=force)
     if as_json:
         scores = records(bm.summarise_projection(found, ci_prob=ci_prob))

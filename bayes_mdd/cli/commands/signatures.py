@@ -9,7 +9,9 @@ import typer
 
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
+from bayes_mdd.cli.early import check_maps_target, require_files
 from bayes_mdd.cli.output import print_json, print_lines
+from bayes_mdd.files.marks import require_run
 
 
 def signatures(
@@ -23,16 +25,22 @@ def signatures(
             help="Label image (NIfTI) in which to write regional maps.", show_default="none"
         ),
     ] = None,
+    force: Annotated[
+        bool, options.force("Replace maps that the folder of --output holds.")
+    ] = False,
+    with_participants: options.WithParticipants = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write the signature maps of a finished run again, for example in an atlas image."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
-    maps = bm.signatures(bm.read_run(run))
-    files = bm.export_signatures(
-        maps, output or run / "signatures", atlas_img=atlas, overwrite=True
-    )
+    require_run(run)
+    require_files([("--atlas", atlas)])
+    folder = output or run / "signatures"
+    check_maps_target(folder, force=force or output is None)
+    maps = bm.signatures(bm.read_run(run), with_participants=with_participants)
+    files = bm.export_signatures(maps, folder, atlas_img=atlas, overwrite=True)
     if as_json:
         print_json({"files": [str(path) for path in files]})
     else:

@@ -11,6 +11,7 @@ import typer
 import bayes_mdd as bm
 from bayes_mdd.cli import options
 from bayes_mdd.cli.output import print_lines
+from bayes_mdd.files.targets import check_cohort_target
 
 
 class Source(StrEnum):
@@ -30,9 +31,12 @@ def simulate(
             "the scans are measured."
         ),
     ] = Source.SERIES,
-    force: Annotated[bool, options.force("Write into a folder that is not empty.")] = False,
+    force: Annotated[
+        bool, options.force("Replace a simulated cohort, or write beside other files.")
+    ] = False,
 ) -> None:
     """Write a synthetic cohort whose factors are known."""
+    check_cohort_target(output, overwrite=force)
     cohort = bm.simulate_cohort(seed=seed, source=source.value)
     folder = bm.write_cohort(cohort, output, overwrite=force)
     print_lines([f"Cohort written to {folder}", f"Next: bayes-mdd fit shared_specific {folder}"])

@@ -23,6 +23,7 @@ from bayes_mdd.features.additions import (
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.matrices import FISHER_Z, R
 from bayes_mdd.features.provenance import extend_provenance, left_out_text
+from bayes_mdd.features.repetition_time import REPETITION_TIME
 from bayes_mdd.features.view_coordinates import same_values
 
 #: Settings of the measurement that must be equal in both sessions.
@@ -206,7 +207,10 @@ def _method_problems(followup: xr.Dataset, baseline: xr.Dataset) -> list[str]:
             f"units are {late} at follow-up and {early} at baseline: use the same measure."
         )
     facts = [_facts(d) for d in (followup, baseline)]
+    by_subject = all(REPETITION_TIME in d.coords for d in (followup, baseline))
     for name in SAME:
+        if name == "tr" and by_subject:  # see `_repetition_problems`
+            continue
         a, b = (f.get(name) for f in facts)
         if a is not None and b is not None and a != b:
             problems.append(
@@ -243,7 +247,28 @@ def _subject_problems(after: xr.Dataset, before: xr.Dataset) -> list[str]:
                     f"{name} differs between the sessions for {listed}: correct it, or exclude "
                     "these participants."
                 )
-    return problems
+    return problems + _repetition_problems(after, before)
+
+
+def _repetition_problems(after: xr.Dataset, before: xr.Dataset) -> list[str]:
+    """Compare the repetition times of each subject, where the measure depends on them."""
+    both = (after, before)
+    if not all(REPETITION_TIME in d.coords and "tr" in _facts(d) for d in both):
+        return []
+    late, early = (d[REPETITION_TIME].values.astype(np.float64) for d in both)
+    differs = ~np.isclose(late, early, rtol=0.01, equal_nan=True)
+    if not differs.any():
+        return []
+    listed = some(
+        f"{s} ({b:g} s, then {a:g} s)"
+        for s, a, b in zip(
+            after[SUBJECT].values[differs], late[differs], early[differs], strict=True
+        )
+    )
+    return [
+        f"the repetition time differs between the sessions for {listed}: the measure depends on "
+        "it, so that the change is not that of the brain. Exclude these participants."
+    ]
 
 
 def _followup_coordinates(after: xr.Dataset, before: xr.Dataset) -> dict[str, Any]:

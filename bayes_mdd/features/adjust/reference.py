@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 
+from bayes_mdd.cohort.control_question import control_question
+from bayes_mdd.cohort.roles import mark_controls
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.additions import standardise_additions
 from bayes_mdd.features.contract import check_features, constant_features
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.provenance import extend_provenance
+from bayes_mdd.features.roles import participants_of
+
+log = logging.getLogger("bayes_mdd.reference")
 
 #: Smallest number of residual degrees of freedom of the regression in the reference subjects.
 MIN_RESIDUAL_DF = 3
@@ -35,11 +42,17 @@ class _Reference:
     chosen: Mask
     controls: bool
     robust: bool = False
+    #: Number of controls that were deliberately not used.
+    unused: int = 0
 
     @property
     def name(self) -> str:
         """Name of the reference subjects in messages."""
         return "controls" if self.controls else "participants with an arm"
+
+    @property
+    def _lacking(self) -> str:
+        return f"{self.unused} controls not used" if self.unused else "no controls"
 
     def describe(self, covariates: Sequence[str]) -> str:
         """Describe the reference, for the attribute ``reference`` of the features."""
@@ -48,13 +61,17 @@ class _Reference:
         text = (
             f"{z} against {n} controls"
             if self.controls
-            else f"{z} within {n} patients with a known arm (no controls)"
+            else f"{z} within {n} patients with a known arm ({self._lacking})"
         )
         return text + (f", {'+'.join(covariates)} removed" if covariates else "")
 
 
 def reference_to_controls(
-    features: xr.Dataset, covariates: Sequence[str] = (), *, robust: bool = False
+    features: xr.Dataset,
+    covariates: Sequence[str] = (),
+    *,
+    robust: bool = False,
+    group: Literal["controls", "patients"] | None = None,
 ) -> xr.Dataset:
     """Standardise features relative to healthy controls.
 
@@ -63,7 +80,8 @@ def reference_to_controls(
     of the controls. The nuisance part is therefore not affected by illness or drug.
 
     If there are no controls, the subjects with a known arm are the reference. The result then does
-    not compare patients with healthy subjects, and the attribute ``reference`` states it.
+    not compare patients with healthy subjects: the attributes ``reference`` and
+    ``reference_group`` state it, and a warning is logged unless `group` asks for it.
 
     Parameters
     ----------
@@ -77,12 +95,16 @@ def reference_to_controls(
         Use the median of the residuals and 1.4826 times their median absolute deviation in the
         controls instead of mean and standard deviation. Recommended for features with heavy tails
         or many zeros, such as streamline counts, where a single control can dominate the SD.
+    group : {"controls", "patients"}, optional
+        The reference subjects: controls (refused if there are none), or the subjects with a known
+        arm, whether or not there are controls. Default: controls if there are any.
 
     Returns
     -------
     xarray.Dataset
         A new feature set with all subjects, including controls. ``units`` is "z"; ``reference`` is,
-        for example, "z against 39 controls, age+sex removed"; ``provenance`` has the details. If
+        for example, "z against 39 controls, age+sex removed"; ``reference_group`` is "controls" or
+        "patients"; ``provenance`` has the details. If
         the features were Fisher z or r, the coordinates ``raw_mean`` and ``raw_sd`` and the
         attribute ``raw_units`` keep their scale: the mean (with `robust`: the centre) of the
         reference subjects, that is, the value at their mean covariates, and the SD. A second call
@@ -92,7 +114,9 @@ def reference_to_controls(
     Raises
     ------
     DataContractError
-        If the features violate their contract; if a covariate is unknown, has missing values, does
+        If the features violate their contract; if there are no controls, but a diagnosis is a word
+        for controls other than "HC" or does not say whether it means controls, or `group` is
+        "controls"; if a covariate is unknown, has missing values, does
         not vary in the reference subjects, depends linearly on others, or has a level that the
         reference subjects lack; if there are fewer reference subjects than columns of the
         regression plus 3; or if a feature does not vary in them (with `robust`: has the same value
@@ -114,7 +138,7 @@ def reference_to_controls(
         )
     check_features(features)
     names = list(dict.fromkeys(map(str, covariates)))
-    reference = replace(_choose_reference(features), robust=robust)
+    reference = replace(_choose_reference(features, group), robust=robust)
     columns, problems = _design(features, names, reference)
     y = features["y"].values.astype(np.float64)
     problems += _flat_problems(constant_features(y[reference.chosen]), features, reference, "")
@@ -134,16 +158,26 @@ def reference_to_controls(
     return out.assign_attrs(
         units="z",
         reference=reference.describe(names),
+        reference_group="controls" if reference.controls else "patients",
         provenance=extend_provenance(out.attrs.get("provenance"), reference=facts),
     )
 
 
-def _choose_reference(features: xr.Dataset) -> _Reference:
-    if DIAGNOSIS in features.coords:
-        controls = features[DIAGNOSIS].values.astype(str) == CONTROL
+def _choose_reference(features: xr.Dataset, group: str | None) -> _Reference:
+    if group not in ("controls", "patients", None):
+        raise SpecError(f"group must be 'controls' or 'patients', got {group!r}.")
+    table = participants_of(features)
+    controls = np.zeros(len(table), dtype=bool)
+    if DIAGNOSIS in table:
+        controls = (table[DIAGNOSIS] == CONTROL).to_numpy()
+    if group != "patients":
         if controls.any():
             return _Reference(controls, controls=True)
-    treated = features[ARM].values.astype(str) != MISSING
+        if DIAGNOSIS in table:
+            _check_diagnosis(table)
+        if group == "controls":
+            raise DataContractError("reference", [control_question(table)])
+    treated = (table[ARM] != MISSING).to_numpy() & ~controls
     if not treated.any():
         raise DataContractError(
             "reference",
@@ -152,7 +186,28 @@ def _choose_reference(features: xr.Dataset) -> _Reference:
                 "Fill in diagnosis or arm in participants.tsv."
             ],
         )
-    return _Reference(treated, controls=False)
+    if group is None:
+        log.warning(
+            "No participant is a healthy control (diagnosis %s): features are standardised within "
+            "the %d participants with an arm, so nothing is compared with healthy participants. "
+            "Pass group='patients' if this is intended.",
+            CONTROL,
+            int(treated.sum()),
+        )
+    return _Reference(treated, controls=False, unused=int(controls.sum()))
+
+
+def _check_diagnosis(table: pd.DataFrame) -> None:
+    """Refuse to do without controls where other diagnoses mark them, or may mark them."""
+    groups = mark_controls(table, {})
+    problems = [
+        f"{note} Write {CONTROL} as the diagnosis of controls, or pass group='patients' "
+        "if they are none."
+        for note in groups.notes
+    ]
+    problems += [f"{text} Or pass group='patients'." for text in groups.problems]
+    if problems:
+        raise DataContractError("reference", problems)
 
 
 def _design(

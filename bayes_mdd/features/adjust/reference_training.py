@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -14,7 +15,11 @@ from bayes_mdd.features.adjust.reference import reference_to_controls
 
 
 def reference_to_training(
-    features: xr.Dataset, training: xr.Dataset, covariates: Sequence[str] = ()
+    features: xr.Dataset,
+    training: xr.Dataset,
+    covariates: Sequence[str] = (),
+    *,
+    group: Literal["controls", "patients"] | None = None,
 ) -> xr.Dataset:
     """Standardise new subjects relative to the reference subjects of another cohort.
 
@@ -29,6 +34,8 @@ def reference_to_training(
         Feature set of the earlier cohort, as measured.
     covariates : sequence of str, optional
         Covariates that were removed from the earlier cohort.
+    group : {"controls", "patients"}, optional
+        Reference subjects of the earlier cohort, see `reference_to_controls`.
 
     Returns
     -------
@@ -51,7 +58,8 @@ def reference_to_training(
     ...         {"subject": [f"s{i}" for i in range(n)], "feature": ["a--b"],
     ...          "block": ("feature", ["N-N"]), "arm": ("subject", [arm] * n)},
     ...         {"units": "fisher_z"})
-    >>> reference_to_training(cohort(2, "n/a"), cohort(9, "SSRI")).attrs["reference"]
+    >>> new, training = cohort(2, "n/a"), cohort(9, "SSRI")
+    >>> reference_to_training(new, training, group="patients").attrs["reference"]
     'z within 9 patients with a known arm (no controls)'
     """
     problems = _problems(features, training, covariates)
@@ -71,7 +79,7 @@ def reference_to_training(
     }
     if DIAGNOSIS in training.coords:
         diagnoses = training[DIAGNOSIS].values.astype(str)
-        coords[DIAGNOSIS] = (SUBJECT, np.array([*diagnoses, *["new"] * n], dtype=object))
+        coords[DIAGNOSIS] = (SUBJECT, np.array([*diagnoses, *[MISSING] * n], dtype=object))
     for name in covariates:
         coords[name] = (SUBJECT, np.concatenate([training[name].values, new[name].values]))
     for name in ("units", RAW_MEAN, RAW_SD):  # the raw scale of the earlier cohort
@@ -86,7 +94,7 @@ def reference_to_training(
         coords,
         training.attrs,
     )
-    z = reference_to_controls(both, covariates)
+    z = reference_to_controls(both, covariates, group=group)
     out = new.drop_vars([RAW_MEAN, RAW_SD], errors="ignore").assign_coords(
         {name: (FEATURE, z[name].values) for name in (RAW_MEAN, RAW_SD) if name in z.coords}
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 
@@ -12,7 +11,13 @@ from bayes_mdd.cohort.tables import read_table
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.atlas.label_images import image_regions
 from bayes_mdd.features.atlas.published import COORDINATE_ATLASES, SCHAEFER, fetch_schaefer
-from bayes_mdd.features.regions import check_regions, read_regions
+from bayes_mdd.features.atlas.region_tables import (
+    ATLAS,
+    CIRCUIT,
+    read_region_table,
+    standardise_regions,
+)
+from bayes_mdd.features.regions import check_regions
 
 #: The circuits, and ``OTH`` for networks outside of them.
 CIRCUITS = ("DMN", "CCN", "ATT", "THR", "REW", "LIM", "SM", "VIS", "OTH")
@@ -41,7 +46,7 @@ def read_atlas(
     atlas: str | Path,
     *,
     labels: str | Path | None = None,
-    networks: Literal["atlas", "circuit"] = "atlas",
+    networks: str = ATLAS,
     circuits: pd.DataFrame | str | Path | None = None,
 ) -> pd.DataFrame:
     """Read the region table of an atlas.
@@ -51,12 +56,15 @@ def read_atlas(
     atlas : str or Path
         ``seitzman300``, ``dosenbach160``, ``power264`` (coordinates, available offline);
         ``schaefer<n>-7`` or ``schaefer<n>-17`` (downloaded by nilearn on first use; the order of
-        regions depends on the number of networks); or a label image or region table.
+        regions depends on the number of networks); or a label image; or a region table (.tsv,
+        .csv) with the columns of `read_regions` or those of another tool, such as
+        ``atlas-4S156Parcels_dseg.tsv`` of XCP-D (``index``, ``label``, ``network_label``).
     labels : str or Path, optional
         Table of a label image: ``index`` (or ``label``) and ``name`` (or ``region``), optional
         ``network``. Default: the table next to the image (``X_dseg.tsv`` for ``X_dseg.nii.gz``).
-    networks : {"atlas", "circuit"}, default "atlas"
-        Content of the column ``network``, which defines the blocks of features.
+    networks : str, default "atlas"
+        Content of the column ``network``, which defines the blocks of features: ``atlas``,
+        ``circuit``, or the name of a column of the table (``network_label_17network``).
     circuits : pandas.DataFrame, str or Path, optional
         Circuit of each network (see `read_circuits`). Default: the table of the package.
 
@@ -66,12 +74,15 @@ def read_atlas(
         ``region``, ``network``, ``circuit`` (``DMN`` default mode; ``CCN`` cognitive control;
         ``ATT`` attention; ``THR`` salience and threat; ``REW`` reward; ``LIM`` limbic; ``SM``
         somatomotor; ``VIS`` visual; ``OTH`` other), ``x``, ``y``, ``z`` (MNI, mm) if known,
-        ``label`` (value in the label image), ``radius`` (mm) of spheres.
+        ``label`` (value in the label image), ``radius`` (mm) of spheres. Regions without a network
+        belong to a group of their own: their atlas or structure in the table, ``Subcortex``,
+        ``Cerebellum`` or ``Brainstem`` by their name, or ``unassigned``; the column
+        ``network_from`` then says ``group``.
 
     Raises
     ------
     SpecError
-        If the atlas is unknown.
+        If the atlas, or the column with the networks, is unknown.
     DataContractError
         If a file cannot be read, labels and image do not match, or the download fails.
 
@@ -92,16 +103,68 @@ def read_atlas(
     >>> len(table), sorted(set(table["network"]))
     (160, ['CCN', 'DMN', 'OTH', 'SM', 'THR', 'VIS'])
     """
-    if networks not in ("atlas", "circuit"):
-        raise SpecError(f"networks must be 'atlas' or 'circuit', got {networks!r}.")
-    table = find_atlas(atlas, labels=labels, circuits=circuits).regions
-    return table.assign(network=table["circuit"]) if networks == "circuit" else table
+    if not isinstance(networks, str) or not networks:
+        raise SpecError(
+            f"networks must be 'atlas', 'circuit' or the name of a column, got {networks!r}."
+        )
+    table = find_atlas(atlas, labels=labels, networks=networks, circuits=circuits).regions
+    return table.assign(network=table["circuit"]) if networks == CIRCUIT else table
+
+
+def read_region_argument(
+    regions: pd.DataFrame | str | Path | None, networks: str = ATLAS
+) -> pd.DataFrame | None:
+    """Read the region table of a caller: a table, its file, or the name of an atlas.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame, str, Path or None
+        The argument ``regions`` of `read_derivatives`.
+    networks : str, default "atlas"
+        See `read_atlas`.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        As `read_atlas`; None if `regions` is None.
+
+    Raises
+    ------
+    SpecError
+        See `read_atlas`.
+    DataContractError
+        See `read_atlas`.
+    """
+    if regions is None:
+        return None
+    if not isinstance(regions, pd.DataFrame):
+        return read_atlas(regions, networks=networks)
+    table = standardise_regions(regions, networks=networks)
+    return with_circuit_networks(table) if networks == CIRCUIT else table
+
+
+def with_circuit_networks(table: pd.DataFrame) -> pd.DataFrame:
+    """Replace the networks of a region table by circuits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Checked region table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the column ``circuit``, which is also ``network``.
+    """
+    known = _with_circuits(table, None)
+    return known.assign(network=known["circuit"])
 
 
 def find_atlas(
     atlas: str | Path,
     *,
     labels: str | Path | None = None,
+    networks: str = ATLAS,
     circuits: pd.DataFrame | str | Path | None = None,
 ) -> Atlas:
     """Find an atlas by name or file, with its label image if it has one.
@@ -112,6 +175,8 @@ def find_atlas(
         Name or file, see `read_atlas`.
     labels : str or Path, optional
         Table of a label image.
+    networks : str, default "atlas"
+        Column with the networks, see `read_atlas`.
     circuits : pandas.DataFrame, str or Path, optional
         Circuit of each network.
 
@@ -129,13 +194,15 @@ def find_atlas(
     """
     if str(atlas) in COORDINATE_ATLASES:
         table, image = COORDINATE_ATLASES[str(atlas)](), None
+        table = table if networks == ATLAS else standardise_regions(table, networks=networks)
     elif match := SCHAEFER.fullmatch(str(atlas)):
         table, image = fetch_schaefer(match)
+        table = table if networks == ATLAS else standardise_regions(table, networks=networks)
     elif str(atlas).endswith((".nii", ".nii.gz")):
         image = Path(atlas)
-        table = image_regions(image, None if labels is None else Path(labels))
+        table = image_regions(image, None if labels is None else Path(labels), networks)
     elif Path(atlas).suffix in (".tsv", ".csv"):
-        table, image = read_regions(atlas), None
+        table, image = read_region_table(atlas, networks), None
     else:
         raise SpecError(
             f"atlas must be one of {', '.join(COORDINATE_ATLASES)}, schaefer<n>-7, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,17 @@ import pandas as pd
 
 from bayes_mdd.cohort.tables import is_number, read_table
 from bayes_mdd.dims import MISSING
-from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.features.loading import UnreadableFileError, require_file
-from bayes_mdd.features.regions import network_of_name
+from bayes_mdd.errors import DataContractError, UnreadableFileError, some
+from bayes_mdd.features.atlas.region_tables import ATLAS, table_networks
+from bayes_mdd.features.companions import find_inherited, list_siblings
+from bayes_mdd.features.file_names import parse_name
+from bayes_mdd.features.image_place import place_problems
+from bayes_mdd.features.sides import side_problems, stated_sides
+from bayes_mdd.files.images import load_image_data
 
 #: Smallest share of published centroids that must lie on their own label. Below it, table and
 #: image have different orders.
 _MIN_MATCHING = 0.5
-_NETWORK_COLUMNS = ("network", "network_label", "network_name")
 
 
 def load_volume(path: Path) -> Any:
@@ -39,19 +41,12 @@ def load_volume(path: Path) -> Any:
     Raises
     ------
     UnreadableFileError
-        If the file is missing, empty, truncated, not an image, or its content was not downloaded.
+        If the file is missing, empty, truncated, not an image, or its content was not downloaded,
+        or if its header does not state its place in space.
     """
-    import nibabel as nib
-    from nibabel.filebasedimages import ImageFileError
-
-    require_file(path)
-    try:
-        image: Any = nib.load(path)
-        image.get_fdata(dtype=np.float32)
-    except (OSError, EOFError, ValueError, zlib.error, ImageFileError) as error:
-        raise UnreadableFileError(
-            f"{path.name} cannot be read as an image (it may be truncated): {error}."
-        ) from error
+    image: Any = load_image_data(path, np.float32)[0]
+    if problems := place_problems(image):
+        raise UnreadableFileError(f"{path.name}: {problems[0]}")
     return image
 
 
@@ -90,7 +85,7 @@ def label_values(image: Any, what: str) -> npt.NDArray[np.int64]:
     return data.astype(np.int64)
 
 
-def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
+def image_regions(path: Path, table: Path | None, networks: str = ATLAS) -> pd.DataFrame:
     """Read the regions of a label image.
 
     Parameters
@@ -99,6 +94,8 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
         The image.
     table : Path or None
         Its table; if None, the table next to the image is used.
+    networks : str, default "atlas"
+        Column with the networks, see `read_atlas`.
 
     Returns
     -------
@@ -110,11 +107,12 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
     Raises
     ------
     DataContractError
-        If there is no table, it lacks values of the image, or its coordinates show that its order
-        is different (e.g. 7 networks for an image with 17).
+        If there is no table, it lacks values of the image, its coordinates show that its order is
+        different (e.g. 7 networks for an image with 17), or the image is mirrored: most regions
+        lie in the other hemisphere than their name or the column ``hemisphere`` states.
     """
     table = _find_table(path) if table is None else table
-    regions = _read_labels(table)
+    regions = _read_labels(table, networks)
     try:
         image = load_volume(path)
         values = label_values(image, path.name)
@@ -130,6 +128,7 @@ def image_regions(path: Path, table: Path | None) -> pd.DataFrame:
                 "table of this atlas."
             ],
         )
+    check_label_sides(regions, values, image.affine, path.name)
     if {"x", "y", "z"} <= set(regions):
         _check_order(regions, values, np.asarray(image.affine), path, table)
         return regions
@@ -140,9 +139,17 @@ def _find_table(path: Path) -> Path:
     stem = re.sub(r"\.nii(\.gz)?$", "", path.name)
     # Labels do not depend on the resolution: in BIDS, images of all resolutions share one table.
     bare = re.sub(r"_(?:res|den)-[A-Za-z0-9]+", "", stem)
-    for name in dict.fromkeys((f"{stem}.tsv", f"{bare}.tsv", f"{stem}.csv")):
-        if (path.parent / name).exists():
-            return path.parent / name
+    for file in dict.fromkeys((f"{stem}.tsv", f"{bare}.tsv", f"{stem}.csv")):
+        if (path.parent / file).exists():
+            return path.parent / file
+    try:
+        name = parse_name(path, path.parent)
+        tables = [n for n in list_siblings(name) if n.extension in (".tsv", ".csv")]
+        found = find_inherited(name, tables, "table of labels")
+    except UnreadableFileError as error:
+        raise DataContractError(str(path), [f"{error} Pass labels=..."]) from error
+    if found is not None:
+        return found.path
     raise DataContractError(
         str(path),
         [
@@ -152,7 +159,7 @@ def _find_table(path: Path) -> Path:
     )
 
 
-def _read_labels(path: Path) -> pd.DataFrame:
+def _read_labels(path: Path, networks: str) -> pd.DataFrame:
     table = read_table(path)
     number = "index" if "index" in table else "label"
     name = next((c for c in ("region", "name", "label") if c in table and c != number), None)
@@ -169,16 +176,49 @@ def _read_labels(path: Path) -> pd.DataFrame:
         )
     labels = table[number].astype(float).astype(int)
     regions = pd.DataFrame({"region": table[name], "network": MISSING, "label": labels})
-    networks = next((c for c in _NETWORK_COLUMNS if c in table), None)
-    from_names = [network_of_name(n) for n in table[name]]
-    if networks is not None:
-        regions["network"] = table[networks].replace(MISSING, "none")
-    else:
-        regions["network"] = from_names if all(from_names) else "all"
+    known = table_networks(table, name, what=path.name, networks=networks)
+    regions["network"] = list(known.names)
+    if known.groups:
+        regions["network_from"] = list(known.origin)
     for axis in ("x", "y", "z"):
         if axis in table:
             regions[axis] = table[axis].mask(table[axis] == MISSING)
+    sides = stated_sides(table)
+    if sides is not None:
+        regions["hemisphere"] = np.asarray(sides, dtype=object)
     return regions[regions["label"] > 0].reset_index(drop=True)
+
+
+def check_label_sides(
+    regions: pd.DataFrame,
+    values: npt.NDArray[np.int64],
+    affine: npt.NDArray[np.floating[Any]],
+    what: str,
+) -> None:
+    """Compare the hemispheres of regions with the centres of their labels.
+
+    Parameters
+    ----------
+    regions : pandas.DataFrame
+        ``region``, ``label`` and optionally ``hemisphere``.
+    values : ndarray of int, shape (i, j, k)
+        The label image.
+    affine : ndarray, shape (4, 4)
+        From voxels to mm.
+    what : str
+        Name of the image in messages.
+
+    Raises
+    ------
+    DataContractError
+        If most lateral regions lie in the other hemisphere, so that the image is mirrored or the
+        table has another order.
+    """
+    x = _centres(regions["label"].to_numpy(), values, affine)["x"]
+    names = regions["region"].astype(str).tolist()
+    problems = side_problems(names, x, stated_sides(regions))
+    if problems:
+        raise DataContractError(what, problems)
 
 
 def _check_order(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.features.regions import network_of_name
+from bayes_mdd.features.networks import network_of_name
 
 #: Names such as ``schaefer400-7``: number of regions and number of networks.
 SCHAEFER = re.compile(r"schaefer(?P<n>[1-9]00|1000)(?:-(?P<networks>7|17))?")

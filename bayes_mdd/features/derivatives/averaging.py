@@ -13,7 +13,7 @@ import numpy as np
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.atlas.atlases import Atlas, find_atlas
-from bayes_mdd.features.atlas.label_images import label_values, load_volume
+from bayes_mdd.features.atlas.label_images import check_label_sides, label_values, load_volume
 from bayes_mdd.features.derivatives.file_names import FileName, parse_name
 from bayes_mdd.features.derivatives.interface import FormatRequest
 from bayes_mdd.features.derivatives.spheres import average_in_spheres
@@ -42,15 +42,18 @@ def select_atlas(request: FormatRequest) -> Atlas:
     Raises
     ------
     DataContractError
-        If the request has neither an atlas nor a table with coordinates.
+        If the request has neither an atlas nor a table with coordinates, or the hemispheres of
+        the table contradict the label image.
     """
     atlas, regions = request.atlas, request.regions
     is_image = atlas is not None and re.search(r"\.nii(\.gz)?$", str(atlas))
     if is_image and regions is not None and "label" in regions:
-        return Atlas(Path(str(atlas)).name, regions, Path(str(atlas)))
+        return _with_checked_sides(Atlas(Path(str(atlas)).name, regions, Path(str(atlas))))
     if atlas is not None:
         found = find_atlas(atlas)
-        return found if regions is None else Atlas(found.name, regions, found.image)
+        if regions is None:
+            return found
+        return _with_checked_sides(Atlas(found.name, regions, found.image))
     if regions is None or not {"x", "y", "z"} <= set(regions):
         raise DataContractError(
             "images",
@@ -60,6 +63,15 @@ def select_atlas(request: FormatRequest) -> Atlas:
             ],
         )
     return Atlas("region table", regions)
+
+
+def _with_checked_sides(atlas: Atlas) -> Atlas:
+    """Compare the hemispheres of a region table with the label image it is used with."""
+    if atlas.image is not None and "label" in atlas.regions:
+        image = load_volume(atlas.image)
+        values = label_values(image, atlas.image.name)
+        check_label_sides(atlas.regions, values, image.affine, atlas.image.name)
+    return atlas
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,8 @@ def labels_on_grid(atlas: Atlas, image: Any, name: str, spec: DerivativesSpec) -
         raise UnreadableFileError(
             f"{name} has the grid {image.shape[:3]}, the atlas {atlas.image.name} has "
             f"{values.shape} or another affine: give the atlas on the grid of the data or, if both "
-            "are in the same space, resample=True (DerivativesSpec; nearest neighbour)."
+            "are in the same space, resample=True (DerivativesSpec; --set resample=true; nearest "
+            "neighbour)."
         )
     return resample_to_img(
         labels, image, interpolation="nearest", force_resample=True, copy_header=True

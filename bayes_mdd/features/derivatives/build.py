@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +10,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import FEATURE
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.additions import add_rows
 from bayes_mdd.features.assemble import FUNCTIONAL, edge_features, regional_features
 from bayes_mdd.features.blocks import edge_index
-from bayes_mdd.features.contract import check_features, constant_features
+from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.derivatives.gaps import treat_gaps
+from bayes_mdd.features.derivatives.hints import setting_hint
 from bayes_mdd.features.derivatives.interface import Reading
 from bayes_mdd.features.derivatives.join import JoinedRegions, join_regions
 from bayes_mdd.features.derivatives.subjects import match_subjects
 from bayes_mdd.features.loading import GroupedProblems
-from bayes_mdd.features.matrices import (
-    DIAGONAL_TOLERANCE,
-    FISHER_Z,
-    R,
-    perfect_correlation_problems,
-    symmetry_problem,
-)
+from bayes_mdd.features.matrices import perfect_correlation_problems, symmetry_problem
+from bayes_mdd.features.matrix_units import FISHER_Z, Z_STATISTIC, R, resolve_units
 from bayes_mdd.features.measures.edges import MeasuredEdges, measure_edges
 from bayes_mdd.features.measures.methods import check_method, units_of
 from bayes_mdd.features.measures.scan_parts import PartsRequest
-from bayes_mdd.features.provenance import extend_provenance, inputs_digest, provenance_text
+from bayes_mdd.features.provenance import inputs_digest, provenance_text
 from bayes_mdd.specs.derivatives import DerivativesSpec
 from bayes_mdd.types import Array
-
-#: Diagonals above this are those of Fisher z. wb_command writes 7.25, the Fisher z of the largest
-#: correlation below 1 in single precision.
-_MIN_Z_DIAGONAL = 5.0
 
 
 def build_features(
@@ -79,10 +71,12 @@ def build_features(
         If subjects, regions or values do not meet the contract.
     """
     by_subject, table, absent = match_subjects(
-        reading.by_subject, participants, drop_absent=spec.absent_subjects == "drop"
+        reading.by_subject,
+        participants,
+        drop_absent=spec.absent_subjects == "drop",
+        id_hint=reading.id_hint,
     )
-    drop = spec.missing == "drop"
-    joined = join_regions(reading, by_subject, regions, drop=drop)
+    joined = join_regions(reading, by_subject, regions, drop=spec.drops("missing_regions"))
     values, units, measure_facts, rows = _values(reading, joined, spec, parts)
     provenance = provenance_text(
         **facts,
@@ -107,8 +101,7 @@ def build_features(
     else:
         features = edge_features(values, list(by_subject), joined.regions, **common)
     features = add_rows(features, rows)
-    if drop:
-        features = _without_gaps(features)
+    features = treat_gaps(features, spec)
     check_features(features)
     return features
 
@@ -151,7 +144,8 @@ def _measure_series(
             short.add(
                 subject,
                 f"{len(series)} volumes (after censoring), at least {spec.min_volumes} required: "
-                "exclude the participant, or lower min_volumes (DerivativesSpec).",
+                "exclude the participant, or lower min_volumes, e.g. "
+                f"{setting_hint('min_volumes', max(2, len(series)))}.",
             )
     if short.subjects:
         raise DataContractError("time series", short.problems())
@@ -166,6 +160,11 @@ def _measure_series(
 
 
 def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str, dict[str, Any]]:
+    if reading.kind == FUNCTIONAL and reading.units not in ("", R, FISHER_Z, Z_STATISTIC):
+        raise SpecError(
+            "units of functional connectivity must be r, fisher_z, z (z-statistics), covariance or "
+            f"precision; got {reading.units!r}."
+        )
     names = tuple(map(str, joined.regions["region"]))
     upper = edge_index(len(names))
     found, units = GroupedProblems(), {}
@@ -175,7 +174,7 @@ def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str,
         if problem is not None:
             found.add(subject, problem)
         if reading.kind == FUNCTIONAL:
-            units[subject], problem = infer_units(square, reading.units)
+            units[subject], problem = resolve_units(square, reading.units)
             unit_r = units[subject] == R
             ones = (
                 perfect_correlation_problems(np.nan_to_num(square), names)
@@ -192,6 +191,8 @@ def _from_matrices(reading: Reading, joined: JoinedRegions) -> tuple[Array, str,
     _refuse_mixed_units(units)
     if R in units.values():
         return np.arctanh(edges), FISHER_Z, {"read_units": R}
+    if Z_STATISTIC in units.values():
+        return edges, "z-statistics (as read)", {"read_units": Z_STATISTIC}
     return edges, FISHER_Z, {"read_units": FISHER_Z}
 
 
@@ -203,72 +204,7 @@ def _refuse_mixed_units(units: Mapping[str, str]) -> None:
         FUNCTIONAL,
         [
             f"the cohort mixes correlations (r: {some(subjects[R])}) and Fisher z "
-            f"({some(subjects[FISHER_Z])}), judged by their diagonals: use one kind of matrices."
+            f"({some(subjects[FISHER_Z])}), judged by their diagonals and ranges: use one kind of "
+            "matrices."
         ],
     )
-
-
-def infer_units(matrix: Array, stated: str) -> tuple[str, str | None]:
-    """Determine from diagonal and range whether values are r or Fisher z.
-
-    Parameters
-    ----------
-    matrix : numpy.ndarray
-        Regions by regions. A diagonal of NaN or 0 is not informative.
-    stated : str
-        ``r``, ``fisher_z`` or empty.
-
-    Returns
-    -------
-    tuple
-        The units, and a description of the problem or None.
-
-    Examples
-    --------
-    >>> infer_units(np.array([[1, 0.2], [0.2, 1]]), "")
-    ('r', None)
-    >>> infer_units(np.array([[7.2543, 0.2], [0.2, 7.2543]]), "")
-    ('fisher_z', None)
-    """
-    diagonal = np.diag(matrix)
-    known = diagonal[~np.isnan(diagonal)]
-    ones = bool(known.size) and bool((np.abs(known - 1) < DIAGONAL_TOLERANCE).all())
-    clipped = bool(known.size) and bool((known > _MIN_Z_DIAGONAL).all())
-    off = np.abs(matrix[edge_index(len(matrix))])
-    largest = float(np.max(off[np.isfinite(off)], initial=0.0))
-    beyond = largest > 1 + 1e-6
-    if ones and beyond:
-        return R, (
-            f"the diagonal is 1, as in correlations, but an off-diagonal value is {largest:.3g}: "
-            "neither r nor Fisher z. Recompute the matrix."
-        )
-    inferred = R if ones else FISHER_Z if clipped or beyond else ""
-    if stated and inferred and inferred != stated:
-        word = {R: "correlations (r)", FISHER_Z: "Fisher z"}
-        return stated, (
-            f"diagonal and range are those of {word[inferred]}, expected {word[stated]}: "
-            "correct units or recompute the matrix."
-        )
-    if not stated and not inferred:
-        return R, (
-            "cannot determine whether the values are r or Fisher z (the diagonal is neither 1 nor "
-            "large, no value exceeds 1): give units='r' or units='fisher_z'."
-        )
-    return stated or inferred, None
-
-
-def _without_gaps(features: xr.Dataset) -> xr.Dataset:
-    """Leave out features that at least one subject lacks or that do not vary, and list them."""
-    y = features["y"].values
-    lacking = ~np.isfinite(y).all(axis=0)
-    constant = constant_features(y) & ~lacking
-    if not (lacking | constant).any() or (lacking | constant).all():
-        return features
-    names = features[FEATURE].values
-    kept = features.isel({FEATURE: ~(lacking | constant)})
-    listed: dict[str, Sequence[str]] = {
-        "features_missing_in_somebody": names[lacking].tolist(),
-        "features_without_variation": names[constant].tolist(),
-    }
-    text = extend_provenance(features.attrs["provenance"], **{k: v for k, v in listed.items() if v})
-    return kept.assign_attrs(provenance=text)

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from bayes_mdd.errors import some
+from bayes_mdd.features.companions import same_recording
 from bayes_mdd.features.derivatives.interface import FormatRequest, SubjectValues
 from bayes_mdd.features.derivatives.text_tables import read_cells
+from bayes_mdd.features.file_names import parse_name
 from bayes_mdd.features.loading import UnreadableFileError
+from bayes_mdd.files.text import read_text
 from bayes_mdd.types import Array
 
 STRUCTURAL = "structural_connectivity"
@@ -114,7 +117,8 @@ def find_region_names(n: int, path: Path, request: FormatRequest) -> tuple[str, 
     lists = sorted(
         f for f in path.parent.glob("*") if "label" in f.name.lower() and f.suffix == ".txt"
     )
-    found = {f: _read_name_list(f) for f in lists if not f.name.startswith(".")}
+    lists = _own_lists(path, [f for f in lists if not f.name.startswith(".")])
+    found = {f: _read_name_list(f) for f in lists}
     fitting = {names for names in found.values() if len(names) == n}
     if len(fitting) == 1:
         return fitting.pop()
@@ -125,6 +129,14 @@ def find_region_names(n: int, path: Path, request: FormatRequest) -> tuple[str, 
         + ". Give a region table (regions=...) with a column label: the row number of each region, "
         "starting at 1."
     )
+
+
+def _own_lists(path: Path, lists: list[Path]) -> list[Path]:
+    """Leave out lists of other recordings; prefer those of this one to lists for all subjects."""
+    name = parse_name(path)
+    parsed = [parse_name(f, f.parent) for f in lists]
+    own = [f for f in parsed if "sub" in f.entities and same_recording(f, name)]
+    return [f.path for f in own or parsed if f in own or "sub" not in f.entities]
 
 
 def _names_by_label(n: int, path: Path, request: FormatRequest) -> tuple[str, ...]:
@@ -158,7 +170,7 @@ def _read_name_list(path: Path) -> tuple[str, ...]:
     try:
         cells = read_cells(path)
     except UnreadableFileError:
-        return tuple(line.strip() for line in path.read_text("utf-8-sig").splitlines() if line)
+        return tuple(line.strip() for line in read_text(path).splitlines() if line)
     if len(cells.header) == 1:
         return tuple(row[0] for row in cells.rows)
     return tuple(" ".join(row) for row in cells.rows)

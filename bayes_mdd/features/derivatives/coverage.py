@@ -7,30 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from bayes_mdd.errors import some
+from bayes_mdd.features.companions import find_companion
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import FormatRequest, SubjectValues
 from bayes_mdd.features.derivatives.text_tables import parse_number, read_cells
 from bayes_mdd.features.loading import UnreadableFileError
 
 TEXT = (".tsv", ".csv", ".txt")
-
-
-def same_recording(a: FileName, b: FileName) -> bool:
-    """Test whether two files come from the same run of the same subject.
-
-    Parameters
-    ----------
-    a, b : FileName
-        The files.
-
-    Returns
-    -------
-    bool
-        Whether subject, session, task, acquisition, run and direction are equal, where a missing
-        entity equals only a missing one.
-    """
-    keys = ("sub", "ses", "task", "acq", "run", "dir")
-    return all(a.entities.get(k) == b.entities.get(k) for k in keys)
 
 
 class CoverageTables:
@@ -45,6 +29,7 @@ class CoverageTables:
     def __init__(self, request: FormatRequest) -> None:
         self._min_coverage = request.spec.min_coverage
         self._files = [n for n in request.all_files if _is_coverage(n)]
+        self._without: list[str] = []
         self.facts: dict[str, Any] = {}
         if self._files:
             self.facts["min_coverage"] = self._min_coverage
@@ -63,22 +48,38 @@ class CoverageTables:
         -------
         SubjectValues
             NaN in parcels with coverage below ``min_coverage``.
+
+        Raises
+        ------
+        UnreadableFileError
+            If several coverage tables belong to the file, or its table cannot be read.
         """
-        own = [
-            n
-            for n in self._files
-            if same_recording(n, name)
-            and all(n.entities.get(k) == name.entities.get(k) for k in ("atlas", "space"))
-        ]
-        if not own:
+        own = find_companion(name, self._files, "coverage table", require=("atlas",))
+        if own is None:
+            self._without.append(name.subject_id)
             return values
-        coverage = read_coverage(own[0].path)
+        coverage = read_coverage(own.path)
         low = np.array([coverage.get(n, 1.0) < self._min_coverage for n in values.names])
         masked = values.values.copy()
         masked[..., low] = np.nan
         if masked.ndim == 2 and masked.shape[0] == masked.shape[1] and name.suffix == "relmat":
             masked[low] = np.nan
         return SubjectValues(values.names, masked)
+
+    def notes(self) -> list[str]:
+        """Report the subjects without a coverage table, where others have one.
+
+        Returns
+        -------
+        list of str
+            At most one note.
+        """
+        if not self._files or not self._without:
+            return []
+        return [
+            f"{some(self._without)}: no coverage table belongs to the file, so that regions with "
+            "low coverage are not known."
+        ]
 
 
 def _is_coverage(name: FileName) -> bool:

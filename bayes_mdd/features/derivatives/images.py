@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from bayes_mdd.features.atlas.atlases import Atlas
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import SubjectValues
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
+from bayes_mdd.features.repetition_time import RepetitionTime
 from bayes_mdd.types import Array, BoolArray
 
 NIFTI = (".nii", ".nii.gz")
@@ -31,6 +32,10 @@ class ImageValues:
         Share of each region with data.
     covariates : mapping of str to float, optional
         Subject covariates by column name.
+    repetition_time : RepetitionTime, optional
+        Of a time series.
+    notes : sequence of str
+        What is missing beside the image, for the user.
     problem : str, optional
         Why there are no values.
     """
@@ -38,6 +43,8 @@ class ImageValues:
     values: Array | None = None
     coverage: Array | None = None
     covariates: Mapping[str, float] | None = None
+    repetition_time: RepetitionTime | None = None
+    notes: Sequence[str] = ()
     problem: str | None = None
 
 

@@ -31,7 +31,10 @@ class DerivativesRequest:
     entities: Mapping[str, str | None] | None = None
     weighting: str | None = None
     units: str | None = None
-    subjects: Sequence[str] | None = None
+    subjects: Sequence[str] | str | None = None
+    ids: str | None = None
+    networks: str = "atlas"
+    symmetrise: str | None = None
     parts: PartsRequest = field(default_factory=PartsRequest)
 
 
@@ -77,6 +80,8 @@ class Reading:
         Entries for ``provenance``.
     notes : sequence of str
         Changes made while reading, reported to the user.
+    id_hint : str
+        How to give the ids, for the message about ids that no participant has.
     """
 
     kind: str
@@ -89,6 +94,7 @@ class Reading:
     covariates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    id_hint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +121,8 @@ class FormatRequest:
         Measure to read from files that hold several.
     subjects : sequence of str or None
         Subject ids of the layers of a stacked array.
+    units : str or None
+        Units stated by the caller.
     """
 
     kind: str
@@ -126,6 +134,7 @@ class FormatRequest:
     regions: pd.DataFrame | None = None
     weighting: str | None = None
     subjects: Sequence[str] | None = None
+    units: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +158,9 @@ class Format:
         by name.
     has_series : bool
         Whether the files are time series, from which halves and pieces can be measured.
+    tools : tuple of str
+        Tools whose files the format reads (`FileName.tool`). Files of other known tools are not
+        offered to it, unless the caller names the format.
     """
 
     name: str
@@ -158,3 +170,4 @@ class Format:
     yields_to: tuple[str, ...] = ()
     handles_atlas: bool = False
     has_series: bool = False
+    tools: tuple[str, ...] = ()

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.derivatives.hints import setting_hint
 from bayes_mdd.features.derivatives.interface import Reading, Shape, SubjectValues
 from bayes_mdd.features.loading import GroupedProblems
 from bayes_mdd.features.matrices import empty_regions, gap_problems
-from bayes_mdd.features.regions import check_regions, network_of_name
+from bayes_mdd.features.networks import fill_networks, network_of_name, networks_of_table
+from bayes_mdd.features.regions import check_regions
 from bayes_mdd.types import Array, BoolArray
 
 #: With a smaller share of common region names, two files are of different atlases.
@@ -89,9 +91,9 @@ def join_regions(
             reading.kind,
             [
                 *gap_problems(gaps),
-                "regions with coverage below min_coverage count as missing; missing='drop' "
-                "(DerivativesSpec) leaves out, for all participants, the regions that at least one "
-                "participant lacks, and lists them.",
+                "regions with coverage below min_coverage count as missing. To leave out, for all "
+                "participants, the regions that at least one participant lacks, set "
+                f"{setting_hint('missing_regions', 'drop')}.",
             ],
         )
     facts: dict[str, Any] = dict(table_facts)
@@ -117,16 +119,30 @@ def join_regions(
 def _region_table(
     reading: Reading, by_subject: Mapping[str, SubjectValues], regions: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    if regions is not None:
-        return check_regions(regions), {}
-    if reading.regions is not None:
-        return check_regions(reading.regions), {}
-    names = list(next(iter(by_subject.values())).names)
-    networks = [network_of_name(n) for n in names]
-    if all(networks):
-        return check_regions(pd.DataFrame({"region": names, "network": networks})), {}
-    table = check_regions(pd.DataFrame({"region": names, "network": "all"}))
-    return table, {"networks": "none given: all regions are one network"}
+    given = reading.regions if regions is None else regions
+    if given is None:
+        given = regions_of_names(next(iter(by_subject.values())).names)
+    table = check_regions(given)
+    return table, networks_of_table(table).facts
+
+
+def regions_of_names(names: Sequence[str]) -> pd.DataFrame:
+    """Build a region table from names alone.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the regions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``region``, ``network`` (from Schaefer names) and, where regions have none,
+        ``network_from`` (see `fill_networks`).
+    """
+    filled = fill_networks(names, [network_of_name(n) for n in names])
+    table = pd.DataFrame({"region": list(names), "network": list(filled.names)})
+    return table.assign(network_from=list(filled.origin)) if filled.groups else table
 
 
 def check_names_fit(

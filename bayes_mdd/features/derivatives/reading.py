@@ -36,12 +36,15 @@ def read_derivatives(
     entities: Mapping[str, str | None] | None = None,
     weighting: str | None = None,
     units: str | None = None,
-    subjects: Sequence[str] | None = None,
+    subjects: Sequence[str] | str | None = None,
+    ids: str | None = None,
+    networks: str = "atlas",
+    symmetrise: str | None = None,
     spec: DerivativesSpec | None = None,
     halves: bool = False,
     pieces: int | None = None,
 ) -> xr.Dataset:
-    """Read the outputs of another tool as a checked feature set.
+    r"""Read the outputs of another tool as a checked feature set.
 
     The format is determined from the content of the files and the entities of their names. Where
     several readings are possible, an error lists the choices. Subjects are matched by id and
@@ -63,8 +66,10 @@ def read_derivatives(
     regions : pandas.DataFrame, str or Path, optional
         Region table (``region``, ``network``; see `read_regions`), its file, or the name of an
         atlas (see `read_atlas`). It determines which regions are read, and their order. Default:
-        the table that comes with the files. Without one, the networks are taken from Schaefer
-        names; other regions form a single network ``all``.
+        the table that comes with the files (``atlas-*_dseg.tsv`` of XCP-D). Without one, the
+        networks are taken from Schaefer names. Regions without a network belong to groups of
+        their own (see `read_atlas`), which a warning lists; if none has one, all regions form a
+        single network ``all``.
     participants : pandas.DataFrame, str or Path, optional
         Table of participants, indexed by ``participant_id``, or its file. Default:
         ``participants.tsv`` in `folder`. Without a table, the arm of all subjects is ``n/a``.
@@ -73,10 +78,26 @@ def read_derivatives(
         selects files without that key.
     weighting : str, optional
         Measure to read from files that hold several: ``sift_radius2_count``, ``md``, ...
-    units : {"r", "fisher_z"} or str, optional
-        Units, where the files do not state them. Units that contradict the diagonal are refused.
-    subjects : sequence of str, optional
-        Subject ids of the layers of a stacked array without ids (NBS, CONN), in their order.
+    units : {"r", "fisher_z", "z", "covariance", "precision"} or str, optional
+        Units, where the files do not state them. Units that contradict the diagonal or the range
+        are refused. ``z``: z-statistics (FSLNets), which are not converted.
+        Covariances are converted to correlations, precision matrices to partial correlations.
+    subjects : sequence of str or "participants", optional
+        Subject ids of the layers of a stacked array without ids (NBS, CONN, FSLNets, ``.npy``), in
+        their order. ``participants``: the data follow the rows of the participants table, which a
+        warning repeats. Default: a list of ids beside the data (``ids.txt``). For the files of
+        CONN, whose names number the subjects: the ids in the order of the project.
+    ids : str, optional
+        Regular expression that finds the subject id in the path of a file below `folder`, where
+        names do not state it as ``sub-``: ``r"Sub_(\d+)"``. The id is what its group matches, or
+        the whole match if it has no group. For tables, it is applied to the ids in the table.
+        Files of the format whose path does not match are not read, and are listed in a warning.
+    networks : str, default "atlas"
+        Networks that define the blocks: those of the region table (``atlas``), the circuits of
+        depression (``circuit``), or a column of the region table (``network_label_17network``).
+    symmetrise : {"mean", "max", "min", "sum", "upper", "lower"}, optional
+        How to combine the two directions of each edge of asymmetric matrices, as of probabilistic
+        tractography. By default, they are refused.
     spec : DerivativesSpec, optional
         Thresholds, confounds, and the treatment of missing regions and subjects.
     halves : bool, default False
@@ -128,6 +149,9 @@ def read_derivatives(
         weighting=weighting,
         units=units,
         subjects=subjects,
+        ids=ids,
+        networks=networks,
+        symmetrise=symmetrise,
         spec=spec,
         parts=check_parts(halves, pieces, spec.measure, spec.estimator),
     )
@@ -160,6 +184,8 @@ def _source_facts(source: SourceReading, request: DerivativesRequest) -> dict[st
         "atlas": None if request.atlas is None else Path(request.atlas).name,
         "entities": dict(request.entities) if request.entities else None,
         "weighting": request.weighting,
+        "ids": request.ids,
+        "networks_column": None if request.networks == "atlas" else request.networks,
         "settings": request.spec.to_mapping(),
     }
 
@@ -213,7 +239,10 @@ def read_arrays(
     participants: pd.DataFrame | str | Path | None = None,
     entities: Mapping[str, str | None] | None = None,
     weighting: str | None = None,
-    subjects: Sequence[str] | None = None,
+    subjects: Sequence[str] | str | None = None,
+    ids: str | None = None,
+    networks: str = "atlas",
+    symmetrise: str | None = None,
     spec: DerivativesSpec | None = None,
 ) -> Arrays:
     """Read the outputs of another tool as one array per subject, without computing features.
@@ -225,7 +254,9 @@ def read_arrays(
     ----------
     folder : str or Path
         As in `read_derivatives`.
-    kind, format, atlas, regions, participants, entities, weighting, subjects, spec : optional
+    kind, format, atlas, regions, participants, entities, weighting, subjects, ids : optional
+        As in `read_derivatives`.
+    networks, symmetrise, spec : optional
         As in `read_derivatives`.
 
     Returns
@@ -255,6 +286,9 @@ def read_arrays(
         entities=entities,
         weighting=weighting,
         subjects=subjects,
+        ids=ids,
+        networks=networks,
+        symmetrise=symmetrise,
         spec=spec or DerivativesSpec(),
     )
     source = _read_and_warn(request)
@@ -263,8 +297,10 @@ def read_arrays(
         reading.by_subject,
         find_participants(request.folder, request.participants),
         drop_absent=request.spec.absent_subjects == "drop",
+        id_hint=reading.id_hint,
     )
-    joined = join_regions(reading, by_subject, source.regions, drop=request.spec.missing == "drop")
+    drop = request.spec.drops("missing_regions")
+    joined = join_regions(reading, by_subject, source.regions, drop=drop)
     names = list(joined.regions["region"])
     rows = names if reading.shape == "matrix" else None
     return Arrays(

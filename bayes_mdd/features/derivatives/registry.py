@@ -10,11 +10,21 @@ from pathlib import Path
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.formats import (
+    arrays,
     bold,
+    cat12,
     cifti,
+    conn,
+    cpac,
+    dpabi,
+    dpabi_maps,
     freesurfer,
+    fsl,
+    halfpipe,
     maps,
     mat,
+    netcc,
+    one_d,
     square,
     stacks,
     tables,
@@ -22,19 +32,30 @@ from bayes_mdd.features.derivatives.formats import (
     xcpd,
 )
 from bayes_mdd.features.derivatives.interface import Format
+from bayes_mdd.features.tool_names import READ_FILES
 
 #: All formats, more specific ones first.
 FORMATS: tuple[Format, ...] = (
+    *dpabi.FORMATS,
+    *dpabi_maps.FORMATS,
+    *conn.FORMATS,
+    *halfpipe.FORMATS,
+    *cat12.FORMATS,
     *xcpd.FORMATS,
     *cifti.FORMATS,
     *mat.FORMATS,
     *stacks.FORMATS,
+    *cpac.FORMATS,
+    *netcc.FORMATS,
+    *one_d.FORMATS,
+    *fsl.FORMATS,
     *square.FORMATS,
     *freesurfer.FORMATS,
     *tracts.FORMATS,
     *tables.FORMATS,
     *bold.FORMATS,
     *maps.FORMATS,
+    *arrays.FORMATS,
 )
 
 
@@ -114,7 +135,7 @@ def choose_format(
     found = [
         Candidate(f, own_kind, tuple(own_files))
         for f in formats
-        for own_kind, own_files in f.find(files).items()
+        for own_kind, own_files in f.find(_offered(f, files, format_name)).items()
         if own_files
     ]
     matches = [c for c in found if kind is None or c.kind in (kind, "")]
@@ -145,6 +166,16 @@ def choose_format(
     return preferred[0], others
 
 
+def _offered(own: Format, files: Sequence[FileName], format_name: str | None) -> Sequence[FileName]:
+    """Files that a format may read: those of no known tool and of its own tools.
+
+    A format that the caller names may read all files.
+    """
+    if format_name is not None:
+        return files
+    return [n for n in files if not n.tool or n.tool in own.tools]
+
+
 def _no_match(files: Sequence[FileName], found: Sequence[Candidate], kind: str | None) -> str:
     if found:
         kinds = "; ".join(f"{c.kind} ({c.format.name})" for c in found)
@@ -159,4 +190,17 @@ def _no_match(files: Sequence[FileName], found: Sequence[Candidate], kind: str |
     )
     if any(n.extension == ".stats" for n in files):
         hint += " FreeSurfer: create group tables with aparcstats2table, asegstats2table."
+    if by_tool := _files_by_tool(files):
+        return f"holds no file of a known format.{hint} {by_tool}"
     return f"holds no file of a known format (found {shown}).{hint} Known formats: {titles}."
+
+
+def _files_by_tool(files: Sequence[FileName]) -> str:
+    """Name the tools whose files are there but not read, and what is read of each."""
+    tools = list(dict.fromkeys(n.tool for n in files if n.tool))
+    return " ".join(
+        f"Files of {tool}: {some((n.path.name for n in files if n.tool == tool), 3)}. Of the files "
+        f"that {tool} writes, this package reads {READ_FILES[tool]}."
+        for tool in tools
+        if tool in READ_FILES
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,12 +10,27 @@ from pathlib import Path
 import pandas as pd
 
 from bayes_mdd.errors import DataContractError, SpecError, some
-from bayes_mdd.features.atlas.atlases import read_atlas
-from bayes_mdd.features.derivatives.file_names import NAME_KEY, FileName, filter_files, list_files
+from bayes_mdd.features.companions import list_siblings
+from bayes_mdd.features.derivatives.file_names import (
+    FOLDER_KEY,
+    NAME_KEY,
+    FileName,
+    filter_files,
+    list_files,
+)
 from bayes_mdd.features.derivatives.interface import DerivativesRequest, FormatRequest, Reading
+from bayes_mdd.features.derivatives.layer_ids import resolve_subjects
+from bayes_mdd.features.derivatives.matrix_measures import CONVERTED, convert_matrices
+from bayes_mdd.features.derivatives.region_sources import complete_regions, requested_regions
 from bayes_mdd.features.derivatives.registry import Candidate, choose_format
+from bayes_mdd.features.derivatives.subject_ids import (
+    assign_ids,
+    compile_id_pattern,
+    rename_subjects,
+)
+from bayes_mdd.features.derivatives.subjects import find_participants
+from bayes_mdd.features.derivatives.symmetry import check_symmetrise, symmetrise_matrices
 from bayes_mdd.features.loading import UnreadableFileError
-from bayes_mdd.features.regions import check_regions
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 
@@ -64,7 +80,10 @@ def read_source(request: DerivativesRequest) -> SourceReading:
         If no data or several sets of data match, or files cannot be read.
     """
     folder, entities = request.folder, request.entities or {}
+    check_symmetrise(request.symmetrise)
     _check_folder(folder, request.spec)
+    pattern = compile_id_pattern(request.ids)
+    root = folder if folder.is_dir() else folder.parent
     all_files = list_files(folder)
     # In a single table, the entities select rows (sessions) rather than files.
     files = _matching_entities(all_files, entities, folder) if folder.is_dir() else all_files
@@ -76,28 +95,66 @@ def read_source(request: DerivativesRequest) -> SourceReading:
         format_name=request.format,
         series=request.parts.halves or request.parts.pieces > 0,
     )
+    subjects, notes = _listed_subjects(request)
+    own_files, without_id = assign_ids(chosen.files, pattern, root)
+    by_path = own_files is not None
+    chosen = chosen if own_files is None else replace(chosen, files=tuple(own_files))
     _check_atlas(chosen, request.atlas)
     format_request = FormatRequest(
         kind=chosen.kind or request.kind or "",
         files=chosen.files,
-        all_files=all_files,
+        # Companions of a single file are searched beside it.
+        all_files=all_files if folder.is_dir() else list_siblings(all_files[0]),
         spec=request.spec,
         entities=entities,
         atlas=request.atlas,
-        regions=_region_table(request.regions),
+        regions=requested_regions(request, chosen.files, all_files),
         weighting=request.weighting,
-        subjects=request.subjects,
+        subjects=subjects,
+        units=request.units,
     )
     try:
         reading = chosen.format.read(format_request)
     except UnreadableFileError as error:
         raise DataContractError(str(folder), [str(error)]) from error
+    if not reading.by_subject:
+        raise DataContractError(str(folder), [f"the files of {chosen.format.name} hold no data."])
+    reading = convert_matrices(reading, chosen.files, request.units)
+    reading = symmetrise_matrices(reading, request.symmetrise)
+    reading = replace(reading, notes=[*reading.notes, *notes])
+    reading, regions = complete_regions(reading, format_request.regions, request)
+    if request.units is not None and request.units not in CONVERTED:
+        reading = replace(reading, units=request.units)
+    if pattern is not None and not by_path:
+        reading = _with_found_ids(reading, pattern, folder)
+    if without_id:
+        reading = _noting_files_without_id(reading, without_id, str(request.ids))
     return SourceReading(
-        reading=reading if request.units is None else replace(reading, units=request.units),
-        regions=format_request.regions,
+        reading=reading,
+        regions=regions,
         format=chosen.format.name,
         other_formats=others,
-        root=folder if folder.is_dir() else folder.parent,
+        root=root,
+    )
+
+
+def _with_found_ids(reading: Reading, pattern: re.Pattern[str], folder: Path) -> Reading:
+    return replace(
+        reading,
+        by_subject=rename_subjects(reading.by_subject, pattern, folder),
+        covariates={
+            name: rename_subjects(values, pattern, folder)
+            for name, values in reading.covariates.items()
+        },
+    )
+
+
+def _noting_files_without_id(reading: Reading, names: Sequence[str], ids: str) -> Reading:
+    note = f"ids={ids!r} does not match {len(names)} file(s), which were not read: {some(names)}."
+    return replace(
+        reading,
+        notes=[*reading.notes, note],
+        facts={**reading.facts, "files_without_id": list(names)},
     )
 
 
@@ -112,23 +169,36 @@ def _check_folder(folder: Path, spec: DerivativesSpec) -> None:
         )
 
 
+def _listed_subjects(request: DerivativesRequest) -> tuple[list[str] | None, list[str]]:
+    """Ids of the argument ``subjects``, which may stand for the order of the participants."""
+    table = (
+        find_participants(request.folder, request.participants)
+        if isinstance(request.subjects, str)
+        else None
+    )
+    return resolve_subjects(request.subjects, table)
+
+
 def _matching_entities(
     all_files: Sequence[FileName], entities: Mapping[str, str | None], folder: Path
 ) -> list[FileName]:
     files = filter_files(all_files, entities)
     if all_files and not files:
-        known = {
-            k: sorted({n.entities[k] for n in all_files if k in n.entities})
-            if k != NAME_KEY
-            else sorted({n.stem for n in all_files})
-            for k in entities
-        }
+        known = {k: _known_values(k, all_files) for k in entities}
         found = "; ".join(f"{k}: {some(v) or 'in no file name'}" for k, v in known.items())
         raise DataContractError(
             str(folder),
             [f"no file matches {dict(entities)}; found {found}. Correct entities."],
         )
     return files
+
+
+def _known_values(key: str, files: Sequence[FileName]) -> list[str]:
+    if key == NAME_KEY:
+        return sorted({n.stem for n in files})
+    if key == FOLDER_KEY:
+        return sorted({n.path.parent.name for n in files})
+    return sorted({n.entities[key] for n in files if key in n.entities})
 
 
 def _atlas_entity(atlas: str | Path) -> str:
@@ -162,11 +232,3 @@ def _check_atlas(chosen: Candidate, atlas: str | Path | None) -> None:
                 "Correct atlas. To name the regions, use regions=..."
             ],
         )
-
-
-def _region_table(regions: pd.DataFrame | str | Path | None) -> pd.DataFrame | None:
-    if regions is None:
-        return None
-    if isinstance(regions, pd.DataFrame):
-        return check_regions(regions)
-    return read_atlas(regions)

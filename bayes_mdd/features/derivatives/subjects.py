@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,12 +12,26 @@ from bayes_mdd.cohort.participants import read_participants
 from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.derivatives.file_names import FileName, differing_entities
+from bayes_mdd.features.derivatives.hints import setting_hint
 from bayes_mdd.features.derivatives.interface import SubjectValues
+from bayes_mdd.features.derivatives.repeated_subjects import repeated_subjects_problem
 from bayes_mdd.features.folder.matching import IdMatcher, absence_problems
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
+from bayes_mdd.features.tool_names import CONDITION, SCALING
+from bayes_mdd.files.structured import read_json
 
 #: Ending of ids from FreeSurfer's longitudinal stream, ``subject.long.base``.
 _LONGITUDINAL = re.compile(r"\.long\..+$")
+
+#: Entities that must be the same in all files of a cohort.
+_MIXED = (
+    ("atlas", "atlases"),
+    ("space", "spaces"),
+    ("stat", "measures"),
+    ("feature", "features"),
+    (SCALING, "scalings"),
+    (CONDITION, "conditions"),
+)
 
 
 def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
@@ -47,15 +60,20 @@ def one_file_per_subject(files: Iterable[FileName]) -> dict[str, FileName]:
     if several:
         own = next(iter(several.values()))
         differ = differing_entities(own)
-        choices = "; ".join(f"{k}: {', '.join(v)}" for k, v in differ.items()) or "their folder"
-        key = next(iter(differ), "desc")
+        choices = "; ".join(f"{k}: {', '.join(v)}" for k, v in differ.items()) or "nothing"
+        key, values = next(iter(differ.items()), ("desc", ["none"]))
+        value = next((v for v in values if v != "none"), "none")
+        without = " (None, or =none: files without it)" if "none" in values else ""
         problems.append(
             f"{some(several)}: several files per participant "
-            f"({some((n.path.name for n in own), 3)}). They differ in {choices}. Choose one with "
-            f"entities={{{key!r}: ...}} (None: files without that entity)."
+            f"({some((n.path.name for n in own), 3)}). They differ in {choices}. Choose one, e.g. "
+            f"with entities={{{key!r}: {value!r}}} (--entity {key}={value}){without}."
         )
     else:
-        problems += _mixed_entities([own[0] for own in by_subject.values()])
+        first = [own[0] for own in by_subject.values()]
+        problems += _mixed_entities(first)
+        if repeated := repeated_subjects_problem(first):
+            problems.append(repeated)
     if problems:
         raise DataContractError("files", problems)
     return {subject: own[0] for subject, own in by_subject.items()}
@@ -66,7 +84,7 @@ def _mixed_entities(files: Sequence[FileName]) -> list[str]:
     found = differing_entities(files)
     return [
         f"the cohort mixes {word}: {some(found[key])}. Choose one with entities={{{key!r}: ...}}."
-        for key, word in (("atlas", "atlases"), ("space", "spaces"), ("stat", "measures"))
+        for key, word in _MIXED
         if key in found
     ]
 
@@ -148,15 +166,18 @@ def read_generators(folder: Path) -> list[str]:
         ``name version``, from ``dataset_description.json``; empty if not stated.
     """
     try:
-        text = (folder / "dataset_description.json").read_text("utf-8-sig")
-        listed = json.loads(text).get("GeneratedBy", [])
+        listed = read_json(folder / "dataset_description.json").get("GeneratedBy", [])
         return [f"{m['Name']} {m.get('Version', '')}".strip() for m in listed]
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+    except (UnreadableFileError, AttributeError, KeyError, TypeError):
         return []
 
 
 def match_subjects[T](
-    by_subject: Mapping[str, T], participants: pd.DataFrame | None, *, drop_absent: bool
+    by_subject: Mapping[str, T],
+    participants: pd.DataFrame | None,
+    *,
+    drop_absent: bool,
+    id_hint: str = "",
 ) -> tuple[dict[str, T], pd.DataFrame, list[str]]:
     """Match the subjects of the data with the participants table, and sort them by it.
 
@@ -169,6 +190,8 @@ def match_subjects[T](
     drop_absent : bool
         Whether controls, and subjects with an arm, are left out instead of refused if they have no
         data.
+    id_hint : str
+        How the ids of these files are given, for the message.
 
     Returns
     -------
@@ -205,11 +228,18 @@ def match_subjects[T](
     ]
     if unknown:
         problems.append(
-            f"{len(unknown)} id(s) are not in participants.tsv: {some(unknown)}. Add these "
-            "participants or remove their data."
+            f"{len(unknown)} id(s) are not in participants.tsv: {some(unknown)}. "
+            + (
+                id_hint
+                or "Add these participants, remove their data, or give the pattern of the id in "
+                r"the file names (ids='Sub_(\d+)'; --ids)."
+            )
         )
     if not drop_absent:
-        problems += absence_problems(participants, matched, "data")
+        problems += [
+            f"{text} To leave them out, set {setting_hint('absent_subjects', 'drop')}."
+            for text in absence_problems(participants, matched, "data")
+        ]
     if problems:
         raise DataContractError("data and participants", problems)
     ids = [str(i) for i in participants.index]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import re
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 
-from bayes_mdd.errors import some
-from bayes_mdd.features.loading import UnreadableFileError, require_file
+from bayes_mdd.errors import UnreadableFileError, some
+from bayes_mdd.files.text import MAX_TABLE, read_text
 from bayes_mdd.types import Array
 
 #: Marks of missing numbers; not applied to names and ids.
@@ -81,7 +78,7 @@ def read_cells(path: Path, *, lines: int | None = None) -> Cells:
         If the file is missing, annexed, empty, not text or truncated, or its lines differ in
         length.
     """
-    text = _text(path) if lines is None else _head(path, lines)
+    text = read_text(path, limit=MAX_TABLE, lines=lines)
     found = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not found:
         raise UnreadableFileError(f"{path.name} has no rows: copy or create it again.")
@@ -92,46 +89,6 @@ def read_cells(path: Path, *, lines: int | None = None) -> Cells:
         if rows is not None and len(rows[0]) > 1 and len({len(r) for r in rows}) == 1:
             return Cells(path, rows, separator)
     return _single_or_ragged(path, found)
-
-
-def _text(path: Path) -> str:
-    return _decoded(path, lambda stream: stream.read())
-
-
-def _head(path: Path, lines: int) -> str:
-    """Read the first lines only, because a folder may hold hundreds of large tables."""
-
-    def read(stream: IO[bytes]) -> bytes:
-        head, n = [], 0
-        for line in stream:
-            head.append(line)
-            n += bool(line.strip()) and not line.startswith(b"#")
-            if n >= lines:
-                break
-        return b"".join(head)
-
-    return _decoded(path, read)
-
-
-def _decoded(path: Path, read: Callable[[IO[bytes]], bytes]) -> str:
-    require_file(path)
-    try:
-        opened: Any = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
-        with opened as stream:
-            raw = read(stream)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UnreadableFileError(
-            f"{path.name} is truncated or not a gzip file ({error}): copy it again."
-        ) from error
-    except OSError as error:
-        raise UnreadableFileError(f"{path.name} cannot be read: {error}.") from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableFileError(f"{path.name} is not UTF-8 text ({error}).") from error
-    if "\x00" in text:
-        raise UnreadableFileError(f"{path.name} contains null bytes: it is not a text table.")
-    return text
 
 
 def _split(lines: Sequence[str], separator: str) -> tuple[tuple[str, ...], ...] | None:

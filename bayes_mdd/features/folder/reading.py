@@ -44,6 +44,7 @@ def read_features(
     halves: bool | None = None,
     pieces: int | None = None,
     other_session: str | None = None,
+    controls: Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Read the features of a cohort folder.
 
@@ -74,6 +75,9 @@ def read_features(
         Add ``session_difference``: half the difference between the session that is read and this
         one, for the participants who have both. Default: as stated in ``features.json``, else from
         ``session_difference.npz`` if it is there.
+    controls : sequence of str, optional
+        The diagnoses that mark healthy controls, in place of the known words; empty if there are
+        none (see `bayes_mdd.cohort.read_participants`).
 
     Returns
     -------
@@ -102,7 +106,7 @@ def read_features(
     """
     folder = Path(folder)
     request = ReadRequest(kind, estimator, session, halves, pieces, other_session)
-    return _read(folder, read_participants(folder), request)
+    return _read(folder, read_participants(folder, controls=controls), request)
 
 
 def connectivity_features(
@@ -212,6 +216,8 @@ def _build(
             sha256=inputs_digest([p for p in inputs if p.exists()], folder),
             n_files=len(layout.files),
             without_features=without or None,
+            participants_notes=participants.attrs.get("notes") or None,
+            controls=participants.attrs.get("controls"),
             other_session=read.other_session,
             description=layout.facts.get("description"),
             made_from=layout.facts.get("provenance"),

@@ -15,6 +15,7 @@ from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.additions import DIFFERENCES, MEASURE, PIECES
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.matrices import R
+from bayes_mdd.files.folders import new_folder
 
 _REFERENCE = "none"
 
@@ -43,22 +44,24 @@ def write_features(features: xr.Dataset, cohort: str | Path) -> Path:
     DataContractError
         If the features violate the contract, are of several kinds, have no regions or are
         standardised, or the folder is not empty.
+    WriteError
+        If they cannot be written; nothing is left behind then.
     """
     check_features(features)
     folder = Path(cohort) / "features"
     problems = [*_kind_problems(features), *_folder_problems(folder)]
     if problems:
         raise DataContractError(str(folder), problems)
-    folder.mkdir(parents=True, exist_ok=True)
-    _regions(features).to_csv(folder / "regions.tsv", sep="\t", index=False, na_rep=MISSING)
-    _write_table(features, "y", folder / "features.npz")
-    for name in DIFFERENCES:
-        if name in features:
-            _write_table(features, name, folder / f"{name}.npz")
-    if PIECES in features:
-        _write_pieces(features, folder)
-    text = json.dumps(_facts(features), indent=2) + "\n"
-    (folder / "features.json").write_text(text, encoding="utf-8")
+    with new_folder(folder) as work:
+        _regions(features).to_csv(work / "regions.tsv", sep="\t", index=False, na_rep=MISSING)
+        _write_table(features, "y", work / "features.npz")
+        for name in DIFFERENCES:
+            if name in features:
+                _write_table(features, name, work / f"{name}.npz")
+        if PIECES in features:
+            _write_pieces(features, work)
+        text = json.dumps(_facts(features), indent=2) + "\n"
+        (work / "features.json").write_text(text, encoding="utf-8")
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
@@ -12,17 +13,18 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.assemble import regional_features as assemble_regions
+from bayes_mdd.features.measures.recordings import as_recordings
 from bayes_mdd.features.measures.regional_tasks import (
     Kind,
     Task,
     image_task,
     series_task,
-    with_volumes,
 )
 from bayes_mdd.features.measures.series import Series, named_series
 from bayes_mdd.features.measures.subjects import Missing, check_missing, measure_subjects
 from bayes_mdd.features.provenance import left_out_text, provenance_text
 from bayes_mdd.features.regions import check_regions
+from bayes_mdd.features.repetition_time import REPETITION_TIME, describe_repetition_times
 
 Scale = Literal["none", "mean"]
 UNITS = {"alff": "signal", "falff": "fraction", "reho": "Kendall's W"}
@@ -33,7 +35,7 @@ def regional_features(
     regions: pd.DataFrame,
     kind: Kind = "alff",
     *,
-    tr: float | None = None,
+    tr: float | Mapping[str, float] | None = None,
     band: tuple[float, float] = (0.01, 0.08),
     labels: Any = None,
     mask: Any = None,
@@ -60,8 +62,12 @@ def regional_features(
         ``falff``: sum of the square root of the periodogram in the band, divided by its sum over
         all frequencies. ``reho``: Kendall's W of a voxel and its 26 neighbours, as in AFNI's
         3dReHo; needs images.
-    tr : float, optional
-        Repetition time in seconds; required for series, read from the header of images.
+    tr : float or mapping of str to float, optional
+        Repetition time in seconds, of all subjects or by subject; required for series. For images,
+        it is read from ``RepetitionTime`` of the JSON sidecar (which may lie in a folder above, as
+        in BIDS) and from the header. A sidecar and a header that contradict each other are refused,
+        except for known faults of headers (exactly 1 s, milliseconds), which are reported; so is a
+        value for all subjects that contradicts them. Values by subject overrule both.
     band : tuple of float, default (0.01, 0.08)
         Lower and upper edge in Hz. The data must not be filtered to this band before.
     labels : array, path or nibabel image, optional
@@ -88,15 +94,23 @@ def regional_features(
     Returns
     -------
     xarray.Dataset
-        Feature set with one value per region; the block is the network of the region.
+        Feature set with one value per region; the block is the network of the region. The
+        coordinate ``repetition_time`` (s) holds what was used for each subject.
 
     Raises
     ------
     SpecError
         If an option is unknown, `tr` is missing, or the data cannot resolve `band`.
     DataContractError
-        If series or images cannot be used, are in another space than the labels, or (for fALFF)
-        were low-pass filtered. The error lists all problems of all subjects.
+        If series or images cannot be used, have no place in space, are in another space than the
+        labels, have contradictory repetition times, or (for fALFF) were low-pass filtered; or if
+        the label image is mirrored. The error lists all problems of all subjects.
+
+    Warns
+    -----
+    UserWarning
+        If the subjects have different repetition times, on which ALFF and fALFF depend, or a
+        stated one was overruled.
 
     See Also
     --------
@@ -125,7 +139,7 @@ def regional_features(
     else:
         by_subject, task = data, image_task(table, kind, tr, band, labels, mask, min_coverage)
     measured = measure_subjects(
-        with_volumes(by_subject, kept_volumes),
+        as_recordings(by_subject, kept_volumes, tr),
         tuple(map(str, table["region"])),
         task,
         what="time series" if labels is None else "images",
@@ -133,9 +147,14 @@ def regional_features(
         missing=missing,
         n_jobs=n_jobs,
     )
-    values = np.stack(measured.values)
+    values = np.stack([own.values for own in measured.values])
     if scale == "mean":
         values = values / values.mean(axis=1, keepdims=True)
+    times, facts, notes = describe_repetition_times(
+        {s: v.repetition for s, v in zip(measured.subjects, measured.values, strict=True)}
+    )
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
     kept = table.iloc[measured.kept].reset_index(drop=True)
     out = assemble_regions(
         values,
@@ -149,12 +168,15 @@ def regional_features(
             source="timeseries" if labels is None else "images",
             measure=kind,
             band=None if kind == "reho" else list(band),
-            tr=None if kind == "reho" else tr,
+            tr=facts.get(REPETITION_TIME),
             scale=scale,
             censored=None if kept_volumes is None else True,
             min_coverage=None if labels is None else min_coverage,
         ),
     )
+    if times and REPETITION_TIME not in out.coords:
+        seconds = [times.get(str(s), np.nan) for s in out["subject"].values]
+        out = out.assign_coords({REPETITION_TIME: ("subject", seconds)})
     return out.assign_attrs(left_out_text(missing, measured.left_out))
 
 

@@ -12,74 +12,42 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import binary_dilation
 
-from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
 from bayes_mdd.features.blocks import Index
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.measures.amplitude import amplitude, check_band, looks_filtered
 from bayes_mdd.features.measures.homogeneity import CHUNK, regional_homogeneity
-from bayes_mdd.features.measures.series import MIN_VOLUMES, OneSeries, select_series
+from bayes_mdd.features.measures.recordings import (
+    Recording,
+    RegionalValues,
+    Volumes,
+    check_times,
+)
+from bayes_mdd.features.measures.series import MIN_VOLUMES, select_series
 from bayes_mdd.features.measures.subjects import UnusableDataError
 from bayes_mdd.features.measures.volumes import (
+    SAME_SPACE,
     Mask,
     Parcels,
+    Volume,
     check_bold,
     locate_parcels,
     open_volume,
     with_signal,
 )
+from bayes_mdd.features.repetition_time import (
+    RepetitionTime,
+    combine_repetition_times,
+    find_repetition_time,
+    overruled,
+    sidecar_repetition_time,
+)
+from bayes_mdd.features.sides import stated_sides
 
 Kind = Literal["alff", "falff", "reho"]
-#: Mask of the volumes of a subject, True for retained ones; None if no volumes were censored.
-type Volumes = npt.NDArray[np.bool_] | None
-#: Function of the data and the mask of a subject, and of the positions of the regions to use
-#: (None: all regions), that returns one value per region.
-type Task = Callable[[tuple[Any, Volumes], Index | None], Floats]
-
-
-def with_volumes(
-    data: Any, kept: Mapping[str, npt.ArrayLike] | None
-) -> dict[str, tuple[Any, Volumes]]:
-    """Pair the data of each subject with the mask of volumes.
-
-    Parameters
-    ----------
-    data : mapping
-        Series or images by subject.
-    kept : mapping or None
-        Masks by subject, True for retained volumes.
-
-    Returns
-    -------
-    dict
-        Data and mask by subject.
-
-    Raises
-    ------
-    DataContractError
-        If a subject has no mask, or a mask is not a one-dimensional array of bool.
-    """
-    if not isinstance(data, Mapping):
-        raise DataContractError("images", ["expected a mapping from subject to 4-D image."])
-    by_subject = {str(k): v for k, v in data.items()}
-    if kept is None:
-        return {k: (v, None) for k, v in by_subject.items()}
-    masks = {str(k): np.asarray(v) for k, v in kept.items()}
-    absent = [k for k in by_subject if k not in masks]
-    invalid = [k for k, v in masks.items() if v.dtype != bool or v.ndim != 1]
-    problems = []
-    if absent:
-        problems.append(
-            f"no mask of volumes for {some(absent)}: pass one mask per participant, True for "
-            "retained volumes."
-        )
-    if invalid:
-        problems.append(
-            f"the mask of {some(invalid)} is not a one-dimensional array of bool: expected one "
-            "value per volume."
-        )
-    if problems:
-        raise DataContractError("kept volumes", problems)
-    return {k: (v, masks[k]) for k, v in by_subject.items()}
+#: Function of the recording of a subject and of the positions of the regions to use (None: all
+#: regions) that returns the measure.
+type Task = Callable[[Recording, Index | None], RegionalValues]
 
 
 def _select_kept(values: npt.NDArray[Any], kept: Volumes, axis: int) -> npt.NDArray[Any]:
@@ -102,7 +70,10 @@ def _select_kept(values: npt.NDArray[Any], kept: Volumes, axis: int) -> npt.NDAr
 
 
 def series_task(
-    table: pd.DataFrame, kind: Kind, tr: float | None, band: tuple[float, float]
+    table: pd.DataFrame,
+    kind: Kind,
+    tr: float | Mapping[str, float] | None,
+    band: tuple[float, float],
 ) -> Task:
     """Build the function that measures the series of one subject.
 
@@ -112,7 +83,7 @@ def series_task(
         Checked region table.
     kind : str
         ``alff`` or ``falff``.
-    tr : float or None
+    tr : float or mapping of str to float
         Repetition time in seconds.
     band : tuple of float
         Lower and upper edge in Hz.
@@ -132,23 +103,25 @@ def series_task(
             "kind='reho' cannot be computed from regional time series; it needs voxels. Pass 4-D "
             "images and labels, or read the maps of XCP-D or AFNI."
         )
-    check_band(tr, band)
+    check_times(tr, band)
+    if tr is None:
+        check_band(tr, band)
     names = tuple(map(str, table["region"]))
-    return partial(_measure_series, names=names, kind=kind, tr=float(tr or 0), band=band)
+    return partial(_measure_series, names=names, kind=kind, band=band)
 
 
 def _measure_series(
-    subject_data: tuple[OneSeries, Volumes],
+    recording: Recording,
     regions: Index | None,
     *,
     names: tuple[str, ...],
     kind: Kind,
-    tr: float,
     band: tuple[float, float],
-) -> Floats:
-    series, kept = subject_data
-    values = _select_kept(select_series(series, names, regions), kept, 0)
-    return _amplitude_of(values, kept, kind=kind, tr=tr, band=band)
+) -> RegionalValues:
+    tr, kept = float(recording.tr or 0), recording.kept
+    values = _select_kept(select_series(recording.data, names, regions), kept, 0)
+    found = _amplitude_of(values, kept, kind=kind, tr=tr, band=band)
+    return RegionalValues(found, RepetitionTime(tr))
 
 
 def _amplitude_of(
@@ -175,17 +148,17 @@ class _ImageTask:
     """Measures the image of one subject; see `Task`."""
 
     kind: Kind
-    tr: float | None
     band: tuple[float, float]
     parcels: Parcels
     mask: Mask | None
     names: tuple[str, ...]
     min_coverage: float
 
-    def __call__(self, subject_data: tuple[Any, Volumes], regions: Index | None) -> Floats:
-        image, kept = subject_data
-        volume = open_volume(image)
+    def __call__(self, recording: Recording, regions: Index | None) -> RegionalValues:
+        kept = recording.kept
+        volume = open_volume(recording.data)
         check_bold(volume, self.parcels, self.mask)
+        repetition = self._repetition_time(volume, recording)
         included = self.parcels.position >= 0
         if self.kind == "reho":  # neighbours outside of the regions count as well
             included = binary_dilation(included, np.ones((3, 3, 3), dtype=bool))
@@ -197,19 +170,43 @@ class _ImageTask:
             raise UnusableDataError(
                 ["no voxel of the regions has a signal: check that the atlas fits the image."]
             )
-        values = self._map(bold, signal, self.tr or volume.tr, kept)
+        values = self._map(bold, signal, repetition.seconds, kept)
         means, gaps = self.parcels.mean(values, np.isfinite(values), self.min_coverage)
         if regions is not None:
-            return means[regions]
+            return RegionalValues(means[regions], repetition)
         if gaps.size:
             raise UnusableDataError([], [self.names[i] for i in gaps])
-        return means
+        return RegionalValues(means, repetition)
+
+    def _repetition_time(self, volume: Volume, recording: Recording) -> RepetitionTime:
+        """Hold sidecar, header and caller together; ReHo does not depend on the result."""
+        if self.kind == "reho" and recording.tr is None:
+            if volume.name is None:
+                return RepetitionTime(volume.tr)
+            return find_repetition_time(volume.name, volume.tr)
+        try:
+            sidecar = None if volume.name is None else sidecar_repetition_time(volume.name)
+        except UnreadableFileError as error:
+            if not recording.overrule:
+                raise UnusableDataError([str(error)]) from error
+            sidecar = None
+        found = combine_repetition_times(volume.tr, sidecar, recording.tr)
+        if found.problem is not None and not recording.overrule:
+            raise UnusableDataError([found.problem])
+        if found.problem is not None:
+            return RepetitionTime(recording.tr, overruled(volume.tr, sidecar, recording.tr))
+        return found
 
     def _map(self, bold: npt.NDArray[Any], signal: Mask, tr: float | None, kept: Volumes) -> Floats:
         if self.kind == "reho":
             return regional_homogeneity(bold, signal)
         if tr is None:
-            raise UnusableDataError(["the header states no repetition time: pass tr (in seconds)."])
+            raise UnusableDataError(
+                [
+                    "the header states no repetition time, and there is no JSON sidecar that does: "
+                    "pass tr (in seconds), or write RepetitionTime to the sidecar."
+                ]
+            )
         try:
             check_band(tr, self.band)
         except SpecError as error:
@@ -233,7 +230,7 @@ class _ImageTask:
 def image_task(
     table: pd.DataFrame,
     kind: Kind,
-    tr: float | None,
+    tr: float | Mapping[str, float] | None,
     band: tuple[float, float],
     labels: Any,
     mask: Any,
@@ -247,8 +244,8 @@ def image_task(
         Checked region table with ``label``.
     kind : str
         ``alff``, ``falff`` or ``reho``.
-    tr : float or None
-        Repetition time in seconds; None to read it from the header.
+    tr : float, mapping of str to float, or None
+        Repetition time in seconds; None to read it from sidecar and header.
     band : tuple of float
         Lower and upper edge in Hz.
     labels, mask : array, path or nibabel image
@@ -268,19 +265,33 @@ def image_task(
     DataContractError
         If the table does not match the label image.
     """
-    if tr is not None and kind != "reho":
-        check_band(tr, band)
+    if kind != "reho":
+        check_times(tr, band)
     if "label" not in table.columns:
         raise DataContractError(
             "regions table", ["missing column label: the value of each region in the label image."]
         )
     names = tuple(map(str, table["region"]))
+    try:
+        inside = None if mask is None else open_volume(mask)
+    except UnusableDataError as error:
+        raise DataContractError("mask", list(error.problems)) from error
+    parcels = locate_parcels(labels, table["label"].to_numpy(np.int64), names, stated_sides(table))
+    if inside is not None and inside.affine is not None and parcels.affine is not None:
+        gap = float(np.abs(inside.affine - parcels.affine).max())
+        if gap > SAME_SPACE:
+            raise DataContractError(
+                "mask",
+                [
+                    f"the affines of mask and label image differ (by up to {gap:.3g}): resample "
+                    "the mask to the label image (nearest neighbour)."
+                ],
+            )
     return _ImageTask(
         kind=kind,
-        tr=tr,
         band=band,
-        parcels=locate_parcels(labels, table["label"].to_numpy(np.int64), names),
-        mask=None if mask is None else np.squeeze(open_volume(mask).values) > 0,
+        parcels=parcels,
+        mask=None if inside is None else np.squeeze(inside.values) > 0,
         names=names,
         min_coverage=min_coverage,
     )

@@ -14,7 +14,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from joblib import Parallel, delayed
 
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError
 from bayes_mdd.features.blocks import Index
 from bayes_mdd.features.loading import GroupedProblems
 from bayes_mdd.features.matrices import gap_problems
@@ -24,7 +24,7 @@ Missing = Literal["refuse", "drop-regions", "drop-subjects", "drop-people"]
 _FORMER: dict[str, Missing] = {"drop-people": "drop-subjects"}
 
 
-class UnusableDataError(ValueError):
+class UnusableDataError(BayesMDDError, ValueError):
     """The data of one subject cannot be measured; callers raise one error for all subjects.
 
     Parameters

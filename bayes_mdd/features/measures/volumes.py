@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, UnreadableFileError, some
+from bayes_mdd.features.file_names import FileName, parse_name
+from bayes_mdd.features.image_place import place_problems
 from bayes_mdd.features.loading import Floats
 from bayes_mdd.features.measures.series import MIN_VOLUMES
 from bayes_mdd.features.measures.subjects import UnusableDataError
+from bayes_mdd.features.repetition_time import header_repetition_time
+from bayes_mdd.features.sides import side_problems
+from bayes_mdd.files.images import load_image
+from bayes_mdd.files.regular import own_errors
 
 type Mask = npt.NDArray[np.bool_]
 
 #: Largest difference between two affines (mm) of the same space.
 SAME_SPACE = 1e-3
-#: Seconds per unit of time of NIfTI headers.
-SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +40,14 @@ class Volume:
         From voxels to mm; None for arrays without header.
     tr : float or None
         Repetition time in seconds, if the header states a unit of time.
+    name : FileName or None
+        The file, if the image was read from one; its sidecar may state the repetition time.
     """
 
     values: npt.NDArray[Any]
     affine: Floats | None = None
     tr: float | None = None
+    name: FileName | None = None
 
 
 def open_volume(image: Any) -> Volume:
@@ -57,7 +66,7 @@ def open_volume(image: Any) -> Volume:
     Raises
     ------
     UnusableDataError
-        If the image cannot be read.
+        If the image cannot be read, or its header does not state its place in space.
     """
     if callable(image) and not hasattr(image, "affine"):
         image = image()
@@ -65,28 +74,27 @@ def open_volume(image: Any) -> Volume:
         image = _load(image)
     if not hasattr(image, "affine"):
         return Volume(np.asarray(image))
-    unit = image.header.get_xyzt_units()[1] if hasattr(image.header, "get_xyzt_units") else ""
-    zooms = image.header.get_zooms()
-    tr = float(zooms[3]) * SECONDS[unit] if len(zooms) > 3 and unit in SECONDS else None
+    file = image.get_filename() if hasattr(image, "get_filename") else None
+    if problems := place_problems(image):
+        raise UnusableDataError([f"{Path(file).name}: {p}" if file else p for p in problems])
     try:
-        values = np.asanyarray(image.dataobj)
-    except (OSError, EOFError, ValueError) as error:
-        raise UnusableDataError([f"the image is truncated or damaged: {error}."]) from error
-    return Volume(values, np.asarray(image.affine, dtype=np.float64), tr or None)
+        with own_errors(image.get_filename() or "the image", "an image"):
+            values = np.asanyarray(image.dataobj)
+    except UnreadableFileError as error:
+        raise UnusableDataError([f"the image is truncated or damaged: {error}"]) from error
+    return Volume(
+        values,
+        np.asarray(image.affine, dtype=np.float64),
+        header_repetition_time(image.header),
+        None if file is None else parse_name(Path(file)),
+    )
 
 
 def _load(path: str | os.PathLike[str]) -> Any:
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-
-    if os.path.islink(path) and not os.path.exists(path):  # noqa: PTH110, PTH114
-        raise UnusableDataError(
-            [f"{path} is a link to content that was not downloaded: run 'datalad get' on it."]
-        )
     try:
-        return nibabel.load(path)
-    except (OSError, EOFError, ImageFileError) as error:
-        raise UnusableDataError([f"{path} cannot be read as an image: {error}."]) from error
+        return load_image(Path(path))
+    except UnreadableFileError as error:
+        raise UnusableDataError([str(error)]) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +147,12 @@ class Parcels:
         return means, np.flatnonzero(~enough)
 
 
-def locate_parcels(labels: Any, label_of: npt.NDArray[np.int64], names: tuple[str, ...]) -> Parcels:
+def locate_parcels(
+    labels: Any,
+    label_of: npt.NDArray[np.int64],
+    names: tuple[str, ...],
+    hemispheres: Sequence[object] | None = None,
+) -> Parcels:
     """Locate the regions of a table in a label image.
 
     Parameters
@@ -150,6 +163,8 @@ def locate_parcels(labels: Any, label_of: npt.NDArray[np.int64], names: tuple[st
         Value of each region in the image.
     names : tuple of str
         Names of the regions.
+    hemispheres : sequence, optional
+        Hemisphere of each region, where the table states it.
 
     Returns
     -------
@@ -159,7 +174,8 @@ def locate_parcels(labels: Any, label_of: npt.NDArray[np.int64], names: tuple[st
     Raises
     ------
     DataContractError
-        If the image is not a label image, or lacks regions of the table.
+        If the image is not a label image or lacks regions of the table, or if most lateral regions
+        lie in the other hemisphere.
     """
     try:
         volume = open_volume(labels)
@@ -184,7 +200,25 @@ def locate_parcels(labels: Any, label_of: npt.NDArray[np.int64], names: tuple[st
                 "remove these regions from the table."
             ],
         )
+    if volume.affine is not None:
+        problems = _side_problems(position, volume.affine, names, hemispheres)
+        if problems:
+            raise DataContractError("label image", problems)
     return Parcels(position, volume.affine, len(names))
+
+
+def _side_problems(
+    position: npt.NDArray[np.intp],
+    affine: Floats,
+    names: tuple[str, ...],
+    hemispheres: Sequence[object] | None,
+) -> list[str]:
+    """Compare the hemispheres of regions with the centres of their voxels."""
+    voxels = np.argwhere(position >= 0)
+    region = position[tuple(voxels.T)]
+    x = (voxels @ affine[0, :3]) + affine[0, 3]
+    centre = np.bincount(region, x, len(names)) / np.bincount(region, minlength=len(names))
+    return side_problems(names, centre, hemispheres)
 
 
 def check_bold(volume: Volume, parcels: Parcels, mask: Mask | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import DataContractError
+from bayes_mdd.files.regular import own_errors
+from bayes_mdd.files.text import MAX_TABLE, read_text
 from bayes_mdd.polar_lda.em.dims import EDGE, PERSON
 from bayes_mdd.polar_lda.em.parameters import mean_composition
 
@@ -35,7 +38,7 @@ def read_documents(path: str | Path, n_edges: int) -> NDArray[np.int64]:
         Naming every line that does not have this format.
     """
     rows, problems = [], []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         row = np.zeros(n_edges, dtype=np.int64)
         size, *words = line.split() or ["0"]
         try:
@@ -78,20 +81,27 @@ def read_published_model(folder: str | Path, step: str = "final") -> xr.Dataset:
         `fit_counts`.
     """
     path = Path(folder)
-    beta, rho = (
-        np.exp(np.loadtxt(path / f"{step}.{name}", ndmin=2, dtype=np.float64))
-        for name in ("beta", "rho")
-    )
-    other = dict(
-        line.split() for line in (path / f"{step}.other").read_text().splitlines() if line.strip()
-    )
+    beta, rho = (np.exp(_read_numbers(path / f"{step}.{name}")) for name in ("beta", "rho"))
+    alpha = _read_alpha(path / f"{step}.other")
     found = xr.Dataset(
         {"beta": ((FACTOR, EDGE), beta), "rho": ((FACTOR, EDGE), rho)},
         coords={FACTOR: [f"F{k + 1}" for k in range(len(beta))]},
-        attrs={"alpha": float(other["alpha"])},
+        attrs={"alpha": alpha},
     )
     if (path / f"{step}.gamma").exists():
-        gamma = np.loadtxt(path / f"{step}.gamma", ndmin=2, dtype=np.float64)
+        gamma = _read_numbers(path / f"{step}.gamma")
         found["gamma"] = ((PERSON, FACTOR), gamma)
         found["composition"] = ((PERSON, FACTOR), mean_composition(gamma))
     return found
+
+
+def _read_numbers(path: Path) -> NDArray[np.float64]:
+    text = read_text(path, limit=MAX_TABLE)
+    with own_errors(path, "a table of numbers"):
+        return np.loadtxt(io.StringIO(text), ndmin=2, dtype=np.float64)
+
+
+def _read_alpha(path: Path) -> float:
+    text = read_text(path)
+    with own_errors(path, "settings of a model", "expected a line 'alpha NUMBER'"):
+        return float(dict(line.split() for line in text.splitlines() if line.strip())["alpha"])

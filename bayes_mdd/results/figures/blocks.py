@@ -17,7 +17,7 @@ from bayes_mdd.dims import BLOCK, FACTOR, FEATURE
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.results.figures.style import INK, SMALL, TEXT, new_figure, tidy
 from bayes_mdd.results.regions import block_networks
-from bayes_mdd.results.rules import QUIET
+from bayes_mdd.results.rules import QUIET, UNUSED
 
 CMAP = "YlGnBu"
 #: Numbers are written into the cells of maps of at most this many networks.
@@ -124,7 +124,10 @@ def draw_blocks(
 
 def _choose(known: list[str], labels: dict[str, str], factors: Sequence[str] | None) -> list[str]:
     if factors is None:
-        return [f for f in known if labels[f] not in QUIET] or known
+        used = [f for f in known if labels[f] != UNUSED]
+        if not used:
+            raise DataContractError("plot_block_map", ["every factor is unused: nothing to draw."])
+        return [f for f in used if labels[f] not in QUIET] or used
     unknown = [f for f in factors if f not in known]
     if unknown or not factors:
         raise DataContractError(

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mdd.dims import CHAIN, DRAW
 from bayes_mdd.results.checks import Check
+from bayes_mdd.results.motion import judge_motion_control
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import FAST_LIMITS, LIMITS, RULES, WEIGHT_LEFT_MIN, Limits
 from bayes_mdd.shared_specific.checks.covariates import judge_removed_covariates
@@ -52,6 +53,7 @@ def check_fit(result: Result, limits: Limits | None = None) -> list[Check]:
         *_independence(result),
         judge_feature_noise(result),
         *judge_removed_covariates(result),
+        *judge_motion_control(result),
     ]
 
 

@@ -11,8 +11,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, MISSING, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, CONTROL, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.roles import mark_fitted
 from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
 from bayes_mdd.shared_specific.data.design import build_design
 from bayes_mdd.shared_specific.data.edges import MeanMatrix, read_edge_scale, whiten_edges
@@ -262,7 +263,7 @@ def prepare(
     SpecError
         If the spec has more factors than the subjects support, or an unknown arm.
     """
-    chosen, excluded = _select_subjects(spec, features)
+    chosen, excluded = select_subjects(spec, features)
     subjects = pd.DataFrame(
         {str(c): chosen[c].values for c in chosen.coords if chosen[c].dims == (SUBJECT,)}
     ).set_index(SUBJECT)
@@ -271,7 +272,7 @@ def prepare(
     linked = linked_columns(spec, symptoms)
     design = build_design(subjects, spec.covariates)
     arms = tuple(sorted(set(subjects[ARM].astype(str))))
-    _check_size(spec, design, arms)
+    check_size(spec, design, arms)
     check_links(spec, arms)
     arm_index = np.array([arms.index(a) for a in subjects[ARM].astype(str)])
     symptom_design = link_design(spec, design, arm_index, len(arms))
@@ -354,16 +355,32 @@ def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:
     )
 
 
+def needs_matrix(lacking: str) -> str:
+    """Say what whitened edges need.
+
+    Parameters
+    ----------
+    lacking : str
+        What the features lack, from `read_edge_scale`.
+
+    Returns
+    -------
+    str
+        The problem, and what to do.
+    """
+    return (
+        f"feature_dependence 'matrix' needs correlations between all pairs of regions, but "
+        f"{lacking}: use 'auto', or 'weighted'; or compute the edges with bayes_mdd "
+        "(read_features, connectivity_from_timeseries) and standardise them with "
+        "reference_to_controls."
+    )
+
+
 def _whitened(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -> ModelData:
     """Replace edges by whitened features, and estimate the noise scale of each subject."""
     scale = read_edge_scale(features)
     if isinstance(scale, str):
-        raise SpecError(
-            f"feature_dependence 'matrix' needs correlations between all pairs of regions, but "
-            f"{scale}: use 'auto', or 'weighted'; or compute the edges with bayes_mdd "
-            "(read_features, connectivity_from_timeseries) and standardise them with "
-            "reference_to_controls."
-        )
+        raise SpecError(needs_matrix(scale))
     whitening, mean = whiten_edges(features, scale)
     y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)[:, scale.order]
     g = whitening.forward(y)
@@ -432,39 +449,67 @@ def sort_features(data: ModelData) -> FeatureRows:
     )
 
 
-def _select_subjects(
+def select_subjects(
     spec: SharedSpecificSpec, features: xr.Dataset
 ) -> tuple[xr.Dataset, dict[str, str]]:
-    """Subjects with an arm, or controls as an arm; the other subjects with the reason."""
-    arm = features[ARM].values.astype(str)
-    control = (
-        features[DIAGNOSIS].values.astype(str) == CONTROL
-        if DIAGNOSIS in features.coords
-        else np.zeros(arm.size, dtype=bool)
-    )
-    keep = (arm != MISSING) & ~control
-    if not keep.any():
+    """Select subjects with an arm, and controls if they are an arm of the fit.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    features : Dataset
+        A FeatureSet.
+
+    Returns
+    -------
+    chosen : Dataset
+        The features of these subjects.
+    excluded : dict of str to str
+        The other subjects, with the reason.
+
+    Raises
+    ------
+    DataContractError
+        If nobody has an arm.
+    SpecError
+        If controls are an arm, but there are none.
+    """
+    with_arm, _ = mark_fitted(features)
+    if not with_arm.any():
         raise DataContractError(
             "participants to fit", ["no patient has a known arm: add arms to participants.tsv."]
         )
+    keep, excluded = mark_fitted(features, controls_fitted=spec.controls == "arm")
     if spec.controls == "arm":
+        control = keep & ~with_arm
         if not control.any():
             raise SpecError(
                 f"controls is 'arm', but no participant has diagnosis '{CONTROL}': "
                 "add controls, or set controls to 'reference'."
             )
-        keep |= control
-        arm = np.where(control, CONTROL, arm)
+        arm = np.where(control, CONTROL, features[ARM].values.astype(str))
         features = features.assign_coords({ARM: (SUBJECT, arm.astype(object))})
-    names = features[SUBJECT].values.astype(str)
-    excluded = {
-        str(s): "control, used as reference only" if c else "no known arm"
-        for s, c in zip(names[~keep], control[~keep], strict=True)
-    }
     return features.isel({SUBJECT: np.flatnonzero(keep)}), excluded
 
 
-def _check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[str]) -> None:
+def check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[str]) -> None:
+    """Check the number of factors and the names of arms in the spec.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    design : DataFrame
+        The design matrix.
+    arms : sequence of str
+        Arms of the fit.
+
+    Raises
+    ------
+    SpecError
+        If there are too many factors, or `spec` names an arm that is not there.
+    """
     free = len(design) - design.shape[1]
     if spec.n_factors >= free:
         raise SpecError(

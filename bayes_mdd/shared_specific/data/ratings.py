@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import helmert, null_space
 
+from bayes_mdd.cohort.totals import explain_absent
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array
@@ -186,6 +187,9 @@ def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> p
             hint = f" Did you mean '{near[0]}'?" if near else f" Known: {some(known, 12)}."
             if name in spec.ordinal_symptoms:
                 hint += " Item scores of a cohort: cohort.symptoms.join(cohort.item_scores)."
+            reason = explain_absent(name, known)
+            if reason:
+                hint = f" {reason[0].upper()}{reason[1:]}"
             problems.append(f"symptom '{name}' is not a column of the table.{hint}")
     twice = symptoms.index[symptoms.index.duplicated()]
     if len(twice):

@@ -23,6 +23,7 @@ from bayes_mdd.results.figures.style import (
 )
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import QUIET, RULES, Rules
+from bayes_mdd.results.used import used_factors
 from bayes_mdd.shared_specific.tables.factors import NOT_NAMEABLE, tabulate_factors
 
 LABELS = {"shared": INK, "undecided": "#CC79A7", NOT_NAMEABLE: "#8A6D00", "present": INK}
@@ -52,19 +53,20 @@ def plot_sharing(
     -------
     matplotlib.figure.Figure
         With two arms, one axis from one arm to the other; with more, one panel per arm. Factors
-        that are unused or not reproducible are grey; those that are undecided or not nameable have
-        colours of their own.
+        that are not reproducible are grey; those that are undecided or not nameable have colours
+        of their own. Unused factors are left out.
 
     Raises
     ------
     DataContractError
-        If the fit has one arm, or lacks a variable.
+        If the fit has one arm, lacks a variable, or every factor is unused.
     """
     result = read_result(idata)
     table = factors
     if table is None:
         table = tabulate_factors(result, Rules(specific_below=specific_below))
-    sharing = _flat(result, "sharing")
+    table = _used(table, "plot_sharing")
+    sharing = _flat(result, "sharing", table)
     arms = [str(a) for a in sharing[ARM].values]
     if len(arms) < 2:
         raise DataContractError(
@@ -147,16 +149,17 @@ def plot_explained(
     Returns
     -------
     matplotlib.figure.Figure
-        One row per factor, one colour per arm.
+        One row per factor that is used, one colour per arm.
 
     Raises
     ------
     DataContractError
-        If `idata` lacks a variable.
+        If `idata` lacks a variable, or every factor is unused.
     """
     result = read_result(idata)
     table = tabulate_factors(result) if factors is None else factors
-    explained = _flat(result, "explained") * 100
+    table = _used(table, "plot_explained")
+    explained = _flat(result, "explained", table) * 100
     arms = [str(a) for a in explained[ARM].values]
     colours = pick_colours(arms)
     figure = new_figure(7.0, 1.6 + (0.3 + 0.16 * len(arms)) * len(table))
@@ -189,8 +192,17 @@ def plot_explained(
     return figure
 
 
-def _flat(result: Result, name: str) -> xr.DataArray:
-    """All draws of a variable along one axis, ``sample``."""
+def _used(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Rows of the factors to draw."""
+    used = used_factors(table)
+    if used.empty:
+        raise DataContractError(what, ["every factor is unused: nothing to draw."])
+    return used
+
+
+def _flat(result: Result, name: str, table: pd.DataFrame) -> xr.DataArray:
+    """All draws of the factors of a table along one axis, ``sample``."""
     posterior = result.group("posterior", [name])
+    values = posterior[name].sel({FACTOR: table["factor"].to_list()})
     # xarray's stack, not pandas'.
-    return posterior[name].stack(sample=(CHAIN, DRAW), create_index=False)
+    return values.stack(sample=(CHAIN, DRAW), create_index=False)

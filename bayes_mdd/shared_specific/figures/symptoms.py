@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
+from bayes_mdd.errors import DataContractError
 from bayes_mdd.results.figures.style import (
     FADED,
     PALETTE,
@@ -27,8 +28,9 @@ from bayes_mdd.results.figures.style import (
 )
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import QUIET
+from bayes_mdd.results.used import used_factors
+from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 from bayes_mdd.shared_specific.tables.factors import tabulate_factors
-from bayes_mdd.shared_specific.tables.links import read_link_units
 from bayes_mdd.types import Array
 
 #: Short names of units, for the title of a panel.
@@ -63,19 +65,22 @@ def plot_symptom_links(
     matplotlib.figure.Figure
         One panel per symptom, in SD for dimensions and log-odds for ordinal items; panels of a kind
         have one scale. Coloured where the wider interval excludes 0; grey otherwise, and for
-        factors that are unused or not reproducible. By arm the colour is that of the arm, pale
-        where it would be grey.
+        factors that are not reproducible; unused factors are left out. By arm the colour is that of
+        the arm, pale where it would be grey.
 
     Raises
     ------
     DataContractError
-        If the fit had no symptoms, or no links by arm where they are asked for.
+        If the fit had no symptoms, no links by arm where they are asked for, or every factor is
+        unused.
     """
     result = read_result(idata)
-    table = tabulate_factors(result) if factors is None else factors
+    table = used_factors(tabulate_factors(result) if factors is None else factors)
+    if table.empty:
+        raise DataContractError("plot_symptom_links", ["every factor is unused: nothing to draw."])
     units = read_link_units(result)
     name = "symptom_weight_by_arm" if by_arm else "symptom_weight"
-    weight = result.group("posterior", [name])[name]
+    weight = result.group("posterior", [name])[name].sel({FACTOR: table["factor"].to_list()})
     arms = [str(a) for a in weight[ARM].values] if by_arm else []
     # xarray's stack, not pandas'.
     weight = weight.stack(sample=(CHAIN, DRAW), create_index=False)

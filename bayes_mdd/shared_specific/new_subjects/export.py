@@ -10,7 +10,10 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
-from bayes_mdd.errors import RunFolderError, SpecError
+from bayes_mdd.errors import SpecError
+from bayes_mdd.files.netcdf import write_netcdf
+from bayes_mdd.files.replace import make_folder, write_text
+from bayes_mdd.files.targets import check_projection_target
 from bayes_mdd.shared_specific.new_subjects.projection import KNOWN_ARM, PREDICTED_SYMPTOM
 from bayes_mdd.shared_specific.schema import SCORES
 
@@ -113,51 +116,26 @@ def export_projection(
     RunFolderError
         If a file exists and `overwrite` is False. Nothing is written then.
     """
-    path = Path(path)
-    if path.suffix != ".tsv":
-        raise SpecError(
-            f"a projection is written as a table: expected a name that ends in .tsv, got {path}."
-        )
+    path = check_projection_target(path, overwrite=overwrite)
     tables = {path: summarise_projection(projection, ci_prob=ci_prob)}
     if PREDICTED_SYMPTOM in projection:
-        tables[path.with_name(f"{path.stem}_symptoms.tsv")] = summarise_projection(
+        tables[_symptom_table(path)] = summarise_projection(
             projection, quantity=PREDICTED_SYMPTOM, ci_prob=ci_prob
         )
     sidecar, draws = path.with_suffix(".json"), path.with_suffix(".nc")
     files = [*tables, sidecar, draws]
-    existing = [p.name for p in files if p.exists()]
-    if existing and not overwrite:
-        raise RunFolderError(
-            f"{path.parent} already holds {', '.join(existing)}: choose another name, or replace "
-            "these files with --force (overwrite=True)."
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
+    # The sidecar is first: it marks the files as ones that may be replaced.
+    write_text(sidecar, json.dumps(_sidecar(projection, ci_prob), indent=2) + "\n")
     for name, table in tables.items():
-        with _replacing(name) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, na_rep=MISSING, float_format=NUMBERS)
-    note = json.dumps(_sidecar(projection, ci_prob), indent=2) + "\n"
-    with _replacing(sidecar) as temporary:
-        temporary.write_text(note, encoding="utf-8")
-    with _replacing(draws) as temporary:
-        projection.to_netcdf(temporary, engine="h5netcdf")
+        text = table.to_csv(sep="\t", index=False, na_rep=MISSING, float_format=NUMBERS)
+        write_text(name, text)
+    write_netcdf(projection, draws)
     return files
 
 
-class _replacing:
-    """A temporary name that becomes the final one when writing succeeds."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.temporary = path.with_name(f".{path.name}.tmp")
-
-    def __enter__(self) -> Path:
-        return self.temporary
-
-    def __exit__(self, kind: object, value: object, trace: object) -> None:
-        if kind is None:
-            self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
+def _symptom_table(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_symptoms.tsv")
 
 
 def _sidecar(projection: xr.Dataset, ci_prob: float) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from bayes_mdd.dims import ARM, CHAIN, DIMENSION, DRAW, FACTOR, SUBJECT, SYMPTOM
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
+from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 from bayes_mdd.shared_specific.schema import (
     OBSERVED_DATA,
-    SYMPTOM_KIND,
     SYMPTOM_NOISE,
     SYMPTOM_WEIGHT,
     SYMPTOM_WEIGHT_BY_ARM,
@@ -162,8 +162,11 @@ def read_symptom_link(
     posterior = result.posterior
     if SYMPTOM_NOISE not in posterior or SYMPTOM_WEIGHT_BY_ARM in posterior:
         return None
-    if SYMPTOM_KIND in posterior.coords:
-        posterior = posterior.sel({SYMPTOM: posterior[SYMPTOM_KIND].values == "gaussian"})
+    if SYMPTOM_WEIGHT in posterior:
+        kinds = read_link_units(result)
+        posterior = posterior.sel(
+            {SYMPTOM: [s for s, (kind, _) in kinds.items() if kind == "gaussian"]}
+        )
     names = tuple(str(s) for s in posterior[SYMPTOM].values)
     if not names:
         return None

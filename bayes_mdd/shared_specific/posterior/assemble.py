@@ -42,10 +42,10 @@ from bayes_mdd.shared_specific.posterior.stored_data import (
     fitted_block,
 )
 from bayes_mdd.shared_specific.posterior.symptoms import describe_weights, result_coords
-from bayes_mdd.shared_specific.prior.arms import ArmMeans, draw_scores, fixed_sharing, mean_variance
-from bayes_mdd.shared_specific.prior.priors import build_priors
+from bayes_mdd.shared_specific.prior.arms import fixed_sharing, mean_variance
 from bayes_mdd.shared_specific.schema import (
     ARM_MEAN,
+    BLOCK_DENSITY,
     BLOCK_SCALE,
     COMMUNALITY,
     CONSTANT_DATA,
@@ -56,7 +56,6 @@ from bayes_mdd.shared_specific.schema import (
     INVARIANTS,
     LOADING_UNIT,
     LOADINGS,
-    LOG_LIKELIHOOD,
     NOISE,
     NOISE_DF,
     OBSERVED_DATA,
@@ -116,9 +115,10 @@ def assemble(
     -------
     DataTree
         All groups of a result, see `bayes_mdd.shared_specific.schema`; without attributes of its
-        own. Factors are in descending order of the variance that they explain.
+        own. Factors are in descending order of the variance that they explain. Those that were
+        pinned to zero are left out: they are no result.
     """
-    draws, match = _align(spec, data, raw[POSTERIOR].to_dataset(), sampler.seed)
+    draws, match = _align(spec, data, raw[POSTERIOR].to_dataset())
     if spec.mean_scale > 0 and len(data.arms) > 1:
         rng = generator(sampler.seed, Stream.ARM_MEANS)
         variance = mean_variance(spec, data.arms)
@@ -136,7 +136,7 @@ def assemble(
         shares = replace(shares, overall=overall, by_block=by_block)
     order = np.argsort(-shares.overall.mean(axis=(0, 1)), kind="stable")
     draws, flat = _in_order(draws, order), _in_order(flat, order)
-    coords = _coords(spec, data)
+    coords = _coords(data, len(order))
     posterior = _posterior(data, draws, shares, order, coords, raw[POSTERIOR].attrs)
     reliable = collect_reliability(data, posterior)
     tree = xr.DataTree.from_dict(
@@ -147,7 +147,7 @@ def assemble(
             LOADINGS: _loadings(spec, data, flat, coords, sampler, most_draws),
             FACTORS: summarise_agreement(posterior, match[:, order]),
             INVARIANTS: collect_invariants(spec, posterior, shares, data),
-            LOG_LIKELIHOOD: block_log_likelihood(data, posterior),
+            BLOCK_DENSITY: block_log_likelihood(data, posterior),
             SAMPLE_STATS: _storable(raw[SAMPLE_STATS].to_dataset()),
             OBSERVED_DATA: build_observed_data(data, coords),
             CONSTANT_DATA: build_constant_data(data, coords),
@@ -165,7 +165,7 @@ def _in_order(draws: dict[str, Array], order: np.ndarray) -> dict[str, Array]:
 
 
 def _align(
-    spec: SharedSpecificSpec, data: ModelData, posterior: xr.Dataset, seed: int
+    spec: SharedSpecificSpec, data: ModelData, posterior: xr.Dataset
 ) -> tuple[dict[str, Array], Array]:
     """Aligned draws with the factor last, and each chain's agreement with the consensus."""
     draws = {
@@ -181,8 +181,7 @@ def _align(
         name: found.apply(x, signed=name in _SIGNED) if _has_factors(name) else x
         for name, x in draws.items()
     }
-    rng = generator(seed, Stream.PINNED)
-    return _add_pinned(spec, data, aligned, found.match, rng)
+    return aligned, found.match
 
 
 def _orientation(data: ModelData, draws: dict[str, Array], found: Alignment) -> Array:
@@ -193,39 +192,10 @@ def _orientation(data: ModelData, draws: dict[str, Array], found: Alignment) -> 
     return np.where(total @ (shown.stats.score_basis.T @ mean) < 0, -1.0, 1.0)
 
 
-def _add_pinned(
-    spec: SharedSpecificSpec,
-    data: ModelData,
-    draws: dict[str, Array],
-    match: Array,
-    rng: np.random.Generator,
-) -> tuple[dict[str, Array], Array]:
-    """Add the factors that were not sampled: scores and sharing at their prior, all else zero."""
-    n_pinned = spec.n_factors - match.shape[1]
-    if n_pinned == 0:
-        return draws, match
-    priors = build_priors(spec, data.arms)
-    shares = priors.sharing.draw(rng, (*draws[NOISE].shape[:2], n_pinned))
-    sharing = np.moveaxis(shares, -1, 2)
-    means = ArmMeans(priors.arm_mean.variance[:, -n_pinned:])
-    added = {
-        SCORES: draw_scores(sharing, means, data.arm, rng),
-        SHARING: sharing,
-        RELIABILITY: np.full(sharing.shape, np.nan),
-    }
-    padded = {
-        name: np.concatenate([x, added.get(name, np.zeros((*x.shape[:-1], n_pinned)))], axis=-1)
-        if _has_factors(name)
-        else x
-        for name, x in draws.items()
-    }
-    return padded, np.concatenate([match, np.zeros((len(match), n_pinned))], axis=1)
-
-
-def _coords(spec: SharedSpecificSpec, data: ModelData) -> dict[str, Any]:
+def _coords(data: ModelData, n_factors: int) -> dict[str, Any]:
     return {
         SUBJECT: np.array(data.subjects, dtype=object),
-        FACTOR: np.array([f"F{i + 1}" for i in range(spec.n_factors)], dtype=object),
+        FACTOR: np.array([f"F{i + 1}" for i in range(n_factors)], dtype=object),
         ARM: np.array(data.arms, dtype=object),
         BLOCK: np.array(data.shown.stats.blocks, dtype=object),
         fitted_block(data): np.array(data.stats.blocks, dtype=object),

@@ -120,7 +120,7 @@ def block_log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Group ``log_likelihood``: ``features`` (chain, draw, block), not pointwise per subject.
+        Group ``block_log_density``: ``features`` (chain, draw, block), not pointwise per subject.
     """
     stats = data.stats
     scores = posterior[SCORES].values @ np.eye(posterior.sizes[FACTOR])

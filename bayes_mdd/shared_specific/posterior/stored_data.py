@@ -10,12 +10,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bayes_mdd.dims import ARM, BLOCK, COVARIATE, DIMENSION, FEATURE, SUBJECT
+from bayes_mdd.dims import ARM, BLOCK, COVARIATE, DIMENSION, FEATURE, SUBJECT, SYMPTOM
 from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.data.edges import MeanMatrix
 from bayes_mdd.shared_specific.data.model_data import ModelData, WhitenedEdges
 from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, reduce_features
-from bayes_mdd.shared_specific.posterior.symptoms import observed_ratings
+from bayes_mdd.shared_specific.posterior.symptoms import describe_symptoms, observed_ratings
 from bayes_mdd.shared_specific.schema import (
     COMPONENT,
     COMPONENT_2,
@@ -79,8 +79,8 @@ def build_constant_data(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Group ``constant_data``: arms, design, sizes, weight and relative noise of features, with
-        the covariates of the subjects as coordinates.
+        Group ``constant_data``: arms, design, sizes, weight and relative noise of features, kind
+        and unit of symptom links, with the covariates of the subjects as coordinates.
     """
     of_subjects = {
         str(name): c.variable
@@ -94,9 +94,11 @@ def build_constant_data(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
             "block_size": ((fitted_block(data),), data.n_features),
             "feature_weight": ((), data.weight),
             "feature_noise": ((FEATURE,), data.shown.feature_noise),
+            **describe_symptoms(data),
         },
         coords={
             SUBJECT: coords[SUBJECT],
+            **({SYMPTOM: coords[SYMPTOM]} if SYMPTOM in coords else {}),
             fitted_block(data): coords[fitted_block(data)],
             FEATURE: data.shown.features[FEATURE].values,
             COVARIATE: np.array(data.design.columns, dtype=object),

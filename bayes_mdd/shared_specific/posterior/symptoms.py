@@ -17,6 +17,7 @@ from bayes_mdd.dims import (
     SUBJECT,
     SYMPTOM,
 )
+from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.graph.symptoms import symptom_coords
 from bayes_mdd.shared_specific.schema import (
@@ -47,20 +48,67 @@ def result_coords(data: ModelData) -> dict[str, Any]:
     Returns
     -------
     dict
-        By name; ``symptom_kind`` and ``symptom_unit`` lie on ``symptom``. Empty without symptoms.
+        By name of the dimension. Empty without symptoms. Coordinates that are no dimension would
+        belong to some variables of the posterior only, which ArviZ does not accept; see
+        `describe_symptoms`.
     """
     names = symptom_coords(data)
-    coords: dict[str, Any] = {
+    return {
         axis: np.array(names[axis], dtype=object)
         for axis in (SYMPTOM, CUTPOINT, ITEM, ITEM_COVARIATE)
         if axis in names
     }
-    if names:
-        kinds = ["gaussian"] * len(data.symptoms) + ["ordinal"] * len(data.items)
-        coords[SYMPTOM_KIND] = ((SYMPTOM,), np.array(kinds, dtype=object))
-        units = np.array([UNITS[k] for k in kinds], dtype=object)
-        coords[SYMPTOM_UNIT] = ((SYMPTOM,), units)
-    return coords
+
+
+def describe_symptoms(data: ModelData) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """Kind of link and unit of the weights of each symptom.
+
+    Parameters
+    ----------
+    data : ModelData
+        The fitted data.
+
+    Returns
+    -------
+    dict of str to tuple
+        ``symptom_kind`` and ``symptom_unit`` (symptom), for the group ``constant_data``. Empty
+        without symptoms.
+    """
+    kinds = ["gaussian"] * len(data.symptoms) + ["ordinal"] * len(data.items)
+    if not kinds:
+        return {}
+    return {
+        SYMPTOM_KIND: ((SYMPTOM,), np.array(kinds, dtype=object)),
+        SYMPTOM_UNIT: ((SYMPTOM,), np.array([UNITS[k] for k in kinds], dtype=object)),
+    }
+
+
+def read_link_units(result: Result) -> dict[str, tuple[str, str]]:
+    """Read what kind each linked symptom is and what its weights are measured in.
+
+    Parameters
+    ----------
+    result : Result
+        A fit with symptoms.
+
+    Returns
+    -------
+    dict of str to (str, str)
+        By symptom: kind (``gaussian`` or ``ordinal``) and unit.
+
+    Raises
+    ------
+    DataContractError
+        If the fit had no symptoms.
+    """
+    weight = result.group("posterior", ["symptom_weight"])["symptom_weight"]
+    names = [str(s) for s in weight[SYMPTOM].values]
+    # Runs of earlier versions hold them as coordinates of the weights.
+    source = result.constant if result.holds("constant_data", SYMPTOM_KIND) else weight
+    if SYMPTOM_KIND not in (*source.coords, *getattr(source, "data_vars", ())):
+        return dict.fromkeys(names, ("gaussian", UNITS["gaussian"]))
+    kinds, units = source[SYMPTOM_KIND].values, source[SYMPTOM_UNIT].values
+    return {n: (str(k), str(u)) for n, k, u in zip(names, kinds, units, strict=True)}
 
 
 def describe_weights(posterior: xr.Dataset) -> xr.Dataset:
@@ -105,9 +153,9 @@ def symptom_invariants(posterior: xr.Dataset, data: ModelData) -> dict[str, xr.D
     invariants = {"symptom_spread": _predict(posterior, data).std(SUBJECT)}
     if data.symptoms:
         noise = posterior[SYMPTOM_NOISE].isel({SYMPTOM: slice(len(data.symptoms))})
-        invariants[SYMPTOM_NOISE] = noise.drop_vars(
-            [SYMPTOM, SYMPTOM_KIND, SYMPTOM_UNIT], errors="ignore"
-        ).rename({SYMPTOM: DIMENSION})
+        invariants[SYMPTOM_NOISE] = noise.drop_vars(SYMPTOM, errors="ignore").rename(
+            {SYMPTOM: DIMENSION}
+        )
     return invariants
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import MISSING
-from bayes_mdd.results.checks import judge
+from bayes_mdd.results.checks import say_verdict
 from bayes_mdd.results.cohort_facts import CohortFacts
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET
@@ -26,12 +27,15 @@ RELIABILITY_UNKNOWN = (
     "Reliability unknown: the fit had neither halves or pieces of the scans nor a second session, "
     "so that a trait cannot be told from a state. No factor is called a signature."
 )
-#: How the names of predictive checks begin.
-PREDICTIVE = "predictive p: "
 
 
 def summarise_findings(
-    table: pd.DataFrame, checks: pd.DataFrame, links: pd.DataFrame | None, ci_prob: float
+    table: pd.DataFrame,
+    checks: pd.DataFrame,
+    links: pd.DataFrame | None,
+    ci_prob: float,
+    n_considered: int | None = None,
+    data_checks: Collection[str] = (),
 ) -> list[str]:
     """Summarise in sentences what was found, and what was not.
 
@@ -45,20 +49,24 @@ def summarise_findings(
         What `summarise_symptom_links` returned; None without symptoms.
     ci_prob : float
         Probability of the intervals in `links`.
+    n_considered : int, optional
+        Largest number of factors that the model could have; default the rows of `table`.
+    data_checks : collection of str
+        Names of the checks that are about the data.
 
     Returns
     -------
     list of str
         Sentences; every claim carries its probability.
     """
-    said = [_say_checks(checks)]
+    said = [say_verdict(checks, data_checks)]
     if table.attrs.get("approximate"):
         said.insert(
             0,
             "This is a fast fit: all probabilities and intervals on this page are approximate. Fit "
             "with method='mcmc' before you rely on them.",
         )
-    said.append(_say_active(int(table["active"].sum()), len(table)))
+    said.append(_say_active(int(table["active"].sum()), n_considered or len(table)))
     said.append(_say_reliability(table))
     said += [_say_shared(table), _say_specific(table), *_say_without_label(table)]
     if links is not None:
@@ -145,29 +153,6 @@ def say_detectable(limits: pd.DataFrame | None, min_explained: float) -> str:
         f"{smooth}; a pattern of single edges {single}. A weaker trait is usually "
         "missed: a factor that was not found is not shown to be absent."
     )
-
-
-def _say_checks(checks: pd.DataFrame) -> str:
-    verdict = judge(checks)
-    failed, unjudged = verdict.failed, len(verdict.open)
-    if failed and all(name.startswith(PREDICTIVE) for name in failed):
-        names = ", ".join(name.removeprefix(PREDICTIVE) for name in failed)
-        return (
-            f"The chains converged, but the data violate {_assumptions(len(failed))} of the model "
-            f"({names}): intervals may be too narrow and probabilities too extreme. See the advice "
-            "in the table of checks."
-        )
-    if failed:
-        return (
-            f"{len(failed)} of {verdict.n_checks} checks failed ({', '.join(failed)}). Do not "
-            "interpret the results below until these checks pass."
-        )
-    tail = f", {unjudged} could not be judged" if unjudged else ""
-    return f"No check failed: {verdict.n_checks - unjudged} of {verdict.n_checks} passed{tail}."
-
-
-def _assumptions(n: int) -> str:
-    return "an assumption" if n == 1 else f"{n} assumptions"
 
 
 def _say_active(active: int, offered: int) -> str:

@@ -9,14 +9,23 @@ import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import CONTROL, MISSING
-from bayes_mdd.results.cohort_facts import describe_cohort, list_provenance
+from bayes_mdd.results.checks import judge
+from bayes_mdd.results.cohort_facts import (
+    describe_cohort,
+    list_provenance,
+    list_roles,
+    say_reference,
+)
+from bayes_mdd.results.covariates import describe_covariates
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, Picture, check_row, embed, render_page
+from bayes_mdd.results.privacy import list_participants, withhold_content
 from bayes_mdd.results.quality import gather_quality
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET, RULES, Rules
 from bayes_mdd.results.text import format_probability
+from bayes_mdd.results.used import used_factors
 from bayes_mdd.shared_specific.checks.detectable import smallest_trait
 from bayes_mdd.shared_specific.figures.blocks import plot_explained_blocks
 from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_sharing
@@ -28,6 +37,7 @@ from bayes_mdd.shared_specific.report.content import (
     summarise_findings,
 )
 from bayes_mdd.shared_specific.report.methods import REFERENCES, describe_methods
+from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.shared_specific.tables.arms import explained_by_arm
 from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
 from bayes_mdd.shared_specific.tables.stability import (
@@ -67,6 +77,8 @@ def build_page(
         HTML.
     """
     content = _gather(result, checks, table, options)
+    if not options.with_participants:
+        content = withhold_content(content, list_participants(result, options.quality))
     return render_page("bayes_mdd.shared_specific.report", TEMPLATE, content)
 
 
@@ -78,9 +90,15 @@ def _gather(
     ci_prob = float(rules["ci_prob"])
     linked = result.holds("posterior", "symptom_weight")
     by_arm = result.holds("posterior", "symptom_weight_by_arm")
-    links = summarise_symptom_links(result, ci_prob=ci_prob) if linked else None
+    used = used_factors(table)
+    quality = gather_quality(result, options.quality)
+    of_data = [c["name"] for c in quality["checks"]] if quality else []
+    considered = spec_of(result).n_factors
+    links = summarise_symptom_links(result, ci_prob=ci_prob, factors=table) if linked else None
     contrasts = (
-        summarise_symptom_links(result, ci_prob=ci_prob, by="difference") if by_arm else None
+        summarise_symptom_links(result, ci_prob=ci_prob, by="difference", factors=table)
+        if by_arm
+        else None
     )
     cohort = describe_cohort(result)
     counts = cohort.counts
@@ -89,17 +107,26 @@ def _gather(
         "title": options.title or TITLE,
         "cohort": cohort,
         "counts": [(str(i), *row) for i, row in zip(counts.index, counts.to_numpy(), strict=True)],
-        "checks": [check_row(row) for _, row in checks.iterrows()],
-        "findings": summarise_findings(table, checks, links, ci_prob),
+        # Checks of the data stand in the section on the quality of the features.
+        "checks": [check_row(r) for _, r in checks.iterrows() if r["name"] not in of_data],
+        "failed": not judge(checks).passed,
+        "findings": [
+            *say_reference(result),
+            *summarise_findings(table, checks, links, ci_prob, considered, of_data),
+        ],
+        "roles": list_roles(result),
+        "covariates": describe_covariates(result).to_dict("records"),
         "arms": arms,
         "partial": "p_partial" in table,
-        "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
+        "factors": [_factor_row(row, arms) for _, row in used.iterrows()],
+        "unused": considered - len(used),
+        "with_participants": options.with_participants,
         "reliable": is_reliability_known(table),
         "reliability": _reliability_rows(result, table),
         "detectable": say_detectable(smallest_trait(result), rules["min_explained"]),
         "totals": _total_rows(result, ci_prob),
         "ci": f"{ci_prob:.0%}",
-        "means": bool((table["mean_label"] != MISSING).any()),
+        "means": bool((used["mean_label"] != MISSING).any()),
         "mean_against": f"against the {'controls' if CONTROL in arms else 'average of the arms'}",
         "mean_rope": rules["mean_rope"],
         "reliability_above": rules["reliability_above"],
@@ -113,8 +140,8 @@ def _gather(
         "references": REFERENCES,
         "limits": list_limits(result, cohort, symptoms=linked),
         "estimand": result.estimand,
-        "provenance": list_provenance(result),
-        "quality": gather_quality(result, options.quality),
+        "provenance": list_provenance(result, with_participants=options.with_participants),
+        "quality": quality,
     }
 
 
@@ -138,6 +165,8 @@ def _cards(
 
 def _draw(result: Result, table: pd.DataFrame, *, linked: bool) -> dict[str, list[Picture]]:
     """All figures but maps, by the section they belong to."""
+    if used_factors(table).empty:
+        return {"sharing": [], "blocks": [], "links": []}
     several = sum(str(c).startswith("p_specific_") for c in table.columns) > 1
     shown = [*leading_factors(table), *further_factors(table)]
     sharing = []

@@ -13,8 +13,9 @@ import xarray as xr
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import QUIET, RULES, Rules
+from bayes_mdd.results.rules import QUIET, RULES, UNUSED, Rules
 from bayes_mdd.results.text import format_probability
+from bayes_mdd.results.used import used_factors
 from bayes_mdd.shared_specific.tables.stability import is_dominated, tabulate_stability
 
 SAMPLE = (CHAIN, DRAW)
@@ -24,6 +25,8 @@ NETWORKS_HOLD = 0.8
 NETWORKS_AT_MOST = 4
 #: Label of factors that vary within scans, or between sessions, as much as between subjects.
 NOT_NAMEABLE = "not nameable"
+#: Columns without a value for unused factors, by their beginning.
+RESULTS = ("p_", "mean_", "reliability", "leverage")
 #: What is added to every verdict of a fast fit.
 APPROXIMATE = " Approximate (fast path)."
 
@@ -63,16 +66,31 @@ def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
     columns |= _agreement(result, posterior, rules)
     columns |= tabulate_stability(result, rules)
     table = pd.DataFrame(columns)
-    labels = [_judge(row, arms, rules) for _, row in table.iterrows()]
+    labels = [
+        (UNUSED, "Unused: it explains nothing in any draw.")
+        if row["_nothing"]
+        else _judge(row, arms, rules)
+        for _, row in table.iterrows()
+    ]
     table["label"] = [label for label, _ in labels]
     remark = APPROXIMATE if result.approximate else ""
     table["verdict"] = [verdict + remark for _, verdict in labels]
     table["mean_label"] = [_judge_mean(row, rules) for _, row in table.iterrows()]
-    table = table[_column_order(arms)]
+    table = _withhold_unused(table[_column_order(arms)])
     # So that a report can say by which rules these labels were given.
     table.attrs["rules"] = asdict(rules)
     table.attrs["approximate"] = result.approximate
     return table
+
+
+def _withhold_unused(table: pd.DataFrame) -> pd.DataFrame:
+    """Replace what the prior alone says of unused factors by NaN."""
+    numbers = [
+        str(c) for c in table.columns if str(c).startswith(RESULTS) and table[c].dtype.kind == "f"
+    ]
+    out = table.copy()
+    out.loc[out["label"] == UNUSED, numbers] = np.nan
+    return out
 
 
 def _column_order(arms: list[str]) -> list[str]:
@@ -94,6 +112,7 @@ def _activity(explained: xr.DataArray, rules: Rules) -> dict[str, Any]:
     """Whether a factor explains anything: over all draws, and in any single chain."""
     above = explained.max(ARM) > rules.min_explained
     return {
+        "_nothing": (explained.max((*SAMPLE, ARM)) == 0).values,
         "active": (above.mean(SAMPLE) > 0.5).values,
         "_ever_active": (above.mean(DRAW) > 0.5).any(CHAIN).values,
     }
@@ -191,10 +210,10 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
         return MISSING, f"Too few draws: {row['_short']}. No claim."
     if not row["reproducible"]:
         if not row["_ever_active"]:
-            return "unused", f"Unused: in every chain, {unused}"
+            return UNUSED, f"Unused: in every chain, {unused}"
         return MISSING, "Not reproducible: the chains disagree about this factor. No claim."
     if not row["active"]:
-        return "unused", f"Unused: {unused}"
+        return UNUSED, f"Unused: {unused}"
     if row["_ess"] < rules.min_draws:
         few = f"{row['_ess']:.0f} effective draws, fewer than {rules.min_draws}; sample more"
         return MISSING, f"Too few draws: {few}. No claim."
@@ -216,7 +235,7 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
 def _judge_mean(row: pd.Series[Any], rules: Rules) -> str:
     """Label the difference of arm means; no claim where there is none about the factor."""
     p = float(row["p_mean_differs"])
-    if np.isnan(p) or row["label"] in (MISSING, "unused", "present", NOT_NAMEABLE):
+    if np.isnan(p) or row["label"] in (MISSING, UNUSED, "present", NOT_NAMEABLE):
         return MISSING
     if row["stability"] == "open" or row["leverage"] > rules.leverage:
         return "undecided"
@@ -266,8 +285,9 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Text: label, probabilities, variance by arm with intervals, reliability with its shortest
-        interval, means and blocks.
+        interval, means and blocks. Unused factors are left out.
     """
+    table = used_factors(table)
     names = [str(c) for c in table.columns]
     arms = [n.removeprefix("p_specific_") for n in names if n.startswith("p_specific_")]
     columns: dict[str, Any] = {"factor": table["factor"], "label": table["label"]}

@@ -12,35 +12,15 @@ from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import RULES
+from bayes_mdd.results.used import used_factors
+from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
+from bayes_mdd.shared_specific.tables.factors import tabulate_factors
 
-#: Unit in runs written before ordinal symptoms were supported.
-_UNIT = "SD of the symptom per SD of the factor's score"
-
-
-def read_link_units(result: Result) -> dict[str, tuple[str, str]]:
-    """Read what kind each linked symptom is and what its weights are measured in.
-
-    Parameters
-    ----------
-    result : Result
-        A fit with symptoms.
-
-    Returns
-    -------
-    dict of str to (str, str)
-        By symptom: kind (``gaussian`` or ``ordinal``) and unit.
-
-    Raises
-    ------
-    DataContractError
-        If the fit had no symptoms.
-    """
-    weight = result.group("posterior", ["symptom_weight"])["symptom_weight"]
-    names = [str(s) for s in weight[SYMPTOM].values]
-    if "symptom_kind" not in weight.coords:
-        return dict.fromkeys(names, ("gaussian", _UNIT))
-    kinds, units = weight["symptom_kind"].values, weight["symptom_unit"].values
-    return {n: (str(k), str(u)) for n, k, u in zip(names, kinds, units, strict=True)}
+_COLUMNS = (
+    *(FACTOR, SYMPTOM),
+    *("mean", "sd", "lower", "upper", "p_positive"),
+    *("kind", "unit"),
+)
 
 
 def summarise_symptom_links(
@@ -48,8 +28,9 @@ def summarise_symptom_links(
     *,
     ci_prob: float = RULES.ci_prob,
     by: Literal["all", "arm", "difference"] = "all",
+    factors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Summarise the weight of every factor in every symptom.
+    """Summarise the weight of every factor that is used in every symptom.
 
     Parameters
     ----------
@@ -61,6 +42,9 @@ def summarise_symptom_links(
         One weight for all arms (their average where links differ by arm), the weights within each
         arm, or their differences for each pair of arms. The last two need a fit with
         ``symptom_links="by_arm"``.
+    factors : pandas.DataFrame, optional
+        What `classify_factors` returned; computed with its defaults when absent. Unused factors are
+        left out: their weights are zero, or follow the prior.
 
     Returns
     -------
@@ -81,6 +65,10 @@ def summarise_symptom_links(
     result = read_result(idata)
     units = read_link_units(result)
     weight = _select_weights(result, by)
+    used = used_factors(tabulate_factors(result) if factors is None else factors)["factor"]
+    weight = weight.sel({FACTOR: [f for f in weight[FACTOR].values if str(f) in set(used)]})
+    if not weight.sizes[FACTOR]:
+        return pd.DataFrame(columns=[*_COLUMNS[:2], *([ARM] * (ARM in weight.dims)), *_COLUMNS[2:]])
     sample, tail = (CHAIN, DRAW), (1 - ci_prob) / 2
     low, high = weight.quantile([tail, 1 - tail], dim=sample).transpose("quantile", ...)
     summary = xr.Dataset(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features import check_features, reference_to_controls
 
 COVARIATES = ("age", "motion", "site")
@@ -194,3 +194,49 @@ def test_features_that_do_not_vary_in_controls_are_refused(make_features):
 
 def test_covariates_given_as_text_are_refused(make_features):
     assert "must be a list of names" in problems_of(make_features(), "age")[0]
+
+
+def test_the_group_is_stated_and_can_be_required(make_features, caplog):
+    features = make_features(n_controls=0, n_patients=30)
+    with caplog.at_level("WARNING"):
+        got = reference_to_controls(features)
+    assert "No participant is a healthy control" in caplog.text
+    assert got.attrs["reference_group"] == "patients"
+    caplog.clear()
+    xr.testing.assert_identical(reference_to_controls(features, group="patients"), got)
+    assert not caplog.text
+    with pytest.raises(
+        DataContractError, match="nobody is a healthy control; diagnoses found"
+    ):
+        reference_to_controls(features, group="controls")
+    with pytest.raises(SpecError, match="group must be 'controls' or 'patients'"):
+        reference_to_controls(features, group="healthy")
+
+
+def test_patients_can_be_the_reference_although_there_are_controls(make_features):
+    features = make_features(n_controls=20, n_patients=30)
+    assert reference_to_controls(features).attrs["reference_group"] == "controls"
+    got = reference_to_controls(features, group="patients")
+    assert got.attrs["reference"].endswith("patients with a known arm (20 controls not used)")
+    treated = got["arm"].values != "n/a"
+    np.testing.assert_allclose(got["y"].values[treated].mean(axis=0), 0, atol=1e-9)
+    without = features.isel(subject=np.flatnonzero(features["diagnosis"].values != "HC"))
+    alone = reference_to_controls(without, group="patients")
+    np.testing.assert_allclose(alone["y"].values, got["y"].sel(subject=without["subject"]).values)
+
+
+@pytest.mark.parametrize("word", ["NC", "Healthy Volunteer", "0", "Gesund"])
+def test_other_words_for_controls_are_not_passed_over(make_features, word):
+    features = make_features(n_controls=20)
+    diagnosis = np.where(features["diagnosis"].values == "HC", word, "MDD").astype(object)
+    features = features.assign_coords(diagnosis=("subject", diagnosis))
+    with pytest.raises(DataContractError, match=word):
+        reference_to_controls(features)
+    assert reference_to_controls(features, group="patients").attrs["reference_group"] == "patients"
+
+
+def test_an_arm_called_hc_is_refused(make_features):
+    features = make_features(n_controls=20)
+    arm = np.where(features["arm"].values == "SNRI", "HC", features["arm"].values).astype(object)
+    with pytest.raises(DataContractError, match="arm 'HC' of"):
+        reference_to_controls(features.assign_coords(arm=("subject", arm)))

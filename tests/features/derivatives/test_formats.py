@@ -19,7 +19,8 @@ def test_format_names_are_unique_and_references_exist():
 
 def test_the_page_lists_all_formats(repository):
     text = (repository / "docs" / "derivatives.md").read_text(encoding="utf-8")
-    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    table = text[text.index("| format |") :].split("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert named == {f.name for f in FORMATS}
 

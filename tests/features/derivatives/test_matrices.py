@@ -209,14 +209,14 @@ def brainnet(folder: Path, labels=PARCELS, n: int = N) -> Path:
         matrix = correlations_of(subject)[:n, :n]
         np.savetxt(folder / f"{subject}.edge", matrix, delimiter="\t", fmt="%.6f")
     lines = ["# made by hand"]
-    lines += [f"{-10 * i} {i} {i + 1} {1 + i // 3} 2 {name}" for i, name in enumerate(labels)]
+    lines += [f"{20 * i - 30} {i} {i + 1} {1 + i // 3} 2 {name}" for i, name in enumerate(labels)]
     (folder / "nodes.node").write_bytes("\r\n".join(lines).encode())
     return folder
 
 
 def test_brainnet_viewer(tmp_path, participants):
     got = read_derivatives(brainnet(tmp_path), participants=participants)
-    assert got["region_x"].values.tolist() == [0, -10, -20, -30, -40]
+    assert got["region_x"].values.tolist() == [-30, -10, 10, 30, 50]
     assert set(got["block"].values.tolist()) == {
         "module 1-module 1",
         "module 1-module 2",

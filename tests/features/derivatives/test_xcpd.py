@@ -173,10 +173,15 @@ def test_low_coverage_is_missing(xcpd, participants):
     path = relmat(folder)
     beside = path.with_name(path.name.replace("pearsoncorrelation_relmat", "coverage_bold"))
     table.to_csv(beside, sep="\t", index=False)
-    read_derivatives(folder, kind=FC, participants=participants)
+    others = "sub-01, sub-03, sub-04: no coverage table belongs to the file"
+    with pytest.warns(UserWarning, match=others):
+        read_derivatives(folder, kind=FC, participants=participants)
     strict = DerivativesSpec(min_coverage=0.7)
     for kind in (FC, "alff"):
-        with pytest.raises(DataContractError, match=r"'RH_Default_PFC_1' in 1 \(sub-02\)"):
+        with (
+            pytest.warns(UserWarning, match=others),
+            pytest.raises(DataContractError, match=r"'RH_Default_PFC_1' in 1 \(sub-02\)"),
+        ):
             read_derivatives(folder, kind=kind, participants=participants, spec=strict)
 
 

@@ -301,7 +301,7 @@ def test_voxels_without_signal_count_as_missing(images, region_table):
     assert "'R2' in 1 (sub-2)" in text
     assert "R4" not in text
     strict = refused(paths, region_table, **options, min_coverage=0.8)
-    assert "'R4' in 1 (sub-2)" in strict
+    assert "'R2' in 1 (sub-2), likewise 'R4'" in strict
     got = regional_features(paths, region_table, **options, missing="drop-subjects")
     assert got["subject"].values.tolist() == ["sub-0", "sub-1"]
     with pytest.warns(DeprecationWarning, match="'drop-people' is now called 'drop-subjects'"):

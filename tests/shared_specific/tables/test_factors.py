@@ -49,8 +49,11 @@ def test_truth_is_labelled(fake_idata):
     assert table["active"].tolist() == [True, True, True, False]
     assert set(PROMISED) <= set(table.columns)
     assert "p_partial" not in table.columns
-    total = table[["p_shared", "p_specific_SSRI", "p_specific_SNRI"]].sum(axis=1)
-    np.testing.assert_allclose(total, 1.0)
+    chances = table[["p_shared", "p_specific_SSRI", "p_specific_SNRI"]]
+    np.testing.assert_allclose(chances[:3].sum(axis=1), 1.0)
+    # Of an unused factor the prior alone would speak.
+    withheld = ["mean_SSRI", "p_mean_differs", "reliability", "leverage"]
+    assert chances.loc[3].isna().all() and table.loc[3, withheld].isna().all()
     assert table.loc[0, "explained_SSRI"] == pytest.approx(EXPLAINED[0], rel=0.15)
     inside = table["explained_SNRI"].between(
         table["explained_SNRI_lower"], table["explained_SNRI_upper"]
@@ -218,7 +221,9 @@ def test_symptom_links_summarise_the_draws(fake_idata):
     assert row["lower"] == pytest.approx(np.quantile(draws, 0.25))
     assert row["upper"] == pytest.approx(np.quantile(draws, 0.75))
     assert row["p_positive"] == pytest.approx((draws > 0).mean())
-    assert len(table) == 8
+    # F4 is unused: its weights are no result.
+    assert table.index.get_level_values("factor").unique().tolist() == ["F1", "F2", "F3"]
+    assert len(table) == 6
     with pytest.raises(DataContractError, match="symptom_weight"):
         summarise_symptom_links(make_fake_idata(symptoms=False))
 
@@ -226,7 +231,7 @@ def test_symptom_links_summarise_the_draws(fake_idata):
 def test_links_by_arm_and_their_differences():
     idata = make_fake_idata(links="by_arm")
     whole = summarise_symptom_links(idata)
-    assert whole["kind"].tolist() == ["gaussian", "ordinal"] * 4
+    assert whole["kind"].tolist() == ["gaussian", "ordinal"] * 3
     assert whole["unit"][1] == "log-odds of a higher rating per SD of the factor's score"
     by_arm = summarise_symptom_links(idata, by="arm")
     assert by_arm.loc[:1, ["factor", "symptom", "arm"]].to_numpy().tolist() == [
@@ -281,7 +286,7 @@ def test_labels_are_withheld_where_a_factor_is_not_stable(fake_idata):
     assert "state or motion" in table.loc[1, "verdict"]
     assert leading_factors(table) == ["F3"] and further_factors(table) == ["F1", "F2"]
     shown = overview(table)["reliability"].tolist()
-    assert shown[2:] == ["0.98 (0.96-1.00) stable", "n/a"]
+    assert shown[2:] == ["0.98 (0.96-1.00) stable"]
     held = table.assign(leverage=[0.1, 0.1, 0.72, 0.1])
     assert overview(held)["reliability"][2] == "0.98 (0.96-1.00) stable; one participant: 72%"
 
@@ -289,7 +294,7 @@ def test_labels_are_withheld_where_a_factor_is_not_stable(fake_idata):
 def test_labels_are_given_where_nothing_is_known(fake_idata):
     table = classify_factors(fake_idata)
     assert leading_factors(table) == ["F1", "F2", "F3"] and not further_factors(table)
-    assert overview(table)["reliability"].tolist() == ["unknown"] * 3 + ["n/a"]
+    assert overview(table)["reliability"].tolist() == ["unknown"] * 3
     assert not table["verdict"].str.contains("Reliability").any()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -60,7 +61,24 @@ def _find_maps(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     return found
 
 
-def _read_maps(request: FormatRequest) -> Reading:
+def read_maps(request: FormatRequest) -> Reading:
+    """Average one map per subject in an atlas.
+
+    Parameters
+    ----------
+    request : FormatRequest
+        The maps; its kind determines units, and sums instead of averages for ``volume``.
+
+    Returns
+    -------
+    Reading
+        One value per region and subject.
+
+    Raises
+    ------
+    DataContractError
+        If the kind or the atlas is not given, or maps cannot be used.
+    """
     if not request.kind:
         raise DataContractError(
             "images", ["do not state what they hold: give kind='activation', 'fa', 'volume', ..."]
@@ -68,10 +86,7 @@ def _read_maps(request: FormatRequest) -> Reading:
     atlas, files, spec = select_atlas(request), one_file_per_subject(request.files), request.spec
     total = request.kind == "volume"
 
-    def read(name: FileName) -> ImageValues:
-        return _map_values(name, atlas, spec, total=total)
-
-    results = read_images(files, read)
+    results = read_images(files, partial(_map_values, atlas=atlas, spec=spec, total=total))
     return Reading(
         kind=request.kind,
         shape="regional",
@@ -122,7 +137,7 @@ FORMATS = (
         handles_atlas=True,
         title="images with one value per voxel (contrast, FA, volume, ALFF, ReHo), in an atlas",
         find=_find_maps,
-        read=_read_maps,
+        read=read_maps,
         yields_to=("xcpd_regional", "fmriprep_bold"),
     ),
 )

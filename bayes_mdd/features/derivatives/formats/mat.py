@@ -9,14 +9,13 @@ diffusion MRI data. Nature Methods 18.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, UnreadableFileError, some
 from bayes_mdd.features.derivatives.connectomes import (
     STRUCTURAL,
     mirror_triangles,
@@ -25,7 +24,7 @@ from bayes_mdd.features.derivatives.connectomes import (
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
 from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
-from bayes_mdd.features.loading import UnreadableFileError, require_file
+from bayes_mdd.files.mat import read_mat, read_mat_names
 from bayes_mdd.types import Array
 
 _LABELS = "_region_labels"
@@ -33,7 +32,7 @@ _CONNECTIVITY = re.compile(r"(?:atlas_)?(?P<rest>.+)_connectivity")
 
 
 def load_mat(path: Path) -> dict[str, Any]:
-    """Read the arrays of a MATLAB file of version 5 to 7.2.
+    """Read the arrays of a MATLAB file of version 4 to 7.
 
     Parameters
     ----------
@@ -48,30 +47,15 @@ def load_mat(path: Path) -> dict[str, Any]:
     Raises
     ------
     UnreadableFileError
-        If the file is missing, annexed, empty, truncated or of version 7.3 (HDF5).
+        If the file is missing, annexed, empty, damaged or of version 7.3 (HDF5).
     """
-    from scipy.io import loadmat
-
-    require_file(path)
-    try:
-        return {k: v for k, v in loadmat(path).items() if not k.startswith("__")}
-    except NotImplementedError as error:
-        raise UnreadableFileError(
-            f"{path.name} is a MATLAB 7.3 file: save it with '-v7'."
-        ) from error
-    except (OSError, ValueError, TypeError, EOFError, KeyError, zlib.error) as error:
-        raise UnreadableFileError(
-            f"{path.name} cannot be read as a MATLAB file (truncated?): {error}."
-        ) from error
+    return dict(read_mat(path))
 
 
 def _keys(path: Path) -> tuple[str, ...]:
-    from scipy.io import whosmat
-
     try:
-        require_file(path)
-        return tuple(name for name, _, _ in whosmat(path))
-    except (OSError, ValueError, TypeError, EOFError, NotImplementedError, zlib.error):
+        return read_mat_names(path)
+    except UnreadableFileError:
         return ()
 
 

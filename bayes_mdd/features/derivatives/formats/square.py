@@ -26,6 +26,7 @@ from bayes_mdd.features.derivatives.connectomes import (
 )
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
+from bayes_mdd.features.derivatives.matrix_measures import stated_measure
 from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
 from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.loading import UnreadableFileError
@@ -60,7 +61,8 @@ def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     functional: list[bool] = []
     for name in files:
         if name.extension in (".csv", ".txt", ".tsv") and (m := _square(name.path)) is not None:
-            functional.append(_looks_functional(m))
+            # Covariances may be positive throughout; their names tell them from connectomes.
+            functional.append(_looks_functional(m) or bool(stated_measure(name)))
             found.append(name)
     if not found:
         return {}
@@ -78,7 +80,6 @@ def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
 
 def _read(request: FormatRequest) -> Reading:
     files = one_file_per_subject(request.files)
-    names: dict[int, tuple[str, ...]] = {}
 
     def read(name: FileName) -> SubjectValues:
         cells = read_cells(name.path)
@@ -88,11 +89,10 @@ def _read(request: FormatRequest) -> Reading:
             raise UnreadableFileError(
                 f"{name.path.name} is {n} x {matrix.shape[1]}: expected a square matrix."
             )
-        if n not in names:
-            names[n] = find_region_names(n, name.path, request)
+        names = find_region_names(n, name.path, request)
         if "length" in (request.weighting or ""):
             matrix[matrix == 0] = np.nan
-        return SubjectValues(names[n], matrix)
+        return SubjectValues(names, matrix)
 
     functional = request.kind == FUNCTIONAL
     by_subject = read_subjects(files, read)
@@ -189,5 +189,6 @@ FORMATS = (
         title="square matrices as text without names (MRtrix tck2connectome, GRETNA, NBS)",
         find=_find,
         read=_read,
+        yields_to=("fsl_netmats", "fsl_dual_regression", "fsl_probtrackx", "cpac_correlations"),
     ),
 )

@@ -1,9 +1,7 @@
-"""Stacks of matrices in MATLAB files: CONN results and NBS matrices.
+"""Stacks of matrices in MATLAB files: NBS matrices.
 
 References
 ----------
-Whitfield-Gabrieli and Nieto-Castanon (2012), Conn: a functional connectivity toolbox. Brain
-Connectivity 2.
 Zalesky et al. (2010), Network-based statistic. NeuroImage 53.
 """
 
@@ -18,45 +16,10 @@ from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.assemble import FUNCTIONAL
 from bayes_mdd.features.derivatives.connectomes import find_region_names
 from bayes_mdd.features.derivatives.file_names import FileName
-from bayes_mdd.features.derivatives.formats.mat import find_files_with_arrays, load_mat, parse_names
+from bayes_mdd.features.derivatives.formats.mat import find_files_with_arrays, load_mat
 from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
 from bayes_mdd.features.loading import UnreadableFileError
-from bayes_mdd.features.matrices import FISHER_Z
 from bayes_mdd.types import Array
-
-# CONN: Z of all subjects in one array, or one file per subject
-
-
-def _find_conn(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    return find_files_with_arrays(files, FUNCTIONAL, lambda keys: keys >= {"Z", "names"})
-
-
-def _read_conn(request: FormatRequest) -> Reading:
-    loaded = {n: load_mat(n.path) for n in request.files}
-    by_subject: dict[str, SubjectValues] = {}
-    for name, arrays in loaded.items():
-        z, names = np.asarray(arrays["Z"], dtype=np.float64), parse_names(arrays["names"])
-        targets = parse_names(arrays["names2"]) if "names2" in arrays else names
-        position = [targets.index(n) if n in targets else -1 for n in names]
-        if min(position) < 0 or z.shape[:2] != (len(names), len(targets)):
-            raise UnreadableFileError(
-                f"{name.path.name}: Z is {' x '.join(map(str, z.shape))}, with {len(names)} names "
-                f"and {len(targets)} names2: expected every name among names2."
-            )
-        square = z[:, position]  # the other columns are targets only
-        if z.ndim == 2:
-            by_subject[name.subject_id] = SubjectValues(names, square)
-        else:
-            by_subject |= _layers(square, names, request, name.path)
-    return Reading(
-        kind=FUNCTIONAL,
-        shape="matrix",
-        by_subject=by_subject,
-        units=FISHER_Z,
-        files=[n.path for n in request.files],
-        facts={"measure": "correlation (CONN)"},
-    )
-
 
 # NBS: a stack of matrices, with subjects on the third axis
 
@@ -80,15 +43,37 @@ def _read_nbs(request: FormatRequest) -> Reading:
     return Reading(
         kind=FUNCTIONAL,
         shape="matrix",
-        by_subject=_layers(stack, names, request, path),
+        by_subject=assign_layers(stack, names, request, path),
         files=[path],
     )
 
 
-def _layers(
+def assign_layers(
     stack: Array, names: tuple[str, ...], request: FormatRequest, path: Path
 ) -> dict[str, SubjectValues]:
-    """Assign subject ids to the layers; the caller must give them, because the file has none."""
+    """Assign subject ids to the layers of a stack, which has none.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (region, region, subject)
+        The matrices.
+    names : tuple of str
+        The regions.
+    request : FormatRequest
+        Its ``subjects`` are the ids, in the order of the layers.
+    path : Path
+        The file, for messages.
+
+    Returns
+    -------
+    dict
+        Matrix by subject.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the ids are not given, or their number differs from that of the layers.
+    """
     n = stack.shape[2]
     if request.subjects is None or len(request.subjects) != n:
         given = "none" if request.subjects is None else str(len(request.subjects))
@@ -100,12 +85,6 @@ def _layers(
 
 
 FORMATS = (
-    Format(
-        name="conn",
-        title="results of CONN (.mat with Z, names)",
-        find=_find_conn,
-        read=_read_conn,
-    ),
     Format(
         name="nbs",
         title="stack of matrices of NBS (.mat with Mat: region, region, participant)",

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.assemble import FUNCTIONAL
-from bayes_mdd.features.derivatives.coverage import TEXT, CoverageTables, same_recording
+from bayes_mdd.features.companions import find_companion
+from bayes_mdd.features.derivatives.confounds import MotionTables
+from bayes_mdd.features.derivatives.coverage import TEXT, CoverageTables
 from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
 from bayes_mdd.features.derivatives.subjects import (
@@ -24,6 +26,12 @@ from bayes_mdd.features.derivatives.subjects import (
 from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.features.matrices import R
+from bayes_mdd.features.repetition_time import (
+    REPETITION_TIME,
+    RepetitionTime,
+    describe_repetition_times,
+    find_repetition_time,
+)
 
 #: Columns that identify a ``*_timeseries.tsv`` as a confounds table of any fMRIPrep version.
 _CONFOUNDS = frozenset(
@@ -31,6 +39,7 @@ _CONFOUNDS = frozenset(
 )
 #: Versions whose regional ReHo tables do not match their images (XCP-D issue 1170).
 _WRONG_REHO = ("0.7.3",)
+_NOT_KNOWN = "not known (no outliers.tsv beside the series)"
 _UNITS = {"alff": "ALFF (as in XCP-D)", "falff": "fALFF", "reho": "Kendall's W"}
 
 
@@ -85,15 +94,22 @@ def _find_regional(files: Sequence[FileName]) -> dict[str, list[FileName]]:
 
 def _read_matrices(request: FormatRequest) -> Reading:
     files = one_file_per_subject(request.files)
-    coverage = CoverageTables(request)
-    by_subject = read_subjects(files, lambda n: coverage.mask(n, _read_matrix(n)))
+    coverage, motion = CoverageTables(request), MotionTables(request.all_files)
+
+    def read(name: FileName) -> SubjectValues:
+        motion.add(name)
+        return coverage.mask(name, _read_matrix(name))
+
+    by_subject = read_subjects(files, read)
     return Reading(
         kind=FUNCTIONAL,
         shape="matrix",
         by_subject=by_subject,
         units=R,
         files=[n.path for n in files.values()],
+        covariates=motion.covariates(),
         facts={"measure": "correlation", "estimator": "empirical", **coverage.facts},
+        notes=[*coverage.notes(), *motion.notes()],
     )
 
 
@@ -111,22 +127,39 @@ def _read_matrix(name: FileName) -> SubjectValues:
 
 def _read_series(request: FormatRequest) -> Reading:
     files = one_file_per_subject(request.files)
-    coverage = CoverageTables(request)
+    coverage, motion = CoverageTables(request), MotionTables(request.all_files)
     censoring: dict[str, str] = {}
+    repetition: dict[str, RepetitionTime] = {}
 
     def read(name: FileName) -> SubjectValues:
+        motion.add(name)
+        repetition[name.subject_id] = find_repetition_time(name, None)
         series, censored = _censor(name, _read_columns(name), request.all_files)
         censoring[name.subject_id] = censored
         return coverage.mask(name, series)
 
     by_subject = read_subjects(files, read)
+    times, facts, notes = describe_repetition_times(repetition)
     return Reading(
         kind=FUNCTIONAL,
         shape="series",
         by_subject=by_subject,
         files=[n.path for n in files.values()],
-        facts={"censoring": _common_value(censoring), **coverage.facts},
+        covariates=motion.covariates() | ({REPETITION_TIME: times} if times else {}),
+        facts={"censoring": _common_value(censoring), **coverage.facts, **facts},
+        notes=[*coverage.notes(), *motion.notes(), *_uncensored(censoring), *notes],
     )
+
+
+def _uncensored(censoring: Mapping[str, str]) -> list[str]:
+    """Report the subjects without a table of outliers, where others have one."""
+    without = [s for s, how in censoring.items() if how == _NOT_KNOWN]
+    if not without or len(without) == len(censoring):
+        return []
+    return [
+        f"{some(without)}: no outliers.tsv belongs to the series, so that interpolated volumes may "
+        "have been used."
+    ]
 
 
 def _common_value(values: Mapping[str, str]) -> str | Mapping[str, str]:
@@ -150,12 +183,13 @@ def _censor(
     name: FileName, series: SubjectValues, all_files: Sequence[FileName]
 ) -> tuple[SubjectValues, str]:
     """Remove the volumes that XCP-D flagged, if they are still (interpolated) in the series."""
-    outliers = [n for n in all_files if n.suffix == "outliers" and same_recording(n, name)]
-    if not outliers:
-        return series, "not known (no outliers.tsv beside the series)"
-    cells = read_cells(outliers[0].path)
+    tables = [n for n in all_files if n.suffix == "outliers" and n.extension in TEXT]
+    outliers = find_companion(name, tables, "table of outliers")
+    if outliers is None:
+        return series, _NOT_KNOWN
+    cells = read_cells(outliers.path)
     start = 1 if cells.numeric is False else 0
-    flags = parse_numbers(outliers[0].path, cells.rows[start:])[:, 0] > 0
+    flags = parse_numbers(outliers.path, cells.rows[start:])[:, 0] > 0
     rows, kept = len(series.values), int((~flags).sum())
     if rows == kept:
         return series, "by XCP-D"
@@ -164,7 +198,7 @@ def _censor(
             series.names, series.values[~flags]
         ), "flagged volumes removed on reading"
     raise UnreadableFileError(
-        f"{name.path.name} has {rows} volumes, {outliers[0].path.name} has {len(flags)}, of which "
+        f"{name.path.name} has {rows} volumes, {outliers.path.name} has {len(flags)}, of which "
         f"{kept} are kept: the two files do not belong together."
     )
 
@@ -173,9 +207,10 @@ def _read_regional(request: FormatRequest) -> Reading:
     files = one_file_per_subject(request.files)
     if request.kind == "reho":
         _check_reho_version(request.files)
-    coverage = CoverageTables(request)
+    coverage, motion = CoverageTables(request), MotionTables(request.all_files)
 
     def read(name: FileName) -> SubjectValues:
+        motion.add(name)
         table = _read_columns(name)
         if len(table.values) != 1:
             raise UnreadableFileError(
@@ -191,7 +226,9 @@ def _read_regional(request: FormatRequest) -> Reading:
         units=_UNITS[request.kind],
         files=[n.path for n in files.values()],
         zero_is_missing=True,
+        covariates=motion.covariates(),
         facts=coverage.facts,
+        notes=[*coverage.notes(), *motion.notes()],
     )
 
 

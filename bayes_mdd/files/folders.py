@@ -1,0 +1,164 @@
+"""Folders that are written beside the old one and then take its place."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bayes_mdd.files.replace import write_error
+
+_log = logging.getLogger(__name__)
+#: Hidden folders beside the final one: unfinished new ones, and old ones during the exchange.
+_NEW, _OLD = ".bayes-mdd-new-", ".bayes-mdd-old-"
+#: Unfinished folders of processes that were killed are removed after this many seconds.
+_STALE = 24 * 3600
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which becomes the final one on success.
+
+    Parameters
+    ----------
+    folder : Path
+        The final folder, new or to be replaced as a whole; `check_folder` has tested it. Behind a
+        symbolic link, the folder that it names is replaced and the link kept.
+
+    Yields
+    ------
+    Path
+        A hidden folder on the same file system.
+
+    Raises
+    ------
+    WriteError
+        If it cannot be written; what was there is untouched then.
+    """
+    final = resolve(folder)
+    work = None
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        work, inside = _make_work(final)
+        yield work
+        if inside:
+            _move_inside(work, final)
+        else:
+            _take_place(work, final)
+    except OSError as error:
+        raise write_error(folder, error) from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def resolve(path: Path) -> Path:
+    """Follow symbolic links; a loop of links is left as it is.
+
+    Parameters
+    ----------
+    path : Path
+        A path that may not exist.
+
+    Returns
+    -------
+    Path
+        Absolute.
+    """
+    return Path(os.path.realpath(path))
+
+
+def restore_folder(folder: Path) -> None:
+    """Put back an old folder whose exchange was interrupted between two steps.
+
+    Parameters
+    ----------
+    folder : Path
+        The final folder; nothing happens if it exists.
+    """
+    try:
+        final = resolve(folder)
+        if final.exists():
+            return
+        for old in sorted(final.parent.glob(f"{_OLD}{_tag(final)}-*")):
+            old.rename(final)
+            _log.warning("%s was being replaced when a process ended; it is restored.", folder)
+            return
+    except OSError:
+        return
+
+
+def _make_work(final: Path) -> tuple[Path, bool]:
+    """Make the hidden folder beside the final one, or in it where only that is possible."""
+    name = f"{_NEW}{_tag(final)}-{secrets.token_hex(6)}"
+    if not final.exists() or not (os.path.ismount(final) or _is_current(final)):
+        _remove_stale(final)
+        try:
+            work = final.parent / name
+            work.mkdir()
+        except OSError:
+            if not final.exists() or any(final.iterdir()):
+                raise
+        else:
+            return work, False
+    # A mounted volume, or an empty folder below one that cannot be written.
+    work = final / name
+    work.mkdir()
+    return work, True
+
+
+def _is_current(final: Path) -> bool:
+    here = Path.cwd()
+    return final == here or final in here.parents
+
+
+def _move_inside(work: Path, final: Path) -> None:
+    for entry in sorted(work.iterdir()):
+        entry.rename(final / entry.name)
+
+
+def _take_place(work: Path, final: Path) -> None:
+    if not final.exists() or not any(final.iterdir()):
+        work.rename(final)
+    elif not _exchange(work, final):
+        old = final.with_name(f"{_OLD}{_tag(final)}-{secrets.token_hex(6)}")
+        final.rename(old)
+        try:
+            work.rename(final)
+        except BaseException:
+            old.rename(final)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two names in one step, where the system can."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return False
+    names = os.fsencode(first), os.fsencode(second)
+    return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
+
+
+def _remove_stale(final: Path) -> None:
+    """Remove what killed processes left of earlier attempts to write the same folder."""
+    before = time.time() - _STALE
+    for path in final.parent.glob(f"{_NEW}{_tag(final)}-*"):
+        try:
+            if path.stat().st_mtime < before:
+                shutil.rmtree(path, ignore_errors=True)
+        except OSError:
+            continue
+
+
+def _tag(final: Path) -> str:
+    return hashlib.sha256(final.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]

@@ -1,0 +1,74 @@
+"""All reasons why the factor model cannot be fitted to features, without fitting it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import ARM, DIAGNOSIS
+from bayes_mdd.errors import BayesMDDError, problems_of
+from bayes_mdd.features.roles import participants_of
+from bayes_mdd.shared_specific.data.design import build_design
+from bayes_mdd.shared_specific.data.edges import read_edge_scale
+from bayes_mdd.shared_specific.data.model_data import check_size, needs_matrix, select_subjects
+from bayes_mdd.shared_specific.data.ratings import (
+    check_links,
+    link_design,
+    linked_columns,
+    read_ratings,
+)
+from bayes_mdd.specs import SharedSpecificSpec
+
+
+def list_problems(
+    spec: SharedSpecificSpec, features: xr.Dataset, symptoms: pd.DataFrame | None = None
+) -> list[str]:
+    """List everything that `prepare` would refuse.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    features : Dataset
+        A FeatureSet, standardised or as measured.
+    symptoms : DataFrame, optional
+        Symptoms by participant.
+
+    Returns
+    -------
+    list of str
+        The problems; empty if the model can be fitted.
+    """
+    problems: list[str] = []
+
+    def _attempt[T](step: Callable[[], T]) -> T | None:
+        try:
+            return step()
+        except BayesMDDError as error:
+            problems.extend(problems_of(error))
+            return None
+
+    selected = _attempt(lambda: select_subjects(spec, features))
+    linked = _attempt(lambda: (linked_columns(spec, symptoms),))
+    if spec.feature_dependence == "matrix" and features.attrs.get("units") == "z":
+        scale = read_edge_scale(features)
+        if isinstance(scale, str):
+            problems.append(needs_matrix(scale))
+    if selected is None:
+        return problems
+    subjects = participants_of(selected[0])
+    if spec.controls == "arm":
+        subjects = subjects.drop(columns=DIAGNOSIS)
+    arms = sorted(set(subjects[ARM]))
+    _attempt(lambda: check_links(spec, arms))
+    design = _attempt(lambda: build_design(subjects, spec.covariates))
+    if design is None:
+        return problems
+    _attempt(lambda: check_size(spec, design, arms))
+    if linked is not None:
+        index = np.array([arms.index(a) for a in subjects[ARM]])
+        _attempt(lambda: read_ratings(spec, linked[0], link_design(spec, design, index, len(arms))))
+    return problems
