@@ -173,12 +173,12 @@ def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.Dat
     value = trial.outcome / unit
     n_levels, trials = 2, None
     if spec.kind in ("binary", "ordinal"):
-        levels, value = np.unique(value, return_inverse=True)
-        n_levels = levels.size
+        levels, at = np.unique(value, return_inverse=True)
+        value, n_levels = at.astype(float), levels.size
     elif spec.kind == "binomial":
         trials = prepared.table[N_TRIALS].to_numpy(dtype=np.int64)
         value = np.where(prepared.sign > 0, value, trials + value)
-    outcomes = Outcomes(spec.kind, value.astype(float), n_levels, trials)
+    outcomes = Outcomes(spec.kind, value, n_levels, trials)
     model = build_response_graph(
         _without_sites(prepared), outcomes, prepared.scales, site=_sites(prepared),
         factors=prepared.factors,

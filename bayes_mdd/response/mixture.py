@@ -265,4 +265,5 @@ def _arm_scales(left: Array, added: Array, other: BoolArray) -> Array:
     # An arm of few subjects is moved towards equal noise, as by ten further subjects.
     number = np.array([(~other).sum(), other.sum()])
     ratio = (number * square / overall + 10.0) / (number + 10.0)
-    return np.sqrt(np.maximum(ratio, 0.05) / np.average(np.maximum(ratio, 0.05), weights=number))
+    ratio = np.maximum(ratio, 0.05)
+    return np.asarray(np.sqrt(ratio / np.average(ratio, weights=number)))

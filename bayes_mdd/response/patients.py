@@ -169,7 +169,7 @@ def _rule(
 
 def _matching(response: xr.DataTree, moments: xr.Dataset) -> xr.Dataset:
     """Moments of the factors of the fit, of patients who were not in it."""
-    factors = response["constant_data"][FACTOR].values.astype(str)
+    factors = response["constant_data"].to_dataset()[FACTOR].values.astype(str)
     given = moments[FACTOR].values.astype(str)
     problems = []
     if missing := [f for f in factors if f not in given]:
@@ -182,7 +182,7 @@ def _matching(response: xr.DataTree, moments: xr.Dataset) -> xr.Dataset:
         problems.append(
             f"the scores come from another run ({sources[1]}) than those of the fit ({sources[0]})."
         )
-    fitted = set(response["observed_data"][SUBJECT].values.astype(str))
+    fitted = set(response["observed_data"].to_dataset()[SUBJECT].values.astype(str))
     if known := [s for s in moments[SUBJECT].values.astype(str) if s in fitted]:
         problems.append(
             f"{some(known)} were in the fit, which knows their outcome: leave them out, or use "

@@ -287,18 +287,22 @@ def _cross_fit(
 
 def _average(found: Sequence[_HeldOut]) -> _HeldOut:
     """Means over divisions into folds; the folds are those of the first."""
+
+    def mean(name: str) -> Array:
+        return np.asarray(np.mean([getattr(h, name) for h in found], axis=0))
+
     return _HeldOut(
-        *(
-            np.mean([getattr(h, name) for h in found], axis=0)
-            for name in ("benefit", "p_benefit", "default", "other")
-        ),
-        found[0].better_other,
-        found[0].fold,
+        benefit=mean("benefit"),
+        p_benefit=mean("p_benefit"),
+        default=mean("default"),
+        other=mean("other"),
+        better_other=found[0].better_other,
+        fold=found[0].fold,
     )
 
 
 def _choose(rule: DecisionRule, held: _HeldOut) -> BoolArray:
-    return rule.decide(held.benefit, held.p_benefit) == 1
+    return np.asarray(rule.decide(held.benefit, held.p_benefit) == 1)
 
 
 def _table(
@@ -352,11 +356,9 @@ def _number_needed(gain: Gain) -> dict[str, float]:
 
 def _reference(name: str, held: _HeldOut) -> Array | float:
     """Probability of the other drug under what the rule is compared with."""
-    return {
-        "declared default": 0.0,
-        "better fixed drug": held.better_other.astype(float),
-        "random": 0.5,
-    }[name]
+    if name == "better fixed drug":
+        return held.better_other.astype(float)
+    return 0.0 if name == "declared default" else 0.5
 
 
 def _remission(prepared: Prepared) -> tuple[Array, float] | None:

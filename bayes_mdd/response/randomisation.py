@@ -120,7 +120,7 @@ def _statistic(
 ) -> Array:
     """Statistic of each assignment, shape (assignment,)."""
     k = score.shape[1]
-    code = other - 0.5
+    code = np.where(other, 0.5, -0.5)
     free = _outside(basis)
     left = free(without + code * common)
     arm = free(code)

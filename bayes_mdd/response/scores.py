@@ -190,7 +190,8 @@ def _of_run(run: xr.DataTree) -> xr.Dataset:
     used = np.ones(posterior.sizes[FACTOR], dtype=bool)
     if "block_scale" in posterior:
         scale = posterior["block_scale"]
-        used = scale.any([d for d in scale.dims if d != FACTOR]).values
+        others = [d for d in scale.dims if d != FACTOR]
+        used = (np.abs(scale) > 0).any(others).values
     attrs = {
         ARM_AWARE: int(posterior.sizes.get(ARM, 1) > 1),
         SOURCE: str(run.attrs.get("fingerprint", "")),

@@ -49,7 +49,7 @@ class Trial:
     @property
     def code(self) -> Array:
         """Arm codes, shape (subject,): -1/2 for the default, +1/2 for the other drug."""
-        return self.other - 0.5
+        return np.where(self.other, 0.5, -0.5)
 
     @property
     def n_factors(self) -> int:
@@ -112,4 +112,4 @@ def quadratic(slope: Array, covariance: Array) -> Array:
     >>> quadratic(np.array([[1.0, 2.0]]), np.diag([0.5, 0.25])[None])
     array([1.5])
     """
-    return np.einsum("ik,ikl,il->i", slope, covariance, slope)
+    return np.asarray(np.einsum("ik,ikl,il->i", slope, covariance, slope))

@@ -110,8 +110,9 @@ class ResponseSpec(Spec):
             )
         if repeated := [c for c in self.covariates if c in (self.outcome, self.baseline)]:
             problems.append(f"covariates list {repeated[0]!r}, which is the outcome or baseline.")
-        if not isinstance(self.site_effects, bool) or not isinstance(self.higher_is_better, bool):
-            problems.append("site_effects and higher_is_better must be true or false.")
+        for name in ("site_effects", "higher_is_better"):
+            if not isinstance(getattr(self, name), bool):
+                problems.append(f"{name} must be true or false, got {getattr(self, name)!r}.")
         return problems
 
     def _wrong_decision(self) -> list[str]:
@@ -127,7 +128,7 @@ class ResponseSpec(Spec):
                     f"minimum must be a number of points of at least 0, got {self.minimum}."
                 )
         reason = self.allow_observational
-        if reason is not None and (not isinstance(reason, str) or len(reason.split()) < 3):
+        if reason is not None and len(str(reason).split()) < 3:
             problems.append("allow_observational must state a reason of at least three words.")
         if reason is not None and self.assignment == "randomised":
             problems.append("allow_observational is for observational arms only.")
