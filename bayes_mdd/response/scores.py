@@ -191,7 +191,7 @@ def _of_run(run: xr.DataTree) -> xr.Dataset:
     if "block_scale" in posterior:
         scale = posterior["block_scale"]
         others = [d for d in scale.dims if d != FACTOR]
-        used = (np.abs(scale) > 0).any(others).values
+        used = (abs(scale) > 0).any(others).values
     attrs = {
         ARM_AWARE: int(posterior.sizes.get(ARM, 1) > 1),
         SOURCE: str(run.attrs.get("fingerprint", "")),
@@ -211,7 +211,7 @@ def _of_projection(projection: xr.Dataset) -> xr.Dataset:
             ],
         )
     scores = scores.isel({ARM: 0}, drop=True) if ARM in scores.dims else scores
-    used = np.flatnonzero((np.abs(scores) > 0).any([d for d in scores.dims if d != FACTOR]).values)
+    used = np.flatnonzero((abs(scores) > 0).any([d for d in scores.dims if d != FACTOR]).values)
     attrs = {ARM_AWARE: 0, SOURCE: str(projection.attrs.get("fingerprint", ""))}
     return _of_draws(scores.isel({FACTOR: used}), attrs)
 
