@@ -34,6 +34,7 @@ from .features import select_view as select_view
 from .features import site_effects as site_effects
 from .features import structural_features as structural_features
 from .features import write_features as write_features
+from .response.declared import response_spec as response_spec
 from .response.fit import fit_response as fit_response
 from .response.moderation import assess_moderation as assess_moderation
 from .response.moderation import Moderation as Moderation

@@ -177,6 +177,7 @@ def simulate_trial(
         index=pd.Index(names, name="participant_id"),
     )
     table = _drop_out(rng, table, missing, missing_share, value, baseline)
+    table.attrs = _declaration(arms, confounding != 0, share_other)
     return SimulatedTrial(
         scores=_moments(names, mean, covariance),
         outcomes=table,
@@ -251,6 +252,20 @@ def _drop_out(
         table = table.assign(hamd17=table["hamd17"].where(~gone))
         reason[gone] = "lack_of_efficacy" if missing == "not random" else "withdrew"
     return table.assign(missing_reason=reason)
+
+
+def _declaration(arms: tuple[str, str], confounded: bool, share_other: float) -> dict[str, object]:
+    """Attributes of the outcomes, as `read_outcomes` states them."""
+    return {
+        "outcome": "hamd17",
+        "baseline": "hamd17_baseline",
+        "units": "points",
+        "higher_is_better": False,
+        "assignment": "observational" if confounded else "randomised",
+        "default": arms[0],
+        "allocation": None if confounded else share_other,
+        "strata": [],
+    }
 
 
 def _moments(names: list[str], mean: np.ndarray, covariance: np.ndarray) -> xr.Dataset:
