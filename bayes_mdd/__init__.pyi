@@ -4,6 +4,8 @@ from . import plotting as plotting
 from . import polar_lda as polar_lda
 from .cohort import Cohort as Cohort
 from .cohort import read_cohort as read_cohort
+from .cohort import read_outcomes as read_outcomes
+from .cohort import read_visits as read_visits
 from .errors import BayesMDDError as BayesMDDError
 from .errors import DataContractError as DataContractError
 from .errors import RunFolderError as RunFolderError

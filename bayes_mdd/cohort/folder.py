@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bayes_mdd.cohort.disposition import DISPOSITION, read_disposition
 from bayes_mdd.cohort.participants import read_participants
 from bayes_mdd.cohort.phenotype import SESSION_ID, read_phenotype, sessions_of
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
@@ -154,7 +155,8 @@ def read_cohort(
     A table ``phenotype/*.tsv`` is scored if its sidecar names a scale
     (``MeasurementToolMetadata.Scale``: one of `available_scales`, or a YAML file in the same
     folder) or if its file name is that of a scale. Other tables are ignored and listed in
-    ``Cohort.notes``. Features are read by `bayes_mdd.read_features`.
+    ``Cohort.notes``; ``phenotype/disposition.tsv`` is for `bayes_mdd.read_outcomes`. Features are
+    read by `bayes_mdd.read_features`.
 
     Parameters
     ----------
@@ -196,6 +198,8 @@ def read_cohort(
     notes = [f"participants.tsv: {note}" for note in participants.attrs.get("notes", ())]
     options = {"weight_item": weight_item, "missing_codes": missing_codes}
     for path in sorted((folder / "phenotype").glob("[!.]*.tsv")):
+        if path.name == DISPOSITION:
+            continue
         try:
             scale, table, item_table, found = read_phenotype(path, usable, options)
         except (DataContractError, SpecError) as error:
@@ -209,6 +213,10 @@ def read_cohort(
             )
         elif scale is not None:
             scores[scale.name], items[scale.name] = table, item_table
+    try:
+        read_disposition(folder, None if usable is None else list(usable.index))
+    except DataContractError as error:
+        problems += [f"phenotype/{DISPOSITION}: {p}" for p in error.problems]
     if problems:
         raise DataContractError(f"cohort {folder}", problems)
     return Cohort(participants, scores, folder, tuple(notes), items)

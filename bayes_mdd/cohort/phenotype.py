@@ -72,7 +72,7 @@ def read_phenotype(
     problems = _key_problems(table, participants, sidecar)
     if problems:
         raise DataContractError(path.name, problems)
-    scale = _scale_of(path, sidecar)
+    scale = scale_of(path, sidecar)
     if scale is None:
         known = some(available_scales())
         note = (
@@ -85,7 +85,7 @@ def read_phenotype(
         raise DataContractError(path.name, problems)
     if SESSION_ID not in table:
         table = table.assign(**{SESSION_ID: MISSING})
-    levels = _session_levels(sidecar)
+    levels = session_levels(sidecar)
     if column is not None:
         codes = options.get("missing_codes", ())
         totals = _in_session_order(score_total(table, scale, column, missing_codes=codes), levels)
@@ -101,7 +101,26 @@ def read_phenotype(
     return scale, _in_session_order(scored, levels), _in_session_order(item_scores, levels), notes
 
 
-def _scale_of(path: Path, sidecar: Mapping[str, Any]) -> Scale | None:
+def scale_of(path: Path, sidecar: Mapping[str, Any]) -> Scale | None:
+    """Find the scale of a phenotype table.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    sidecar : mapping
+        Content of its JSON sidecar.
+
+    Returns
+    -------
+    Scale or None
+        None if neither sidecar nor file name names a known scale.
+
+    Raises
+    ------
+    SpecError
+        If the sidecar names an unknown scale.
+    """
     tool = sidecar.get("MeasurementToolMetadata")
     name = tool.get("Scale") if isinstance(tool, Mapping) else None
     if name is not None:
@@ -110,7 +129,19 @@ def _scale_of(path: Path, sidecar: Mapping[str, Any]) -> Scale | None:
     return read_scale(path.stem) if path.stem in available_scales() else None
 
 
-def _session_levels(sidecar: Mapping[str, Any]) -> list[str]:
+def session_levels(sidecar: Mapping[str, Any]) -> list[str]:
+    """List the sessions that a sidecar states, in their order.
+
+    Parameters
+    ----------
+    sidecar : mapping
+        Content of the JSON sidecar of a phenotype table.
+
+    Returns
+    -------
+    list of str
+        Levels of ``session_id``; empty if there are none.
+    """
     meaning = sidecar.get(SESSION_ID)
     levels = meaning.get("Levels") if isinstance(meaning, Mapping) else None
     return [str(level) for level in levels] if isinstance(levels, (Mapping, list)) else []
@@ -133,7 +164,7 @@ def _key_problems(
     if table.empty:
         return ["the table has no rows; expected one row per rating."]
     problems = id_problems(table, [ID, *([SESSION_ID] if SESSION_ID in table else [])])
-    levels = _session_levels(sidecar)
+    levels = session_levels(sidecar)
     if SESSION_ID in table and levels:
         unknown = sorted(set(table[SESSION_ID]) - {*levels, MISSING, ""})
         problems += [

@@ -59,8 +59,8 @@ def response_spec(outcomes: pd.DataFrame, **changes: Any) -> ResponseSpec:
     stated = {**known, **changes}
     if absent := [name for name in _NEEDED if name not in stated]:
         raise SpecError(
-            f"The table of outcomes does not declare {some(absent)}. Read it with read_outcomes, or "
-            f"pass {', '.join(f'{name}=...' for name in absent)}. (Some operations on a table, such "
-            "as a join, drop its attributes.)"
+            f"The table of outcomes does not declare {some(absent)}. Read it with read_outcomes, "
+            f"or pass {', '.join(f'{name}=...' for name in absent)}. (Some operations on a table, "
+            "such as a join, drop its attributes.)"
         )
     return ResponseSpec.from_mapping(stated)
