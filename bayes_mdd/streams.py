@@ -59,6 +59,8 @@ class Stream(IntEnum):
     RANDOMISATION = 42
     #: Folds, and fits within them (evaluate_policy).
     POLICY = 43
+    #: Arms, outcomes and scores that are permuted (negative_controls).
+    CONTROLS = 44
 
 
 class PolarLDAStream(IntEnum):

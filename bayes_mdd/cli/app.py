@@ -17,7 +17,9 @@ from bayes_mdd.cli.commands.features import features
 from bayes_mdd.cli.commands.fit import fit
 from bayes_mdd.cli.commands.prior import prior
 from bayes_mdd.cli.commands.project import project
+from bayes_mdd.cli.commands.recommend import recommend
 from bayes_mdd.cli.commands.report import report
+from bayes_mdd.cli.commands.response import response
 from bayes_mdd.cli.commands.signatures import signatures
 from bayes_mdd.cli.commands.simulate import simulate
 from bayes_mdd.cli.commands.validate import validate
@@ -51,6 +53,8 @@ for command in (
     report,
     project,
     compare,
+    response,
+    recommend,
 ):
     app.command()(command)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import bayes_mdd as bm
 from bayes_mdd.cli.groups import ControlWords
 from bayes_mdd.cli.messages import log
-from bayes_mdd.cli.shipped import MODELS
+from bayes_mdd.cli.shipped import MODELS, RESPONSE_MODELS
 from bayes_mdd.errors import SpecError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -91,6 +91,11 @@ def read_named_spec(name: str) -> bm.AnalysisSpec:
     """
     if Path(name).suffix in {".yaml", ".yml"} or Path(name).exists():
         return bm.read_spec(name)
+    if name in RESPONSE_MODELS:
+        raise SpecError(
+            f"'{name}' is a spec of `bayes-mdd response`, not of a fit of factors alone. "
+            f"Give a .yaml file or one of: {', '.join(MODELS)}."
+        )
     if name not in MODELS:
         raise SpecError(
             f"There is no spec file '{name}' and no shipped model of that name. "
@@ -142,7 +147,11 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
 
 
 def read_inputs(
-    spec: bm.AnalysisSpec, folder: Path, controls: ControlWords | None = None
+    spec: bm.AnalysisSpec,
+    folder: Path,
+    controls: ControlWords | None = None,
+    *,
+    hide_arms: bool = False,
 ) -> Inputs:
     """Read a cohort and resolve the spec against it.
 
@@ -154,6 +163,8 @@ def read_inputs(
         The cohort.
     controls : ControlWords, optional
         What the command says about controls.
+    hide_arms : bool, default False
+        Whether all patients are put into one arm, see `bayes_mdd.hide_arms`.
 
     Returns
     -------
@@ -180,6 +191,8 @@ def read_inputs(
     for text in cohort.notes:
         log.info("Note: %s", text)
     log.info("Participants:\n%s", "\n".join(f"  {line}" for line in lines))
+    if hide_arms:
+        features = bm.hide_arms(features)
     spec, notes = resolve_spec(spec, features, cohort.symptoms)
     for text in notes:
         log.info("Note: %s", text)

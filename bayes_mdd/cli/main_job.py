@@ -13,7 +13,7 @@ import bayes_mdd as bm
 from bayes_mdd.cli import output
 from bayes_mdd.cli.early import check_fit
 from bayes_mdd.cli.groups import ControlWords
-from bayes_mdd.cli.inputs import read_inputs
+from bayes_mdd.cli.inputs import Inputs, read_inputs
 from bayes_mdd.cli.messages import log, show_progress_bar
 from bayes_mdd.cli.run_checks import write_checks
 from bayes_mdd.cli.status import ExitStatus
@@ -85,6 +85,7 @@ def fit_cohort(
     force: bool,
     fast: bool = False,
     controls: ControlWords | None = None,
+    data: Inputs | None = None,
 ) -> xr.DataTree:
     """Read a cohort, standardise its features relative to healthy controls, and fit.
 
@@ -102,6 +103,8 @@ def fit_cohort(
         Whether to take the fast path, whose intervals are approximate.
     controls : ControlWords, optional
         What the command says about controls.
+    data : Inputs, optional
+        The cohort, where it has been read already.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def fit_cohort(
     from bayes_mdd.workflow.families import family_of
     from bayes_mdd.workflow.fit import find_run
 
-    data = read_inputs(spec, folder, controls)
+    data = data or read_inputs(spec, folder, controls)
     spec = data.spec
     features = bm.reference_to_controls(
         data.features, covariates=spec.reference.covariates, group=spec.reference.group

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bayes_mdd.cli.shipped import MODELS
+from bayes_mdd.cli.shipped import MODELS, RESPONSE_MODELS
 
 SPEC_HELP = f"Spec file (.yaml), or the name of a shipped model ({', '.join(MODELS)})."
 
@@ -18,6 +18,13 @@ Cohort = Annotated[
     typer.Argument(metavar="COHORT", help="Cohort folder (participants.tsv, features/, ...)."),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder written by `fit` or `demo`.")]
+ResponseSpecName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SPEC",
+        help=f"Spec file (.yaml), or the name of a shipped one ({', '.join(RESPONSE_MODELS)}).",
+    ),
+]
 SpecName = Annotated[str, typer.Argument(metavar="SPEC", help=SPEC_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Verbose = Annotated[

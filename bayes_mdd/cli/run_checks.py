@@ -195,6 +195,36 @@ def check_prior_sensitivity(idata: xr.DataTree, *, seed: int) -> Analysis:
     )
 
 
+def check_response_controls(idata: xr.DataTree, run_dir: Path, *, seed: int) -> Analysis:
+    """Repeat the analysis of treatment response where nothing can be found.
+
+    Parameters
+    ----------
+    idata : xarray.DataTree
+        The fitted run of the scans.
+    run_dir : Path
+        Its folder, with the analysis of treatment response.
+    seed : int
+        Random seed.
+
+    Returns
+    -------
+    Analysis
+        One check per control and those of the fit; table ``response/controls``.
+    """
+    from bayes_mdd.response.analysis import restore_outcomes
+    from bayes_mdd.response.checks import check_response
+    from bayes_mdd.results.checks import Check
+    from bayes_mdd.specs import ResponseSpec
+
+    fitted = bm.read_response(run_dir)
+    log.info("Repeating the analysis of treatment response where nothing can be found")
+    spec = ResponseSpec.from_mapping(json.loads(fitted.attrs["spec"]))
+    table = bm.negative_controls(spec, bm.score_moments(idata), restore_outcomes(fitted), seed=seed)
+    rows = [*check_response(fitted).to_dict("records"), *table.to_dict("records")]
+    return Analysis([Check(**row) for row in rows], {"response/controls": table}, {})
+
+
 def report_detectable(idata: xr.DataTree) -> list[Analysis]:
     """Report the smallest factors that the search would have found in the cohort.
 

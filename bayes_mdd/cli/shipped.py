@@ -13,10 +13,16 @@ _PACKAGE = Path(bm.__file__).parent
 _MODEL_FOLDERS = (_PACKAGE / "_resources" / "models", _PACKAGE.parent / "models")
 _DEMO_COHORT = _PACKAGE.parent / "data" / "demo"
 
-#: Spec file of each shipped model, by name.
-MODELS: Mapping[str, Path] = {
+_FILES: Mapping[str, Path] = {
     path.stem: path for folder in _MODEL_FOLDERS for path in sorted(folder.glob("*.yaml"))
 }
+#: Names of shipped specs of `bayes-mdd response`.
+_OF_RESPONSE = frozenset(("treatment_response",))
+
+#: Spec file of each shipped model, by name.
+MODELS: Mapping[str, Path] = {n: p for n, p in _FILES.items() if n not in _OF_RESPONSE}
+#: The same of treatment response.
+RESPONSE_MODELS: Mapping[str, Path] = {n: p for n, p in _FILES.items() if n in _OF_RESPONSE}
 
 
 def find_demo_cohort(run_dir: Path) -> Path:

@@ -15,6 +15,11 @@ from bayes_mdd.errors import RunFolderError, some
 POSTERIOR = "posterior.nc"
 PROVENANCE = "provenance.json"
 SPEC = "spec.yaml"
+#: Tables of treatment response in a run folder, without suffix.
+RESPONSE_TABLES = (
+    *("summary", "policy", "curve", "toc", "calibration", "priors", "flow", "checks", "controls"),
+    "recommendations",
+)
 #: Files that operating systems and editors leave in folders.
 _BY_THE_WAY = (".DS_Store", "._*", "Thumbs.db", "desktop.ini", ".nfs*", ".part-*", ".*.tmp")
 #: Larger files are not the small JSON of a mark.
@@ -124,6 +129,9 @@ RUN = FolderKind(
         "compare_people.nc",
         *(f"signatures/{p}" for p in ("signatures.*", "factor-*")),
         *(f"projections/*.{suffix}" for suffix in ("tsv", "json", "nc")),
+        *(f"response/{name}" for name in (SPEC, PROVENANCE, POSTERIOR, "verdict.json")),
+        *(f"response/{name}" for name in ("report.html", "recommendations.json")),
+        *(f"response/{name}.tsv" for name in RESPONSE_TABLES),
     ),
 )
 
@@ -137,6 +145,8 @@ SIMULATED = FolderKind(
         "participants.json",
         "phenotype/hamd17.tsv",
         "phenotype/hamd17.json",
+        "phenotype/disposition.tsv",
+        "phenotype/disposition.json",
         "features/regions.tsv",
         "features/features.json",
         "features/sub-*_atlas-demo*",

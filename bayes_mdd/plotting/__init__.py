@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from bayes_mdd.plotting.blocks import plot_block_map
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
+from bayes_mdd.response.figures import (
+    plot_benefit_calibration,
+    plot_benefits,
+    plot_crossover,
+    plot_gain_curve,
+    plot_response_factors,
+)
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.figures.quality import plot_quality
 from bayes_mdd.results.figures.sites import plot_site_effects
@@ -11,12 +18,17 @@ from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_shari
 from bayes_mdd.shared_specific.figures.symptoms import plot_symptom_links
 
 __all__ = [
+    "plot_benefit_calibration",
+    "plot_benefits",
     "plot_block_map",
     "plot_compositions",
     "plot_connectome",
+    "plot_crossover",
     "plot_explained",
+    "plot_gain_curve",
     "plot_null",
     "plot_quality",
+    "plot_response_factors",
     "plot_sharing",
     "plot_site_effects",
     "plot_symptom_links",

@@ -10,11 +10,20 @@ from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 from bayes_mdd.specs.shared_specific import SharedSpecificSpec
+from bayes_mdd.specs.treatment_response import (
+    EvaluationSpec,
+    OutcomeSpec,
+    TreatmentResponseSpec,
+    read_response_spec,
+    write_response_spec,
+)
 
 __all__ = [
     "MODELS",
     "AnalysisSpec",
     "DerivativesSpec",
+    "EvaluationSpec",
+    "OutcomeSpec",
     "PolarLDASpec",
     "QualitySpec",
     "ReferenceSpec",
@@ -22,7 +31,10 @@ __all__ = [
     "SamplerSpec",
     "SharedSpecificSpec",
     "Spec",
+    "TreatmentResponseSpec",
     "kind_of",
+    "read_response_spec",
     "read_spec",
+    "write_response_spec",
     "write_spec",
 ]

@@ -18,6 +18,9 @@ from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 
+#: Kind of the spec files of `bayes-mdd response`, which hold an `AnalysisSpec` as a part.
+RESPONSE_KIND = "treatment_response"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisSpec(Spec):
@@ -193,6 +196,11 @@ def read_spec(path: str | Path) -> AnalysisSpec:
         raw = read_yaml(path)
     except UnreadableFileError as error:
         raise SpecError(f"Cannot read the spec file {path}: {error}") from error
+    if isinstance(raw, Mapping) and raw.get("kind") == RESPONSE_KIND:
+        raise SpecError(
+            f"{path}: kind {RESPONSE_KIND} is a spec of `bayes-mdd response` (in Python "
+            "read_response_spec), not of a fit of factors alone."
+        )
     try:
         return AnalysisSpec.from_mapping({} if raw is None else raw)
     except SpecError as error:

@@ -38,6 +38,14 @@ def check(
             "participants; exit status 1 if any are found.",
         ),
     ] = False,
+    response: Annotated[
+        bool,
+        typer.Option(
+            "--response",
+            help="Negative controls of the analysis of treatment response: analyses in which "
+            "nothing may be found.",
+        ),
+    ] = False,
     seed: options.Seed = 1,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
@@ -46,7 +54,7 @@ def check(
     """Check a finished run: data, assumptions, convergence; arm labels, priors, ... on request."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     require_run(run)
-    if privacy and (permutations or predictive or sensitivity):
+    if privacy and (permutations or predictive or sensitivity or response):
         raise typer.BadParameter("--privacy is a check of its own: omit the other analyses.")
     saved = check_saved(run)
     idata = bm.read_run(run)
@@ -60,6 +68,8 @@ def check(
         analyses.append(run_checks.check_residuals(idata, seed=seed))
     if sensitivity:
         analyses.append(run_checks.check_prior_sensitivity(idata, seed=seed))
+    if response:
+        analyses.append(run_checks.check_response_controls(idata, run, seed=seed))
     checks = run_checks.write_checks(idata, run if saved else None, analyses)
     if as_json:
         output.print_json(checks.to_mapping())

@@ -1,0 +1,59 @@
+"""``bayes-mdd response``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayes_mdd.cli import messages, options, response_job
+from bayes_mdd.cli.early import require_cohort
+from bayes_mdd.cli.groups import control_words
+
+
+def response(
+    spec: options.ResponseSpecName,
+    cohort: options.Cohort,
+    output: Annotated[
+        Path | None, options.output("Run folder to write.", default="runs/<name of COHORT>")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        options.assignments(
+            "Replace a value of the spec, e.g. response.minimum=2 or stage_one.model.n_factors=4"
+        ),
+    ] = None,
+    controls: options.Controls = None,
+    no_controls: options.NoControls = False,
+    fast: Annotated[
+        bool,
+        typer.Option("--fast", help="Take the fast method in both stages, approximately."),
+    ] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Random seed of both stages.", show_default="the seeds of the spec"
+        ),
+    ] = None,
+    force: Annotated[
+        bool, options.force("Replace the run in the folder, if it holds one.")
+    ] = False,
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Analyse treatment response: who gets better, and who gets better on which drug.
+
+    The factors of the scans are fitted with the arms hidden; then the outcomes are analysed, the
+    difference between the drugs is tested for moderation, and the rule that follows is evaluated.
+    """
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
+    words = control_words(controls, no_controls)
+    asked = response_job.read_response_argument(spec, settings, seed=seed)
+    require_cohort(cohort)
+    run_dir = output or Path("runs") / cohort.resolve().name
+    done = response_job.analyse_cohort(
+        asked, cohort, run_dir, force=force, fast=fast, controls=words
+    )
+    response_job.print_done(done, as_json=as_json)

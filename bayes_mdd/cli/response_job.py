@@ -1,0 +1,316 @@
+"""The job of ``bayes-mdd response``: scans with the arms hidden, then outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+import bayes_mdd as bm
+from bayes_mdd.cli import main_job, output
+from bayes_mdd.cli.early import check_fit
+from bayes_mdd.cli.groups import ControlWords, with_reference
+from bayes_mdd.cli.inputs import Inputs, parse_settings, read_inputs
+from bayes_mdd.cli.messages import log, show_progress_bar
+from bayes_mdd.cli.shipped import RESPONSE_MODELS
+from bayes_mdd.cli.status import ExitStatus
+from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEEDS = ("sampler.seed", "stage_one.sampler.seed")
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """A completed run.
+
+    Parameters
+    ----------
+    scans : Outcome
+        Factors and checks of the first stage.
+    analysis : ResponseAnalysis
+        The second stage.
+    controls : DataFrame or None
+        Negative controls; None without factors.
+    files : dict of str to Path
+        What was written.
+    """
+
+    scans: main_job.Outcome
+    analysis: bm.ResponseAnalysis
+    controls: pd.DataFrame | None
+    files: dict[str, Path]
+
+    @property
+    def checks(self) -> pd.DataFrame:
+        """All checks of both stages."""
+        import pandas as pd
+
+        parts = [self.scans.checks, self.analysis.checks, self.controls]
+        return pd.concat([p for p in parts if p is not None], ignore_index=True)
+
+
+def read_response_argument(
+    name: str, settings: Iterable[str] | None, *, seed: int | None = None
+) -> bm.TreatmentResponseSpec:
+    """Read the spec of the command and replace values.
+
+    Parameters
+    ----------
+    name : str
+        A spec file or the name of a shipped one.
+    settings : iterable of str, optional
+        Words ``KEY=VALUE`` of ``--set``.
+    seed : int, optional
+        Seed of both stages, from ``--seed``.
+
+    Returns
+    -------
+    TreatmentResponseSpec
+        The validated spec.
+
+    Raises
+    ------
+    SpecError
+        If the spec or a setting is not valid, or the seed is given twice.
+    """
+    changes = parse_settings(settings or ())
+    if seed is not None:
+        if twice := [key for key in _SEEDS if key in changes]:
+            raise SpecError(
+                f"--seed and --set {twice[0]}=... set the same value: give one of them."
+            )
+        changes |= dict.fromkeys(_SEEDS, seed)
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"} and not path.exists():
+        if name not in RESPONSE_MODELS:
+            raise SpecError(
+                f"There is no spec file '{name}' and no shipped spec of that name. "
+                f"Give a .yaml file or one of: {', '.join(RESPONSE_MODELS)}."
+            )
+        path = RESPONSE_MODELS[name]
+    return bm.read_response_spec(path).with_overrides(changes)
+
+
+def analyse_cohort(
+    spec: bm.TreatmentResponseSpec,
+    folder: Path,
+    run_dir: Path,
+    *,
+    force: bool,
+    fast: bool,
+    controls: ControlWords,
+) -> Done:
+    """Fit the factors with the arms hidden, then analyse outcomes, and write everything.
+
+    Parameters
+    ----------
+    spec : TreatmentResponseSpec
+        Both stages.
+    folder : Path
+        The cohort.
+    run_dir : Path
+        The run folder to write.
+    force : bool
+        Whether an existing run may be replaced.
+    fast : bool
+        Whether both stages take their fast method.
+    controls : ControlWords
+        What the command says about controls.
+
+    Returns
+    -------
+    Done
+        Results and files.
+    """
+    method: Literal["mcmc", "fast"] = "fast" if fast else "mcmc"
+    first = with_reference(spec.stage_one, controls)
+    check_fit(first, folder, run_dir, force=force, method=method)
+    # Imported here: a wrong path is reported without waiting for them.
+    from bayes_mdd.response.store import REPORT, check_response_target, to_tsv, write_response
+
+    check_response_target(run_dir, spec, method, force=force)
+    data, outcomes = _read(spec, first, folder, controls)
+    asked = _resolve(spec, data, outcomes, fast=fast)
+    idata = main_job.fit_cohort(
+        first, folder, run_dir, force=force, fast=fast, controls=controls, data=data
+    )
+    scans = main_job.complete_run(idata, run_dir)
+    log.info("Analysing outcomes (%s)", method)
+    moments = bm.score_moments(idata)
+    analysis = bm.analyse_response(
+        asked, moments, outcomes, evaluation=spec.evaluation, sampler=spec.sampler, method=method,
+        progressbar=show_progress_bar(),
+    )  # fmt: skip
+    control = None
+    if analysis.moderation is not None:
+        control = bm.negative_controls(asked, moments, outcomes, seed=spec.sampler.seed)
+    files = write_response(analysis, run_dir, spec)
+    folder_ = files["posterior"].parent
+    if control is not None:
+        from bayes_mdd.files.replace import write_text
+
+        files["controls"] = write_text(folder_ / "controls.tsv", to_tsv(control))
+    page = bm.write_response_report(analysis, folder_ / REPORT, controls=control)
+    return Done(scans, analysis, control, {**files, "report": page})
+
+
+def _read(
+    spec: bm.TreatmentResponseSpec, first: bm.AnalysisSpec, folder: Path, controls: ControlWords
+) -> tuple[Inputs, pd.DataFrame]:
+    """Read scans and outcomes, and raise one error with the problems of both."""
+    errors: list[BayesMDDError] = []
+    data = outcomes = None
+    try:
+        data = read_inputs(first, folder, controls, hide_arms=True)
+    except BayesMDDError as error:
+        errors.append(error)
+    try:
+        outcomes = read_trial_outcomes(spec, folder, controls.reading(first))
+    except BayesMDDError as error:
+        errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if data is None or outcomes is None:
+        listed = dict.fromkeys(p for e in errors for p in problems_of(e))
+        raise DataContractError(f"cohort {folder}", list(listed))
+    return data, outcomes
+
+
+def read_trial_outcomes(
+    spec: bm.TreatmentResponseSpec, folder: Path, words: tuple[str, ...] | None
+) -> pd.DataFrame:
+    """Read the outcomes of a cohort as a spec describes them.
+
+    Parameters
+    ----------
+    spec : TreatmentResponseSpec
+        Scale, sessions, and what it states of the design.
+    folder : Path
+        The cohort.
+    words : tuple of str or None
+        Diagnoses that mark controls.
+
+    Returns
+    -------
+    DataFrame
+        From `bayes_mdd.read_outcomes`.
+    """
+    stated = spec.response
+    outcomes = bm.read_outcomes(
+        bm.read_cohort(folder, controls=words),
+        scale=spec.outcome.scale,
+        endpoint=spec.outcome.endpoint,
+        baseline=spec.outcome.baseline,
+        dimension=spec.outcome.dimension,
+        higher_is_better=stated.get("higher_is_better"),
+        assignment=stated.get("assignment"),
+        default=stated.get("default_arm"),
+    )
+    for text in outcomes.attrs["notes"]:
+        log.info("Note: %s", text)
+    return outcomes
+
+
+def _resolve(
+    spec: bm.TreatmentResponseSpec, data: Inputs, outcomes: pd.DataFrame, *, fast: bool
+) -> bm.ResponseSpec:
+    """Build the spec of the second stage, and check all that can be checked before the fit."""
+    from bayes_mdd.response.analysis import check_folds
+    from bayes_mdd.response.prepare import check_outcomes
+
+    varying = [str(c) for c in outcomes if len(set(outcomes[c].dropna())) > 1]
+    changes, notes = spec.changes(varying)
+    for text in notes:
+        log.info("Note: %s", text)
+    asked = bm.response_spec(outcomes, **changes)
+    if fast and asked.kind != "gaussian":
+        raise SpecError(f"--fast supports response.kind 'gaussian', got '{asked.kind}': omit it.")
+    scanned = data.features["subject"].values.astype(str)
+    table, excluded = check_outcomes(asked, scanned, outcomes)
+    if problems := check_folds(asked, table, spec.evaluation):
+        raise SpecError(" ".join(problems))
+    reasons = list(excluded.values())
+    for reason in dict.fromkeys(reasons):
+        log.info("Not analysed (%s): %d participants", reason, reasons.count(reason))
+    return asked
+
+
+def print_done(done: Done, *, as_json: bool) -> None:
+    """Print the verdict; leave with status 1 if a check failed.
+
+    Parameters
+    ----------
+    done : Done
+        From `analyse_cohort`.
+    as_json : bool
+        Whether to print JSON.
+
+    Raises
+    ------
+    typer.Exit
+        If a check failed.
+    """
+    from bayes_mdd.results.checks import judge
+
+    analysis, verdict = done.analysis, judge(done.checks)
+    if as_json:
+        output.print_json(
+            {
+                "passed": verdict.passed,
+                **analysis.to_mapping(),
+                "factors": output.records(analysis.summary.reset_index()),
+                "flow": output.records(analysis.flow),
+                "value": _table(analysis),
+                "checks": output.records(done.checks),
+                "files": {name: str(path) for name, path in done.files.items()},
+            }
+        )
+    else:
+        output.print_checks(done.checks)
+        title = "Factors (points per SD of the score)"
+        if done.scans.approximate:
+            title = "Factors (points per SD of the score; approximate: fast method)"
+        output.print_table(title, _brief(analysis.summary))
+        if analysis.value is not None:
+            output.print_table(
+                "Gain of the learned rule, held out (points; p_randomisation "
+                f"{analysis.value.p_randomisation:.3f})",
+                analysis.value.table[["gain", "lower", "upper"]]
+                .rename_axis("compared with")
+                .reset_index(),
+            )
+        output.print_lines([analysis.sentence, ""])
+        output.print_lines(f"{name:<12}{path}" for name, path in done.files.items())
+    if not verdict.passed:
+        raise typer.Exit(ExitStatus.CHECK_FAILED)
+
+
+def _table(analysis: bm.ResponseAnalysis) -> list[dict[str, Any]] | None:
+    if analysis.value is None:
+        return None
+    return output.records(analysis.value.table.rename_axis("compared_with").reset_index())
+
+
+def _brief(summary: pd.DataFrame) -> pd.DataFrame:
+    """Prognosis and moderation with intervals as text."""
+    import pandas as pd
+
+    rows = [
+        {
+            "factor": name,
+            **{
+                kind: f"{r[kind]:.2f} [{r[f'{kind}_lower']:.2f}, {r[f'{kind}_upper']:.2f}]"
+                for kind in ("prognosis", "moderation")
+            },
+            "reliability (believed)": f"{r['reliability']:.2f}",
+        }
+        for name, r in summary.iterrows()
+    ]
+    columns = ["factor", "prognosis", "moderation", "reliability (believed)"]
+    return pd.DataFrame(rows, columns=columns)
