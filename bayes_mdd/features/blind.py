@@ -28,7 +28,8 @@ def hide_arms(features: xr.Dataset) -> xr.Dataset:
     -------
     Dataset
         The same features with arm "all" for every patient, and the former arms as coordinate
-        ``assigned_arm``. Healthy controls keep their missing arm.
+        ``assigned_arm``. Healthy controls keep their missing arm. Features whose arms are hidden
+        already are returned as they are.
 
     Raises
     ------
@@ -46,6 +47,8 @@ def hide_arms(features: xr.Dataset) -> xr.Dataset:
         raise DataContractError(
             "features", [f"there is no coordinate '{ARM}' on '{SUBJECT}', so no arm to hide."]
         )
+    if ASSIGNED_ARM in features.coords:
+        return features
     given = features[ARM].values.astype(str)
     hidden = np.full(given.size, HIDDEN_ARM, dtype=object)
     if DIAGNOSIS in features.coords:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import replace
 from typing import Literal
@@ -17,8 +18,8 @@ from bayes_mdd.errors import SpecError
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.outcome_values import N_TRIALS
 from bayes_mdd.response.pointwise import log_likelihood
-from bayes_mdd.response.prepare import Prepared, prepare
-from bayes_mdd.response.scores import score_moments
+from bayes_mdd.response.prepare import Prepared, prepare, warn_of_design
+from bayes_mdd.response.scores import ARM_AWARE, SOURCE, score_moments
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.sampling.draws import OWN_SAMPLER, sampler_version
 from bayes_mdd.specs import SamplerSpec
@@ -34,8 +35,16 @@ BENEFIT_SD, SIGMA, COEFFICIENT = "benefit_sd", "sigma", "coefficient"
 COLUMN = "column"
 #: Smallest target acceptance rate: slopes near zero leave their scale and shares to the priors.
 TARGET_ACCEPT = 0.97
+#: What a fit without factors says.
+NO_FACTOR = (
+    "The scores hold no factor that is in use, so there is nothing by which patients could differ "
+    "in what they gain: only the average difference between the drugs is estimated."
+)
 #: Draws of the fast method, in one chain for each thousand.
 FAST_DRAWS = 4000
+
+
+log = logging.getLogger("bayes_mdd.response")
 
 
 def fit_response(
@@ -76,7 +85,8 @@ def fit_response(
         ``moderation`` (factor), its change per SD of a score, ``prognosis`` (factor), the change
         of the outcome per SD of a score on either drug, ``benefit_sd``, the SD over patients of
         the benefit that the factors explain, and ``sigma`` (arm): in points of the outcome, or in
-        SD of the latent outcome for binary and ordinal ones. ``log_likelihood``, with the scores
+        SD of the latent outcome for binary, ordinal and binomial ones, which is also the unit of
+        `minimum` there. ``log_likelihood``, with the scores
         integrated out, ``observed_data`` and ``constant_data``.
 
     Raises
@@ -101,6 +111,9 @@ def fit_response(
     moments = score_moments(scores)
     prepared = prepare(spec, moments, outcomes)
     check_method(prepared, method)
+    warn_of_design(prepared)
+    if not prepared.factors:
+        log.warning("%s", NO_FACTOR)
     began = time.perf_counter()
     tree = _fast(prepared, sampler) if method == "fast" else _mcmc(prepared, sampler, progressbar)
     tree.attrs.update(
@@ -108,9 +121,11 @@ def fit_response(
         method=method,
         spec=json.dumps(spec.to_mapping()),
         other_arm=prepared.other_arm,
-        scores_source=str(moments.attrs.get("source", "")),
+        scores_source=str(moments.attrs.get(SOURCE, "")),
+        scores_arm_aware=int(moments.attrs.get(ARM_AWARE, 0)),
         excluded=json.dumps(dict(prepared.excluded)),
         codings=json.dumps([c.__dict__ for c in prepared.codings]),
+        note="" if prepared.factors else NO_FACTOR,
         seed=sampler.seed,
         bayes_mdd_version=__version__,
         seconds=round(time.perf_counter() - began, 2),
@@ -168,8 +183,7 @@ def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.Dat
     from bayes_mdd.sampling.sample import sample_graph
 
     spec, trial = prepared.spec, prepared.trial
-    continuous = spec.kind in ("gaussian", "student")
-    unit = trial.residual_sd() if continuous else 1.0
+    unit = prepared.unit
     value = trial.outcome / unit
     n_levels, trials = 2, None
     if spec.kind in ("binary", "ordinal"):
@@ -195,7 +209,10 @@ def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.Dat
         progressbar=progressbar,
     )
     posterior = raw["posterior"].to_dataset()
-    draws = {n: posterior[n].values * unit for n in (DRUG, MODERATION, PROGNOSIS)}
+    draws = {DRUG: posterior[DRUG].values * unit}
+    none = np.zeros((*draws[DRUG].shape, 0))
+    for name in (MODERATION, PROGNOSIS):
+        draws[name] = posterior[name].values * unit if name in posterior else none
     if "noise" in posterior:
         draws[SIGMA] = posterior["noise"].values * unit
     if "coefficient" in posterior:
@@ -203,12 +220,26 @@ def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.Dat
     further = {n: posterior[n] for n in ("cut", "noise_df", "site_sd") if n in posterior}
     if "site_effect" in posterior:
         effect = posterior["site_sd"].values[..., None] * posterior["site_effect"].values * unit
-        draws[COEFFICIENT] = np.concatenate([draws[COEFFICIENT], effect], axis=-1)
+        _add_sites(draws, further, effect)
         further["site_sd"] = further["site_sd"] * unit
-    tree = _assemble(prepared, draws, further, unit=unit)
+    tree = _assemble(prepared, draws, further)
     tree["sample_stats"] = xr.DataTree(raw["sample_stats"].to_dataset())
     tree["posterior"].attrs.update(sampler=sampler_version(raw))
     return tree
+
+
+def _add_sites(draws: dict[str, Array], further: dict[str, xr.DataArray], effect: Array) -> None:
+    """Append site effects around their mean, as the design codes sites.
+
+    The mean of the sites joins the intercept or, of ordinal outcomes, the cut points.
+    """
+    mean = effect.mean(axis=-1, keepdims=True)
+    rest = draws.get(COEFFICIENT, np.zeros((*effect.shape[:-1], 0)))
+    if "cut" in further:
+        further["cut"] = further["cut"] - mean
+    else:
+        rest = np.concatenate([rest[..., :1] + mean, rest[..., 1:]], axis=-1)
+    draws[COEFFICIENT] = np.concatenate([rest, effect - mean], axis=-1)
 
 
 def _site_columns(prepared: Prepared) -> int:
@@ -235,7 +266,6 @@ def _assemble(
     prepared: Prepared,
     draws: dict[str, Array],
     further: dict[str, xr.DataArray],
-    unit: float = 1.0,
 ) -> xr.DataTree:
     """Posterior in points of the outcome, and what predictions need."""
     sign, trial = prepared.sign, prepared.trial
@@ -261,7 +291,7 @@ def _assemble(
             COLUMN: np.array(columns, dtype=object),
         },
     ).assign(further)
-    posterior[BENEFIT_SD] = ((CHAIN, DRAW), np.sqrt((moderation**2).sum(axis=-1)))
+    posterior[BENEFIT_SD] = ((CHAIN, DRAW), trial.benefit_sd(moderation))
     names = np.array(prepared.subjects, dtype=object)
     constant = xr.Dataset(
         {
@@ -270,7 +300,7 @@ def _assemble(
             "score_mean": ((SUBJECT, FACTOR), trial.mean),
             "level": prepared.level * sign,
             "minimum": prepared.minimum,
-            "residual_sd": unit if unit != 1.0 else trial.residual_sd(),
+            "residual_sd": prepared.unit,
         },
         coords={SUBJECT: names, FACTOR: np.array(prepared.factors, dtype=object)},
     )
@@ -281,6 +311,11 @@ def _assemble(
         },
         coords={SUBJECT: names},
     )
+    if prepared.spec.kind in ("gaussian", "student"):
+        # What the outcome would be at the mean of baseline, covariates and sites.
+        slope = draws[COEFFICIENT].reshape(-1, len(columns))[:, 1:].mean(axis=0)
+        adjusted = trial.outcome - trial.design[:, 1:] @ slope
+        observed["adjusted"] = (SUBJECT, sign * (adjusted + prepared.level))
     groups = {"posterior": posterior, "observed_data": observed, "constant_data": constant}
     pointwise = log_likelihood(prepared, draws, further)
     if pointwise is not None:

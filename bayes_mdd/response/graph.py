@@ -104,11 +104,14 @@ def build_response_graph(
             spread = pm.HalfNormal("site_sd", SITE_SD)
             effect = pm.Normal("site_effect", 0, 1, shape=int(site.max()) + 1)
             mu = mu + spread * effect[site]
-        prognosis = pm.Normal("prognosis", 0, scales.prognosis, dims=FACTOR)
         drug = pm.Normal("drug", 0, scales.drug)
-        moderation = _moderation(k, scales)
-        mu = mu + trial.mean @ prognosis + code * (drug + trial.mean @ moderation)
-        slope = prognosis[None] + code[:, None] * moderation[None]
+        mu = mu + code * drug
+        slope = np.zeros((n, 0))
+        if k:
+            prognosis = pm.Normal("prognosis", 0, scales.prognosis, dims=FACTOR)
+            moderation = _moderation(k, scales)
+            mu = mu + trial.mean @ prognosis + code * (trial.mean @ moderation)
+            slope = prognosis[None] + code[:, None] * moderation[None]
         _observe(outcomes, mu, slope, trial)
     return model
 
@@ -128,6 +131,8 @@ def starting_point(n_factors: int) -> dict[str, Any]:
     dict
         Random variables by name.
     """
+    if not n_factors:
+        return {"drug": pm.Normal.dist(0, 0.1)}
     return {
         "direction": pm.Normal.dist(0, 1, shape=n_factors),
         "prognosis": pm.Normal.dist(0, 0.1, shape=n_factors),
@@ -162,10 +167,11 @@ def _observe(outcomes: Outcomes, mu: Any, slope: Any, trial: Trial) -> None:
         return
     if outcomes.kind == "binomial":
         # Trials of one subject share the scores: they are sampled, in whitened coordinates.
-        root = np.linalg.cholesky(trial.covariance + 1e-12 * np.eye(trial.n_factors))
-        around = pm.Normal("score", 0, 1, dims=(SUBJECT, FACTOR))
-        change = (slope * (root * around[:, None, :]).sum(axis=-1)).sum(axis=-1)
-        p = pm.math.invprobit(mu + change)
+        if trial.covariance.any():
+            around = pm.Normal("score", 0, 1, dims=(SUBJECT, FACTOR))
+            moved = (_roots(trial.covariance) * around[:, None, :]).sum(axis=-1)
+            mu = mu + (slope * moved).sum(axis=-1)
+        p = pm.math.invprobit(mu)
         pm.Binomial("outcome", outcomes.trials, p, observed=outcomes.value, dims=SUBJECT)
         return
     cut = pt.zeros(1)
@@ -180,11 +186,16 @@ def _observe(outcomes: Outcomes, mu: Any, slope: Any, trial: Trial) -> None:
 
 
 def _added_variance(slope: Any, covariance: Array) -> Any:
-    """Variance c' V c that uncertain scores add, from the Cholesky factors of V."""
+    """Variance c' V c that uncertain scores add, from roots of V."""
     if not covariance.any():
         return 0.0
     k = covariance.shape[1]
     if not (covariance * (1 - np.eye(k))).any():
         return (slope**2 * np.diagonal(covariance, axis1=1, axis2=2)).sum(axis=1)
-    root = np.linalg.cholesky(covariance + 1e-12 * np.eye(k))
-    return ((slope[:, :, None] * root).sum(axis=1) ** 2).sum(axis=-1)
+    return ((slope[:, :, None] * _roots(covariance)).sum(axis=1) ** 2).sum(axis=-1)
+
+
+def _roots(covariance: Array) -> Array:
+    """Matrices R with R R' = V of each subject; V may be singular."""
+    value, vector = np.linalg.eigh(covariance)
+    return np.asarray(vector * np.sqrt(np.maximum(value, 0.0))[:, None, :])

@@ -158,7 +158,9 @@ class MixtureDraws:
 @lru_cache(maxsize=16)
 def _patterns(n_factors: int) -> tuple[BoolArray, Array]:
     """All subsets of factors, shape (pattern, factor), and their prior probabilities."""
-    pattern = np.array(list(product([False, True], repeat=n_factors))).reshape(-1, n_factors)
+    pattern = np.array(list(product([False, True], repeat=n_factors))).reshape(
+        2**n_factors, n_factors
+    )
     size = pattern.sum(axis=1)
     if n_factors == 0:
         return pattern, np.ones(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,9 +11,11 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
+from bayes_mdd.response.outcome_values import N_TRIALS
 from bayes_mdd.response.prepare import Prepared, prepare
 from bayes_mdd.response.randomisation import randomisation_test
 from bayes_mdd.response.scores import score_moments
+from bayes_mdd.response.trial import Trial
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
@@ -34,7 +36,8 @@ class Moderation:
     p_value : float
         Of the randomisation test.
     benefit_sd : Array
-        Draws of the SD of the benefit over patients, in points.
+        Draws of the SD of the benefit over patients, in points (of the category or proportion
+        for outcomes that are not in points).
     p_above_rope : float
         Posterior probability that this SD exceeds the ROPE.
     rope : float
@@ -116,17 +119,16 @@ def assess_moderation(
             f"The test needs 1 to {MOST_FACTORS} factors, got {len(prepared.factors)}: keep those "
             "that are stable."
         )
+    trial = _numeric(prepared)
     test = randomisation_test(
-        prepared.trial,
+        trial,
         generator(seed, Stream.RANDOMISATION),
         n_permutations=n_permutations,
         stratum=prepared.stratum,
     )
-    drawn = fit_mixture(prepared.trial, prepared.scales).draw(
-        generator(seed, Stream.RESPONSE), DRAWS
-    )
-    benefit_sd = np.sqrt((drawn.moderation**2).sum(axis=1))
-    rope = spec.rope * prepared.trial.residual_sd()
+    drawn = fit_mixture(trial, prepared.scales).draw(generator(seed, Stream.RESPONSE), DRAWS)
+    benefit_sd = trial.benefit_sd(drawn.moderation)
+    rope = spec.rope * trial.residual_sd()
     above = float((benefit_sd > rope).mean())
     verdict = judge_moderation(test.p_value, above)
     return Moderation(
@@ -138,6 +140,14 @@ def assess_moderation(
         null=test.null,
         sentence=_sentence(prepared, verdict, test.p_value, benefit_sd, rope),
     )
+
+
+def _numeric(prepared: Prepared) -> Trial:
+    """Outcomes around their mean; proportions where they are numbers of successes."""
+    trial, value = prepared.trial, prepared.trial.outcome
+    if prepared.spec.kind == "binomial":
+        value = value / prepared.table[N_TRIALS].to_numpy(dtype=float)
+    return replace(trial, outcome=value - value.mean())
 
 
 def judge_moderation(p_value: float, p_above_rope: float) -> Verdict:
@@ -172,7 +182,12 @@ def _sentence(
 ) -> str:
     spec, n = prepared.spec, len(prepared.subjects)
     low, high = np.quantile(benefit_sd, [0.05, 0.95])
-    size = f"SD {benefit_sd.mean():.1f} points, 90% interval {low:.1f} to {high:.1f}"
+    points = spec.kind in ("gaussian", "student")
+    digits, unit = (1, "points") if points else (2, f"of {spec.outcome}")
+    mean, low_said, high_said, limit = (
+        f"{x:.{digits}f}" for x in (benefit_sd.mean(), low, high, rope)
+    )
+    size = f"SD {mean} {unit}, 90% interval {low_said} to {high_said}"
     arms = f"{prepared.other_arm} rather than {spec.default_arm}"
     of = f"randomisation p = {p_value:.3f}, {n} patients"
     if verdict == "moderated":
@@ -180,7 +195,7 @@ def _sentence(
     elif verdict == "smaller than the ROPE":
         said = (
             f"What patients gain from {arms} hardly differs between them with these factors "
-            f"({size}, smaller than {rope:.1f}; {of})."
+            f"({size}, smaller than {limit}; {of})."
         )
     else:
         said = (

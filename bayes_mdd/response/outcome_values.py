@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bayes_mdd.dims import ARM
+from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import some
 from bayes_mdd.specs.response import ResponseSpec
 
@@ -13,6 +13,49 @@ from bayes_mdd.specs.response import ResponseSpec
 MOST_LEVELS = 10
 #: Column with the number of trials of a binomial outcome.
 N_TRIALS = "n_trials"
+
+
+#: Outcomes at or below which a patient is in remission, by scale.
+REMISSION = {"hamd17": 7.0, "madrs": 10.0}
+
+
+def remission_limit(spec: ResponseSpec) -> float | None:
+    """Look up which outcome is a remission.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        Column and direction of the outcome.
+
+    Returns
+    -------
+    float or None
+        Largest total that is a remission; None where the column is no total of a known scale.
+    """
+    name = spec.outcome.lower().replace("-", "").replace("_", "")
+    no_total = any(word in name for word in ("change", "percent", "improve", "diff", "ratio"))
+    if no_total or spec.higher_is_better or spec.kind not in ("gaussian", "student"):
+        return None
+    return next((limit for scale, limit in REMISSION.items() if scale in name), None)
+
+
+def as_numbers(values: pd.Series) -> pd.Series:
+    """Read a column of numbers that holds n/a, or has a type that allows for missing values.
+
+    Parameters
+    ----------
+    values : Series
+        A column.
+
+    Returns
+    -------
+    Series
+        As floats with NaN where missing; unchanged if any value is text.
+    """
+    given = values.astype(object)
+    given = given.where(~given.astype(str).str.strip().isin([MISSING, "", "nan", "<NA>"]))
+    number = pd.to_numeric(given, errors="coerce").astype(float)
+    return number if bool((number.isna() == given.isna()).all()) else values
 
 
 def check_outcome(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:

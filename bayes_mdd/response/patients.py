@@ -7,13 +7,15 @@ import json
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import ndtr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FACTOR_2, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
 from bayes_mdd.response.design import Coding, build_design
-from bayes_mdd.response.fit import COEFFICIENT, DRUG, KIND, MODERATION, PROGNOSIS
-from bayes_mdd.response.scores import COVARIANCE, MEAN, SOURCE, score_moments
+from bayes_mdd.response.fit import COEFFICIENT, DRUG, KIND, MODERATION, PROGNOSIS, SIGMA
+from bayes_mdd.response.outcome_values import remission_limit
+from bayes_mdd.response.scores import ARM_AWARE, COVARIANCE, MEAN, SOURCE, score_moments
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array, BoolArray
@@ -62,7 +64,8 @@ def predict_benefit(
         ``p_benefit``, ``p_minimum``, the probabilities that the benefit exceeds 0 and the minimum;
         ``in_support``; ``recommendation``, the name of a drug, "no preference", or why none is
         given. ``benefit`` (chain, draw, subject), and with covariates ``expected`` (chain, draw,
-        subject, arm), the mean outcome on each drug.
+        subject, arm), the mean outcome on each drug. For Gaussian outcomes of a known scale also
+        ``p_remission`` (subject, arm), the probability of remission on each drug.
 
     Raises
     ------
@@ -104,6 +107,10 @@ def predict_benefit(
     if covariates is not None:
         expected = _expected(response, posterior, constant, covariates, names, mean)
         found["expected"] = ((CHAIN, DRAW, SUBJECT, ARM), expected.reshape(*shape, -1, 2))
+        limit = remission_limit(spec)
+        if limit is not None and spec.kind == "gaussian":
+            remission = _remission(posterior, expected, covariance, limit)
+            found["p_remission"] = ((SUBJECT, ARM), remission)
         found = found.assign_coords({ARM: posterior[ARM].values})
     found = found.assign_coords(
         {SUBJECT: names.astype(object), CHAIN: posterior[CHAIN], DRAW: posterior[DRAW]}
@@ -134,6 +141,8 @@ def in_support(fitted: Array, new: Array) -> BoolArray:
     ndarray of bool, shape (subject,)
         Whether the Mahalanobis distance is at most the 99th percentile of the fitted ones.
     """
+    if not fitted.shape[1]:
+        return np.ones(len(new), dtype=bool)
     centre = fitted.mean(axis=0)
     inverse = np.linalg.pinv(np.atleast_2d(np.cov(fitted, rowvar=False)), hermitian=True)
 
@@ -178,9 +187,12 @@ def _matching(response: xr.DataTree, moments: xr.Dataset) -> xr.Dataset:
             "patients on the run that the scores of the fit come from."
         )
     sources = (str(response.attrs.get("scores_source", "")), str(moments.attrs.get(SOURCE, "")))
-    if all(sources) and sources[0] != sources[1]:
+    if sources[0] != sources[1]:
+        other, own = (f"from run {s}" if s else "from no run" for s in (sources[1], sources[0]))
+        problems.append(f"the scores come {other}, those of the fit {own}: project the patients.")
+    if moments.attrs.get(ARM_AWARE) and not response.attrs.get("scores_arm_aware", 0):
         problems.append(
-            f"the scores come from another run ({sources[1]}) than those of the fit ({sources[0]})."
+            "the scores come from a fit that knew the arms: fit factors to hide_arms(features)."
         )
     fitted = set(response["observed_data"].to_dataset()[SUBJECT].values.astype(str))
     if known := [s for s in moments[SUBJECT].values.astype(str) if s in fitted]:
@@ -255,3 +267,18 @@ def _expected(
     change = drug[:, None] + posterior[MODERATION].values.reshape(drug.size, -1) @ mean.T
     level = float(constant["level"])
     return np.asarray(level + np.stack([common - change / 2, common + change / 2], axis=-1))
+
+
+def _remission(posterior: xr.Dataset, expected: Array, covariance: Array, limit: float) -> Array:
+    """Probability of an outcome at or below the limit on each drug, shape (subject, arm)."""
+    n_draws = expected.shape[0]
+    sigma = posterior[SIGMA].values.reshape(n_draws, 2)
+    prognosis = posterior[PROGNOSIS].values.reshape(n_draws, -1)
+    moderation = posterior[MODERATION].values.reshape(n_draws, -1)
+    found = []
+    for arm, code in enumerate((-0.5, 0.5)):
+        slope = prognosis + code * moderation
+        added = np.einsum("dk,ikl,dl->di", slope, covariance, slope, optimize=True)
+        sd = np.sqrt(sigma[:, arm, None] ** 2 + np.maximum(added, 0.0))
+        found.append(ndtr((limit - expected[:, :, arm]) / sd).mean(axis=0))
+    return np.stack(found, axis=-1)

@@ -37,7 +37,7 @@ def log_likelihood(
     if kind not in ("gaussian", "binary", "ordinal"):
         return None
     shape = draws["drug"].shape
-    flat = {n: x.reshape(-1, *x.shape[2:]) for n, x in draws.items()}
+    flat = {n: x.reshape(shape[0] * shape[1], *x.shape[2:]) for n, x in draws.items()}
     design = trial.design[:, 1:] if kind == "ordinal" else trial.design
     mu = np.multiply.outer(flat["drug"], trial.code)
     if "coefficient" in flat:

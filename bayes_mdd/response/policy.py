@@ -12,7 +12,9 @@ from scipy.stats import norm
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
+from bayes_mdd.response.column_checks import PROPENSITY
 from bayes_mdd.response.mixture import MOST_FACTORS, Scales, fit_mixture
+from bayes_mdd.response.outcome_values import remission_limit
 from bayes_mdd.response.prepare import Prepared, prepare
 from bayes_mdd.response.randomisation import redraw_arms
 from bayes_mdd.response.scores import score_moments
@@ -28,10 +30,13 @@ DRAWS = 400
 P_STARS = np.round(np.arange(0.5, 0.96, 0.05), 2)
 #: Groups of predicted benefit in the calibration table.
 GROUPS = 4
-#: Column with the known probability of the other drug.
-PROPENSITY = "propensity"
-#: Outcomes at or below which a patient is in remission, by scale.
-REMISSION = {"hamd17": 7.0, "madrs": 10.0}
+#: Columns of the intervals of held-out benefits, and their quantiles.
+INTERVALS = {
+    "benefit_lower": 0.05,
+    "benefit_lower_50": 0.25,
+    "benefit_upper_50": 0.75,
+    "benefit_upper": 0.95,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +51,8 @@ class PolicyValue:
         positive where the rule is better; ``gain_ipw``; ``z``, descriptive only;
         ``remission`` and ``nnt`` where remission is defined.
     p_randomisation : float
-        Of the cross-fitted gain over the declared default: arms drawn again, rule learned again.
-        NaN if not computed.
+        Of what ranking patients by their cross-fitted benefit gains, beyond the average effect:
+        arms drawn again, rule learned again. NaN if not computed.
     z_sequential, p_sequential : float
         Test of the gain over the declared default in which each fold is judged by a rule that only
         earlier folds taught.
@@ -61,7 +66,8 @@ class PolicyValue:
         Predicted and observed benefit in groups of predicted benefit; ``attrs["slope"]``, the slope
         of observed on predicted benefit within folds.
     people : DataFrame
-        Predicted benefit, probability and choice of each patient, held out.
+        Predicted ``benefit`` of each patient with its 90% and 50% intervals, ``p_benefit`` and
+        choice (``other_drug``), all held out.
     """
 
     table: pd.DataFrame
@@ -85,6 +91,7 @@ class _HeldOut:
     other: Array
     better_other: BoolArray
     fold: IntArray
+    interval: Array
 
 
 def evaluate_policy(
@@ -190,6 +197,7 @@ def evaluate_policy(
                 "benefit": people.benefit,
                 "p_benefit": people.p_benefit,
                 "other_drug": choice,
+                **dict(zip(INTERVALS, people.interval, strict=True)),
             },
             index=pd.Index(prepared.subjects, name="participant_id"),
         ),
@@ -229,10 +237,7 @@ def _rule(prepared: Prepared, abstain: bool) -> DecisionRule:
 
 def _propensity(prepared: Prepared) -> Array:
     if PROPENSITY in prepared.table:
-        given = prepared.table[PROPENSITY].to_numpy(dtype=float)
-        if not ((given > 0) & (given < 1)).all():
-            raise SpecError(f"'{PROPENSITY}' must lie strictly between 0 and 1 for everyone.")
-        return given
+        return prepared.table[PROPENSITY].to_numpy(dtype=float)
     other, stratum = prepared.trial.other, prepared.stratum
     size = np.bincount(stratum)
     share = np.bincount(stratum, other) / size
@@ -261,15 +266,21 @@ def _learn(
     test: BoolArray,
     scales: Scales,
     rng: np.random.Generator,
-) -> tuple[Array, Array, Array, Array, bool]:
-    """Benefit, its probability and AIPW scores of held-out subjects; the better fixed drug."""
+) -> tuple[Array, Array, Array, Array, bool, Array]:
+    """Benefit, its probability, AIPW scores of held-out subjects; better fixed drug, intervals."""
     learned, held = trial.take(train), trial.take(test)
     drawn = fit_mixture(learned, scales).draw(rng, DRAWS)
     benefit = draw_benefit(drawn.drug, drawn.moderation, held.mean, held.covariance, rng)
     predicted = predict_outcomes(_columns(learned), learned.other, learned.outcome, _columns(held))
     default, other = aipw_scores(held.outcome, held.other, propensity[test], *predicted)
-    effect = learned.outcome[learned.other].mean() - learned.outcome[~learned.other].mean()
-    return benefit.mean(axis=0), (benefit > 0).mean(axis=0), default, other, bool(effect < 0)
+    weight = np.where(learned.other, 1 / propensity[train], 1 / (1 - propensity[train]))
+    on_other, on_default = (
+        np.average(learned.outcome[a], weights=weight[a]) for a in (learned.other, ~learned.other)
+    )
+    effect = on_other - on_default
+    interval = np.quantile(benefit, list(INTERVALS.values()), axis=0)
+    p_benefit = (benefit > 0).mean(axis=0)
+    return benefit.mean(axis=0), p_benefit, default, other, bool(effect < 0), interval
 
 
 def _cross_fit(
@@ -278,11 +289,13 @@ def _cross_fit(
     n = fold.size
     benefit, p_benefit, default, other = (np.empty(n) for _ in range(4))
     better = np.empty(n, dtype=bool)
+    interval = np.empty((len(INTERVALS), n))
     for j in range(int(fold.max()) + 1):
         test = fold == j
         found = _learn(trial, propensity, ~test, test, scales, rng)
-        benefit[test], p_benefit[test], default[test], other[test], better[test] = found
-    return _HeldOut(benefit, p_benefit, default, other, better, fold)
+        benefit[test], p_benefit[test], default[test], other[test], better[test] = found[:5]
+        interval[:, test] = found[5]
+    return _HeldOut(benefit, p_benefit, default, other, better, fold, interval)
 
 
 def _average(found: Sequence[_HeldOut]) -> _HeldOut:
@@ -298,6 +311,7 @@ def _average(found: Sequence[_HeldOut]) -> _HeldOut:
         other=mean("other"),
         better_other=found[0].better_other,
         fold=found[0].fold,
+        interval=mean("interval"),
     )
 
 
@@ -362,11 +376,8 @@ def _reference(name: str, held: _HeldOut) -> Array | float:
 
 
 def _remission(prepared: Prepared) -> tuple[Array, float] | None:
-    name = prepared.spec.outcome.lower().replace("-", "").replace("_", "")
-    for scale, limit in REMISSION.items():
-        if scale in name and not prepared.spec.higher_is_better:
-            return prepared.trial.outcome + prepared.level, limit
-    return None
+    limit = remission_limit(prepared.spec)
+    return None if limit is None else (prepared.trial.outcome + prepared.level, limit)
 
 
 def _curve(found: Sequence[_HeldOut], rule: DecisionRule) -> pd.DataFrame:
@@ -403,7 +414,8 @@ def _calibration(found: Sequence[_HeldOut]) -> pd.DataFrame:
         predicted, observed = held.benefit, held.default - held.other
         top, bottom = _within_folds(held)
         slopes.append(top / bottom if bottom > 1e-12 else float("nan"))
-        group = pd.Series(predicted).rank(method="first").mul(GROUPS / len(predicted))
+        # Groups are formed within folds, too.
+        group = pd.Series(predicted).groupby(held.fold).rank(method="first", pct=True) * GROUPS
         parts.append(
             pd.DataFrame(
                 {
@@ -434,7 +446,8 @@ def _sequential(
     total = variance = 0.0
     for j in range(max(1, folds // 3), folds):
         train, test = fold < j, fold == j
-        mean, p_benefit, default, other, _ = _learn(trial, propensity, train, test, scales, rng)
+        found = _learn(trial, propensity, train, test, scales, rng)
+        mean, p_benefit, default, other = found[:4]
         chosen = rule.decide(mean, p_benefit) == 1
         if chosen.sum() < 2:
             continue

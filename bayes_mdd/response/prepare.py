@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM, FACTOR, FACTOR_2, MISSING, SITE, SUBJECT
+from bayes_mdd.dims import ARM, FACTOR, FACTOR_2, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.response.balance import describe_imbalance
+from bayes_mdd.response.column_checks import PROPENSITY
 from bayes_mdd.response.design import Coding, build_design, learn_coding
+from bayes_mdd.response.join import join_tables, number_strata
 from bayes_mdd.response.mixture import Scales
-from bayes_mdd.response.outcome_values import check_outcome
 from bayes_mdd.response.scores import ARM_AWARE, COVARIANCE, MEAN, check_moments
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.types import Array, IntArray
 
-#: Fewest patients with an outcome in an arm.
-LEAST_PER_ARM = 8
 #: Smallest benefit for which a drug is preferred, by outcome; and for others, in residual SD.
 MINIMUM_POINTS: Mapping[str, float] = {"hamd17": 1.5}
 MINIMUM_SD = 0.21
@@ -79,6 +80,12 @@ class Prepared:
     def sign(self) -> float:
         """1 where a lower outcome is better, -1 where a higher one is."""
         return -1.0 if self.spec.higher_is_better else 1.0
+
+    @property
+    def unit(self) -> float:
+        """Unit of all priors: residual SD in points, or 1 for SD of a latent outcome."""
+        continuous = self.spec.kind in ("gaussian", "student")
+        return self.trial.residual_sd() if continuous else 1.0
 
     @property
     def scales(self) -> Scales:
@@ -155,7 +162,12 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
             "differ before treatment, and a factor of one arm only could never moderate. Fit the "
             "factors to hide_arms(features)."
         )
-    table, excluded = _join(spec, scores, outcomes)
+    table, excluded = join_tables(spec, scores, outcomes)
+    excluded |= {
+        s: "no row in the table of outcomes"
+        for s in scores[SUBJECT].values.astype(str)
+        if s not in excluded and s not in table.index
+    }
     other_arm = next(a for a in sorted(set(table[ARM])) if a != spec.default_arm)
     sign = -1.0 if spec.higher_is_better else 1.0
     value = sign * table[spec.outcome].to_numpy(dtype=float)
@@ -173,6 +185,11 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
     scale = np.sqrt(
         mean.var(axis=0, ddof=1) + np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0)
     )
+    if (constant := scale <= 1e-12 * np.maximum(np.abs(centre), 1.0)).any():
+        names = scores[FACTOR].values.astype(str)[constant]
+        raise DataContractError(
+            "scores", [f"{some(names)} is the same for all patients: leave it out."]
+        )
     trial = Trial(
         outcome=value - level,
         other=(table[ARM] == other_arm).to_numpy(),
@@ -181,7 +198,14 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
         design=design,
         design_sd=design_sd,
     )
-    strata = table["stratum"] if "stratum" in table else table[site] if site else None
+    if trial.residual_sd() <= 1e-8 * float(value.std()):
+        raise DataContractError(
+            "outcomes",
+            [
+                f"{some(['arm', *(c.name for c in codings)])} determine '{spec.outcome}' of all "
+                f"{len(table)} patients exactly: leave columns out."
+            ],
+        )
     sites = table[site] if site else None
     return Prepared(
         spec=spec,
@@ -193,12 +217,42 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
         scale=scale,
         codings=tuple(codings),
         site=_codes(sites, len(table)),
-        stratum=_codes(strata, len(table)),
+        stratum=number_strata(table, site),
         level=level,
         minimum=_minimum(spec, trial),
         excluded=excluded,
         table=table,
     )
+
+
+def check_outcomes(
+    spec: ResponseSpec, subjects: Iterable[str], outcomes: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Check outcomes before the scans are fitted.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        The model.
+    subjects : iterable of str
+        Participants who will have scores.
+    outcomes : DataFrame
+        As for `fit_response`.
+
+    Returns
+    -------
+    table : DataFrame
+        Rows of the patients that will be analysed.
+    excluded : dict of str to str
+        The others, with the reason.
+
+    Raises
+    ------
+    DataContractError
+        If the outcomes cannot be used; every problem is listed.
+    """
+    names = np.array([str(s) for s in subjects], dtype=object)
+    return join_tables(spec, xr.Dataset(coords={SUBJECT: names}), outcomes)
 
 
 def _codes(values: pd.Series | None, n: int) -> IntArray:
@@ -207,99 +261,44 @@ def _codes(values: pd.Series | None, n: int) -> IntArray:
     return pd.factorize(values.astype(str), sort=True)[0].astype(np.int64)
 
 
+def warn_of_design(prepared: Prepared) -> None:
+    """Warn where the arms of a trial do not look randomised as declared.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The fitted patients.
+
+    Warns
+    -----
+    UserWarning
+        If baseline, a covariate or a score differs between arms, or the numbers of patients do
+        not agree with the declared probabilities.
+    """
+    spec, table = prepared.spec, prepared.table
+    if spec.assignment != "randomised":
+        return
+    names = [*([spec.baseline] if spec.baseline else []), *spec.covariates]
+    columns = table[[c for c in names if pd.api.types.is_numeric_dtype(table[c])]]
+    scores = pd.DataFrame(
+        prepared.trial.mean, index=table.index, columns=[f"score of {f}" for f in prepared.factors]
+    )
+    known = table[PROPENSITY].to_numpy(dtype=float) if PROPENSITY in table else None
+    found = describe_imbalance(prepared.trial.other, pd.concat([columns, scores], axis=1), known)
+    if found:
+        warnings.warn(
+            " ".join([*found, "Check arms and ids, and the column 'propensity'."]),
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 def _minimum(spec: ResponseSpec, trial: Trial) -> float:
     if spec.minimum is not None:
         return spec.minimum
+    if spec.kind not in ("gaussian", "student"):
+        return MINIMUM_SD
     for scale, points in MINIMUM_POINTS.items():
         if scale in spec.outcome.lower().replace("-", "").replace("_", ""):
             return points
     return MINIMUM_SD * trial.residual_sd()
-
-
-def _join(
-    spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Patients with scores, arm and outcome; the others with the reason."""
-    needed = [ARM, spec.outcome, *([spec.baseline] if spec.baseline else []), *spec.covariates]
-    problems = [
-        f"there is no column '{c}'; found {some(outcomes.columns, 12)}."
-        for c in needed
-        if c not in outcomes
-    ]
-    ids = pd.Index([str(i) for i in outcomes.index])
-    if twice := sorted(set(ids[ids.duplicated()])):
-        problems.append(f"{some(twice)} have more than one row: keep one row per participant.")
-    if problems:
-        raise DataContractError("outcomes", problems)
-    table = outcomes.set_axis(ids, axis=0)
-    scored = set(scores[SUBJECT].values.astype(str))
-    if not scored & set(ids):
-        raise DataContractError(
-            "outcomes",
-            [
-                "no participant has both scores and outcomes: scores are of "
-                f"{some(sorted(scored))}, outcomes of {some(ids)}. Make the ids agree."
-            ],
-        )
-    excluded = {i: "no scores (not scanned, or not in the fit)" for i in ids if i not in scored}
-    table = table.loc[[i for i in ids if i in scored]]
-    arm = table[ARM].astype(str)
-    without = table.index[table[ARM].isna() | arm.isin([MISSING, "", "nan", "None"])]
-    excluded |= dict.fromkeys(without, "no arm")
-    table = table.drop(index=without)
-    table = table.assign(**{ARM: table[ARM].astype(str)})
-    problems = _arm_problems(spec, table) + check_outcome(spec, table)
-    if problems:
-        raise DataContractError("outcomes", problems)
-    unknown = table.index[table[spec.outcome].isna()]
-    excluded |= dict.fromkeys(unknown, "no outcome")
-    table = table.drop(index=unknown)
-    problems = _value_problems(spec, table)
-    if problems:
-        raise DataContractError("outcomes", problems)
-    return table, excluded
-
-
-def _arm_problems(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:
-    arms = sorted(set(table[ARM]))
-    if spec.default_arm not in arms:
-        return [
-            f"default_arm is '{spec.default_arm}', but the arms are {some(arms)}: name one of them."
-        ]
-    if len(arms) == 1:
-        return [f"all participants are in arm '{arms[0]}': two arms are needed."]
-    if len(arms) > 2:
-        return [
-            f"there are {len(arms)} arms ({some(arms)}): two can be compared. Keep the rows of the "
-            "default and of one other arm."
-        ]
-    return []
-
-
-def _value_problems(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:
-    problems = []
-    counts = table[ARM].value_counts()
-    for arm, n in counts.items():
-        if n < LEAST_PER_ARM:
-            problems.append(
-                f"arm '{arm}' has {n} participants with scores and an outcome, expected at least "
-                f"{LEAST_PER_ARM}."
-            )
-    if len(counts) < 2:
-        problems.append("one arm has no participant with an outcome.")
-    for name in [*([spec.baseline] if spec.baseline else []), *spec.covariates]:
-        values = table[name]
-        missing = values.isna() | values.astype(str).isin([MISSING, ""])
-        if missing.any():
-            problems.append(
-                f"'{name}' is missing for {some(table.index[missing])}: fill it in, leave these "
-                "participants out, or drop the covariate."
-            )
-        elif values.nunique() < 2:
-            problems.append(f"'{name}' is the same for everyone: leave it out.")
-        elif pd.api.types.is_numeric_dtype(values):
-            if not np.isfinite(values.to_numpy(dtype=float)).all():
-                problems.append(f"'{name}' is not finite for some participants.")
-            elif np.array_equal(values.to_numpy(float), table[spec.outcome].to_numpy(float)):
-                problems.append(f"'{name}' equals the outcome '{spec.outcome}' for everyone.")
-    return problems

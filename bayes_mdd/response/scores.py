@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FACTOR_2, SUBJECT
+from bayes_mdd.dims import ARM, CHAIN, CONTROL, DRAW, FACTOR, FACTOR_2, SUBJECT, WITHIN_SCAN
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.types import Array
 
@@ -90,9 +92,7 @@ def check_moments(moments: xr.Dataset) -> xr.Dataset:
         )
     mean = moments[MEAN].transpose(SUBJECT, FACTOR).values.astype(float)
     n, k = mean.shape
-    covariance = np.zeros((n, k, k))
-    if COVARIANCE in moments:
-        covariance = moments[COVARIANCE].transpose(SUBJECT, FACTOR, FACTOR_2).values.astype(float)
+    covariance = _read_covariance(moments, n, k)
     names = moments[SUBJECT].values.astype(str)
     problems = [
         f"{name} of {some(names[bad])} is not finite."
@@ -113,7 +113,36 @@ def check_moments(moments: xr.Dataset) -> xr.Dataset:
     )
 
 
+def _read_covariance(moments: xr.Dataset, n: int, k: int) -> Array:
+    """Covariances in the order of the factors; zeros where scores have no error."""
+    if COVARIANCE not in moments:
+        return np.zeros((n, k, k))
+    found = moments[COVARIANCE]
+    if set(found.dims) != {SUBJECT, FACTOR, FACTOR_2} or found.sizes[FACTOR_2] != k:
+        raise DataContractError(
+            "scores",
+            [
+                f"'{COVARIANCE}' must have the dimensions {SUBJECT}, {FACTOR} and {FACTOR_2}, one "
+                f"matrix per subject, found {dict(found.sizes)}."
+            ],
+        )
+    if FACTOR_2 in found.coords and FACTOR in found.coords:
+        order = found[FACTOR].values
+        if set(found[FACTOR_2].values.tolist()) != set(order.tolist()):
+            raise DataContractError(
+                "scores",
+                [
+                    f"'{COVARIANCE}' names other factors along {FACTOR_2} "
+                    f"({some(found[FACTOR_2].values)}) than along {FACTOR} ({some(order)})."
+                ],
+            )
+        found = found.sel({FACTOR_2: order})
+    return np.asarray(found.transpose(SUBJECT, FACTOR, FACTOR_2).values, dtype=float)
+
+
 def _covariance_problems(names: Array, covariance: Array) -> list[str]:
+    if not covariance.shape[1]:  # no factor
+        return []
     size = np.abs(covariance).max(axis=(1, 2))
     tolerance = 1e-8 * np.maximum(size, 1e-12)
     skew = np.abs(covariance - np.swapaxes(covariance, 1, 2)).max(axis=(1, 2)) > tolerance
@@ -193,26 +222,43 @@ def _of_run(run: xr.DataTree) -> xr.Dataset:
         others = [d for d in scale.dims if d != FACTOR]
         used = (abs(scale) > 0).any(others).values
     attrs = {
-        ARM_AWARE: int(posterior.sizes.get(ARM, 1) > 1),
-        SOURCE: str(run.attrs.get("fingerprint", "")),
+        ARM_AWARE: int(len(_drugs(posterior)) > 1),
+        SOURCE: _fingerprint(run),
     }
     return _of_draws(posterior["scores"].isel({FACTOR: np.flatnonzero(used)}), attrs)
 
 
+def _drugs(scores: xr.Dataset | xr.DataArray) -> list[str]:
+    """Arms of a fit without that of healthy controls."""
+    if ARM not in scores.dims:
+        return []
+    names = scores[ARM].values.astype(str).tolist()
+    return [a for a in names if a not in (CONTROL, WITHIN_SCAN)]
+
+
+def _fingerprint(run: xr.DataTree) -> str:
+    """Fingerprint of a run, as `project` states it; empty where there is none."""
+    try:
+        return str(json.loads(str(run.attrs.get("provenance", "{}"))).get("fingerprint", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
 def _of_projection(projection: xr.Dataset) -> xr.Dataset:
     scores = projection["scores"]
-    aware = ARM in scores.dims and scores.sizes[ARM] > 1
-    if aware:
+    drugs = _drugs(scores)
+    if len(drugs) > 1:
         raise DataContractError(
             "scores",
             [
-                f"the projection is of a fit with {scores.sizes[ARM]} arms, whose scores depend on "
+                f"the projection is of a fit with the arms {some(drugs)}, whose scores depend on "
                 "the arm: fit the factors to hide_arms(features), and project on that run."
             ],
         )
-    scores = scores.isel({ARM: 0}, drop=True) if ARM in scores.dims else scores
+    scores = scores.sel({ARM: drugs[0]}, drop=True) if drugs else scores
     used = np.flatnonzero((abs(scores) > 0).any([d for d in scores.dims if d != FACTOR]).values)
-    attrs = {ARM_AWARE: 0, SOURCE: str(projection.attrs.get("fingerprint", ""))}
+    known = str(projection.attrs.get("fingerprint", "unknown"))
+    attrs = {ARM_AWARE: 0, SOURCE: "" if known == "unknown" else known}
     return _of_draws(scores.isel({FACTOR: used}), attrs)
 
 

@@ -56,6 +56,33 @@ class Trial:
         """Number of factors."""
         return int(self.mean.shape[1])
 
+    @property
+    def score_covariance(self) -> Array:
+        """Covariance of the true scores over subjects, shape (factor, factor)."""
+        centred = self.mean - self.mean.mean(axis=0)
+        between = centred.T @ centred / max(len(centred) - 1, 1)
+        return np.asarray(between + self.covariance.mean(axis=0))
+
+    def benefit_sd(self, moderation: Array) -> Array:
+        """SD over subjects of the benefit that the scores explain.
+
+        It does not depend on the rotation of the factors.
+
+        Parameters
+        ----------
+        moderation : ndarray, shape (..., factor)
+            Change of the difference between the drugs per unit of a score.
+
+        Returns
+        -------
+        ndarray, shape (...)
+            In the unit of `moderation`.
+        """
+        variance = np.einsum(
+            "...k,kl,...l->...", moderation, self.score_covariance, moderation, optimize=True
+        )
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
     def take(self, rows: IntArray | BoolArray) -> Trial:
         """Select subjects.
 
