@@ -93,8 +93,8 @@ def find_design(
             )
         chosen[key] = value
     arms = sorted({str(a) for a in patients[ARM]})
-    strata, wrong = _read_strata(chosen["Strata"], patients)
-    problems += [*_absent(chosen, arms), *wrong]
+    strata, of_strata = _read_strata(chosen["Strata"], patients)
+    problems += [*_absent(chosen, arms), *of_strata]
     assignment, wrong = _read_assignment(chosen["Assignment"])
     problems += [*wrong, *_default_problems(chosen["Default"], arms)]
     allocation = chosen["AllocationProbability"]
@@ -105,7 +105,7 @@ def find_design(
             "participants.tsv."
         )
     elif allocation is not None:
-        levels = sorted(set(stratum_of(patients, strata))) if strata and not wrong else []
+        levels = sorted(set(stratum_of(patients, strata))) if strata and not of_strata else []
         problems += allocation_problems(allocation, arms, levels)
     if problems:
         return None, problems

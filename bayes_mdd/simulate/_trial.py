@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-#: Points of the outcome per residual SD, and its mean before and after treatment.
-POINTS, BASELINE, ENDPOINT = 7.0, 22.0, 14.0
-#: Baseline SD in points, and slope of the outcome on it.
-BASELINE_SD, BASELINE_SLOPE = 4.0, 0.4
-#: Spread of the log error variance of scores over patients.
-ERROR_SPREAD = 0.5
+from bayes_mdd.errors import SpecError
+from bayes_mdd.simulate._design import make_regions
+from bayes_mdd.simulate._trial_check import trial_problems
+from bayes_mdd.simulate._trial_draw import (
+    BASELINE,
+    BASELINE_SD,
+    BASELINE_SLOPE,
+    ENDPOINT,
+    POINTS,
+    assign_arms,
+    draw_drop_out,
+    draw_errors,
+    draw_noise,
+    draw_people,
+    draw_reasons,
+    draw_slopes,
+    drug_difference,
+    round_points,
+    score_moments_of,
+    score_posterior,
+    true_effects,
+)
+from bayes_mdd.simulate._trial_scans import trial_features
+from bayes_mdd.simulate._trial_visits import draw_visits
+
 Missing = Literal["none", "random", "not random"]
 
 
@@ -26,21 +45,42 @@ class SimulatedTrial:
     Parameters
     ----------
     scores : Dataset
-        Moments of the scores: ``mean`` (subject, factor), ``covariance`` (subject, factor,
-        factor_2), ``reliability`` (factor).
+        Moments of the scores of patients: ``mean`` (subject, factor), ``covariance`` (subject,
+        factor, factor_2), ``reliability`` (factor).
     outcomes : DataFrame
         Indexed by participant: ``arm``, ``hamd17``, ``hamd17_baseline``, ``age``, ``site``, and
-        ``missing_reason`` where the outcome is missing.
+        ``missing_reason`` where the outcome is missing. Attributes as those of `read_outcomes`.
     truth : Dataset
         On ``subject``: ``benefit`` of the other drug in points, ``expected`` (subject, arm), the
-        expected outcome on each drug, ``eta`` (subject, factor), the true scores; on ``factor``:
-        ``moderation`` and ``prognosis`` in points per SD. Attributes: ``benefit_sd``,
-        ``drug_effect``, ``default_arm``, ``other_arm``.
+        expected outcome on each drug, ``propensity``, the probability of the other drug, ``eta``
+        (subject, factor), the true scores; on ``factor``: ``moderation`` and ``prognosis`` in
+        points per SD (best linear slopes); with features, ``loadings`` (factor, feature).
+        Attributes: ``benefit_sd`` and ``drug_effect`` in points, ``default_arm``, ``other_arm``.
+    visits : DataFrame
+        Every rating: ``participant_id``, ``session_id``, ``week``, ``value``, as from
+        `read_visits`.
+    disposition : DataFrame
+        Patients who left: ``last_session`` and ``reason`` by participant.
+    participants : DataFrame
+        Patients and controls by participant: ``diagnosis``, ``arm``, ``site``, ``age``, ``sex``,
+        ``mean_fd``.
+    features : Dataset or None
+        FeatureSet of all participants in Fisher z.
+    regions : DataFrame or None
+        Region table of the features.
+    settings : mapping
+        Arguments of `simulate_trial`.
     """
 
     scores: xr.Dataset
     outcomes: pd.DataFrame
     truth: xr.Dataset
+    visits: pd.DataFrame
+    disposition: pd.DataFrame
+    participants: pd.DataFrame
+    features: xr.Dataset | None = None
+    regions: pd.DataFrame | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def simulate_trial(
@@ -55,12 +95,15 @@ def simulate_trial(
     n_factors: int = 5,
     moderators: Sequence[int] = (0,),
     nonlinear: bool = False,
+    crossover: bool = True,
+    specific: Mapping[int, str] | None = None,
     share_other: float = 0.5,
     noise_ratio: float = 1.0,
     confounding: float = 0.0,
     missing: Missing = "none",
     missing_share: float = 0.3,
     n_sites: int = 1,
+    sites: Sequence[str] | None = None,
     site_by_drug: float = 0.0,
     heavy_tails: bool = False,
     whole_points: bool = False,
@@ -68,12 +111,33 @@ def simulate_trial(
     arms: tuple[str, str] = ("SSRI", "SNRI"),
     moderation: Mapping[int, float] | None = None,
     model_seed: int = 0,
+    features: bool = False,
+    n_regions: int = 20,
+    n_controls: int = 0,
     prefix: str = "sub",
 ) -> SimulatedTrial:
     """Simulate a trial of two drugs.
 
     True scores have variance 1. Their scan has an error that differs between patients; the moments
     that are returned are those of a fit that knows the size of this error.
+
+    ===========================================  ===============================================
+    trial                                        arguments
+    ===========================================  ===============================================
+    nothing to find                              ``benefit_sd=0, prognosis_r2=0``
+    prognosis only                               ``benefit_sd=0``
+    average difference only                      ``benefit_sd=0, drug_effect=-0.4``
+    crossover on a factor of all patients        the default
+    crossover on a factor of one arm             ``specific={0: "SNRI"}``
+    one drug better for all, more so for some    ``drug_effect=-0.6, crossover=False``
+    benefit not linear in the score              ``nonlinear=True``
+    two moderators                               ``moderators=(0, 1)``
+    not randomised                               ``confounding=1``
+    drop-out                                     ``missing="random"``, ``missing="not random"``
+    drug effect differs between sites            ``n_sites=6, site_by_drug=0.3``
+    HAMD totals with outliers                    ``heavy_tails=True, whole_points=True``
+    a new site unlike the trial                  ``shift=1.5, sites=["new"], prefix="new"``
+    ===========================================  ===============================================
 
     Parameters
     ----------
@@ -98,25 +162,34 @@ def simulate_trial(
         Positions of the factors that carry the benefit, equally.
     nonlinear : bool, default False
         Whether the benefit depends on the sign of the scores only.
+    crossover : bool, default True
+        If False, the drug that `drug_effect` favours is better for every patient (apart from
+        effects of sites), and the benefit is skewed: log-normal with the same mean and SD.
+    specific : mapping of int to str, optional
+        Factors that vary in one arm only, by position, with the name of the arm; in the other arm
+        their scores are 0. Scans before treatment cannot differ so between randomised arms: the
+        trial is then declared as observational.
     share_other : float, default 0.5
         Share of patients who receive the other drug.
     noise_ratio : float, default 1.0
         Noise SD in the arm of the other drug over that in the default arm.
     confounding : float, default 0.0
         Log-odds of the other drug per SD of the first factor and of baseline; 0 for a randomised
-        trial.
+        trial. ``truth["propensity"]`` has the probabilities.
     missing : {"none", "random", "not random"}, default "none"
         Drop-out: depending on baseline, or on the outcome itself.
     missing_share : float, default 0.3
         Share of patients without an outcome.
     n_sites : int, default 1
         Number of sites.
+    sites : sequence of str, optional
+        Their names. Default: ``site1``, ``site2``, ...
     site_by_drug : float, default 0.0
         SD over sites of the drug effect, in residual SD.
     heavy_tails : bool, default False
         Noise from a t distribution with 4 degrees of freedom, with the same variance.
     whole_points : bool, default False
-        Outcomes rounded to whole points from 0 to 52.
+        Ratings rounded to whole points from 0 to 52.
     shift : float, default 0.0
         Mean of all scores, in SD: a new site unlike the trial.
     arms : tuple of str, default ("SSRI", "SNRI")
@@ -125,14 +198,31 @@ def simulate_trial(
         Slopes of the drug effect on single factors in residual SD, instead of `benefit_sd` and
         `moderators`.
     model_seed : int, default 0
-        Of the signs of the slopes: trials with the same one have the same truth.
+        Of the signs of the slopes and of the loadings: trials with the same one have the same
+        truth.
+    features : bool, default False
+        Whether edges are drawn, too: true scores times loadings on pairs of networks, plus noise.
+        Their least-squares scores under the true loadings are the scans behind ``scores``.
+    n_regions : int, default 20
+        Number of regions of the features.
+    n_controls : int, default 0
+        Number of healthy controls with features; their scores are 0.
     prefix : str, default "sub"
         Start of participant ids.
 
     Returns
     -------
     SimulatedTrial
-        Scores, outcomes and truth.
+        Scores, outcomes, visits, features and truth.
+
+    Raises
+    ------
+    SpecError
+        If an argument is out of range. The error lists all problems.
+
+    See Also
+    --------
+    write_trial : Write the trial as a cohort folder.
 
     Examples
     --------
@@ -140,8 +230,11 @@ def simulate_trial(
     >>> round(float(trial.truth["benefit"].std()) / 7, 1)
     0.5
     """
+    given = {name: value for name, value in locals().items() if name != "given"}
+    if problems := trial_problems(given):
+        raise SpecError(f"simulate_trial: {'; '.join(problems)}.")
     rng = np.random.default_rng([23, seed])
-    theta, beta = _slopes(
+    slopes = draw_slopes(
         n_factors,
         benefit_sd,
         prognosis_r2,
@@ -149,171 +242,89 @@ def simulate_trial(
         moderation,
         np.random.default_rng(model_seed),
     )
+    theta, beta = slopes
     eta = rng.standard_normal((n, n_factors)) + shift
-    mean, covariance = _scan(rng, eta, reliability, believed)
-    baseline = rng.standard_normal(n)
+    errors = draw_errors(rng, n, n_factors, reliability)
+    before = rng.standard_normal(n)
     site = rng.integers(n_sites, size=n)
     of_site = 0.3 * rng.standard_normal(n_sites) * (n_sites > 1)
     by_drug = site_by_drug * rng.standard_normal(n_sites)
-    other = _assign(rng, share_other, confounding * (eta[:, 0] + baseline), site, confounding != 0)
-    effect = np.sign(eta) @ theta if nonlinear else eta @ theta
-    difference = drug_effect + by_drug[site] + effect
-    common = eta @ beta + of_site[site] + BASELINE_SLOPE * BASELINE_SD / POINTS * baseline
+    log_odds = confounding * (eta[:, 0] + before)
+    other, propensity = assign_arms(rng, share_other, log_odds, site, confounding != 0)
+    arm = np.array(arms, dtype=object)[other.astype(int)]
+    for factor, own in (specific or {}).items():
+        eta[arm != own, factor] = 0.0
+    difference, linear = drug_difference(eta, theta, drug_effect, nonlinear, crossover)
+    difference = difference + by_drug[site]
+    common = eta @ beta + of_site[site] + BASELINE_SLOPE * BASELINE_SD / POINTS * before
     expected = np.column_stack([common - difference / 2, common + difference / 2])
-    noise = _noise(rng, n, heavy_tails) * np.where(other, noise_ratio, 1.0)
+    noise = draw_noise(rng, n, heavy_tails) * np.where(other, noise_ratio, 1.0)
     value = expected[np.arange(n), other.astype(int)] + noise
-    outcome = ENDPOINT + POINTS * value
+    first, last = BASELINE + BASELINE_SD * before, ENDPOINT + POINTS * value
     if whole_points:
-        outcome = np.clip(outcome.round(), 0, 52)
-    names = [f"{prefix}-{i + 1:04d}" for i in range(n)]
-    table = pd.DataFrame(
+        first, last = round_points(first), round_points(last)
+    names = [f"{prefix}-{i + 1:04d}" for i in range(n + n_controls)]
+    site_names = list(sites or [f"site{s + 1}" for s in range(n_sites)])
+    known = pd.DataFrame(
         {
-            "arm": np.array(arms, dtype=object)[other.astype(int)],
-            "hamd17": outcome,
-            "hamd17_baseline": BASELINE + BASELINE_SD * baseline,
+            "arm": arm,
+            "hamd17": last,
+            "hamd17_baseline": first,
             "age": np.clip(40 + 12 * rng.standard_normal(n), 18, 80).round(),
-            "site": [f"site{s + 1}" for s in site],
+            "site": [site_names[s] for s in site],
         },
-        index=pd.Index(names, name="participant_id"),
+        index=pd.Index(names[:n], name="participant_id"),
     )
-    table = _drop_out(rng, table, missing, missing_share, value, baseline)
-    table.attrs = _declaration(arms, confounding != 0, share_other)
+    gone = draw_drop_out(rng, missing, missing_share, value, before)
+    # Streams of their own, so that they do not change what has been drawn above.
+    streams = [np.random.default_rng([23, seed, part]) for part in range(1, 4)]
+    reason = draw_reasons(streams[0], gone, missing)
+    visits, left = draw_visits(streams[1], names[:n], first, last, gone, whole=whole_points)
+    people = draw_people(streams[0], names, known, n_controls, site_names)
+    truth = true_effects(
+        names[:n],
+        arms,
+        eta=eta,
+        slopes=(linear, beta),
+        difference=difference,
+        expected=expected,
+        propensity=propensity,
+    )
+    truth.attrs |= {
+        "benefit_sd": float(POINTS * np.sqrt((theta**2).sum())),
+        "drug_effect": float(POINTS * drug_effect),
+    }
+    dataset, regions = None, None
+    if features:
+        regions = make_regions(n_regions)
+        dataset, loadings = trial_features(streams[2], eta, errors, people, regions, given)
+        truth["loadings"] = loadings
+    table = known.assign(hamd17=known["hamd17"].where(~gone), missing_reason=reason)
+    table.attrs = _declaration(given)
     return SimulatedTrial(
-        scores=_moments(names, mean, covariance),
+        scores=score_moments_of(names[:n], *score_posterior(eta, errors, believed)),
         outcomes=table,
-        truth=_truth(names, arms, eta, theta, beta, difference, expected, drug_effect),
+        truth=truth,
+        visits=visits,
+        disposition=left.to_frame("last_session").assign(reason=reason[gone]),
+        participants=people,
+        features=dataset,
+        regions=regions,
+        settings=given,
     )
 
 
-def _slopes(
-    k: int,
-    benefit_sd: float,
-    r2: float,
-    moderators: Sequence[int],
-    moderation: Mapping[int, float] | None,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes of the drug effect and of the outcome on the scores, in residual SD."""
-    theta = np.zeros(k)
-    for j in moderators:
-        theta[j] = benefit_sd / np.sqrt(len(moderators))
-    if moderation is not None:
-        theta[:] = 0.0
-        for j, value in moderation.items():
-            theta[j] = value
-    beta = np.sqrt(r2 / (1 - r2) / k) * rng.choice([-1.0, 1.0], k)
-    return theta, beta
-
-
-def _scan(
-    rng: np.random.Generator, eta: np.ndarray, reliability: float, believed: float | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior means and covariances of scores under a standard normal prior."""
-    n, k = eta.shape
-    size = np.exp(ERROR_SPREAD * rng.standard_normal(n) - ERROR_SPREAD**2 / 2)
-    variance = (1 / reliability - 1) * size
-    seen = eta + np.sqrt(variance)[:, None] * rng.standard_normal(eta.shape)
-    assumed = variance if believed is None else np.full(n, 1 / believed - 1)
-    covariance = (assumed / (1 + assumed))[:, None, None] * np.eye(k)
-    return seen / (1 + assumed)[:, None], covariance
-
-
-def _assign(
-    rng: np.random.Generator, share: float, log_odds: np.ndarray, site: np.ndarray, confounded: bool
-) -> np.ndarray:
-    """Arms, with the planned numbers in each site unless confounded."""
-    if confounded:
-        p = 1 / (1 + np.exp(-(log_odds + np.log(share / (1 - share)))))
-        return np.asarray(rng.random(site.size) < p)
-    other = np.zeros(site.size, dtype=bool)
-    for s in np.unique(site):
-        rows = np.flatnonzero(site == s)
-        other[rng.permutation(rows)[: round(share * rows.size)]] = True
-    return other
-
-
-def _noise(rng: np.random.Generator, n: int, heavy_tails: bool) -> np.ndarray:
-    return rng.standard_t(4, n) / np.sqrt(2) if heavy_tails else rng.standard_normal(n)
-
-
-def _drop_out(
-    rng: np.random.Generator,
-    table: pd.DataFrame,
-    missing: Missing,
-    share: float,
-    value: np.ndarray,
-    baseline: np.ndarray,
-) -> pd.DataFrame:
-    reason = np.full(len(table), "", dtype=object)
-    if missing != "none":
-        drive = value if missing == "not random" else baseline
-        score = drive + rng.logistic(size=len(table))
-        gone = score > np.quantile(score, 1 - share)
-        table = table.assign(hamd17=table["hamd17"].where(~gone))
-        reason[gone] = "lack_of_efficacy" if missing == "not random" else "withdrew"
-    return table.assign(missing_reason=reason)
-
-
-def _declaration(arms: tuple[str, str], confounded: bool, share_other: float) -> dict[str, object]:
+def _declaration(given: Mapping[str, Any]) -> dict[str, object]:
     """Attributes of the outcomes, as `read_outcomes` states them."""
+    randomised = given["confounding"] == 0 and not given["specific"]
     return {
         "outcome": "hamd17",
         "baseline": "hamd17_baseline",
+        "scale": "hamd17",
         "units": "points",
         "higher_is_better": False,
-        "assignment": "observational" if confounded else "randomised",
-        "default": arms[0],
-        "allocation": None if confounded else share_other,
-        "strata": [],
+        "assignment": "randomised" if randomised else "observational",
+        "default": given["arms"][0],
+        "allocation": given["share_other"] if randomised else None,
+        "strata": ["site"] if randomised and given["n_sites"] > 1 else [],
     }
-
-
-def _moments(names: list[str], mean: np.ndarray, covariance: np.ndarray) -> xr.Dataset:
-    factors = np.array([f"F{k + 1}" for k in range(mean.shape[1])], dtype=object)
-    between = mean.var(axis=0, ddof=1)
-    within = np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0)
-    return xr.Dataset(
-        {
-            "mean": (("subject", "factor"), mean),
-            "covariance": (("subject", "factor", "factor_2"), covariance),
-            "reliability": ("factor", between / (between + within)),
-        },
-        coords={
-            "subject": np.array(names, dtype=object),
-            "factor": factors,
-            "factor_2": factors.copy(),
-        },
-        attrs={"arm_aware": 0, "source": ""},
-    )
-
-
-def _truth(
-    names: list[str],
-    arms: tuple[str, str],
-    eta: np.ndarray,
-    theta: np.ndarray,
-    beta: np.ndarray,
-    difference: np.ndarray,
-    expected: np.ndarray,
-    drug_effect: float,
-) -> xr.Dataset:
-    return xr.Dataset(
-        {
-            "benefit": ("subject", -POINTS * difference),
-            "expected": (("subject", "arm"), ENDPOINT + POINTS * expected),
-            "eta": (("subject", "factor"), eta),
-            "moderation": ("factor", POINTS * theta),
-            "prognosis": ("factor", POINTS * beta),
-        },
-        coords={
-            "subject": np.array(names, dtype=object),
-            "arm": np.array(arms, dtype=object),
-            "factor": np.array([f"F{k + 1}" for k in range(theta.size)], dtype=object),
-        },
-        attrs={
-            "benefit_sd": float(POINTS * np.sqrt((theta**2).sum())),
-            "drug_effect": float(POINTS * drug_effect),
-            "default_arm": arms[0],
-            "other_arm": arms[1],
-        },
-    )

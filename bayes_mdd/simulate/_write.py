@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -36,6 +36,13 @@ Region names, networks and coordinates are invented (a few plausible points per 
 not taken from an atlas. {origin}
 Controls have effects of site, age, sex and motion, and noise, but none of the factors.
 """
+#: Content of ``dataset_description.json``; the folder is recognised by it.
+DESCRIPTION: Final = {
+    "Name": "Simulated cohort (no real person)",
+    "BIDSVersion": "1.10.0",
+    "DatasetType": "derivative",
+    "GeneratedBy": [{"Name": "bayes_mdd.simulate"}],
+}
 _EDGES: Final = "Each edge is drawn separately, so matrices need not be positive definite."
 _SERIES: Final = "All features were measured from time series, one per participant."
 _SERIES_FILES: Final = """\
@@ -75,23 +82,33 @@ def write_cohort(
         If it cannot be written. An earlier simulated cohort is untouched then, unless the folder
         holds other files as well.
     """
+    return replace_cohort(folder, lambda work: _write(simulated, work), overwrite=overwrite)
+
+
+def replace_cohort(folder: str | Path, write: Callable[[Path], None], *, overwrite: bool) -> Path:
+    """Write a simulated cohort to a folder, which it replaces unless it holds other files."""
     folder = check_cohort_target(folder, overwrite=overwrite)
     if folder.is_dir() and SIMULATED.foreign(folder):
         with TemporaryDirectory(dir=folder, prefix=PART) as work:
-            _write(simulated, Path(work))
+            write(Path(work))
             remove_scans(folder)
             _move(Path(work), folder)
     else:
         with new_folder(folder) as work:
-            _write(simulated, work)
+            write(work)
     return folder
 
 
-def _write(simulated: SimulatedCohort, folder: Path) -> None:
-    for name, text in _cohort_files(simulated).items():
+def write_files(files: Mapping[str, str], folder: Path) -> None:
+    """Write texts by their path in a folder."""
+    for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write(simulated: SimulatedCohort, folder: Path) -> None:
+    write_files(_cohort_files(simulated), folder)
     write_scans(simulated, folder)
 
 
@@ -110,36 +127,34 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
         age=simulated.participants["age"].astype(int),
         mean_fd=simulated.participants["mean_fd"].map("{:.3f}".format),
     )
-    loadings = _table(truth["loadings"].drop_vars("block").transpose("feature", "factor"))
+    loadings = wide_table(truth["loadings"].drop_vars("block").transpose("feature", "factor"))
     loadings.insert(1, "block", truth["block"].values)
-    scores = _table(truth["scores"]).rename(columns={"subject": "participant_id"})
+    scores = wide_table(truth["scores"]).rename(columns={"subject": "participant_id"})
     files = {
         "README": _readme(simulated),
-        "dataset_description.json": _json(
-            {
-                "Name": "Simulated cohort (no real person)",
-                "BIDSVersion": "1.10.0",
-                "DatasetType": "derivative",
-                "GeneratedBy": [{"Name": "bayes_mdd.simulate"}],
-            }
-        ),
-        "participants.tsv": _tsv(participants.reset_index()),
-        "participants.json": _json(_participants_sidecar(participants)),
-        "phenotype/hamd17.tsv": _tsv(simulated.items),
-        "phenotype/hamd17.json": _json(_phenotype_sidecar()),
-        "features/regions.tsv": _tsv(simulated.regions),
-        "features/features.json": _json(_features_sidecar(simulated)),
-        "truth/settings.json": _json(dict(simulated.settings)),
-        "truth/scores.tsv": _tsv(scores, 6),
-        "truth/sharing.tsv": _tsv(_table(truth["sharing"]), 6),
-        "truth/loadings.tsv": _tsv(loadings, 6),
-        "truth/symptom_weight.tsv": _tsv(_table(truth["symptom_weight"]), 6),
+        "dataset_description.json": json_text(DESCRIPTION),
+        "participants.tsv": tsv_text(participants.reset_index()),
+        "participants.json": json_text(participants_sidecar(participants, _design(simulated))),
+        "phenotype/hamd17.tsv": tsv_text(simulated.items),
+        "phenotype/hamd17.json": json_text(_phenotype_sidecar()),
+        "features/regions.tsv": tsv_text(simulated.regions),
+        "features/features.json": json_text(features_sidecar(ordered=bool(simulated.series))),
+        "truth/settings.json": json_text(dict(simulated.settings)),
+        "truth/scores.tsv": tsv_text(scores, 6),
+        "truth/sharing.tsv": tsv_text(wide_table(truth["sharing"]), 6),
+        "truth/loadings.tsv": tsv_text(loadings, 6),
+        "truth/symptom_weight.tsv": tsv_text(wide_table(truth["symptom_weight"]), 6),
     }
     if simulated.series:  # else an argument, in settings.json
-        files["truth/noise.json"] = _json(
+        files["truth/noise.json"] = json_text(
             {"noise_sd": round(float(truth["noise_sd"]), 6), "units": "fisher_z"}
         )
     return files
+
+
+def _design(simulated: SimulatedCohort) -> dict[str, str]:
+    """Declare that arms were not assigned by chance: before treatment, their factors differ."""
+    return {"Assignment": "observational", "Default": next(iter(simulated.settings["n_subjects"]))}
 
 
 def _readme(simulated: SimulatedCohort) -> str:
@@ -148,7 +163,8 @@ def _readme(simulated: SimulatedCohort) -> str:
     return text.replace("{origin}", _SERIES if series else _EDGES)
 
 
-def _features_sidecar(simulated: SimulatedCohort) -> dict[str, Any]:
+def features_sidecar(*, ordered: bool) -> dict[str, Any]:
+    """Describe the matrices; `ordered` if files without names follow regions.tsv."""
     sidecar = {
         "kind": "functional_connectivity",
         "measure": "correlation",
@@ -158,10 +174,11 @@ def _features_sidecar(simulated: SimulatedCohort) -> dict[str, Any]:
         "session": SESSIONS[0],
         "description": "Simulated Pearson correlations; one matrix per participant.",
     }
-    return sidecar | ({"order": "regions.tsv"} if simulated.series else {})
+    return sidecar | ({"order": "regions.tsv"} if ordered else {})
 
 
-def _participants_sidecar(participants: pd.DataFrame) -> dict[str, Any]:
+def participants_sidecar(participants: pd.DataFrame, design: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the columns of participants, and declare the design of the trial."""
     arms = [arm for arm in dict.fromkeys(sorted(participants["arm"])) if arm != MISSING]
     return {
         "participant_id": {"Description": "Unique id of the participant"},
@@ -172,6 +189,7 @@ def _participants_sidecar(participants: pd.DataFrame) -> dict[str, Any]:
         "arm": {
             "Description": "Drug class after baseline; n/a for controls",
             "Levels": {arm: f"Treated with {arm}" for arm in arms},
+            **design,
         },
         "site": {
             "Description": "Site of measurement",
@@ -204,18 +222,20 @@ def _phenotype_sidecar() -> dict[str, Any]:
     }
 
 
-def _table(values: xr.DataArray) -> pd.DataFrame:
+def wide_table(values: xr.DataArray) -> pd.DataFrame:
     """Convert a two-dimensional array to a table; its coordinates name rows and columns."""
     rows, columns = values.dims
     index = pd.Index(values[rows].values, name=str(rows))
     return pd.DataFrame(values.values, index=index, columns=values[columns].values).reset_index()
 
 
-def _json(content: Mapping[str, Any]) -> str:
+def json_text(content: Mapping[str, Any]) -> str:
+    """Format as JSON."""
     return json.dumps(content, indent=2) + "\n"
 
 
-def _tsv(table: pd.DataFrame, digits: int | None = None) -> str:
+def tsv_text(table: pd.DataFrame, digits: int | None = None) -> str:
+    """Format a table as TSV."""
     text: str = table.to_csv(
         sep="\t",
         index=False,

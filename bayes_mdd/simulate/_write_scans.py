@@ -20,6 +20,9 @@ _WRITTEN: Final = (
     "features/sub-*_atlas-demo*_pieces.npy",
     "examples/sub-*_atlas-demo*_timeseries.tsv",
     "truth/noise.json",
+    "truth/patients.tsv",
+    "truth/factors.tsv",
+    "phenotype/disposition.tsv",
 )
 
 
@@ -38,16 +41,21 @@ def write_scans(simulated: SimulatedCohort, folder: Path) -> None:
     names = [str(name) for name in simulated.regions["region"]]
     subjects = [str(s) for s in simulated.features["subject"].values]
     scans = folder / "features"
-    for subject, z in zip(subjects, simulated.features["y"].values, strict=True):
+    write_matrices(subjects, names, simulated.features["y"].values, scans)
+    if simulated.series:
+        _write_parts(simulated, subjects, names, scans)
+        _write_examples(simulated, subjects[:EXAMPLES], names, folder / "examples")
+
+
+def write_matrices(subjects: list[str], names: list[str], edges: Array, scans: Path) -> None:
+    """Write a matrix of correlations per subject from edges (subject, edge) in Fisher z."""
+    for subject, z in zip(subjects, edges, strict=True):
         matrix = _square(np.tanh(z), len(names))
         rows = [
             "\t".join([n, *(f"{v:.4f}" for v in row)]) for n, row in zip(names, matrix, strict=True)
         ]
         path = scans / f"{_stem(subject, names)}_{_MATRIX}.tsv"
         _write_lines(path, ["\t".join(["Node", *names]), *rows])
-    if simulated.series:
-        _write_parts(simulated, subjects, names, scans)
-        _write_examples(simulated, subjects[:EXAMPLES], names, folder / "examples")
 
 
 def _write_parts(

@@ -11,6 +11,7 @@ import typer
 import bayes_mdd as bm
 from bayes_mdd.cli import options
 from bayes_mdd.cli.output import print_lines
+from bayes_mdd.errors import SpecError, some
 from bayes_mdd.files.targets import check_cohort_target
 
 
@@ -72,7 +73,7 @@ def simulate(
     given = {"--patients": patients, "--benefit-sd": benefit_sd, "--missing": missing}
     if trial:
         if source is not None:
-            raise bm.SpecError("--source is for cohorts: leave it out with --trial.")
+            raise SpecError("--source is for cohorts: leave it out with --trial.")
         made = bm.simulate_trial(
             seed=seed,
             n=120 if patients is None else patients,
@@ -83,11 +84,14 @@ def simulate(
         )
         folder = bm.write_trial(made, output, overwrite=force)
         print_lines(
-            [f"Trial written to {folder}", f"Next: bayes-mdd response treatment_response {folder}"]
+            [
+                f"Trial written to {folder}",
+                f"Next: bayes-mdd response treatment_response {folder} --no-controls",
+            ]
         )
         return
     if extra := [name for name, value in given.items() if value is not None]:
-        raise bm.SpecError(f"{', '.join(extra)} need --trial.")
+        raise SpecError(f"{some(extra)}: only with --trial.")
     cohort = bm.simulate_cohort(seed=seed, source=(source or Source.SERIES).value)
     folder = bm.write_cohort(cohort, output, overwrite=force)
     print_lines([f"Cohort written to {folder}", f"Next: bayes-mdd fit shared_specific {folder}"])
