@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, mannwhitneyu
+from scipy.stats import binomtest
 
 from bayes_mdd.dims import ARM
 from bayes_mdd.errors import some
 
 #: Probability of the other arm, or by arm, or by stratum.
 type Allocation = float | Mapping[str, float]
-#: Below these p-values the data contradict the declared allocation, or randomisation.
-FAR, PREDICTED = 1e-4, 1e-3
+#: Below this p-value the numbers of patients contradict the declared allocation.
+FAR = 1e-4
 
 
 def allocation_problems(value: Any, arms: Sequence[str], levels: Sequence[str]) -> list[str]:
@@ -139,39 +138,5 @@ def far_allocation(table: pd.DataFrame, default: str, propensity: pd.Series) -> 
                 f"{int(rows.sum())} of {len(rows)} patients did not receive the default arm "
                 f"{default}, but {float(str(planned)):.0%} were planned (p < 0.0001): check "
                 "AllocationProbability, or whether patients are absent from participants.tsv."
-            )
-    return notes
-
-
-def predicted_arms(table: pd.DataFrame, default: str, columns: Sequence[str]) -> list[str]:
-    """Find measures before treatment that differ between randomised arms.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        With ``arm`` and the columns.
-    default : str
-        The default arm.
-    columns : sequence of str
-        Columns of numbers.
-
-    Returns
-    -------
-    list of str
-        One note per column with p < 0.001 (rank test).
-    """
-    notes = []
-    other = table[ARM] != default
-    for name in columns:
-        values = table[name].to_numpy(dtype=float)
-        a, b = (values[rows & np.isfinite(values)] for rows in (other, ~other))
-        if min(len(a), len(b)) < 5 or len({*a, *b}) < 2:
-            continue
-        test = mannwhitneyu(a, b)
-        if test.pvalue < PREDICTED:
-            auc = test.statistic / (len(a) * len(b))
-            notes.append(
-                f"'{name}' predicts the arm (AUC {auc:.2f}, p = {test.pvalue:.1g}) although "
-                "patients are declared as randomised: check Assignment and the arms."
             )
     return notes

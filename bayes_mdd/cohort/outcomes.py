@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +12,6 @@ import pandas as pd
 from bayes_mdd.cohort.allocation import (
     Allocation,
     far_allocation,
-    predicted_arms,
     propensity_of,
 )
 from bayes_mdd.cohort.disposition import (
@@ -32,7 +30,6 @@ from bayes_mdd.errors import DataContractError, some
 
 PROPENSITY: Final = "propensity"
 MISSING_REASON: Final = "missing_reason"
-_log = logging.getLogger(__name__)
 
 
 def read_outcomes(
@@ -142,7 +139,7 @@ def read_outcomes(
     if problems or design is None or endpoint is None or baseline is None:
         raise DataContractError("outcomes", problems)
     table, notes = _build(patients, visits, name, (endpoint, baseline), disposition)
-    table, found = _add_design(table, design, f"{name}_baseline")
+    table, found = _add_design(table, design)
     table.attrs = {
         "outcome": name,
         "baseline": f"{name}_baseline",
@@ -158,8 +155,6 @@ def read_outcomes(
         "strata": list(design.strata),
         "notes": [*design.notes, *_left_out(cohort, patients), *notes, *found],
     }
-    for note in found:
-        _log.warning("Outcomes: %s", note)
     return table
 
 
@@ -257,10 +252,8 @@ def _rated_after(visits: Visits, disposition: pd.DataFrame) -> list[str]:
     return [str(i) for i in both if last[i] > stated[i]]
 
 
-def _add_design(
-    table: pd.DataFrame, design: TrialDesign, baseline: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """Add propensity and stratum, and compare the arms with the design."""
+def _add_design(table: pd.DataFrame, design: TrialDesign) -> tuple[pd.DataFrame, list[str]]:
+    """Add propensity and stratum, and compare the arms with the allocation."""
     notes: list[str] = []
     arms = sorted(set(table[ARM]))
     stratum = None
@@ -279,10 +272,6 @@ def _add_design(
             )
         table = table.assign(**{PROPENSITY: planned})
         notes += far_allocation(table, design.default, table[PROPENSITY])
-    if design.assignment == "randomised" and len(arms) == 2:
-        numbers = [baseline, *(["age"] if "age" in table else [])]
-        numbers = [c for c in numbers if pd.api.types.is_numeric_dtype(table[c])]
-        notes += predicted_arms(table, design.default, numbers)
     return table, notes
 
 

@@ -76,6 +76,8 @@ def write_participants(source: Path, out: Path) -> None:
             "arm": {
                 "Description": "Randomised arm; n/a where upstream has no outcome.",
                 "Levels": ARMS,
+                "Assignment": "randomised",
+                "Default": "placebo",
             },
             "has_ses2": {
                 "Description": "Scanned a second time.",
