@@ -76,6 +76,9 @@ class Recommendations:
             mean = people["expected"].mean(("chain", "draw"))
             for arm in people["arm"].values.astype(str):
                 table[f"expected_{arm}"] = mean.sel(arm=arm).values
+        if "p_remission" in people:
+            for arm in people["arm"].values.astype(str):
+                table[f"p_remission_{arm}"] = people["p_remission"].sel(arm=arm).values
         return table
 
     def to_sidecar(self) -> str:
@@ -85,6 +88,8 @@ class Recommendations:
         if "expected" in self.people:
             for arm in self.people["arm"].values.astype(str):
                 columns[f"expected_{arm}"] = f"Expected outcome on {arm}, in points"
+                if "p_remission" in self.people:
+                    columns[f"p_remission_{arm}"] = f"Probability of remission on {arm}"
         rule = {"p_star": float(attrs["p_star"]), "minimum": float(attrs["minimum"])}
         content = {
             "estimand": attrs["estimand"],

@@ -17,7 +17,7 @@ from bayes_mdd.cli.inputs import Inputs, parse_settings, read_inputs
 from bayes_mdd.cli.messages import log, show_progress_bar
 from bayes_mdd.cli.shipped import RESPONSE_MODELS
 from bayes_mdd.cli.status import ExitStatus
-from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of
+from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +132,7 @@ def analyse_cohort(
     first = with_reference(spec.stage_one, controls)
     check_fit(first, folder, run_dir, force=force, method=method)
     # Imported here: a wrong path is reported without waiting for them.
+    from bayes_mdd.response.analysis import restore_outcomes
     from bayes_mdd.response.store import REPORT, check_response_target, to_tsv, write_response
 
     check_response_target(run_dir, spec, method, force=force)
@@ -145,11 +146,12 @@ def analyse_cohort(
     moments = bm.score_moments(idata)
     analysis = bm.analyse_response(
         asked, moments, outcomes, evaluation=spec.evaluation, sampler=spec.sampler, method=method,
-        progressbar=show_progress_bar(),
+        incomplete=spec.outcome.incomplete, progressbar=show_progress_bar(),
     )  # fmt: skip
     control = None
     if analysis.moderation is not None:
-        control = bm.negative_controls(asked, moments, outcomes, seed=spec.sampler.seed)
+        analysed = restore_outcomes(analysis.response)
+        control = bm.negative_controls(asked, moments, analysed, seed=spec.sampler.seed)
     files = write_response(analysis, run_dir, spec)
     folder_ = files["posterior"].parent
     if control is not None:
@@ -232,6 +234,7 @@ def _resolve(
     if fast and asked.kind != "gaussian":
         raise SpecError(f"--fast supports response.kind 'gaussian', got '{asked.kind}': omit it.")
     scanned = data.features["subject"].values.astype(str)
+    outcomes = _without_incomplete(spec, asked, outcomes)
     table, excluded = check_outcomes(asked, scanned, outcomes)
     if problems := check_folds(asked, table, spec.evaluation):
         raise SpecError(" ".join(problems))
@@ -239,6 +242,30 @@ def _resolve(
     for reason in dict.fromkeys(reasons):
         log.info("Not analysed (%s): %d participants", reason, reasons.count(reason))
     return asked
+
+
+def _without_incomplete(
+    spec: bm.TreatmentResponseSpec, asked: bm.ResponseSpec, outcomes: pd.DataFrame
+) -> pd.DataFrame:
+    """Leave out patients whose baseline or covariates are not known, or refuse."""
+    from bayes_mdd.response.flow import find_incomplete
+
+    found = find_incomplete(asked, outcomes)
+    if not found:
+        return outcomes
+    if spec.outcome.incomplete == "refuse":
+        raise DataContractError(
+            "outcomes",
+            [
+                f"'{name}' is missing for {some(ids)}, whose outcome is known: fill it in, drop "
+                "the column from response.covariates, or leave these participants out with --set "
+                "outcome.incomplete=exclude."
+                for name, ids in found.items()
+            ],
+        )
+    lacking = {i for ids in found.values() for i in ids}
+    log.info("Note: not analysed, %s not known: %d participants", ", ".join(found), len(lacking))
+    return outcomes[[str(i) not in lacking for i in outcomes.index]]
 
 
 def print_done(done: Done, *, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from bayes_mdd.errors import SpecError
 from bayes_mdd.response.checks import check_response
 from bayes_mdd.response.detectable import smallest_benefit_sd
 from bayes_mdd.response.fit import BENEFIT_SD, DRUG, fit_response
-from bayes_mdd.response.flow import count_flow
+from bayes_mdd.response.flow import count_flow, find_incomplete
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.moderation import Moderation, assess_moderation
 from bayes_mdd.response.policy import PolicyValue, evaluate_policy
@@ -150,6 +150,7 @@ def analyse_response(
     evaluation: EvaluationSpec | None = None,
     sampler: SamplerSpec | None = None,
     method: Literal["mcmc", "fast"] = "mcmc",
+    incomplete: Literal["refuse", "exclude"] = "refuse",
     progressbar: bool = True,
 ) -> ResponseAnalysis:
     """Fit the second stage, test moderation, and evaluate the rule that follows from it.
@@ -168,6 +169,9 @@ def analyse_response(
         Draws, chains and seed; the seed also serves tests and folds.
     method : {"mcmc", "fast"}, default "mcmc"
         As for `fit_response`.
+    incomplete : {"refuse", "exclude"}, default "refuse"
+        What to do about patients with an outcome whose baseline or covariates are not known:
+        an error that lists them, or leave them out and count them.
     progressbar : bool, default True
         Whether to show the progress of the chains.
 
@@ -198,6 +202,10 @@ def analyse_response(
     evaluation = evaluation or EvaluationSpec()
     sampler = sampler or SamplerSpec()
     moments = score_moments(scores)
+    everyone = outcomes
+    if incomplete == "exclude":
+        lacking = {i for ids in find_incomplete(spec, outcomes).values() for i in ids}
+        outcomes = outcomes[[str(i) not in lacking for i in outcomes.index]]
     prepared = prepare(spec, moments, outcomes)
     response = fit_response(
         spec, moments, outcomes, sampler=sampler, method=method, progressbar=progressbar
@@ -231,7 +239,7 @@ def analyse_response(
         no_value=no_value,
         average=_average(response),
         flow=count_flow(
-            spec, outcomes, set(moments[SUBJECT].values.astype(str)), set(prepared.subjects)
+            spec, everyone, set(moments[SUBJECT].values.astype(str)), set(prepared.subjects)
         ),
         priors=_compare_priors(prepared, sampler.seed),
         checks=check_response(response),
@@ -349,7 +357,7 @@ def _compare_priors(prepared: Prepared, seed: int) -> pd.DataFrame:
     for scale in sorted({*PRIOR_SCALES, prepared.spec.moderation_scale}):
         mixture = fit_mixture(prepared.trial, replace(prepared.scales, moderation=scale))
         drawn = mixture.draw(generator(seed, Stream.RESPONSE), 4000)
-        size = np.sqrt((drawn.moderation**2).sum(axis=1))
+        size = prepared.trial.benefit_sd(drawn.moderation)
         rows.append(
             {
                 "moderation_scale": scale,

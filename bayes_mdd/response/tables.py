@@ -47,7 +47,8 @@ def summarise_response(response: xr.DataTree, *, ci_prob: float = RULES.ci_prob)
     columns: dict[str, np.ndarray] = {}
     for name in (PROGNOSIS, MODERATION):
         draws = posterior[name]
-        lower, upper = draws.quantile(tails, (CHAIN, DRAW)).values
+        values = draws.transpose(CHAIN, DRAW, FACTOR).values
+        lower, upper = np.quantile(values, tails, axis=(0, 1))
         above = (draws > 0).mean((CHAIN, DRAW)).values
         columns |= {
             name: draws.mean((CHAIN, DRAW)).values,

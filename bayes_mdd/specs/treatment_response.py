@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import yaml
 
@@ -14,7 +14,7 @@ from bayes_mdd.errors import SpecError, UnreadableFileError
 from bayes_mdd.files.replace import write_text
 from bayes_mdd.files.structured import read_yaml
 from bayes_mdd.specs.analysis import RESPONSE_KIND, AnalysisSpec
-from bayes_mdd.specs.base import Spec, check_whole
+from bayes_mdd.specs.base import Spec, check_choices, check_whole
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.specs.sampler import SamplerSpec
 
@@ -40,6 +40,8 @@ class OutcomeSpec(Spec):
         Session before treatment.
     dimension : str, optional
         A score of the scale, such as ``"core"``. Default: its total.
+    incomplete : {"refuse", "exclude"}, default "refuse"
+        What to do about patients with an outcome whose baseline or covariates are not known.
 
     Raises
     ------
@@ -51,8 +53,10 @@ class OutcomeSpec(Spec):
     endpoint: str = "ses-week8"
     baseline: str = "ses-baseline"
     dimension: str | None = None
+    incomplete: Literal["refuse", "exclude"] = "refuse"
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("scale", "endpoint", "baseline", "dimension"):
             value = getattr(self, name)
             if name == "dimension" and value is None:
