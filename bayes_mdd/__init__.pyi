@@ -93,6 +93,7 @@ from .studies.compare import compare_models as compare_models
 from .studies.compare import Comparison as Comparison
 from .studies.compare import vary_factors as vary_factors
 from .studies.permutation import permute_arms as permute_arms
+from .studies.power import plan_power as plan_power
 from .workflow.classify import classify_factors as classify_factors
 from .workflow.diagnose import diagnose as diagnose
 from .workflow.fit import fit as fit

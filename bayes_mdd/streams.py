@@ -61,6 +61,8 @@ class Stream(IntEnum):
     POLICY = 43
     #: Arms, outcomes and scores that are permuted (negative_controls).
     CONTROLS = 44
+    #: Seeds of simulated trials (plan_power).
+    POWER = 45
 
 
 class PolarLDAStream(IntEnum):

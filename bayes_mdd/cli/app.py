@@ -15,6 +15,7 @@ from bayes_mdd.cli.commands.compare import compare
 from bayes_mdd.cli.commands.demo import demo
 from bayes_mdd.cli.commands.features import features
 from bayes_mdd.cli.commands.fit import fit
+from bayes_mdd.cli.commands.power import power
 from bayes_mdd.cli.commands.prior import prior
 from bayes_mdd.cli.commands.project import project
 from bayes_mdd.cli.commands.recommend import recommend
@@ -53,6 +54,7 @@ for command in (
     report,
     project,
     compare,
+    power,
     response,
     recommend,
 ):

@@ -8,6 +8,9 @@ import numpy as np
 
 from bayes_mdd.types import Array, IntArray
 
+#: A probability that equals a threshold in decimals may differ from it in binary digits.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionRule:
@@ -49,8 +52,8 @@ class DecisionRule:
         array([ 1,  0, -1])
         """
         net = mean - self.cost
-        other = (net > self.minimum) & (p_benefit >= self.p_star)
-        default = (net < -self.minimum) & (p_benefit <= 1 - self.p_star)
+        other = (net > self.minimum) & (p_benefit >= self.p_star - ROUNDING)
+        default = (net < -self.minimum) & (p_benefit <= 1 - self.p_star + ROUNDING)
         return np.where(other, 1, np.where(default, -1, 0))
 
 

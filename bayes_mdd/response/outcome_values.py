@@ -113,8 +113,11 @@ def _kind_problems(spec: ResponseSpec, table: pd.DataFrame, seen: pd.Series) -> 
     if spec.kind == "binomial":
         if N_TRIALS not in table:
             return [f"a binomial outcome needs the column '{N_TRIALS}', the number of trials."]
-        trials = table.loc[seen.index, N_TRIALS]
-        bad = seen.index[~whole | (seen < 0) | ~(seen <= trials)] if whole else seen.index
+        trials = as_numbers(table.loc[seen.index, N_TRIALS])
+        if not pd.api.types.is_numeric_dtype(trials):
+            return [f"'{N_TRIALS}' must be a number, found {some(trials.unique(), 3)}."]
+        wrong = (seen != seen.round()) | (seen < 0) | ~(seen <= trials) | (trials != trials.round())
+        bad = seen.index[wrong]
         if len(bad):
             return [
                 f"'{name}' must be a whole number between 0 and '{N_TRIALS}', but is not for "

@@ -147,6 +147,7 @@ def in_support(fitted: Array, new: Array) -> BoolArray:
     inverse = np.linalg.pinv(np.atleast_2d(np.cov(fitted, rowvar=False)), hermitian=True)
 
     def distance(x: Array) -> Array:
+        """Squared Mahalanobis distance from the mean of the fitted scores."""
         return np.asarray(np.einsum("ik,kl,il->i", x - centre, inverse, x - centre))
 
     limit = np.quantile(distance(fitted), SUPPORT)

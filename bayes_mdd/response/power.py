@@ -14,6 +14,8 @@ import numpy as np
 from scipy.stats import f as f_distribution
 from scipy.stats import ncf, norm
 
+from bayes_mdd.response.column_checks import LEAST_PER_ARM
+
 Target = Literal["moderator", "policy", "learned_rule", "specific_factor"]
 #: Largest number of patients per arm that is searched.
 MOST_PER_ARM = 5000
@@ -235,16 +237,18 @@ def patients_needed(target: Target, plan: Plan, power: float) -> int | None:
     Returns
     -------
     int or None
-        Patients in the smaller arm; None if `MOST_PER_ARM` are not enough.
+        Patients in the smaller arm, at least as many as a fit needs; None if `MOST_PER_ARM` are
+        not enough.
     """
     share = min(plan.share_other, 1 - plan.share_other)
 
     def reached(per_arm: int) -> bool:
+        """Whether a trial of this size has the power."""
         return POWER[target](per_arm / share, plan) >= power
 
     if not reached(MOST_PER_ARM):
         return None
-    low, high = 3, MOST_PER_ARM
+    low, high = LEAST_PER_ARM - 1, MOST_PER_ARM
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

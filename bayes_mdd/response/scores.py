@@ -266,7 +266,7 @@ def _of_draws(scores: xr.DataArray, attrs: dict[str, object]) -> xr.Dataset:
     names = scores[SUBJECT].values.astype(str)
     factors = scores[FACTOR].values.astype(str)
     draws = scores.transpose(CHAIN, DRAW, SUBJECT, FACTOR).values
-    draws = draws.reshape(-1, *draws.shape[2:]).astype(float)
+    draws = draws.reshape(draws.shape[0] * draws.shape[1], *draws.shape[2:]).astype(float)
     mean = draws.mean(axis=0)
     centred = draws - mean
     covariance = np.einsum("dik,dil->ikl", centred, centred, optimize=True) / (len(draws) - 1)

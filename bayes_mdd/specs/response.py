@@ -108,8 +108,11 @@ class ResponseSpec(Spec):
                 f"baseline and outcome are the same column ('{self.outcome}'): baseline is the "
                 "value before treatment."
             )
-        if repeated := [c for c in self.covariates if c in (self.outcome, self.baseline)]:
-            problems.append(f"covariates list {repeated[0]!r}, which is the outcome or baseline.")
+        taken = (self.outcome, self.baseline, "arm")
+        if repeated := [c for c in self.covariates if c in taken]:
+            problems.append(
+                f"covariates list {repeated[0]!r}, which is the outcome, the baseline or the arm."
+            )
         for name in ("site_effects", "higher_is_better"):
             if not isinstance(getattr(self, name), bool):
                 problems.append(f"{name} must be true or false, got {getattr(self, name)!r}.")
