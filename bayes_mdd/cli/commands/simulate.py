@@ -15,6 +15,10 @@ from bayes_mdd.errors import SpecError, some
 from bayes_mdd.files.targets import check_cohort_target
 
 
+#: Healthy controls of a simulated trial, to which scans are standardised.
+_CONTROLS = 40
+
+
 class Source(StrEnum):
     """What is drawn for each participant."""
 
@@ -81,12 +85,13 @@ def simulate(
             missing=_word(missing),
             whole_points=True,
             features=True,
+            n_controls=_CONTROLS,
         )
         folder = bm.write_trial(made, output, overwrite=force)
         print_lines(
             [
                 f"Trial written to {folder}",
-                f"Next: bayes-mdd response treatment_response {folder} --no-controls",
+                f"Next: bayes-mdd response treatment_response {folder}",
             ]
         )
         return
