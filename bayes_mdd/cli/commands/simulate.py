@@ -14,7 +14,6 @@ from bayes_mdd.cli.output import print_lines
 from bayes_mdd.errors import SpecError, some
 from bayes_mdd.files.targets import check_cohort_target
 
-
 #: Healthy controls of a simulated trial, to which scans are standardised.
 _CONTROLS = 40
 
