@@ -120,8 +120,8 @@ def number_strata(table: pd.DataFrame, site: str | None) -> IntArray:
         probability = table[PROPENSITY].astype(float)
         if probability.nunique() > MOST_PROBABILITIES:
             # Estimated for each patient: groups of similar probability.
-            probability = np.ceil(probability.rank(pct=True) * PROBABILITY_GROUPS)
+            probability = (probability.rank(pct=True) * PROBABILITY_GROUPS).apply(np.ceil)
         groups.append(probability.astype(str))
     if not groups:
         return np.zeros(len(table), dtype=np.int64)
-    return table.groupby(groups).ngroup().to_numpy(dtype=np.int64)
+    return np.asarray(table.groupby(groups).ngroup(), dtype=np.int64)

@@ -13,7 +13,7 @@ from bayes_mdd.errors import SpecError
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.outcome_values import N_TRIALS
 from bayes_mdd.response.prepare import Prepared, prepare
-from bayes_mdd.response.randomisation import randomisation_test
+from bayes_mdd.response.randomisation import ONE_ARM_STRATA, can_redraw, randomisation_test
 from bayes_mdd.response.scores import score_moments
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.specs.response import ResponseSpec
@@ -120,6 +120,8 @@ def assess_moderation(
             "that are stable."
         )
     trial = _numeric(prepared)
+    if not can_redraw(trial.other, prepared.stratum):
+        raise SpecError(f"assess_moderation: {ONE_ARM_STRATA}")
     test = randomisation_test(
         trial,
         generator(seed, Stream.RANDOMISATION),

@@ -60,7 +60,7 @@ def log_likelihood(
         found = log_ndtr(np.where(positive, z, -z))
     else:
         found = _ordinal(trial.outcome, mu, added, further["cut"].values.reshape(len(mu), -1))
-    return found.reshape(*shape, -1)
+    return np.asarray(found.reshape(*shape, -1))
 
 
 def _ordinal(outcome: Array, mu: Array, added: Array, cut: Array) -> Array:

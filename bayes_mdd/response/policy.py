@@ -16,7 +16,7 @@ from bayes_mdd.response.column_checks import PROPENSITY
 from bayes_mdd.response.mixture import MOST_FACTORS, Scales, fit_mixture
 from bayes_mdd.response.outcome_values import remission_limit
 from bayes_mdd.response.prepare import Prepared, prepare
-from bayes_mdd.response.randomisation import redraw_arms
+from bayes_mdd.response.randomisation import ONE_ARM_STRATA, can_redraw, redraw_arms
 from bayes_mdd.response.scores import score_moments
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.response.value import Gain, aipw_scores, predict_outcomes, prioritised_effects
@@ -217,6 +217,8 @@ def _check(prepared: Prepared, folds: int, repeats: int, n_permutations: int) ->
         problems.append(f"n_permutations must be 0 or at least 19, got {n_permutations}.")
     if not 1 <= len(prepared.factors) <= MOST_FACTORS:
         problems.append(f"1 to {MOST_FACTORS} factors are supported, got {len(prepared.factors)}.")
+    if n_permutations and not can_redraw(prepared.trial.other, prepared.stratum):
+        problems.append(ONE_ARM_STRATA)
     if prepared.spec.kind not in ("gaussian", "student"):
         problems.append(f"outcomes must be in points, got kind '{prepared.spec.kind}'.")
     if prepared.spec.assignment == "observational" and PROPENSITY not in prepared.table:
@@ -357,14 +359,13 @@ def _table(
 
 
 def _number_needed(gain: Gain) -> dict[str, float]:
-    """Difference in remission, and the number needed to treat where its interval excludes 0."""
+    """Difference in remission, and the number needed to treat where its interval is above 0."""
     half = norm.ppf(0.95) * gain.error
-    clear = abs(gain.value) > half
     return {
         "remission": gain.value,
         "remission_lower": gain.value - half,
         "remission_upper": gain.value + half,
-        "nnt": 1 / gain.value if clear and gain.value else float("nan"),
+        "nnt": 1 / gain.value if gain.value > half else float("nan"),
     }
 
 

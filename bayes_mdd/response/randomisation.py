@@ -20,6 +20,12 @@ from scipy.special import logsumexp
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.types import Array, BoolArray, IntArray
 
+#: What is said where `can_redraw` is False.
+ONE_ARM_STRATA = (
+    "no stratum (column 'stratum', otherwise 'site', and groups of equal 'propensity') holds "
+    "patients of both arms, so that arms cannot be drawn again: correct these columns, or set "
+    "site_effects to false where the trial did not randomise within sites."
+)
 #: Rearrangements that are computed at once.
 CHUNK = 200
 #: Prior variance over sampling variance of a slope, for one moderator and for all.
@@ -46,6 +52,25 @@ class RandomisationTest:
         """Share of all assignments whose statistic is at least as large."""
         above = (self.null >= self.statistic - 1e-12).sum()
         return float((1 + above) / (1 + self.null.size))
+
+
+def can_redraw(other: BoolArray, stratum: IntArray) -> bool:
+    """Tell whether any stratum holds patients of both arms.
+
+    Parameters
+    ----------
+    other : ndarray of bool, shape (subject,)
+        Whether the other drug was received.
+    stratum : ndarray of int, shape (subject,)
+        Stratum of each subject.
+
+    Returns
+    -------
+    bool
+        False if every redrawn assignment would be the one that was.
+    """
+    share = np.bincount(stratum, other) / np.maximum(np.bincount(stratum), 1)
+    return bool(((share > 0) & (share < 1)).any())
 
 
 def redraw_arms(other: BoolArray, stratum: IntArray, rng: np.random.Generator, n: int) -> BoolArray:

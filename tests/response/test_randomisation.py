@@ -99,3 +99,12 @@ def test_arms_that_do_not_look_randomised_are_reported() -> None:
     assert describe_imbalance(other, columns, None) == []
     (said,) = describe_imbalance(other, columns, np.full(100, 0.5))
     assert "80 of 100 patients" in said and "50 are expected" in said
+
+
+def test_strata_of_one_arm_allow_no_test() -> None:
+    trial = bm.simulate_trial(seed=1, n=40)
+    table = trial.outcomes.assign(stratum=trial.outcomes["arm"])
+    with pytest.raises(bm.SpecError, match="cannot be drawn again"):
+        bm.assess_moderation(SPEC, trial.scores, table)
+    with pytest.raises(bm.SpecError, match="cannot be drawn again"):
+        bm.evaluate_policy(SPEC, trial.scores, table)
