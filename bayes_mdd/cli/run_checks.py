@@ -214,15 +214,19 @@ def check_response_controls(idata: xr.DataTree, run_dir: Path, *, seed: int) -> 
     """
     from bayes_mdd.response.analysis import restore_outcomes
     from bayes_mdd.response.checks import check_response
-    from bayes_mdd.results.checks import Check
+    from bayes_mdd.results.checks import CHECK_COLUMNS, Check
     from bayes_mdd.specs import ResponseSpec
 
     fitted = bm.read_response(run_dir)
     log.info("Repeating the analysis of treatment response where nothing can be found")
     spec = ResponseSpec.from_mapping(json.loads(fitted.attrs["spec"]))
     table = bm.negative_controls(spec, bm.score_moments(idata), restore_outcomes(fitted), seed=seed)
-    rows = [*check_response(fitted).to_dict("records"), *table.to_dict("records")]
-    return Analysis([Check(**row) for row in rows], {"response/controls": table}, {})
+    rows = [
+        Check(*(row[c] for c in CHECK_COLUMNS))
+        for part in (check_response(fitted), table)
+        for row in part.to_dict("records")
+    ]
+    return Analysis(rows, {"response/controls": table}, {})
 
 
 def report_detectable(idata: xr.DataTree) -> list[Analysis]:

@@ -103,7 +103,7 @@ class ResponseAnalysis:
             Question, verdict, sizes with intervals, tests; None where a number is not defined.
         """
         spec, value, found = self.spec, self.value, self.moderation
-        draws = self.response["posterior"][BENEFIT_SD].values
+        draws = self.response["posterior"].to_dataset()[BENEFIT_SD].values
         return {
             "outcome": spec.outcome,
             "default_arm": spec.default_arm,
@@ -322,7 +322,7 @@ def restore_outcomes(response: xr.DataTree) -> pd.DataFrame:
 
 
 def _average(response: xr.DataTree) -> dict[str, float]:
-    drug = response["posterior"][DRUG].values
+    drug = response["posterior"].to_dataset()[DRUG].values
     tail = (1 - RULES.ci_prob) / 2
     return {
         "mean": float(drug.mean()),

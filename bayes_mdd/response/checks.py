@@ -39,7 +39,7 @@ def check_response(response: xr.DataTree) -> pd.DataFrame:
 def _check_effect(response: xr.DataTree) -> Check:
     spec = json.loads(response.attrs["spec"])
     unit = float(response["constant_data"]["residual_sd"])
-    drug = response["posterior"][DRUG].values / unit
+    drug = response["posterior"].to_dataset()[DRUG].values / unit
     distance = abs(float(drug.mean())) / float(spec["drug_scale"])
     return Check(
         "average effect, in prior SD",

@@ -157,8 +157,8 @@ def _say_adjusted(analysis: ResponseAnalysis) -> str:
     return ", ".join(names) or "nothing"
 
 
-def _factor_rows(summary: pd.DataFrame) -> list[dict[str, str]]:
-    rows = []
+def _factor_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
     for name, row in summary.iterrows():
         cells = {
             kind: _interval(row[kind], row[f"{kind}_lower"], row[f"{kind}_upper"])
@@ -186,7 +186,9 @@ def _moderation(analysis: ResponseAnalysis) -> dict[str, str] | None:
     return {
         "p": f"{found.p_value:.3f}",
         "permutations": str(len(found.null)),
-        "benefit_sd": _interval(draws.mean(), draws.quantile(0.05), draws.quantile(0.95)),
+        "benefit_sd": _interval(
+            float(draws.mean()), float(draws.quantile(0.05)), float(draws.quantile(0.95))
+        ),
         "rope": f"{found.rope:.2f}",
         "p_above": f"{found.p_above_rope:.2f}",
         "verdict": found.verdict,

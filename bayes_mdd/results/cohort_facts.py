@@ -36,7 +36,8 @@ class CohortFacts:
     @property
     def by_arm(self) -> dict[str, int]:
         """Number of participants of each arm."""
-        total = self.counts["people"].drop("all")
+        # The last row is the total; an arm may have its name.
+        total = self.counts["people"].iloc[:-1]
         return {str(arm): int(n) for arm, n in total.items()}
 
     @property
@@ -73,8 +74,8 @@ def describe_cohort(result: Result) -> CohortFacts:
     site = _find_sites(constant, posterior)
     if site is not None:
         table = pd.crosstab(own, site).reindex(arms, fill_value=0)
-        table.loc["all"] = table.sum()
-        counts = counts.join(table)
+        for name in table:
+            counts[name] = [*table[name], table[name].sum()]
     by_arm = own.value_counts().reindex(arms, fill_value=0)
     counts["people"] = [*by_arm, by_arm.sum()]
     excluded = result.provenance.get("excluded") or {}
