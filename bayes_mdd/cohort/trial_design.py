@@ -216,8 +216,8 @@ def _read_strata(value: Any, patients: pd.DataFrame) -> tuple[tuple[str, ...], l
         elif name == ARM:
             problems.append(f"Strata names '{ARM}' itself: name what was known before.")
         else:
-            unknown = patients.index[patients[name].isna() | (patients[name] == MISSING)]
-            if len(unknown):
+            unknown = [i for i, v in patients[name].items() if pd.isna(v) or v == MISSING]
+            if unknown:
                 problems.append(f"'{name}', a stratum, is missing for {some(unknown)}.")
     if not problems and names:
         n = stratum_of(patients, names).nunique()

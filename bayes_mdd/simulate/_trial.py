@@ -300,7 +300,7 @@ def simulate_trial(
         dataset, loadings = trial_features(streams[2], eta, errors, people, regions, given)
         truth["loadings"] = loadings
     table = known.assign(hamd17=known["hamd17"].where(~gone), missing_reason=reason)
-    table.attrs = _declaration(given)
+    table.attrs.update(_declaration(given))
     return SimulatedTrial(
         scores=score_moments_of(names[:n], *score_posterior(eta, errors, believed)),
         outcomes=table,
