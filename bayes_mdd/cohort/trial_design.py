@@ -216,7 +216,7 @@ def _read_strata(value: Any, patients: pd.DataFrame) -> tuple[tuple[str, ...], l
         elif name == ARM:
             problems.append(f"Strata names '{ARM}' itself: name what was known before.")
         else:
-            unknown = [i for i, v in patients[name].items() if pd.isna(v) or v == MISSING]
+            unknown = [i for i, v in patients[name].items() if str(v) in ("nan", MISSING)]
             if unknown:
                 problems.append(f"'{name}', a stratum, is missing for {some(unknown)}.")
     if not problems and names:
