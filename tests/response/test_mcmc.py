@@ -8,6 +8,9 @@ import xarray as xr
 
 import bayes_mdd as bm
 
+# Compilation and chains take minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1800)
+
 GIVEN = {"outcome": "hamd17", "default_arm": "SSRI", "assignment": "randomised"}
 FEW = bm.SamplerSpec(draws=150, tune=200, chains=2, cores=1, seed=1)
 MORE = bm.SamplerSpec(draws=500, tune=700, chains=2, seed=1)

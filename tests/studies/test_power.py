@@ -170,6 +170,7 @@ def test_the_command_prints_the_table(run_cli) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("target", "change"),
     [
