@@ -212,6 +212,15 @@ def test_cohort_counts_by_arm_and_site(fake_idata):
         describe_cohort(read_result(fake_idata))
 
 
+def test_an_arm_may_be_named_like_the_total():
+    # As the patients of a fit whose arms are hidden are.
+    cohort = describe_cohort(read_result(make_fake_idata(arms=["all"])))
+    (number,) = cohort.by_arm.values()
+    assert list(cohort.by_arm) == ["all"]
+    assert cohort.counts["people"].tolist() == [number, number]
+    assert cohort.counts[cohort.sites].sum(axis=1).tolist() == [number, number]
+
+
 def test_methods_say_what_was_run(fake_idata):
     cohort = describe_cohort(read_result(fake_idata))
     table = classify_factors(fake_idata, specific_below=0.2, probability=0.95)

@@ -40,7 +40,8 @@ def simulate(
         Source | None,
         typer.Option(
             help="Draw edges independently, or time series from which edges, halves and pieces of "
-            "the scans are measured (default)."
+            "the scans are measured.",
+            show_default="series",
         ),
     ] = None,
     trial: Annotated[
@@ -51,20 +52,23 @@ def simulate(
         ),
     ] = False,
     patients: Annotated[
-        int | None, typer.Option(help="With --trial: number of patients. Default: 120.")
+        int | None,
+        typer.Option(help="With --trial: number of patients.", show_default="120"),
     ] = None,
     benefit_sd: Annotated[
         float | None,
         typer.Option(
             help="With --trial: SD over patients of the benefit of the other drug, in SD of the "
-            "outcome (7 points); 0 for a trial with nothing to choose by. Default: 0.4."
+            "outcome (7 points); 0 for a trial with nothing to choose by.",
+            show_default="0.4",
         ),
     ] = None,
     missing: Annotated[
         Missing | None,
         typer.Option(
             help="With --trial: drop-out of 30 %, depending on baseline (random) or on the outcome "
-            "(not-random). Default: none."
+            "(not-random).",
+            show_default="none",
         ),
     ] = None,
     force: Annotated[
