@@ -21,8 +21,6 @@ class Stream(IntEnum):
     MODES = 30
     #: Loadings given the draws of everything else (fit).
     LOADINGS = 7
-    #: Scores of pinned factors (fit).
-    PINNED = 8
     #: Mean expression of arms given the scores (fit).
     ARM_MEANS = 9
     #: Scores of subjects who were not in the fit (project).
@@ -51,6 +49,10 @@ class Stream(IntEnum):
     EDGE_ERRORS = 31
     #: Errors of the loadings of edges (fit).
     EDGE_LOADINGS = 32
+    #: Folds of the refits (leave_one_out).
+    REFIT_FOLDS = 33
+    #: Replicated features, and draws from the priors (add_arviz_groups).
+    ARVIZ = 34
 
 
 class PolarLDAStream(IntEnum):

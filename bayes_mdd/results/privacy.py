@@ -142,7 +142,7 @@ def withhold_notes(notes: Any, participants: Collection[str]) -> Any:
         return shown | ({"participants": f"{len(named)} (names withheld)"} if named else {})
     if isinstance(notes, list | tuple):
         if notes and all(str(x) in ids for x in notes):
-            return f"{len(notes)} participants (names withheld)"
+            return f"{len(notes)} participant{'s' if len(notes) > 1 else ''} (names withheld)"
         return [withhold_notes(x, ids) for x in notes]
     if not isinstance(notes, str):
         return notes
