@@ -41,7 +41,7 @@ def list_participants(result: Result, quality: Quality | None = None) -> frozens
     found: set[str] = set()
     for group in result.tree.children.values():
         if SUBJECT in group.coords:
-            found |= {str(s) for s in group[SUBJECT].values}
+            found |= set(group.coords[SUBJECT].values.astype(str).tolist())
     excluded = result.provenance.get("excluded")
     found |= {str(s) for s in excluded} if isinstance(excluded, Mapping) else set()
     without = result.features.get("without_features")

@@ -117,7 +117,7 @@ def leave_one_out(
             "Pareto k is above %.2f for %d of %d participants: refitting without them in %d folds",
             *(found.good_k, bad.size, k.size, min(folds, bad.size)),
         )
-        score = score_without(result, bad, training=training, folds=folds, seed=seed)
+        score = score_without(result, bad.tolist(), training=training, folds=folds, seed=seed)
         return _replace(found, bad, score)
     names = value[SUBJECT].values[bad]
     warnings.warn(
