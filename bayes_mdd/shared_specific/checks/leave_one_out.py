@@ -62,18 +62,18 @@ def leave_one_out(
         coordinate ``refitted`` of ``elpd_i`` says which subjects were scored by a refit; their
         ``pareto_k`` is 0.
 
-    Warns
-    -----
-    UserWarning
-        With ``refit=False``, or where the features of the fit are not available: naming the
-        subjects whose Pareto k is too high, and whose value is unreliable.
-
     Raises
     ------
     SpecError
         If each feature has its own noise, or the likelihood of the features is weighted.
     DataContractError
         If a refit would leave a level of a covariate without any subject.
+
+    Warns
+    -----
+    UserWarning
+        With ``refit=False``, or where the features of the fit are not available: naming the
+        subjects whose Pareto k is too high, and whose value is unreliable.
 
     Notes
     -----
