@@ -45,7 +45,7 @@ from series_plan import KINDS
 from series_stages import STAGES
 
 import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -11,7 +11,8 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import RULES
-from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
