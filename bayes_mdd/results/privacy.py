@@ -94,7 +94,7 @@ def withhold(text: str, participants: Collection[str]) -> str:
     --------
     >>> withhold("Motion is high in sub-01, sub-02 and 3 more.", ["sub-01", "sub-02"])
     'Motion is high in 5 participants.'
-    >>> withhold("Read /home/me/atlas.tsv.", [])
+    >>> withhold("Read /srv/atlases/atlas.tsv.", [])
     'Read atlas.tsv.'
     """
     text = _PATH.sub(r"\1", text)

@@ -35,13 +35,13 @@ def idata() -> xr.DataTree:
     constant = tree["constant_data"].to_dataset().assign_coords(age=("subject", ages))
     tree["constant_data"] = xr.DataTree(constant)
     notes = json.loads(tree.attrs["provenance"])
-    notes["command"] = "bayes-mdd fit shared_specific /home/someone/trial -o /home/someone/run"
+    notes["command"] = "bayes-mdd fit shared_specific /srv/someone/trial -o /srv/someone/run"
     tree.attrs["provenance"] = json.dumps(notes)
     features = json.loads(tree.attrs["features_provenance"])
     features |= {
         "without_features": ["sub-gone1", "sub-gone2"],
         "notes": ["sub-gone3 has no image"],
-        "table": "/home/someone/trial/edges.tsv",
+        "table": "/srv/someone/trial/edges.tsv",
     }
     tree.attrs["features_provenance"] = json.dumps(features)
     return tree
@@ -61,13 +61,13 @@ def test_shared_files_name_nobody_unless_asked(idata, tmp_path):
             "value": [2.0],
             "threshold": ["0"],
             "passed": pd.Series([False], dtype=object),
-            "advice": ["values of sub-003 (9 SD), sub-hc01 and 3 more. Read /home/someone/x.tsv."],
+            "advice": ["values of sub-003 (9 SD), sub-hc01 and 3 more. Read /srv/someone/x.tsv."],
         }
     )
     bm.write_report(idata, tmp_path / "report.html", checks=checks)
     text = (tmp_path / "report.html").read_text()
     assert "values of one participant (9 SD), 4 participants. Read x.tsv." in text
-    assert "/home/someone" not in text and "sub-gone" not in text
+    assert "/srv/someone" not in text and "sub-gone" not in text
     found, check = check_privacy(tmp_path, read_result(idata))
     assert found.empty and check.passed
     export_signatures(bm.signatures(idata), tmp_path / "signatures", formats=["tsv", "netcdf"])
