@@ -56,6 +56,7 @@ from .results.maps import region_strength as region_strength
 from .sampling.run_folder import read_run as read_run
 from .sampling.run_folder import save_run as save_run
 from .shared_specific.checks.feature_noise import judge_feature_noise as judge_feature_noise
+from .shared_specific.checks.arviz_groups import add_arviz_groups as add_arviz_groups
 from .shared_specific.checks.leave_one_out import leave_one_out as leave_one_out
 from .shared_specific.checks.predictive import predictive_checks as predictive_checks
 from .shared_specific.checks.predictive import PredictiveChecks as PredictiveChecks

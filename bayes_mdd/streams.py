@@ -21,8 +21,6 @@ class Stream(IntEnum):
     MODES = 30
     #: Loadings given the draws of everything else (fit).
     LOADINGS = 7
-    #: Scores of pinned factors (fit).
-    PINNED = 8
     #: Mean expression of arms given the scores (fit).
     ARM_MEANS = 9
     #: Scores of subjects who were not in the fit (project).
@@ -51,6 +49,7 @@ class Stream(IntEnum):
     EDGE_ERRORS = 31
     #: Errors of the loadings of edges (fit).
     EDGE_LOADINGS = 32
+<<<<<<< HEAD
     #: Draws of the fast posterior (fit_response).
     RESPONSE = 40
     #: Scores of patients (predict_benefit).
@@ -63,6 +62,12 @@ class Stream(IntEnum):
     CONTROLS = 44
     #: Seeds of simulated trials (plan_power).
     POWER = 45
+=======
+    #: Folds of the refits (leave_one_out).
+    REFIT_FOLDS = 33
+    #: Replicated features, and draws from the priors (add_arviz_groups).
+    ARVIZ = 34
+>>>>>>> a0966585f22bf9c30f3fbe5dcca13288dcb8eb20
 
 
 class PolarLDAStream(IntEnum):

@@ -29,7 +29,7 @@ from compact import compact
 from provenance import record
 
 import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 
 POINTS, NETWORKS, PEOPLE_FOR_TRUTH = 150, 7, 4000

@@ -28,7 +28,8 @@ import xarray as xr
 from scipy.signal import lfilter
 
 import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.model_data import choose_dependence, prepare
+from bayes_mdd.shared_specific.data.dependence import choose_dependence
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
 
 N, REGIONS, NETWORKS, VOLUMES, BURN = 60, 36, 6, 240, 50

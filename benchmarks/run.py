@@ -82,7 +82,7 @@ def explicit(regions: int, people: int, draws: int) -> dict[str, object]:
     import pytensor.tensor as pt
 
     import bayes_mdd as bm
-    from bayes_mdd.shared_specific.data.model_data import prepare
+    from bayes_mdd.shared_specific.data.prepare import prepare
     from bayes_mdd.shared_specific.start.spectral import spectral_start
 
     features, _ = simulated(regions, people)

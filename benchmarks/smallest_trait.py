@@ -20,7 +20,8 @@ import xarray as xr
 
 import bayes_mdd as bm
 from bayes_mdd.shared_specific.checks.detectable import EDGE_WISE, detection_limits
-from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 
 ARMS, N_ARM, VOLUMES, NETWORKS = ("SNRI", "SSRI"), 31, 200, 6

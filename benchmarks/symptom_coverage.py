@@ -39,7 +39,8 @@ from provenance import record
 from scipy.optimize import linear_sum_assignment
 
 import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD
 from bayes_mdd.shared_specific.graph.model import build_shared_specific
 from bayes_mdd.shared_specific.posterior.alignment import align_factors

@@ -46,7 +46,8 @@ def arm_problems(arm: pd.Series, levels: Mapping[str, Any] | Sequence[str] | Non
     known = named[named.isin(list(levels))] if levels is not None else named
     described = levels if isinstance(levels, Mapping) else {}
     for name, rows in known.groupby(known, sort=False):
-        if levels is None and is_missing_word(str(name)):
+        # Beside n/a, such a word may name an arm.
+        if levels is None and is_missing_word(str(name)) and not (arm == MISSING).any():
             problems.append(
                 f"arm {name!r} of {some(rows.index)} looks like a missing value: write {MISSING} "
                 "for participants without an arm."

@@ -228,6 +228,8 @@ def _outside(known: pd.Series, wrong: pd.Series, name: str, limits: Range) -> li
 
 def _explain(known: pd.Series, wrong: pd.Series, limits: Range) -> str:
     """Say what the implausible values may be."""
+    if limits is _MOTION and float(known.median()) > limits.high:
+        return "Are these micrometres? Divide by 1000. "
     codes = sorted({float(v) for v in wrong if v in _CODES})
     rest = wrong[~wrong.isin(codes)]
     said = ""
@@ -239,6 +241,4 @@ def _explain(known: pd.Series, wrong: pd.Series, limits: Range) -> str:
             said += "Are these years of birth? "
         elif rest.between(120, 1440).any():
             said += "Are these months? Divide by 12. "
-    if limits is _MOTION and float(known.median()) > limits.high:
-        said += "Are these micrometres? Divide by 1000. "
     return said

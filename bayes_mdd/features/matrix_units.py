@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from bayes_mdd.features.loading import Floats
 
-R, FISHER_Z = "r", "fisher_z"
+R: Final = "r"
+FISHER_Z: Final = "fisher_z"
 #: z-statistics of FSLNets and others: Fisher z over its standard error.
-Z_STATISTIC = "z"
+Z_STATISTIC: Final = "z"
 #: Largest deviation from 1 on the diagonal of a correlation matrix (float16 files).
 DIAGONAL_TOLERANCE = 1e-3
 #: Rounding by which a correlation may exceed 1.

@@ -41,7 +41,7 @@ def list_participants(result: Result, quality: Quality | None = None) -> frozens
     found: set[str] = set()
     for group in result.tree.children.values():
         if SUBJECT in group.coords:
-            found |= {str(s) for s in group[SUBJECT].values}
+            found |= set(group.coords[SUBJECT].values.astype(str).tolist())
     excluded = result.provenance.get("excluded")
     found |= {str(s) for s in excluded} if isinstance(excluded, Mapping) else set()
     without = result.features.get("without_features")
@@ -94,7 +94,7 @@ def withhold(text: str, participants: Collection[str]) -> str:
     --------
     >>> withhold("Motion is high in sub-01, sub-02 and 3 more.", ["sub-01", "sub-02"])
     'Motion is high in 5 participants.'
-    >>> withhold("Read /home/me/atlas.tsv.", [])
+    >>> withhold("Read /srv/atlases/atlas.tsv.", [])
     'Read atlas.tsv.'
     """
     text = _PATH.sub(r"\1", text)
@@ -142,7 +142,7 @@ def withhold_notes(notes: Any, participants: Collection[str]) -> Any:
         return shown | ({"participants": f"{len(named)} (names withheld)"} if named else {})
     if isinstance(notes, list | tuple):
         if notes and all(str(x) in ids for x in notes):
-            return f"{len(notes)} participants (names withheld)"
+            return f"{len(notes)} participant{'s' if len(notes) > 1 else ''} (names withheld)"
         return [withhold_notes(x, ids) for x in notes]
     if not isinstance(notes, str):
         return notes

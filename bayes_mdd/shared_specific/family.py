@@ -8,7 +8,7 @@ import xarray as xr
 from bayes_mdd.results.family import Family
 from bayes_mdd.shared_specific.checks.convergence import check_fit
 from bayes_mdd.shared_specific.checks.prior_predictive import prior_predictive, summarise_prior
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.fit import check_method, fit_factors
 from bayes_mdd.shared_specific.report.page import build_page
 from bayes_mdd.shared_specific.spec import KIND

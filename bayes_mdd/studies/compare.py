@@ -12,7 +12,8 @@ import xarray as xr
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX
-from bayes_mdd.shared_specific.data.model_data import choose_dependence, prepare
+from bayes_mdd.shared_specific.data.dependence import choose_dependence
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 from bayes_mdd.shared_specific.spec import KIND
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec, Spec, kind_of

@@ -71,7 +71,7 @@ def fit(
         ``explained``, ``explained_block`` and, where asked, ``symptom_weight`` and ``noise_df``;
         with noise by feature ``noise`` is the scale of a block), ``loadings`` (then with the
         ``noise`` of each feature),
-        ``factors``, ``invariants``, ``log_likelihood``, ``sample_stats``, ``observed_data`` and
+        ``factors``, ``invariants``, ``block_log_density``, ``sample_stats``, ``observed_data`` and
         ``constant_data``. Polar LDA has groups of its own, see
         `bayes_mdd.polar_lda.fit.fit_polar_lda`. If `run_dir` holds exactly this run
         already, it is read and returned.

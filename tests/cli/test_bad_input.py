@@ -149,7 +149,7 @@ def test_bad_cohort_is_refused(case, cohort, small_spec, tmp_path, run_cli):
     [
         ("model: {n_factor: 3}", ["n_factor", "n_factors"]),
         ("smapler: {}", ["smapler", "sampler"]),
-        ("model: [1, 2]", ["SharedSpecificSpec", "list"]),
+        ("model: [1, 2]", ["model", "keys and values", "list"]),
         ("model: {n_factors: -1}", ["n_factors", "-1"]),
         ("model: {n_factors: 3", ["not valid YAML"]),
         ("model: {covariates: [shoe_size]}", ["shoe_size"]),

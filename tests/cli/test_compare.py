@@ -52,8 +52,9 @@ def test_what_cannot_be_compared_is_refused(small_spec, small_cohort, tmp_path, 
     done = run_cli("compare", small_spec, small_cohort)
     assert done.status == 2
     assert "at least two models" in done.err
-    done = run_cli("compare", "polar_lda", tmp_path / "not_read", "--n-factors", "2,3")
+    done = run_cli("compare", "polar_lda", small_cohort, "--n-factors", "2,3")
     assert done.status == 2
+    assert "Reading" not in done.err
     assert "polar_lda does not support K-fold comparison" in done.err
 
 

@@ -20,7 +20,7 @@ def run(small_run, tmp_path) -> Path:
 def test_fit_leaves_a_complete_run_folder(small_run):
     files = {p.name for p in small_run.folder.iterdir()}
     expected = {"spec.yaml", "provenance.json", "posterior.nc", "checks.json", "signatures"}
-    assert files == {*expected, "report.html"}
+    assert files == {*expected, "report.html", "roles.tsv"}
     assert any((small_run.folder / "signatures").glob("*.tsv"))
     assert "</html>" in (small_run.folder / "report.html").read_text(encoding="utf-8")
 

@@ -18,7 +18,7 @@ from bayes_mdd.features import (
     regional_features,
     select_view,
 )
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.specs import SharedSpecificSpec
 
 N = 16

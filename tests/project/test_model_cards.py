@@ -68,7 +68,7 @@ def fixed(feature_set):
 
 
 def fixed_factors(feature_set) -> dict[str, float]:
-    from bayes_mdd.shared_specific.data.model_data import prepare
+    from bayes_mdd.shared_specific.data.prepare import prepare
     from bayes_mdd.shared_specific.graph.model import build_generative
     from bayes_mdd.shared_specific.posterior.sparse_kernels import SLAB_SPREAD
 
@@ -192,7 +192,7 @@ def test_arms_of_fewer_participants_than_the_card_says_are_refused(feature_set, 
     def arms(n: int) -> list[str]:
         return ["A"] * (20 - n) + ["B"] * n
 
-    from bayes_mdd.shared_specific.data.model_data import prepare
+    from bayes_mdd.shared_specific.data.prepare import prepare
 
     spec = bm.SharedSpecificSpec(n_factors=1)
     prepare(spec, feature_set(y, arms(smallest), ["x"] * 8))

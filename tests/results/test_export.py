@@ -228,7 +228,7 @@ def test_atlas_that_does_not_fit_is_named(sig, atlas, tmp_path):
     with pytest.raises(DataContractError, match="non-integer values"):
         export_signatures(sig, tmp_path / "o", atlas_img=halves)
     (tmp_path / "broken.nii.gz").write_bytes(b"no image")
-    with pytest.raises(DataContractError, match=r"broken\.nii\.gz cannot be read"):
+    with pytest.raises(DataContractError, match=r"broken\.nii\.gz is truncated or not a gzip file"):
         export_signatures(sig, tmp_path / "o", atlas_img=tmp_path / "broken.nii.gz")
     with pytest.raises(DataContractError, match="no atlas labels"):
         export_signatures(sig.drop_vars("region_label"), tmp_path / "o", atlas_img=atlas)

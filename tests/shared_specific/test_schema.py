@@ -7,7 +7,7 @@ from fakes import make_fake_idata
 
 import bayes_mdd as bm
 from bayes_mdd.results.schema import check_schema
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.symptoms import symptom_coords
 from bayes_mdd.shared_specific.posterior.assemble import assemble
 from bayes_mdd.shared_specific.schema import DRAWN, RELIABILITY, SCHEMA, WHITENING

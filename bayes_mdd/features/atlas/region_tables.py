@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bayes_mdd.cohort.tables import is_number, read_table
@@ -151,7 +153,7 @@ def _plain(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def _whole(column: pd.Series) -> bool:  # type: ignore[type-arg]
+def _whole(column: pd.Series[Any]) -> bool:
     cells = column.astype(str)
     return bool(len(cells)) and all(is_number(c) and float(c) % 1 == 0 for c in cells)
 
@@ -215,7 +217,7 @@ def _network_column(
     usual = [found[c] for c in _NETWORKS if c in found]
     choices = network_columns(table)
     if usual or len(choices) < 2:
-        return (usual or choices or [None])[0]
+        return next(iter(usual or choices), None)
     seven = [c for c in choices if "7network" in _plain(c) and "17network" not in _plain(c)]
     if len(seven) == 1 and "networklabel7network" in found:
         return seven[0]
@@ -259,7 +261,7 @@ def _renamed(
             out[name] = table[found[name]]
     sides = stated_sides(table)
     if sides is not None and "hemisphere" not in out:
-        out["hemisphere"] = sides
+        out["hemisphere"] = np.asarray(sides, dtype=object)
     for axis, source in _coordinates(found).items():
         out[axis] = table[source].mask(table[source].astype(str).isin([MISSING, "", "nan"]))
     others = [c for c in keep if c not in out]

@@ -11,7 +11,8 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import RULES
-from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
@@ -111,9 +112,10 @@ def prior_predictive(
     data = prepare(spec, features, symptoms)
     rng = generator(seed, Stream.PRIOR)
     priors = build_priors(spec, data.arms)
-    found = _draw_factors(spec, data, priors, draws, rng)
+    found = draw_factors(spec, data, priors, draws, rng)
     if spec.linked_symptoms:
-        found |= _draw_symptoms(spec, data, priors, found["block_scale"], rng)
+        sizes = (len(data.symptoms), len(data.items))
+        found |= draw_symptoms(spec, data, priors, found["block_scale"], rng, sizes)
     del found["block_scale"]
     coords = {
         ARM: np.array(data.arms, dtype=object),
@@ -137,13 +139,33 @@ def prior_predictive(
     return xr.DataTree.from_dict({"prior": prior})
 
 
-def _draw_factors(
+def draw_factors(
     spec: SharedSpecificSpec,
     data: ModelData,
     priors: Priors,
     draws: int,
     rng: np.random.Generator,
 ) -> dict[str, Array]:
+    """Draw the quantities of the factors from their priors.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        Sizes of the study.
+    priors : Priors
+        Of the spec.
+    draws : int
+        Number of draws.
+    rng : numpy.random.Generator
+        For the draws.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By name, draws first: variables of `prior_predictive`, and ``block_scale``.
+    """
     size, n_arms, k = data.n_features, len(data.arms), spec.n_factors
     tau = priors.block_scale.draw_scale(rng, (draws, size.size, k), common=(1,))
     pattern = fixed_sharing(spec, data.arms)
@@ -168,15 +190,38 @@ def _draw_factors(
     }
 
 
-def _draw_symptoms(
+def draw_symptoms(
     spec: SharedSpecificSpec,
     data: ModelData,
     priors: Priors,
     tau: Array,
     rng: np.random.Generator,
+    sizes: tuple[int, int],
 ) -> dict[str, Array]:
+    """Draw the weights of symptoms from their priors.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        Sizes of the study.
+    priors : Priors
+        Of the spec.
+    tau : ndarray, shape (draw, block, factor)
+        Draws of the block scales.
+    rng : numpy.random.Generator
+        For the draws.
+    sizes : tuple of int
+        Number of Gaussian dimensions and of ordinal items.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``symptom_weight`` (draw, factor, symptom) and ``symptom_linked`` (draw, symptom).
+    """
     draws, k = len(tau), spec.n_factors
-    n_gaussian, n_items = len(data.symptoms), len(data.items)
+    n_gaussian, n_items = sizes
     unit = np.repeat([1.0, LOGISTIC_SD], [n_gaussian, n_items])
     reliable = reliability(tau, data.stats.block_size)[:, :, None]
     shape = (draws, k, n_gaussian + n_items)

@@ -11,9 +11,10 @@ import xarray as xr
 from bayes_mdd.dims import ARM, DIAGNOSIS
 from bayes_mdd.errors import BayesMDDError, problems_of
 from bayes_mdd.features.roles import participants_of
+from bayes_mdd.shared_specific.data.dependence import needs_matrix
 from bayes_mdd.shared_specific.data.design import build_design
 from bayes_mdd.shared_specific.data.edges import read_edge_scale
-from bayes_mdd.shared_specific.data.model_data import check_size, needs_matrix, select_subjects
+from bayes_mdd.shared_specific.data.prepare import check_size, select_subjects
 from bayes_mdd.shared_specific.data.ratings import (
     check_links,
     link_design,

@@ -13,7 +13,8 @@ import xarray as xr
 from bayes_mdd.dims import BLOCK, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
-from bayes_mdd.shared_specific.data.model_data import ModelData, prepare
+from bayes_mdd.shared_specific.data.model_data import ModelData
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.model import (
     build_shared_specific,
     declare_prior,

@@ -78,7 +78,7 @@ def refit_with_arms(
     data = replace(read_model_data(result), arm=arm)
     start = _start_at(result, data)
     drawn = sample_posterior(
-        _without_symptoms(spec, start.n_on), data, start, sampler, progressbar=progressbar
+        without_symptoms(spec, start.n_on), data, start, sampler, progressbar=progressbar
     )
     return _summarise(data, drawn.raw["posterior"].to_dataset(), sampler.seed)
 
@@ -100,7 +100,21 @@ def _start_at(result: Result, data: ModelData) -> Start:
     )
 
 
-def _without_symptoms(spec: SharedSpecificSpec, n_factors: int) -> SharedSpecificSpec:
+def without_symptoms(spec: SharedSpecificSpec, n_factors: int) -> SharedSpecificSpec:
+    """Leave the symptoms out of a spec.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    n_factors : int
+        Number of factors that are sampled.
+
+    Returns
+    -------
+    SharedSpecificSpec
+        The model of the features alone.
+    """
     return replace(
         spec,
         n_factors=n_factors,

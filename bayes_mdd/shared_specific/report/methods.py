@@ -11,9 +11,9 @@ from bayes_mdd.dims import BLOCK, FEATURE
 from bayes_mdd.results.cohort_facts import CohortFacts
 from bayes_mdd.results.regions import is_edges
 from bayes_mdd.results.result import Result
+from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 from bayes_mdd.shared_specific.report.methods_errors import say_dependence, say_reliability
 from bayes_mdd.shared_specific.spec import spec_of
-from bayes_mdd.shared_specific.tables.links import read_link_units
 from bayes_mdd.specs import SharedSpecificSpec
 
 REFERENCES: Final = (

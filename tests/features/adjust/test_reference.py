@@ -205,9 +205,7 @@ def test_the_group_is_stated_and_can_be_required(make_features, caplog):
     caplog.clear()
     xr.testing.assert_identical(reference_to_controls(features, group="patients"), got)
     assert not caplog.text
-    with pytest.raises(
-        DataContractError, match="nobody is a healthy control; diagnoses found"
-    ):
+    with pytest.raises(DataContractError, match="nobody is a healthy control; diagnoses found"):
         reference_to_controls(features, group="controls")
     with pytest.raises(SpecError, match="group must be 'controls' or 'patients'"):
         reference_to_controls(features, group="healthy")

@@ -11,7 +11,7 @@ from fakes import make_fake_idata
 
 from bayes_mdd.shared_specific.checks import detectable
 from bayes_mdd.shared_specific.checks.detectable import detection_limits, smallest_trait
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 from bayes_mdd.specs import SharedSpecificSpec
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 import bayes_mdd as bm
 from bayes_mdd.errors import SpecError
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.model import build_generative
 
 SPEC = bm.SharedSpecificSpec(n_factors=3, symptoms=("retardation", "cognitive"))

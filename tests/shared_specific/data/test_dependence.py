@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bayes_mdd.features.adjust.reference import reference_to_controls
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.simulate import simulate_cohort
 from bayes_mdd.specs import SharedSpecificSpec
 

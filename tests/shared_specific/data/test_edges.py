@@ -10,7 +10,7 @@ import pytest
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.adjust.reference import reference_to_controls
 from bayes_mdd.shared_specific.data.edges import LEAST_CONTROLS, read_edge_scale, whiten_edges
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.search.feature_weight import largest_weight
 from bayes_mdd.specs import SharedSpecificSpec
 

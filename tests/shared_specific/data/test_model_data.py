@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.model import build_generative
 from bayes_mdd.specs import SharedSpecificSpec
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.within_scan import WithDifferences, add_differences, rescale
 from bayes_mdd.specs import SharedSpecificSpec
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import invgamma, norm
 
 import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.build import build_explicit
 from bayes_mdd.shared_specific.graph.model import build_generative
 

@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 from scipy.stats import norm
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.model import build_generative, build_shared_specific
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing, mean_variance
 from bayes_mdd.specs import SharedSpecificSpec

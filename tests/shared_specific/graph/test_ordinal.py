@@ -8,7 +8,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.ratings import LOGISTIC_SD, arm_contrasts
 from bayes_mdd.shared_specific.graph.model import build_generative, build_shared_specific
 from bayes_mdd.shared_specific.graph.ordinal import observe_levels

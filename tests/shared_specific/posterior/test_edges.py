@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.posterior.edge_maps import summarise_edge_maps
 from bayes_mdd.shared_specific.posterior.edges import edge_explained, edge_moments, edge_scales
 from bayes_mdd.shared_specific.whitening.transform import build_whitening, unpack

@@ -11,7 +11,7 @@ import xarray as xr
 
 import bayes_mdd as bm
 from bayes_mdd.errors import SpecError
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.density.density import make_density
 from bayes_mdd.shared_specific.new_subjects.read_fitted import read_fitted
 from bayes_mdd.shared_specific.posterior.explained import explain

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.posterior.loadings import (
     gaussian_loadings,
     sparse_loadings,

@@ -7,7 +7,7 @@ import pandas as pd
 import pymc as pm
 import pytest
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.density import density as density_module
 from bayes_mdd.shared_specific.density.density import make_density
 from bayes_mdd.shared_specific.graph.model import build_generative

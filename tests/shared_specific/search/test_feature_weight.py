@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad, reduce_features
 from bayes_mdd.shared_specific.search.effective_features import (
     draw_top,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.within_scan import add_differences
 from bayes_mdd.shared_specific.search.joint_components import estimate_jointly
 from bayes_mdd.shared_specific.search.smooth import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.start.mode import find_modes
 from bayes_mdd.shared_specific.start.spectral import spectral_start

@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.graph.model import build_shared_specific, starting_point
 from bayes_mdd.shared_specific.search.components import varimax
 from bayes_mdd.shared_specific.start.spectral import spectral_start

@@ -29,10 +29,14 @@ from bayes_mdd.types import Array
 
 _EXTENSIONS = (".npy", ".npz", ".mat")
 #: Names of arrays with ids and with region names, without case and underscores.
-_ID_NAMES = ("subject", "subjects", "subjectid", "subjectids", "subjid", "participant")
-_ID_NAMES += ("participants", "participantid", "participantids", "id", "ids", "sub", "subid")
-_REGION_NAMES = ("region", "regions", "regionnames", "names", "labels", "roi", "rois", "roinames")
-_REGION_NAMES += ("regionlabels", "nodes", "nodenames", "parcels")
+_ID_NAMES = (
+    *("subject", "subjects", "subjectid", "subjectids", "subjid", "subid", "sub", "id", "ids"),
+    *("participant", "participants", "participantid", "participantids"),
+)
+_REGION_NAMES = (
+    *("region", "regions", "regionnames", "regionlabels", "names", "labels", "roi", "rois"),
+    *("roinames", "nodes", "nodenames", "parcels"),
+)
 
 
 @dataclass(frozen=True)

@@ -136,8 +136,8 @@ def _read_dual_regression(request: FormatRequest) -> Reading:
         )
     first = numbers[0].path
     own_ids = [n.own_id for n in request.files if n.own_id]
-    ids, notes = (own_ids, []) if len(own_ids) == len(numbers) else ([], [])
-    if not ids:
+    ids, notes = own_ids, list[str]()
+    if len(own_ids) != len(numbers):
         ids, notes = find_layer_ids(len(numbers), first, request)
     files = {i: numbers[k] for k, i in enumerate(ids)}
 

@@ -1,0 +1,144 @@
+"""How the errors of features are modelled: the choice, and whitened edges in place of edges."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from bayes_mdd.dims import BLOCK, FEATURE, SUBJECT
+from bayes_mdd.errors import SpecError
+from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
+from bayes_mdd.shared_specific.data.edges import read_edge_scale, whiten_edges
+from bayes_mdd.shared_specific.data.model_data import ModelData, WhitenedEdges
+from bayes_mdd.shared_specific.likelihood.collapsed import reduce_features
+from bayes_mdd.shared_specific.search.feature_weight import feature_weight, largest_weight
+from bayes_mdd.shared_specific.search.parallel_analysis import complement
+from bayes_mdd.shared_specific.whitening.subject_scale import subject_scales
+from bayes_mdd.specs import SharedSpecificSpec
+
+#: Copies with random signs, and number of features from which on their weight is 1 but for little.
+COPIES, MANY_FEATURES = 19, 2000
+
+
+def choose_dependence(
+    data: ModelData, features: xr.Dataset, n_factors: int
+) -> Literal["matrix", "weighted", "independent"]:
+    """Choose how the errors of features are modelled, by the features and by a check.
+
+    Parameters
+    ----------
+    data : ModelData
+        The features as they were given.
+    features : Dataset
+        The FeatureSet that they come from.
+    n_factors : int
+        Largest number of components that are not noise.
+
+    Returns
+    -------
+    {"matrix", "weighted", "independent"}
+        "independent" where the effective number of features is at least `WEIGHT_LEFT_MIN` times
+        their number, or not smaller than that of features with random signs; else "matrix" for
+        correlations between all pairs of regions, and "weighted" for other features.
+    """
+    stats = data.stats
+    # The bound saves the search where it decides already, as with any connectivity.
+    weight = largest_weight(stats.basis @ data.projected, data.code, stats.design, n_factors)
+    if weight >= WEIGHT_LEFT_MIN / 2:
+        weight = data.with_weight(n_factors).weight
+    if weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors):
+        return "independent"
+    return "weighted" if isinstance(read_edge_scale(features), str) else "matrix"
+
+
+def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:
+    """Smallest weight of copies with random signs, of which the features are one in twenty."""
+    if data.features.sizes[FEATURE] >= MANY_FEATURES:
+        return 1.0
+    rng = np.random.default_rng(0)
+    stats = data.stats
+    y = stats.basis @ data.projected
+    return min(
+        feature_weight(
+            complement(np.where(rng.random(y.shape) < 0.5, y, -y), stats.design),
+            data.code,
+            data.arm,
+            stats.design,
+            n_factors,
+        )
+        for _ in range(COPIES)
+    )
+
+
+def needs_matrix(lacking: str) -> str:
+    """Say what whitened edges need.
+
+    Parameters
+    ----------
+    lacking : str
+        What the features lack, from `read_edge_scale`.
+
+    Returns
+    -------
+    str
+        The problem, and what to do.
+    """
+    return (
+        f"feature_dependence 'matrix' needs correlations between all pairs of regions, but "
+        f"{lacking}: use 'auto', or 'weighted'; or compute the edges with bayes_mdd "
+        "(read_features, connectivity_from_timeseries) and standardise them with "
+        "reference_to_controls."
+    )
+
+
+def whiten(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -> ModelData:
+    """Replace edges by whitened features, and estimate the noise scale of each subject."""
+    scale = read_edge_scale(features)
+    if isinstance(scale, str):
+        raise SpecError(needs_matrix(scale))
+    whitening, mean = whiten_edges(features, scale)
+    y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)[:, scale.order]
+    g = whitening.forward(y)
+    block = whitening.block.astype(str)
+    code = np.unique(block, return_inverse=True)[1]
+    design = data.design.to_numpy()
+    subject_scale = subject_scales(g, code, design)
+    unit = float(np.sqrt(((g - g.mean(axis=0)) ** 2).mean()))
+    names = np.array([f"w{i + 1}" for i in range(block.size)], dtype=object)
+    white = xr.Dataset(
+        {"y": ((SUBJECT, FEATURE), g / unit)},
+        coords={
+            **{n: c for n, c in data.features.coords.items() if c.dims == (SUBJECT,)},
+            FEATURE: names,
+            BLOCK: (FEATURE, whitening.block),
+        },
+    )
+    stats = reduce_features(g / unit, design, block, subject_scale)
+    given = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    of_edges = reduce_features(
+        given, design, data.features[BLOCK].values.astype(str), subject_scale
+    )
+    edges = replace(
+        data,
+        stats=of_edges,
+        total=of_edges.cross_products,
+        feature_noise=np.ones(given.shape[1]),
+    )
+    found = replace(
+        data,
+        features=white,
+        stats=stats,
+        feature_noise=np.ones(block.size),
+        total=stats.cross_products,
+        whitening=WhitenedEdges(
+            map=whitening,
+            order=scale.order,
+            unit=unit,
+            mean=mean,
+            edges=edges.moderated(spec.n_factors) if spec.feature_noise == "moderated" else edges,
+        ),
+    )
+    return found.moderated(spec.n_factors) if spec.feature_noise == "moderated" else found

@@ -1,0 +1,155 @@
+"""Functions of ArviZ that a user reaches for take a run as it is, or with the groups added."""
+
+from __future__ import annotations
+
+import arviz as az
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+import bayes_mdd as bm
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.results.result import read_result
+from bayes_mdd.shared_specific.checks import leave_one_out as predictive
+from bayes_mdd.shared_specific.checks.refit_without import score_without
+
+ON_A_RUN = ("summary", "rhat", "ess", "mcse", "hdi", "eti", "extract", "bfmi", "diagnose")
+PLOTS = (
+    *("trace_dist", "rank_dist", "forest", "ess", "autocorr"),
+    *("convergence_dist", "prior_posterior", "psense_dist"),
+)
+
+
+@pytest.fixture(scope="module")
+def stored(series_run) -> xr.DataTree:
+    return bm.read_run(series_run.folder)
+
+
+@pytest.fixture(scope="module")
+def tree(stored) -> xr.DataTree:
+    return bm.add_arviz_groups(
+        stored, max_draws=40, predictive_draws=8, prior_draws=100, max_features=60
+    )
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_summaries_and_diagnostics_take_a_run_as_it_is(stored, name):
+    assert getattr(az, name)(stored) is not None
+
+
+def test_every_coordinate_of_a_sampled_group_is_a_dimension(stored, tree):
+    """ArviZ concatenates variables, so a coordinate of some variables only is refused."""
+    for result in (stored, tree):
+        for group in ("posterior", "sample_stats", "invariants", "prior", "log_likelihood"):
+            if group in result.children:
+                data = result[group].to_dataset()
+                assert set(data.coords) <= set(data.dims), group
+    assert len(az.summary(stored, group="invariants"))
+
+
+def test_a_run_has_no_group_that_arviz_takes_for_observations(stored):
+    assert "log_likelihood" not in stored.children
+    with pytest.raises(TypeError, match="log likelihood not found"):
+        az.loo(stored)
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_participants_are_the_observations(stored, tree):
+    n = stored["posterior"].sizes["subject"]
+    loo = az.loo(tree, pointwise=True)
+    assert loo.n_data_points == n and loo.elpd_i.dims == ("subject",)
+    assert len(az.compare({"a": tree, "b": tree})) == 2
+    assert az.plot_khat(loo) is not None
+
+
+def test_power_scaling_has_its_groups(tree):
+    assert {"sharing", "factor_scale", "noise", "symptom_scale"} <= set(tree["log_prior"].data_vars)
+    table = az.psense_summary(tree, var_names=["sharing", "symptom_weight"])
+    assert np.isfinite(table[["prior", "likelihood"]].to_numpy(dtype=float)).all()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_plots(tree, name):
+    assert getattr(az, f"plot_{name}")(tree, var_names=["sharing"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("energy", {}), ("ppc_dist", {"num_samples": 8}), ("ppc_tstat", {})]
+)
+def test_plots_of_whole_groups(tree, name, options):
+    assert getattr(az, f"plot_{name}")(tree, **options) is not None
+
+
+def test_replicates_look_like_the_features(tree, stored):
+    y = tree["observed_data"]["y"]
+    replicated = tree["posterior_predictive"]["y"]
+    assert y.sizes == {"subject": stored["posterior"].sizes["subject"], "feature": 60}
+    assert y["feature"].values[0] == "w1"  # what was fitted: whitened edges
+    white = stored["whitening"]["y"].to_pandas()
+    np.testing.assert_allclose(y.to_pandas(), white[y["feature"].values], atol=1e-5)
+    assert float(replicated.std()) == pytest.approx(float(y.std()), rel=0.1)
+    agreement = np.corrcoef(replicated.mean(("chain", "draw")).values.ravel(), y.values.ravel())
+    assert agreement[0, 1] > 0.1
+
+
+def test_priors_are_those_of_the_model(tree):
+    share = tree["prior"]["sharing"]
+    np.testing.assert_allclose(share.sum("arm"), 1.0)
+    assert share["factor"].values.tolist() == tree["posterior"]["factor"].values.tolist()
+    assert "explained" not in tree["prior"]
+
+
+def test_groups_need_a_factor(stored):
+    nothing = stored.copy()
+    posterior = nothing["posterior"].to_dataset()
+    posterior["block_scale"] = posterior["block_scale"] * 0
+    nothing["posterior"] = xr.DataTree(posterior)
+    with pytest.raises(DataContractError, match="no factor"):
+        bm.add_arviz_groups(nothing)
+
+
+def test_pinned_factors_are_no_part_of_a_result():
+    data = bm.simulate_cohort(
+        5, n_regions=12, n_subjects={"SSRI": 14, "SNRI": 14}, n_controls=0, source="edges"
+    )
+    spec = bm.SharedSpecificSpec(n_factors=6, feature_dependence="independent")
+    idata = bm.fit(spec, data.features, method="fast", progressbar=False)
+    n = idata["posterior"].sizes["factor"]
+    assert n < 6 and idata["loadings"].sizes["factor"] == n
+    assert bm.signatures(idata).sizes["factor"] <= n
+
+
+def test_refits_score_participants_like_their_own_density(stored):
+    """Two participants left out one at a time, against importance sampling from the fit."""
+    result = read_result(stored)
+    scored = score_without(result, [0, 30], folds=2, seed=2)
+    other = score_without(result, [30], seed=5)
+    assert np.isfinite(scored).all()
+    # Two refits from different chains agree to within their simulation error.
+    assert scored[1] == pytest.approx(other[0], abs=6.0)
+
+
+def test_leave_one_out_answers_for_everyone(stored, monkeypatch):
+    asked = {}
+
+    def score(result, positions, **options):
+        asked.update(options, positions=list(positions))
+        return np.full(len(positions), -7.0)
+
+    monkeypatch.setattr(predictive, "score_without", score)
+    loo = bm.leave_one_out(stored, max_draws=150, folds=4, seed=3)
+    refitted = loo.elpd_i["refitted"].values
+    assert refitted.any() and np.flatnonzero(refitted).tolist() == asked["positions"]
+    assert (asked["folds"], asked["seed"]) == (4, 3)
+    assert (loo.elpd_i.values[refitted] == -7.0).all()
+    assert loo.elpd == pytest.approx(float(loo.elpd_i.sum()))
+    assert not loo.warning and (loo.pareto_k.values <= loo.good_k).all()
+    with pytest.warns(UserWarning, match="Pareto k is above"):
+        bm.leave_one_out(stored, max_draws=150, refit=False)
