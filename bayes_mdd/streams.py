@@ -49,7 +49,10 @@ class Stream(IntEnum):
     EDGE_ERRORS = 31
     #: Errors of the loadings of edges (fit).
     EDGE_LOADINGS = 32
-<<<<<<< HEAD
+    #: Folds of the refits (leave_one_out).
+    REFIT_FOLDS = 33
+    #: Replicated features, and draws from the priors (add_arviz_groups).
+    ARVIZ = 34
     #: Draws of the fast posterior (fit_response).
     RESPONSE = 40
     #: Scores of patients (predict_benefit).
@@ -62,12 +65,6 @@ class Stream(IntEnum):
     CONTROLS = 44
     #: Seeds of simulated trials (plan_power).
     POWER = 45
-=======
-    #: Folds of the refits (leave_one_out).
-    REFIT_FOLDS = 33
-    #: Replicated features, and draws from the priors (add_arviz_groups).
-    ARVIZ = 34
->>>>>>> a0966585f22bf9c30f3fbe5dcca13288dcb8eb20
 
 
 class PolarLDAStream(IntEnum):

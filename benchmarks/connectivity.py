@@ -37,14 +37,7 @@ from peer import installed_peer
 from provenance import source_state
 from series_plan import KINDS
 from series_stages import STAGES
-<<<<<<< HEAD
 from stored_rows import Key, StoredRows, run_missing
-=======
-
-import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.prepare import prepare
-from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
->>>>>>> a0966585f22bf9c30f3fbe5dcca13288dcb8eb20
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DEPENDENCE = ("auto", "independent", "weighted", "matrix")
