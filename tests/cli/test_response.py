@@ -15,7 +15,7 @@ kind: treatment_response
 response:
   covariates_if_present: [age, no_such_column]
 stage_one:
-  model: {n_factors: 2, feature_dependence: independent, covariates_if_present: [age, mean_fd]}
+  model: {n_factors: 2, covariates_if_present: [age, mean_fd]}
 evaluation: {permutations: 99, policy_permutations: 19, folds: 3, repeats: 1}
 """
 
