@@ -31,7 +31,7 @@ def test_the_script_of_a_shell_calls_the_program(shell):
     ("words", "expected"),
     [
         ("bayes-mdd f", {"features", "fit"}),
-        ("bayes-mdd check --pr", {"--predictive"}),
+        ("bayes-mdd check --pr", {"--predictive", "--privacy"}),
         ("bayes-mdd project --new-levels a", {"average"}),
     ],
 )

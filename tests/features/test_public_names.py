@@ -15,7 +15,8 @@ from bayes_mdd import cohort, features
 def test_all_names_can_be_loaded(package):
     assert package.__all__ == sorted(package.__all__)
     for name in package.__all__:
-        assert getattr(package, name).__name__ == name
+        found = getattr(package, name)
+        assert getattr(found, "__name__", name) == name
     with pytest.raises(AttributeError, match="no_such_name"):
         package.no_such_name  # noqa: B018
 

@@ -135,8 +135,8 @@ def test_the_command_line_runs_it(small_cohort, tmp_path, run_cli):
     done = run_cli("fit", "polar_lda", small_cohort, "-o", tmp_path / "run", *words)
     assert done.status in (0, 1), done.err
     files = {p.name for p in (tmp_path / "run").iterdir()}
-    expected = {"spec.yaml", "provenance.json", "posterior.nc", "checks.json", "signatures"}
-    assert files == {*expected, "report.html"}
+    records = {"spec.yaml", "provenance.json", "checks.json", "roles.tsv"}
+    assert files == {*records, "posterior.nc", "signatures", "report.html"}
     assert "expressed in SNRI" in done.out
     verdict = json.loads((tmp_path / "run" / "checks.json").read_text(encoding="utf-8"))
     assert done.status == (0 if verdict["passed"] else 1)

@@ -95,7 +95,27 @@ def needs_matrix(lacking: str) -> str:
 
 
 def whiten(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -> ModelData:
-    """Replace edges by whitened features, and estimate the noise scale of each subject."""
+    """Replace edges by whitened features, and estimate the noise scale of each subject.
+
+    Parameters
+    ----------
+    spec : SharedSpecificSpec
+        The model.
+    data : ModelData
+        Of the edges as they were given.
+    features : Dataset
+        The FeatureSet that they come from, for the scale of its correlations.
+
+    Returns
+    -------
+    ModelData
+        Of the whitened features, with the data of the edges in ``whitening``.
+
+    Raises
+    ------
+    SpecError
+        If the features are not correlations between all pairs of regions on a known scale.
+    """
     scale = read_edge_scale(features)
     if isinstance(scale, str):
         raise SpecError(needs_matrix(scale))
