@@ -155,6 +155,8 @@ def _within_arms(values: Array, other: BoolArray, rng: np.random.Generator) -> A
 def prognosis_p(trial: Trial) -> float:
     """P value of the F test that no factor predicts the outcome on either drug.
 
+    Patients are weighted by the noise of their arm.
+
     Parameters
     ----------
     trial : Trial
@@ -171,7 +173,10 @@ def prognosis_p(trial: Trial) -> float:
     added = int(np.linalg.matrix_rank(large)) - int(np.linalg.matrix_rank(small))
     if free < 1 or added < 1:
         return float("nan")
-    left, kept = (_residual(x, trial.outcome) for x in (small, large))
+    around = trial.outcome - small @ np.linalg.lstsq(small, trial.outcome, rcond=None)[0]
+    noise = np.where(trial.other, around[trial.other].std(), around[~trial.other].std())
+    weight = 1 / np.maximum(noise, 1e-12)
+    left, kept = (_residual(x * weight[:, None], trial.outcome * weight) for x in (small, large))
     return float(f_distribution.sf((left - kept) / added / (kept / free), added, free))
 
 
