@@ -145,13 +145,10 @@ def in_support(fitted: Array, new: Array) -> BoolArray:
         return np.ones(len(new), dtype=bool)
     centre = fitted.mean(axis=0)
     inverse = np.linalg.pinv(np.atleast_2d(np.cov(fitted, rowvar=False)), hermitian=True)
-
-    def distance(x: Array) -> Array:
-        """Squared Mahalanobis distance from the mean of the fitted scores."""
-        return np.asarray(np.einsum("ik,kl,il->i", x - centre, inverse, x - centre))
-
-    limit = np.quantile(distance(fitted), SUPPORT)
-    return np.asarray(distance(new) <= limit * (1 + 1e-9))
+    of_fitted, of_new = (
+        np.einsum("ik,kl,il->i", x - centre, inverse, x - centre) for x in (fitted, new)
+    )
+    return np.asarray(of_new <= np.quantile(of_fitted, SUPPORT) * (1 + 1e-9))
 
 
 def _read_spec(response: xr.DataTree) -> ResponseSpec:

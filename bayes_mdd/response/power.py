@@ -241,15 +241,11 @@ def patients_needed(target: Target, plan: Plan, power: float) -> int | None:
         not enough.
     """
     share = min(plan.share_other, 1 - plan.share_other)
-
-    def reached(per_arm: int) -> bool:
-        """Whether a trial of this size has the power."""
-        return POWER[target](per_arm / share, plan) >= power
-
-    if not reached(MOST_PER_ARM):
+    if POWER[target](MOST_PER_ARM / share, plan) < power:
         return None
     low, high = LEAST_PER_ARM - 1, MOST_PER_ARM
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) else (middle, high)
+        reached = POWER[target](middle / share, plan) >= power
+        low, high = (low, middle) if reached else (middle, high)
     return high
