@@ -21,12 +21,12 @@ SOURCES = {
     ),
     "fast": Source(
         "connectivity_fast.json",
-        f"{_COMMAND} fits --cohorts 10 --first-seed 1001`, with `--kinds prior-smooth prior-edge "
-        "--cohorts 100",
+        f"{_COMMAND} fits --kinds prior-smooth prior-edge --cohorts 100 --first-seed 1001`, with "
+        "`--kinds smooth-strong edge-weak state still-smooth still-edge --cohorts 10",
     ),
     "mcmc": Source(
         "connectivity_mcmc.json",
-        f"{_COMMAND} fits --method mcmc --kinds prior-smooth prior-edge --cohorts 10 "
+        f"{_COMMAND} fits --method mcmc --kinds prior-smooth prior-edge --cohorts 6 "
         "--first-seed 1001",
     ),
 }
