@@ -15,17 +15,18 @@ _COMMAND = "python benchmarks/connectivity.py"
 SOURCES = {
     "starts": Source(
         "connectivity_starts.json",
-        f"{_COMMAND} starts --cohorts 20 --first-seed 1001 --dependence independent weighted "
-        "matrix` and `... starts --kinds null --cohorts 200 --first-seed 1001",
+        f"{_COMMAND} starts --cohorts 20 --first-seed 1001`, with `--kinds null --cohorts 200`, "
+        "`--kinds stages-400 --cohorts 10`, `--kinds independent --dependence auto --cohorts 10` "
+        "and `--dependence independent weighted --cohorts 5",
     ),
     "fast": Source(
         "connectivity_fast.json",
-        f"{_COMMAND} fits --cohorts 20 --first-seed 1001` and `... fits --kinds prior-smooth "
-        "prior-edge --cohorts 100 --first-seed 1001",
+        f"{_COMMAND} fits --kinds prior-smooth prior-edge --cohorts 100 --first-seed 1001`, with "
+        "`--kinds smooth-strong edge-weak state still-smooth still-edge --cohorts 10",
     ),
     "mcmc": Source(
         "connectivity_mcmc.json",
-        f"{_COMMAND} fits --method mcmc --kinds prior-smooth prior-edge --cohorts 25 "
+        f"{_COMMAND} fits --method mcmc --kinds prior-smooth prior-edge --cohorts 6 "
         "--first-seed 1001",
     ),
 }
@@ -101,7 +102,8 @@ def searches(rows: Sequence[Row]) -> str:
     """Components that start, by kind of cohort and treatment of the errors."""
     lines = []
     for kind, title in KINDS.items():
-        of = _of(rows, kind, "matrix")
+        # Independent errors are recognised: `auto` does not whiten these edges.
+        of = _of(rows, kind, "auto" if kind == "independent" else "matrix")
         if not of:
             continue
         others = (_of(rows, kind, d) for d in ("independent", "weighted"))
@@ -115,8 +117,8 @@ def searches(rows: Sequence[Row]) -> str:
                 _mean(of, "dims") if of[0]["r2"] else "",
             ]
         )
-    header = ["Cohorts", "Number", "`independent`: started / noise", "`weighted`", "`matrix`",
-              "True traits", "Found by `matrix`"]  # fmt: skip
+    header = ["Cohorts", "Number", "`independent`: started / noise", "`weighted`", "default",
+              "True traits", "Found by the default"]  # fmt: skip
     return table(header, lines)
 
 
