@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.new_cohort import read_new_cohort, report_excluded
-from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
+from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, some
 from bayes_mdd.files.replace import make_folder, write_text
 from bayes_mdd.files.targets import check_writable
 
@@ -145,6 +145,7 @@ def recommend_cohort(
     response = bm.read_response(run)
     idata = bm.read_run(run)
     new = read_new_cohort(idata, cohort, session=session, training=training, controls=controls)
+    _refuse_fitted(idata, new.features, cohort)
     levels: Literal["refuse", "average"] = "average" if average_levels else "refuse"
     projected = bm.project(
         idata,
@@ -168,6 +169,22 @@ def recommend_cohort(
         seed=seed,
     )
     return Recommendations(people, excluded)
+
+
+def _refuse_fitted(idata: xr.DataTree, features: xr.Dataset, cohort: Path) -> None:
+    """Refuse a cohort that holds patients of the fit only."""
+    known = set(idata["posterior"].to_dataset()["subject"].values.astype(str))
+    names = features["subject"].values.astype(str)
+    if "diagnosis" in features.coords:
+        names = names[features["diagnosis"].values.astype(str) != "HC"]
+    if len(names) and all(n in known for n in names):
+        raise DataContractError(
+            str(cohort),
+            [
+                f"all patients ({some(names)}) are in the fit, which knows their outcome: give new "
+                "patients. What the rule gains for patients like those of the fit is in the report."
+            ],
+        )
 
 
 def _with_arms(features: xr.Dataset) -> xr.Dataset:

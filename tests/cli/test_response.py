@@ -48,7 +48,9 @@ def run(trial, spec, tmp_path_factory, run_cli):
     """The folder of a finished run, and what the command said."""
     folder = tmp_path_factory.mktemp("run") / "trial"
     done = run_cli("response", spec, trial, "-o", folder, "--fast")
-    assert done.status == 0, done.err
+    # A check of the factors fails with so few edges: everything is written all the same.
+    assert done.status == 1, done.err
+    assert "FAILED" in done.out
     return folder, done
 
 
@@ -99,12 +101,14 @@ def test_shared_files_name_nobody(run, trial, run_cli):
 def test_the_same_run_is_read_and_another_is_refused(run, trial, spec, run_cli):
     folder = run[0]
     again = run_cli("response", spec, trial, "-o", folder, "--fast", "--json")
-    assert again.status == 0, again.err
+    assert again.status == 1, again.err
     assert "contains this run already" in again.err
     said = json.loads(again.out)
     verdict = json.loads((folder / "response" / "verdict.json").read_text(encoding="utf-8"))
     assert {name: said[name] for name in verdict} == verdict
-    assert said["passed"] is True
+    assert said["passed"] is False
+    failed = {c["name"] for c in said["checks"] if c["passed"] is False}
+    assert not [n for n in failed if "spread of noise" not in n], "none of the second stage"
     other = run_cli(
         "response", spec, trial, "-o", folder, "--fast", "--set", "response.minimum=3"
     )  # fmt: skip
@@ -118,11 +122,13 @@ def test_negative_controls_of_a_run(run, run_cli, tmp_path):
     shutil.copytree(run[0], folder)
     (folder / "response" / "controls.tsv").unlink()
     done = run_cli("check", folder, "--response")
-    assert done.status == 0, done.err
+    assert done.status == 1, done.err
     assert "moderation by scores of other patients" in done.out
     assert len(pd.read_csv(folder / "response" / "controls.tsv", sep="\t")) == 6
     checks = json.loads((folder / "checks.json").read_text(encoding="utf-8"))["checks"]
-    assert any(c["name"] == "p of moderation of the baseline" for c in checks)
+    passed = {c["name"]: c["passed"] for c in checks}
+    assert passed["p of moderation of the baseline"] is True
+    assert passed["average effect, in prior SD"] is True
 
 
 def test_recommend_prints_numbers_only(run, clinic, run_cli):
