@@ -20,7 +20,7 @@ def shared_specific(figures: Mapping[str, Any]) -> str:
     calibration, symptoms = figures["calibration"], figures["symptoms"]
     prior, shared, noise = (calibration[name] for name in ("prior", "shared", "noise"))
     weighted, plain = (calibration[name] for name in ("regions", "independent"))
-    recovery = figures["recovery"]["summary"]
+    recovery, series = figures["recovery"]["summary"], figures["connectivity"]
 
     def rv(kind: str, tool: str) -> str:
         return f"{recovery[kind][tool]['rv_specific']['mean']:.2f}"
@@ -35,9 +35,11 @@ def shared_specific(figures: Mapping[str, Any]) -> str:
         ],
         [
             "Is something found where there is nothing?",
-            f"Noise: no active factor in {noise['n_none']} of {noise['n']} cohorts. All factors "
-            f"shared: one labelled specific in {shared['n_called']} of {shared['n']}",
-            _link("calibration"),
+            f"Time series without a trait: a component starts in {series['n_null_started']} of "
+            f"{series['n_null']} cohorts. Independent noise: no active factor in "
+            f"{noise['n_none']} of {noise['n']}. All factors shared: one labelled specific in "
+            f"{shared['n_called']} of {shared['n']}",
+            f"{_link('connectivity')}, {_link('calibration')}",
         ],
         [
             "How well are specific loadings recovered?",

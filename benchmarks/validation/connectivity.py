@@ -69,7 +69,7 @@ def figures(results: Path) -> dict[str, Any]:
     stored = {name: load(results, source) for name, source in SOURCES.items()}
     starts = stored["starts"]["starts"]
     fits = {name: stored[name]["fits"] for name in ("fast", "mcmc")}
-    null = _of(starts, "null", "matrix")
+    null = _of(starts, "null", dependence="matrix")
     return {
         "searches": searches(starts),
         "n_null": len(null),
@@ -85,11 +85,11 @@ def figures(results: Path) -> dict[str, Any]:
     }
 
 
-def _of(rows: Iterable[Row], *kinds_and_dependence: str) -> list[Row]:
-    kinds = set(kinds_and_dependence) & set(KINDS)
-    dependence = set(kinds_and_dependence) - kinds
+def _of(rows: Iterable[Row], *kinds: str, dependence: str | None = None) -> list[Row]:
     return [
-        r for r in rows if r["kind"] in kinds and (not dependence or r["dependence"] in dependence)
+        r
+        for r in rows
+        if r["kind"] in kinds and (dependence is None or r["dependence"] == dependence)
     ]
 
 
@@ -103,10 +103,10 @@ def searches(rows: Sequence[Row]) -> str:
     lines = []
     for kind, title in KINDS.items():
         # Independent errors are recognised: `auto` does not whiten these edges.
-        of = _of(rows, kind, "auto" if kind == "independent" else "matrix")
+        of = _of(rows, kind, dependence="auto" if kind == "independent" else "matrix")
         if not of:
             continue
-        others = (_of(rows, kind, d) for d in ("independent", "weighted"))
+        others = (_of(rows, kind, dependence=d) for d in ("independent", "weighted"))
         lines.append(
             [
                 title,
