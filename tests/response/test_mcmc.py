@@ -125,7 +125,7 @@ def test_a_noisier_arm_does_not_pass_for_moderation() -> None:
 def test_scores_of_a_fit_without_arms_are_neither_bold_nor_cautious() -> None:
     # Truth regressed on posterior means has slope 1: what the second stage rests on.
     slopes = []
-    for seed in range(3):
+    for seed in range(2):
         trial = bm.simulate_trial(
             seed=seed, n=80, n_factors=2, features=True, n_regions=20, n_controls=40
         )
@@ -139,12 +139,11 @@ def test_scores_of_a_fit_without_arms_are_neither_bold_nor_cautious() -> None:
         moments = bm.score_moments(run)
         assert moments.attrs["arm_aware"] == 0
         truth = trial.truth["eta"].sel(subject=moments["subject"]).values
-        for k in range(moments.sizes["factor"]):
-            mean = moments["mean"].values[:, k]
-            if float(moments["reliability"][k]) < 0.5:
-                continue
-            r = [np.corrcoef(mean, truth[:, j])[0, 1] for j in range(truth.shape[1])]
-            j = int(np.argmax(np.abs(r)))
-            slopes.append(abs(np.polyfit(mean, truth[:, j], 1)[0]))
-    assert slopes
+        mean = moments["mean"].values
+        for column in mean.T:
+            r = [abs(np.corrcoef(column, true)[0, 1]) for true in truth.T]
+            # A further factor may be that of a covariate, which the simulation has, too.
+            if max(r) > 0.5:
+                slopes.append(abs(np.polyfit(column, truth[:, int(np.argmax(r))], 1)[0]))
+    assert len(slopes) == 4
     assert 0.8 < np.mean(slopes) < 1.3
