@@ -21,6 +21,7 @@ from validation import (
     projection,
     recovery,
     residual_checks,
+    response,
     speed,
     symptoms,
 )
@@ -44,6 +45,7 @@ PAGES: Mapping[str, ModuleType] = {
     "fast_path": fast_path,
     "speed": speed,
     "polar_lda": polar_lda,
+    "response": response,
     "damaged_files": damaged_files,
 }
 HEAD = "<!-- Written by `python benchmarks/validation_pages.py`. Do not edit. -->\n\n"

@@ -16,7 +16,7 @@ def _link(page: str) -> str:
 
 
 def shared_specific(figures: Mapping[str, Any]) -> str:
-    """Five headline figures of the factor model."""
+    """Headline figures of the factor model."""
     calibration, symptoms = figures["calibration"], figures["symptoms"]
     prior, shared, noise = (calibration[name] for name in ("prior", "shared", "noise"))
     weighted, plain = (calibration[name] for name in ("regions", "independent"))
@@ -35,11 +35,14 @@ def shared_specific(figures: Mapping[str, Any]) -> str:
         ],
         [
             "Is something found where there is nothing?",
-            f"Time series without a trait: a component starts in {series['n_null_started']} of "
-            f"{series['n_null']} cohorts. Independent noise: no active factor in "
-            f"{noise['n_none']} of {noise['n']}. All factors shared: one labelled specific in "
-            f"{shared['n_called']} of {shared['n']}",
-            f"{_link('connectivity')}, {_link('calibration')}",
+            f"Noise: no active factor in {noise['n_none']} of {noise['n']} cohorts. All factors "
+            f"shared: one labelled specific in {shared['n_called']} of {shared['n']}",
+            _link("calibration"),
+        ],
+        [
+            "Is something found in time series without a trait?",
+            f"A component starts in {series['n_null_started']} of {series['n_null']} cohorts",
+            _link("connectivity"),
         ],
         [
             "How well are specific loadings recovered?",
@@ -90,8 +93,35 @@ def polar_lda(figures: Mapping[str, Any]) -> str:
     )
 
 
+def treatment_response(figures: Mapping[str, Any]) -> str:
+    """Headline figures of treatment response."""
+    found = figures["response"]
+    small, large, noisy = found["coverage"]
+    return table(
+        HEADER,
+        [
+            [
+                "Is moderation attenuated by score error?",
+                f"Slope {found['slope_200']} where 0.40 is true (reliability 0.5, 200 patients)",
+                _link("response"),
+            ],
+            [
+                "Do 90% intervals of a new patient's benefit hold it?",
+                f"{small} (60 patients), {large} (200), {noisy} (200, reliability 0.6)",
+                _link("response"),
+            ],
+            [
+                "Is moderation claimed where there is none?",
+                f"In at most {percent(found['most_moderated'], 0)} of the trials of a kind",
+                _link("response"),
+            ],
+        ],
+    )
+
+
 #: Text of the blocks in ``models/*.md``, by the name in the comment before them.
 HEADLINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "shared_specific": shared_specific,
     "polar_lda": polar_lda,
+    "treatment_response": treatment_response,
 }
