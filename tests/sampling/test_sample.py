@@ -86,6 +86,15 @@ def test_a_pattern_is_sampled_without_a_graph(features, tmp_path):
     assert idata["posterior"]["scores"].shape == (2, 40, 24, 1)
 
 
+def test_pinned_factors_are_no_part_of_the_result(features, tmp_path):
+    rng = np.random.default_rng(3)
+    y = 1.5 * rng.normal(size=(24, 2)) @ rng.normal(size=(2, 60)) + rng.normal(size=(24, 60))
+    idata, said = fitted(bm.SharedSpecificSpec(n_factors=5), features(y), tmp_path)
+    assert said["n_factors_sampled"] == 2
+    for name in ("scores", "arm_mean", "sharing"):
+        assert idata["posterior"][name].sizes["factor"] == 2, name
+
+
 def test_without_a_pattern_draws_are_independent(features, tmp_path):
     y = np.random.default_rng(1).normal(size=(24, 60))
     idata, said = fitted(bm.SharedSpecificSpec(n_factors=2), features(y), tmp_path)

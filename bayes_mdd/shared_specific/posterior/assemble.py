@@ -121,7 +121,10 @@ def assemble(
     draws, match = _align(spec, data, raw[POSTERIOR].to_dataset())
     if spec.mean_scale > 0 and len(data.arms) > 1:
         rng = generator(sampler.seed, Stream.ARM_MEANS)
-        variance = mean_variance(spec, data.arms)
+        # A spec that fixes the pattern has no pinned factors, which are not drawn.
+        n_drawn = draws[SHARING].shape[-1]
+        drawn = replace(spec, n_factors=n_drawn) if spec.sharing is None else spec
+        variance = mean_variance(drawn, data.arms)
         draws[ARM_MEAN] = draw_arm_means(data, draws[SCORES], draws[SHARING], variance, rng)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in draws.items()}
     shares = explain(
