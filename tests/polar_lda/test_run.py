@@ -187,6 +187,7 @@ def test_specs_out_of_range(bad):
         bm.PolarLDASpec(**bad)
 
 
+@pytest.mark.slow
 def test_full_bayes_fills_the_same_groups(features, tmp_path):
     spec = bm.PolarLDASpec(n_factors=2, n_restarts=2, method="full_bayes")
     sampler = bm.SamplerSpec(seed=2, draws=60, tune=80, chains=2)

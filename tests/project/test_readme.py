@@ -6,6 +6,8 @@ import re
 import subprocess
 from operator import attrgetter
 
+import pytest
+
 import bayes_mdd as bm
 
 FULL = "bm.SamplerSpec(seed=1)"
@@ -19,6 +21,7 @@ def quick_start(repository) -> str:
     return marked[1]
 
 
+@pytest.mark.slow
 def test_quick_start_runs(repository, tmp_path, monkeypatch, capsys):
     code = quick_start(repository)
     assert len(code.strip().splitlines()) <= 10

@@ -99,6 +99,7 @@ def test_predictive_checks_say_that_shared_regions_do_not_apply(series_run):
     assert of_features["observed"] < 1.2 * of_features["expected"]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Pareto k is above")
 def test_leave_one_out_and_sensitivity_run(series_run):
     loo = bm.leave_one_out(series_run.idata, max_draws=200)

@@ -109,6 +109,7 @@ def test_the_result_meets_the_contract_and_can_be_standardised(series, region_ta
     np.testing.assert_allclose(mean, np.tanh(got["y"].mean("subject")))
 
 
+@pytest.mark.slow
 def test_threads_and_processes_give_the_same_parts(series, region_table):
     expected = connectivity_from_timeseries(series, region_table, halves=True, pieces=4)
     threads = connectivity_from_timeseries(series, region_table, halves=True, pieces=4, n_jobs=2)

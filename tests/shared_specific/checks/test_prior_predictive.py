@@ -37,6 +37,7 @@ def test_shares_are_shares(cohort):
     assert float(prior["symptom_linked"].max()) <= 1
 
 
+@pytest.mark.slow
 def test_settings_move_what_they_are_meant_to(cohort):
     few, many = (drawn(cohort, replace(SPEC, factor_scale=s))["n_active"] for s in (0.001, 0.1))
     assert float(few.mean()) < 0.5 < 1.5 < float(many.mean())

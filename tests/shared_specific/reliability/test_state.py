@@ -169,6 +169,7 @@ def held(rng, n_cohorts, trait, tau, noise):
     return np.mean(holds), np.mean(np.array(p_above) >= 0.9)
 
 
+@pytest.mark.slow
 def test_intervals_hold_truths_drawn_from_the_prior():
     rng = np.random.default_rng(5)
     holds = [

@@ -86,6 +86,7 @@ def test_repeated_features_are_counted_once(leading):
     assert np.mean(found) == pytest.approx(80, rel=0.08)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offered", [2, 8])
 @pytest.mark.parametrize("rho", [0.15, 0.3])
 def test_weight_is_that_of_the_correlation_matrix_with_and_without_factors(rho, offered):

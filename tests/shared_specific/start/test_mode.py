@@ -34,6 +34,7 @@ def best_correlations(found, truth):
     return r.max(axis=1)
 
 
+@pytest.mark.slow
 def test_a_random_start_reaches_the_same_mode_as_the_spectral_one(planted):
     data, truth = planted
     start = spectral_start(data, 4)
