@@ -121,7 +121,8 @@ def test_what_is_no_covariance() -> None:
 def test_a_singular_covariance_is_one() -> None:
     scores = given()
     values = np.ones_like(scores["covariance"].values)
-    bm.score_moments(scores.assign(covariance=(scores["covariance"].dims, values)))
+    found = bm.score_moments(scores.assign(covariance=(scores["covariance"].dims, values)))
+    np.testing.assert_array_equal(found["covariance"], values)
 
 
 def test_arms_are_hidden_from_a_fit() -> None:

@@ -105,7 +105,8 @@ class TestDpabiMatrices:
         write_dpabi(folder, "ROICorrelation_FisherZ", ".txt", ("Sub_004",))
         write_dpabi(folder, "ROICorrelation", ".txt")
         with pytest.warns(UserWarning, match="Sub_004: ROICorrelation_FisherZ only"):
-            bm.read_derivatives(folder, regions=regions_of())
+            read = bm.read_derivatives(folder, regions=regions_of())
+        assert "Sub_004" not in read["subject"].values
 
     def test_the_second_session_is_another_session(self, tmp_path: Path) -> None:
         write_dpabi(tmp_path / "Results" / "ROISignals_FunImgARCWF", "ROICorrelation")
