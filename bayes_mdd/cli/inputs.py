@@ -63,12 +63,37 @@ def read_spec_argument(
     SpecError
         If the spec or a setting is not valid, or the seed is given twice.
     """
+    return read_named_spec(name).with_overrides(parse_changes(settings, seed, _SEED))
+
+
+def parse_changes(settings: Iterable[str] | None, seed: int | None, *seeds: str) -> dict[str, Any]:
+    """Parse the values that ``--set`` and ``--seed`` replace in a spec.
+
+    Parameters
+    ----------
+    settings : iterable of str, optional
+        Words ``KEY=VALUE`` of ``--set``.
+    seed : int, optional
+        Value of ``--seed``.
+    *seeds : str
+        Keys that ``--seed`` sets.
+
+    Returns
+    -------
+    dict
+        New values by key.
+
+    Raises
+    ------
+    SpecError
+        If a setting is not valid, or the seed is given twice.
+    """
     changes = parse_settings(settings or ())
-    if seed is not None:
-        if _SEED in changes:
-            raise SpecError(f"--seed and --set {_SEED}=... set the same value: give one of them.")
-        changes[_SEED] = seed
-    return read_named_spec(name).with_overrides(changes)
+    if seed is None:
+        return changes
+    if twice := [key for key in seeds if key in changes]:
+        raise SpecError(f"--seed and --set {twice[0]}=... set the same value: give one of them.")
+    return changes | dict.fromkeys(seeds, seed)
 
 
 def read_named_spec(name: str) -> bm.AnalysisSpec:

@@ -13,7 +13,7 @@ import bayes_mdd as bm
 from bayes_mdd.cli import main_job, output
 from bayes_mdd.cli.early import check_fit
 from bayes_mdd.cli.groups import ControlWords, with_reference
-from bayes_mdd.cli.inputs import Inputs, parse_settings, read_inputs
+from bayes_mdd.cli.inputs import Inputs, parse_changes, read_inputs
 from bayes_mdd.cli.messages import log, show_progress_bar
 from bayes_mdd.cli.shipped import RESPONSE_MODELS
 from bayes_mdd.cli.status import ExitStatus
@@ -79,13 +79,7 @@ def read_response_argument(
     SpecError
         If the spec or a setting is not valid, or the seed is given twice.
     """
-    changes = parse_settings(settings or ())
-    if seed is not None:
-        if twice := [key for key in _SEEDS if key in changes]:
-            raise SpecError(
-                f"--seed and --set {twice[0]}=... set the same value: give one of them."
-            )
-        changes |= dict.fromkeys(_SEEDS, seed)
+    changes = parse_changes(settings, seed, *_SEEDS)
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
         if name not in RESPONSE_MODELS:

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
-from bayes_mdd.errors import SpecError, UnreadableFileError
-from bayes_mdd.files.replace import write_text
-from bayes_mdd.files.structured import read_yaml
+from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import Spec
 from bayes_mdd.specs.models import DEFAULT_MODEL, MODELS, kind_of
 from bayes_mdd.specs.quality import QualitySpec
 from bayes_mdd.specs.reference import ReferenceSpec
 from bayes_mdd.specs.sampler import SamplerSpec
+from bayes_mdd.specs.spec_file import parse_values, read_values, write_values
 
 #: Kind of the spec files of `bayes-mdd response`, which hold an `AnalysisSpec` as a part.
 RESPONSE_KIND = "treatment_response"
@@ -192,19 +189,13 @@ def read_spec(path: str | Path) -> AnalysisSpec:
         If the file is missing or not YAML, or has an unknown key or a value out of range.
     """
     path = Path(path)
-    try:
-        raw = read_yaml(path)
-    except UnreadableFileError as error:
-        raise SpecError(f"Cannot read the spec file {path}: {error}") from error
+    raw = read_values(path)
     if isinstance(raw, Mapping) and raw.get("kind") == RESPONSE_KIND:
         raise SpecError(
             f"{path}: kind {RESPONSE_KIND} is a spec of `bayes-mdd response` (in Python "
             "read_response_spec), not of a fit of factors alone."
         )
-    try:
-        return AnalysisSpec.from_mapping({} if raw is None else raw)
-    except SpecError as error:
-        raise SpecError(f"{path}: {error}") from error
+    return parse_values(AnalysisSpec, raw, path)
 
 
 def write_spec(spec: AnalysisSpec, path: str | Path) -> Path:
@@ -227,5 +218,4 @@ def write_spec(spec: AnalysisSpec, path: str | Path) -> Path:
     WriteError
         If the file cannot be written.
     """
-    path = Path(path)
-    return write_text(path, yaml.safe_dump(spec.to_mapping(), sort_keys=False))
+    return write_values(spec, path)

@@ -8,15 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-import yaml
-
-from bayes_mdd.errors import SpecError, UnreadableFileError
-from bayes_mdd.files.replace import write_text
-from bayes_mdd.files.structured import read_yaml
+from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.analysis import RESPONSE_KIND, AnalysisSpec
 from bayes_mdd.specs.base import Spec, check_choices, check_whole
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.specs.sampler import SamplerSpec
+from bayes_mdd.specs.spec_file import parse_values, read_values, write_values
 
 #: Fields of `ResponseSpec` that a cohort folder declares.
 DECLARED: Final = ("outcome", "baseline", "default_arm", "assignment", "higher_is_better")
@@ -304,11 +301,7 @@ def read_response_spec(path: str | Path) -> TreatmentResponseSpec:
         or a value out of range.
     """
     path = Path(path)
-    try:
-        raw = read_yaml(path)
-    except UnreadableFileError as error:
-        raise SpecError(f"Cannot read the spec file {path}: {error}") from error
-    raw = {} if raw is None else raw
+    raw = read_values(path)
     kind = raw.get("kind", "shared_specific") if isinstance(raw, Mapping) else None
     if isinstance(raw, Mapping) and kind != RESPONSE_KIND:
         raise SpecError(
@@ -316,10 +309,7 @@ def read_response_spec(path: str | Path) -> TreatmentResponseSpec:
             f"{RESPONSE_KIND}, whose part 'stage_one' holds the settings of the factor model; "
             "start from models/treatment_response.yaml."
         )
-    try:
-        return TreatmentResponseSpec.from_mapping(raw)
-    except SpecError as error:
-        raise SpecError(f"{path}: {error}") from error
+    return parse_values(TreatmentResponseSpec, raw, path)
 
 
 def write_response_spec(spec: TreatmentResponseSpec, path: str | Path) -> Path:
@@ -342,4 +332,4 @@ def write_response_spec(spec: TreatmentResponseSpec, path: str | Path) -> Path:
     WriteError
         If the file cannot be written.
     """
-    return write_text(Path(path), yaml.safe_dump(spec.to_mapping(), sort_keys=False))
+    return write_values(spec, path)
