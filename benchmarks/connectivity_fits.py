@@ -25,7 +25,7 @@ from series_plan import KINDS, half_reliability
 from series_stages import STAGES, draw_stages
 
 import bayes_mdd as bm
-from bayes_mdd.shared_specific.data.model_data import prepare
+from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
 
 N_FACTORS = 8
