@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -16,13 +14,11 @@ from bayes_mdd.response.prepare import Prepared, prepare
 from bayes_mdd.response.randomisation import ONE_ARM_STRATA, can_redraw, randomisation_test
 from bayes_mdd.response.scores import score_moments
 from bayes_mdd.response.trial import Trial
+from bayes_mdd.response.verdict import Finding, Verdict, judge_moderation, say_moderation
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
-Verdict = Literal["moderated", "not determinable", "smaller than the ROPE"]
-#: Largest p value, and smallest posterior probability, of a verdict.
-P_MAX, PROBABILITY = 0.05, 0.95
 #: Draws of the posterior of the SD of the benefit.
 DRAWS = 4000
 
@@ -131,16 +127,26 @@ def assess_moderation(
     drawn = fit_mixture(trial, prepared.scales).draw(generator(seed, Stream.RESPONSE), DRAWS)
     benefit_sd = trial.benefit_sd(drawn.moderation)
     rope = spec.rope * trial.residual_sd()
-    above = float((benefit_sd > rope).mean())
-    verdict = judge_moderation(test.p_value, above)
+    points = spec.kind in ("gaussian", "student")
+    found = Finding(
+        default_arm=spec.default_arm,
+        other_arm=prepared.other_arm,
+        p_value=test.p_value,
+        benefit_sd=benefit_sd,
+        rope=rope,
+        unit="points" if points else f"of {spec.outcome}",
+        digits=1 if points else 2,
+        patients=len(prepared.subjects),
+        randomised=spec.assignment == "randomised",
+    )
     return Moderation(
         p_value=test.p_value,
         benefit_sd=benefit_sd,
-        p_above_rope=above,
+        p_above_rope=found.p_above_rope,
         rope=rope,
-        verdict=verdict,
+        verdict=judge_moderation(test.p_value, found.p_above_rope),
         null=test.null,
-        sentence=_sentence(prepared, verdict, test.p_value, benefit_sd, rope),
+        sentence=say_moderation(found),
     )
 
 
@@ -150,60 +156,3 @@ def _numeric(prepared: Prepared) -> Trial:
     if prepared.spec.kind == "binomial":
         value = value / prepared.table[N_TRIALS].to_numpy(dtype=float)
     return replace(trial, outcome=value - value.mean())
-
-
-def judge_moderation(p_value: float, p_above_rope: float) -> Verdict:
-    """Draw the verdict from test and posterior.
-
-    Parameters
-    ----------
-    p_value : float
-        Of the randomisation test.
-    p_above_rope : float
-        Posterior probability that the SD of the benefit exceeds the ROPE.
-
-    Returns
-    -------
-    {"moderated", "not determinable", "smaller than the ROPE"}
-        The verdict.
-
-    Examples
-    --------
-    >>> judge_moderation(0.01, 0.97), judge_moderation(0.01, 0.8), judge_moderation(0.6, 0.02)
-    ('moderated', 'not determinable', 'smaller than the ROPE')
-    """
-    if p_value <= P_MAX and p_above_rope >= PROBABILITY:
-        return "moderated"
-    if p_value > P_MAX and p_above_rope <= 1 - PROBABILITY:
-        return "smaller than the ROPE"
-    return "not determinable"
-
-
-def _sentence(
-    prepared: Prepared, verdict: Verdict, p_value: float, benefit_sd: Array, rope: float
-) -> str:
-    spec, n = prepared.spec, len(prepared.subjects)
-    low, high = np.quantile(benefit_sd, [0.05, 0.95])
-    points = spec.kind in ("gaussian", "student")
-    digits, unit = (1, "points") if points else (2, f"of {spec.outcome}")
-    mean, low_said, high_said, limit = (
-        f"{x:.{digits}f}" for x in (benefit_sd.mean(), low, high, rope)
-    )
-    size = f"SD {mean} {unit}, 90% interval {low_said} to {high_said}"
-    arms = f"{prepared.other_arm} rather than {spec.default_arm}"
-    of = f"randomisation p = {p_value:.3f}, {n} patients"
-    if verdict == "moderated":
-        said = f"What patients gain from {arms} differs between them ({size}; {of})."
-    elif verdict == "smaller than the ROPE":
-        said = (
-            f"What patients gain from {arms} hardly differs between them with these factors "
-            f"({size}, smaller than {limit}; {of})."
-        )
-    else:
-        said = (
-            f"These data do not show whether what patients gain from {arms} differs between them "
-            f"({size}; {of}). This is no evidence that it does not."
-        )
-    if spec.assignment == "randomised":
-        return said
-    return f"{said} Arms were not randomised: this is an association, not an effect of the drug."

@@ -9,9 +9,9 @@ import pytest
 import bayes_mdd as bm
 from bayes_mdd.response.balance import describe_imbalance
 from bayes_mdd.response.join import number_strata
-from bayes_mdd.response.moderation import judge_moderation
 from bayes_mdd.response.prepare import prepare
 from bayes_mdd.response.randomisation import randomisation_test, redraw_arms
+from bayes_mdd.response.verdict import judge_moderation
 
 SPEC = bm.ResponseSpec(outcome="hamd17", default_arm="SSRI", assignment="randomised")
 
@@ -42,7 +42,7 @@ def test_a_strong_moderator_is_found() -> None:
     found = bm.assess_moderation(SPEC, trial.scores, trial.outcomes, n_permutations=199)
     assert found.p_value == pytest.approx(1 / 200)
     assert found.verdict == "moderated"
-    assert "differs between them" in found.sentence
+    assert found.sentence.startswith("Patients differ in what they gain from SNRI")
 
 
 def test_the_test_ignores_the_average_effect() -> None:
