@@ -187,6 +187,93 @@ def _components(n_factors: int, scale: float) -> tuple[BoolArray, Array, Array]:
     return pattern[rows], sd, log_prior
 
 
+@dataclass(frozen=True, eq=False)
+class PatternPrior:
+    """Prior of the coefficients, one component for each pattern and size.
+
+    Parameters
+    ----------
+    pattern : ndarray of bool, shape (component, factor)
+        Factors that moderate.
+    sd : ndarray, shape (component, coefficient)
+        Prior SD, in the order design, prognosis (factor), drug, moderation (factor).
+    log_prior : ndarray, shape (component,)
+        Log prior probabilities.
+    """
+
+    pattern: BoolArray
+    sd: Array
+    log_prior: Array
+
+
+def pattern_prior(design_sd: Array, n_factors: int, scales: Scales) -> PatternPrior:
+    """Build the prior of the coefficients.
+
+    Parameters
+    ----------
+    design_sd : ndarray, shape (column,)
+        Prior SD of the coefficients of the design.
+    n_factors : int
+        Number of factors.
+    scales : Scales
+        Prior scales.
+
+    Returns
+    -------
+    PatternPrior
+        In residual SD of the outcome.
+    """
+    k, n = n_factors, len(design_sd)
+    pattern, size, log_prior = _components(k, scales.moderation)
+    sd = np.empty((len(pattern), n + 2 * k + 1))
+    sd[:, :n] = design_sd
+    sd[:, n : n + k] = scales.prognosis
+    sd[:, n + k] = scales.drug
+    sd[:, n + k + 1 :] = np.where(pattern, size[:, None], EXCLUDED_SD)
+    return PatternPrior(pattern, sd, log_prior)
+
+
+def integrate_patterns(
+    gram: Array, cross: Array, square: float, shape: float, prior: PatternPrior
+) -> tuple[Array, Array, Array, Array]:
+    """Condition every component of the prior on a Gaussian likelihood.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (coefficient, coefficient)
+        Precision of the likelihood at noise variance 1.
+    cross : ndarray, shape (coefficient,)
+        Its precision times its mean.
+    square : float
+        Weighted sum of squares of the outcomes.
+    shape : float
+        Of the inverse gamma posterior of the noise variance.
+    prior : PatternPrior
+        Components.
+
+    Returns
+    -------
+    probability : ndarray, shape (component,)
+        Posterior probabilities.
+    mean : ndarray, shape (component, coefficient)
+        Posterior means.
+    root : ndarray, shape (component, coefficient, coefficient)
+        Matrices R with covariance R R' at noise variance 1.
+    rate : ndarray, shape (component,)
+        Of the inverse gamma posterior.
+    """
+    sd = prior.sd
+    root = np.linalg.inv(np.linalg.cholesky(gram + sd[:, :, None] ** -2 * np.eye(gram.shape[0])))
+    root = np.swapaxes(root, 1, 2)
+    mean = np.einsum("jpq,jrq,r->jp", root, root, cross, optimize=True)
+    rate = NOISE_RATE + 0.5 * (square - mean @ cross)
+    log_determinant = -2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+    log_evidence = (
+        prior.log_prior - np.log(sd).sum(axis=1) - 0.5 * log_determinant - shape * np.log(rate)
+    )
+    return softmax(log_evidence), mean, root, rate
+
+
 def fit_mixture(trial: Trial, scales: Scales | None = None) -> Mixture:
     """Integrate the posterior over all patterns of moderation.
 
@@ -212,15 +299,10 @@ def fit_mixture(trial: Trial, scales: Scales | None = None) -> Mixture:
     if k > MOST_FACTORS:
         raise ValueError(f"{k} factors have too many patterns: at most {MOST_FACTORS}.")
     code = trial.code
-    columns = np.column_stack([trial.design, trial.mean, code, code[:, None] * trial.mean])
+    columns = trial.columns
     unit = trial.residual_sd()
     y = trial.outcome / unit
-    pattern, size, log_prior = _components(k, scales.moderation)
-    sd = np.empty((len(pattern), columns.shape[1]))
-    sd[:, : columns.shape[1] - 2 * k - 1] = trial.design_sd
-    sd[:, columns.shape[1] - 2 * k - 1 : columns.shape[1] - k - 1] = scales.prognosis
-    sd[:, columns.shape[1] - k - 1] = scales.drug
-    sd[:, columns.shape[1] - k :] = np.where(pattern, size[:, None], EXCLUDED_SD)
+    prior = pattern_prior(trial.design_sd, k, scales)
     added = np.zeros(len(y))
     arm_scale = np.ones(2)
     shape = NOISE_SHAPE + len(y) / 2
@@ -230,17 +312,9 @@ def fit_mixture(trial: Trial, scales: Scales | None = None) -> Mixture:
         weight = 1 / (noise + added)
         gram = (columns * weight[:, None]).T @ columns
         cross = columns.T @ (weight * y)
-        root = np.linalg.inv(
-            np.linalg.cholesky(gram + sd[:, :, None] ** -2 * np.eye(gram.shape[0]))
+        probability, mean, root, rate = integrate_patterns(
+            gram, cross, float(weight @ y**2), shape, prior
         )
-        root = np.swapaxes(root, 1, 2)
-        mean = np.einsum("jpq,jrq,r->jp", root, root, cross, optimize=True)
-        rate = NOISE_RATE + 0.5 * (weight @ y**2 - mean @ cross)
-        log_determinant = -2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
-        log_evidence = (
-            log_prior - np.log(sd).sum(axis=1) - 0.5 * log_determinant - shape * np.log(rate)
-        )
-        probability = softmax(log_evidence)
         average = probability @ mean
         variance = float(probability @ rate) / (shape - 1)
         beta = average[columns.shape[1] - 2 * k - 1 : columns.shape[1] - k - 1]
@@ -250,7 +324,7 @@ def fit_mixture(trial: Trial, scales: Scales | None = None) -> Mixture:
         arm_scale = _arm_scales(y - columns @ average, added * variance, trial.other)
     return Mixture(
         weight=probability,
-        pattern=pattern,
+        pattern=prior.pattern,
         mean=mean * unit,
         root=root,
         shape=shape,

@@ -25,7 +25,7 @@ class Trial:
     Parameters
     ----------
     outcome : ndarray, shape (subject,)
-        Lower is better, in points.
+        Lower is better, in points; NaN where only earlier visits are known.
     other : ndarray of bool, shape (subject,)
         Whether the subject received the other drug rather than the default.
     mean : ndarray, shape (subject, factor)
@@ -50,6 +50,12 @@ class Trial:
     def code(self) -> Array:
         """Arm codes, shape (subject,): -1/2 for the default, +1/2 for the other drug."""
         return np.where(self.other, 0.5, -0.5)
+
+    @property
+    def columns(self) -> Array:
+        """Columns of all coefficients: design, scores, arm code, arm code times scores."""
+        code = self.code
+        return np.column_stack([self.design, self.mean, code, code[:, None] * self.mean])
 
     @property
     def n_factors(self) -> int:
@@ -113,8 +119,9 @@ class Trial:
         float
             In points.
         """
-        columns = np.column_stack([self.design, self.code])
-        left = self.outcome - columns @ np.linalg.lstsq(columns, self.outcome, rcond=None)[0]
+        known = ~np.isnan(self.outcome)
+        columns, outcome = np.column_stack([self.design, self.code])[known], self.outcome[known]
+        left = outcome - columns @ np.linalg.lstsq(columns, outcome, rcond=None)[0]
         free = max(len(left) - np.linalg.matrix_rank(columns), 1)
         return float(np.sqrt((left**2).sum() / free))
 
