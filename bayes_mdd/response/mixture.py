@@ -196,7 +196,8 @@ class PatternPrior:
     pattern : ndarray of bool, shape (component, factor)
         Factors that moderate.
     sd : ndarray, shape (component, coefficient)
-        Prior SD, in the order design, prognosis (factor), drug, moderation (factor).
+        Prior SD, in the order design, prognosis (factor), drug, moderation (factor); only those of
+        moderation may differ between components.
     log_prior : ndarray, shape (component,)
         Log prior probabilities.
     """
@@ -262,16 +263,39 @@ def integrate_patterns(
     rate : ndarray, shape (component,)
         Of the inverse gamma posterior.
     """
-    sd = prior.sd
-    root = np.linalg.inv(np.linalg.cholesky(gram + sd[:, :, None] ** -2 * np.eye(gram.shape[0])))
-    root = np.swapaxes(root, 1, 2)
-    mean = np.einsum("jpq,jrq,r->jp", root, root, cross, optimize=True)
-    rate = NOISE_RATE + 0.5 * (square - mean @ cross)
+    p = prior.sd.shape[1] - prior.pattern.shape[1]
+    # Coefficients with the same prior in every component are eliminated once for all of them.
+    common_sd, slope_sd = prior.sd[0, :p], prior.sd[:, p:]
+    common = _inverse_root(gram[:p, :p] + np.diag(common_sd**-2))
+    across, level = common.T @ gram[:p, p:], common.T @ cross[:p]
+    left_gram, left_cross = gram[p:, p:] - across.T @ across, cross[p:] - across.T @ level
+    root = _inverse_root(left_gram + slope_sd[:, :, None] ** -2 * np.eye(slope_sd.shape[1]))
+    slope = (root @ (left_cross @ root)[..., None])[..., 0]
+    mean = np.column_stack([(level - slope @ across.T) @ common.T, slope])
+    rate = NOISE_RATE + 0.5 * (square - level @ level - slope @ left_cross)
     log_determinant = -2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
     log_evidence = (
-        prior.log_prior - np.log(sd).sum(axis=1) - 0.5 * log_determinant - shape * np.log(rate)
+        prior.log_prior
+        - np.log(slope_sd).sum(axis=1)
+        - 0.5 * log_determinant
+        - shape * np.log(rate)
     )
-    return softmax(log_evidence), mean, root, rate
+    return softmax(log_evidence), mean, _join_roots(common, across, root), rate
+
+
+def _inverse_root(precision: Array) -> Array:
+    """Upper triangular R with R R' the inverse of each matrix."""
+    return np.asarray(np.swapaxes(np.linalg.inv(np.linalg.cholesky(precision)), -1, -2))
+
+
+def _join_roots(common: Array, across: Array, slope: Array) -> Array:
+    """Roots of the covariances of all coefficients, shape (component, coefficient, coefficient)."""
+    p, k = across.shape
+    joined = np.zeros((len(slope), p + k, p + k))
+    joined[:, :p, :p] = common
+    joined[:, :p, p:] = -(common @ across) @ slope
+    joined[:, p:, p:] = slope
+    return joined
 
 
 def fit_mixture(trial: Trial, scales: Scales | None = None) -> Mixture:
