@@ -85,8 +85,8 @@ def fit_response(
         ``moderation`` (factor), its change per SD of a score, ``prognosis`` (factor), the change
         of the outcome per SD of a score on either drug, ``benefit_sd``, the SD over patients of
         the benefit that the factors explain, and ``sigma`` (arm): in points of the outcome, or in
-        SD of the latent outcome for binary, ordinal and binomial ones, which is also the unit of
-        `minimum` there. ``log_likelihood``, with the scores
+        SD of the latent outcome for binary, ordinal and binomial ones (`predict_benefit` gives
+        probabilities, levels and numbers). ``log_likelihood``, with the scores
         integrated out, ``observed_data`` and ``constant_data``.
 
     Raises
@@ -262,6 +262,13 @@ def _sites(prepared: Prepared) -> IntArray | None:
     return prepared.site if _site_columns(prepared) else None
 
 
+def _number_of_trials(prepared: Prepared) -> dict[str, float]:
+    """Median number of trials of a binomial outcome."""
+    if prepared.spec.kind != "binomial":
+        return {}
+    return {N_TRIALS: float(np.median(prepared.table[N_TRIALS].to_numpy(dtype=float)))}
+
+
 def _assemble(
     prepared: Prepared,
     draws: dict[str, Array],
@@ -301,6 +308,7 @@ def _assemble(
             "level": prepared.level * sign,
             "minimum": prepared.minimum,
             "residual_sd": prepared.unit,
+            **_number_of_trials(prepared),
         },
         coords={SUBJECT: names, FACTOR: np.array(prepared.factors, dtype=object)},
     )

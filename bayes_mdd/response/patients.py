@@ -7,15 +7,29 @@ import json
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.special import ndtr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FACTOR_2, SUBJECT
-from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
-from bayes_mdd.response.design import Coding, build_design
-from bayes_mdd.response.fit import COEFFICIENT, DRUG, KIND, MODERATION, PROGNOSIS, SIGMA
+from bayes_mdd.response.expected import (
+    Draws,
+    Predictor,
+    draw_outcome_means,
+    expect_outcome,
+    predict_linear,
+    probabilities_at_most,
+    probability_below,
+    unit_of,
+)
+from bayes_mdd.response.fit import KIND
+from bayes_mdd.response.new_patients import (
+    build_new_design,
+    in_support,
+    match_moments,
+    read_codings,
+)
 from bayes_mdd.response.outcome_values import remission_limit
-from bayes_mdd.response.scores import ARM_AWARE, COVARIANCE, MEAN, SOURCE, score_moments
+from bayes_mdd.response.scores import COVARIANCE, MEAN, score_moments
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array, BoolArray
@@ -23,8 +37,8 @@ from bayes_mdd.types import Array, BoolArray
 #: What is said instead of a recommendation.
 NO_PREFERENCE, NOT_GIVEN = "no preference", "not given: observational"
 OUTSIDE = "not given: outside the support"
-#: Share of the fitted patients within the support.
-SUPPORT = 0.99
+#: Dimension of the levels of an ordinal outcome.
+LEVEL = "level"
 
 
 def predict_benefit(
@@ -49,10 +63,11 @@ def predict_benefit(
         New patients: moments of the factors of the fit, from a projection or a table.
     covariates : DataFrame, optional
         Baseline and covariates of the new patients, indexed by participant; needed for the
-        expected outcome under each drug.
+        expected outcome under each drug. Binomial outcomes: also ``n_trials``, by default the
+        median of the fitted patients.
     p_star, minimum : float, optional
-        Smallest probability of a benefit, and smallest expected benefit in points, for which a
-        drug is preferred. Default: those of the spec.
+        Smallest probability of a benefit, and smallest expected benefit in the unit of the
+        outcome, for which a drug is preferred. Default: those of the spec.
     seed : int, default 1
         The same seed gives the same numbers.
 
@@ -60,12 +75,21 @@ def predict_benefit(
     -------
     Dataset
         On ``subject``: ``benefit_mean``, ``benefit_lower``, ``benefit_upper`` (90%),
-        ``benefit_lower_50``, ``benefit_upper_50`` in points, above 0 in favour of the other drug;
+        ``benefit_lower_50``, ``benefit_upper_50``, above 0 in favour of the other drug;
         ``p_benefit``, ``p_minimum``, the probabilities that the benefit exceeds 0 and the minimum;
         ``in_support``; ``recommendation``, the name of a drug, "no preference", or why none is
         given. ``benefit`` (chain, draw, subject), and with covariates ``expected`` (chain, draw,
-        subject, arm), the mean outcome on each drug. For Gaussian outcomes of a known scale also
-        ``p_remission`` (subject, arm), the probability of remission on each drug.
+        subject, arm), the mean outcome on each drug.
+
+        Outcome and benefit are in ``attrs["unit"]``: points of Gaussian and Student outcomes, the
+        probability of a 1 of binary ones, the expected level of ordinal ones, the expected number
+        of successes of binomial ones. Without covariates, the benefit of the last three is that of
+        a patient whose covariates are the mean of the fitted patients.
+
+        ``p_remission`` (subject, arm), the probability of remission on each drug, for points of a
+        known scale and binary outcomes named remission. ``p_at_most`` (subject, arm, level), with
+        ``p_at_most_lower`` and ``p_at_most_upper`` (90%), the probability of an ordinal outcome at
+        or below each level.
 
     Raises
     ------
@@ -88,29 +112,27 @@ def predict_benefit(
     rule = _rule(response, spec, p_star, minimum)
     posterior = response["posterior"].to_dataset()
     constant = response["constant_data"].to_dataset()
-    moments = _matching(response, score_moments(scores))
+    moments = match_moments(response, score_moments(scores))
     names = moments[SUBJECT].values.astype(str)
     centre, scale = constant["score_centre"].values, constant["score_scale"].values
     mean = (moments[MEAN].transpose(SUBJECT, FACTOR).values - centre) / scale
     covariance = moments[COVARIANCE].transpose(SUBJECT, FACTOR, FACTOR_2).values
     covariance = covariance / (scale[:, None] * scale)
-    sign = -1.0 if spec.higher_is_better else 1.0
-    shape = posterior[DRUG].shape
-    drug = sign * posterior[DRUG].values.reshape(-1)
-    moderation = sign * posterior[MODERATION].values.reshape(drug.size, -1)
+    draws = Draws.of(response)
+    codings = read_codings(response)
+    design, trials = build_new_design(codings, covariates, names, constant)
+    linear = predict_linear(draws, mean, covariance, design)
     rng = generator(seed, Stream.BENEFIT)
-    benefit = draw_benefit(drug, moderation, mean, covariance, rng)
+    benefit = _draw_benefit(spec, draws, linear, trials, mean, covariance, rng)
     supported = in_support(constant["score_mean"].values, mean)
     found = _summary(benefit, rule).assign(in_support=(SUBJECT, supported))
     found["recommendation"] = (SUBJECT, _recommend(response, spec, rule, found, supported))
+    shape = (posterior.sizes[CHAIN], posterior.sizes[DRAW])
     found["benefit"] = ((CHAIN, DRAW, SUBJECT), benefit.reshape(*shape, -1))
-    if covariates is not None:
-        expected = _expected(response, posterior, constant, covariates, names, mean)
+    if covariates is not None or not codings:
+        expected = expect_outcome(draws, linear, trials)
         found["expected"] = ((CHAIN, DRAW, SUBJECT, ARM), expected.reshape(*shape, -1, 2))
-        limit = remission_limit(spec)
-        if limit is not None and spec.kind == "gaussian":
-            remission = _remission(posterior, expected, covariance, limit)
-            found["p_remission"] = ((SUBJECT, ARM), remission)
+        found = found.assign(_probabilities(spec, draws, linear, expected, rng))
         found = found.assign_coords({ARM: posterior[ARM].values})
     found = found.assign_coords(
         {SUBJECT: names.astype(object), CHAIN: posterior[CHAIN], DRAW: posterior[DRAW]}
@@ -124,31 +146,9 @@ def predict_benefit(
         other_arm=response.attrs["other_arm"],
         p_star=rule.p_star,
         minimum=rule.minimum,
+        unit=unit_of(spec),
         reason=spec.allow_observational or "",
     )
-
-
-def in_support(fitted: Array, new: Array) -> BoolArray:
-    """Test whether scores lie within those of the fitted patients.
-
-    Parameters
-    ----------
-    fitted, new : ndarray, shape (subject, factor)
-        Posterior means of the scores.
-
-    Returns
-    -------
-    ndarray of bool, shape (subject,)
-        Whether the Mahalanobis distance is at most the 99th percentile of the fitted ones.
-    """
-    if not fitted.shape[1]:
-        return np.ones(len(new), dtype=bool)
-    centre = fitted.mean(axis=0)
-    inverse = np.linalg.pinv(np.atleast_2d(np.cov(fitted, rowvar=False)), hermitian=True)
-    of_fitted, of_new = (
-        np.einsum("ik,kl,il->i", x - centre, inverse, x - centre) for x in (fitted, new)
-    )
-    return np.asarray(of_new <= np.quantile(of_fitted, SUPPORT) * (1 + 1e-9))
 
 
 def _read_spec(response: xr.DataTree) -> ResponseSpec:
@@ -172,35 +172,6 @@ def _rule(
             f"{rule.p_star} and {rule.minimum}."
         )
     return rule
-
-
-def _matching(response: xr.DataTree, moments: xr.Dataset) -> xr.Dataset:
-    """Moments of the factors of the fit, of patients who were not in it."""
-    factors = response["constant_data"].to_dataset()[FACTOR].values.astype(str)
-    given = moments[FACTOR].values.astype(str)
-    problems = []
-    if missing := [f for f in factors if f not in given]:
-        problems.append(
-            f"factors {some(missing)} of the fit are missing, found {some(given)}: project the "
-            "patients on the run that the scores of the fit come from."
-        )
-    sources = (str(response.attrs.get("scores_source", "")), str(moments.attrs.get(SOURCE, "")))
-    if sources[0] != sources[1]:
-        other, own = (f"from run {s}" if s else "from no run" for s in (sources[1], sources[0]))
-        problems.append(f"the scores come {other}, those of the fit {own}: project the patients.")
-    if moments.attrs.get(ARM_AWARE) and not response.attrs.get("scores_arm_aware", 0):
-        problems.append(
-            "the scores come from a fit that knew the arms: fit factors to hide_arms(features)."
-        )
-    fitted = set(response["observed_data"].to_dataset()[SUBJECT].values.astype(str))
-    if known := [s for s in moments[SUBJECT].values.astype(str) if s in fitted]:
-        problems.append(
-            f"{some(known)} were in the fit, which knows their outcome: leave them out, or use "
-            "evaluate_policy, which refits without each fold."
-        )
-    if problems:
-        raise DataContractError("new patients", problems)
-    return moments.sel({FACTOR: list(factors), FACTOR_2: list(factors)})
 
 
 def _summary(benefit: Array, rule: DecisionRule) -> xr.Dataset:
@@ -231,52 +202,45 @@ def _recommend(
     return np.where(supported, names[choice + 1], OUTSIDE)
 
 
-def _expected(
-    response: xr.DataTree,
-    posterior: xr.Dataset,
-    constant: xr.Dataset,
-    covariates: pd.DataFrame,
-    names: Array,
+def _draw_benefit(
+    spec: ResponseSpec,
+    draws: Draws,
+    linear: Predictor,
+    trials: Array,
     mean: Array,
+    covariance: Array,
+    rng: np.random.Generator,
 ) -> Array:
-    """Mean outcome under each drug, shape (draw, subject, arm)."""
-    spec = _read_spec(response)
-    if spec.kind not in ("gaussian", "student"):
-        raise SpecError(f"Expected outcomes are not available for kind '{spec.kind}'.")
-    codings = [
-        Coding(**{**c, "levels": tuple(c["levels"])}) for c in json.loads(response.attrs["codings"])
-    ]
-    table = covariates.set_axis([str(i) for i in covariates.index], axis=0)
-    problems = [
-        f"there is no row for {some(m)}." for m in [[s for s in names if s not in table.index]] if m
-    ]
-    problems += [f"there is no column '{c.name}'." for c in codings if c.name not in table]
-    if problems:
-        raise DataContractError("covariates of new patients", problems)
-    design = build_design(table.loc[list(names)], codings)[0]
-    if not np.isfinite(design).all():
-        raise DataContractError(
-            "covariates of new patients",
-            [f"values are missing for {some(names[~np.isfinite(design).all(axis=1)])}."],
-        )
-    drug = posterior[DRUG].values.reshape(-1)
-    common = posterior[COEFFICIENT].values.reshape(drug.size, -1) @ design.T
-    common = common + posterior[PROGNOSIS].values.reshape(drug.size, -1) @ mean.T
-    change = drug[:, None] + posterior[MODERATION].values.reshape(drug.size, -1) @ mean.T
-    level = float(constant["level"])
-    return np.asarray(level + np.stack([common - change / 2, common + change / 2], axis=-1))
+    """Draw the benefit in the unit of the outcome, shape (draw, subject)."""
+    sign = -1.0 if spec.higher_is_better else 1.0
+    if spec.kind in ("gaussian", "student"):
+        return draw_benefit(sign * draws.drug, sign * draws.moderation, mean, covariance, rng)
+    outcome = draw_outcome_means(draws, linear, trials, rng)
+    return np.asarray(sign * (outcome[..., 0] - outcome[..., 1]))
 
 
-def _remission(posterior: xr.Dataset, expected: Array, covariance: Array, limit: float) -> Array:
-    """Probability of an outcome at or below the limit on each drug, shape (subject, arm)."""
-    n_draws = expected.shape[0]
-    sigma = posterior[SIGMA].values.reshape(n_draws, 2)
-    prognosis = posterior[PROGNOSIS].values.reshape(n_draws, -1)
-    moderation = posterior[MODERATION].values.reshape(n_draws, -1)
-    found = []
-    for arm, code in enumerate((-0.5, 0.5)):
-        slope = prognosis + code * moderation
-        added = np.einsum("dk,ikl,dl->di", slope, covariance, slope, optimize=True)
-        sd = np.sqrt(sigma[:, arm, None] ** 2 + np.maximum(added, 0.0))
-        found.append(ndtr((limit - expected[:, :, arm]) / sd).mean(axis=0))
-    return np.stack(found, axis=-1)
+def _probabilities(
+    spec: ResponseSpec, draws: Draws, linear: Predictor, expected: Array, rng: np.random.Generator
+) -> dict[str, xr.Variable]:
+    """Probabilities of remission, and of outcomes at or below each level."""
+    limit = remission_limit(spec)
+    if limit is not None:
+        of_remission = probability_below(draws, linear, limit, rng)
+        return {"p_remission": xr.Variable((SUBJECT, ARM), of_remission)}
+    if spec.kind == "binary" and "remission" in spec.outcome.lower():
+        return {"p_remission": xr.Variable((SUBJECT, ARM), expected.mean(axis=0))}
+    if spec.kind != "ordinal":
+        return {}
+    below = probabilities_at_most(draws, linear.mean, linear.variance)
+    found = [
+        np.concatenate([p.mean(axis=0)[None], np.quantile(p, [0.05, 0.95], axis=0)]) for p in below
+    ]
+    found.append(np.ones_like(found[0]))
+    mean, lower, upper = np.stack(found, axis=-1)
+    dims = (SUBJECT, ARM, LEVEL)
+    return {
+        "p_at_most": xr.Variable(dims, mean),
+        "p_at_most_lower": xr.Variable(dims, lower),
+        "p_at_most_upper": xr.Variable(dims, upper),
+        LEVEL: xr.Variable(LEVEL, draws.levels),
+    }
