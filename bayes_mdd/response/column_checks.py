@@ -38,7 +38,7 @@ def check_columns(spec: ResponseSpec, table: pd.DataFrame, *, sizes: bool = True
         Problems; empty if there are none.
     """
     covariates = [*([spec.baseline] if spec.baseline else []), *spec.covariates]
-    problems = _arm_sizes(table) if sizes else []
+    problems = _arm_sizes(table[table[spec.outcome].notna()]) if sizes else []
     for name in covariates:
         problems += _covariate(spec, table, name)
     used = [SITE] if spec.site_effects else []
@@ -86,7 +86,8 @@ def _covariate(spec: ResponseSpec, table: pd.DataFrame, name: str) -> list[str]:
     outcome = table[spec.outcome]
     if not pd.api.types.is_numeric_dtype(outcome) or outcome.std() == 0:
         return []  # reported by the checks of the outcome
-    if abs(np.corrcoef(number, outcome.to_numpy(dtype=float))[0, 1]) > SAME:
+    known = outcome.notna().to_numpy()
+    if abs(np.corrcoef(number[known], outcome.to_numpy(dtype=float)[known])[0, 1]) > SAME:
         return [
             f"'{name}' equals the outcome '{spec.outcome}', up to its unit: name a column that "
             "was measured before treatment."

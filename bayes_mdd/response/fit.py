@@ -21,6 +21,8 @@ from bayes_mdd.response.pointwise import log_likelihood
 from bayes_mdd.response.prepare import Prepared, prepare, warn_of_design
 from bayes_mdd.response.scores import ARM_AWARE, SOURCE, score_moments
 from bayes_mdd.response.trial import Trial
+from bayes_mdd.response.visit_mixture import fit_visits
+from bayes_mdd.response.visits import VisitData, prepare_visits
 from bayes_mdd.sampling.draws import OWN_SAMPLER, sampler_version
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.specs.response import ResponseSpec
@@ -31,8 +33,9 @@ from bayes_mdd.types import Array, IntArray
 KIND = "treatment_response"
 DRUG, MODERATION, PROGNOSIS = "drug", "moderation", "prognosis"
 BENEFIT_SD, SIGMA, COEFFICIENT = "benefit_sd", "sigma", "coefficient"
-#: Dimension of the adjusted columns.
-COLUMN = "column"
+DRUG_VISIT = "drug_visit"
+#: Dimensions of the adjusted columns, and of the visits.
+COLUMN, VISIT = "column", "visit"
 #: Smallest target acceptance rate: slopes near zero leave their scale and shares to the priors.
 TARGET_ACCEPT = 0.97
 #: What a fit without factors says.
@@ -51,6 +54,7 @@ def fit_response(
     spec: ResponseSpec,
     scores: xr.DataTree | xr.Dataset | pd.DataFrame,
     outcomes: pd.DataFrame,
+    visits: pd.DataFrame | None = None,
     *,
     sampler: SamplerSpec | None = None,
     method: Literal["mcmc", "fast"] = "mcmc",
@@ -70,6 +74,11 @@ def fit_response(
     outcomes : DataFrame
         Indexed by participant, with ``arm``, the outcome, and the columns that the spec names; NaN
         where the outcome was not observed.
+    visits : DataFrame, optional
+        Every rating: ``participant_id``, ``session_id``, ``week`` and ``value``, as from
+        `bayes_mdd.read_visits`. Patients without an outcome then enter through their earlier
+        visits, for Gaussian outcomes and ``missing="mar"`` of the spec; without `visits` they are
+        left out.
     sampler : SamplerSpec, optional
         Draws, chains and seed.
     method : {"mcmc", "fast"}, default "mcmc"
@@ -87,7 +96,8 @@ def fit_response(
         the benefit that the factors explain, and ``sigma`` (arm): in points of the outcome, or in
         SD of the latent outcome for binary, ordinal and binomial ones (`predict_benefit` gives
         probabilities, levels and numbers). ``log_likelihood``, with the scores
-        integrated out, ``observed_data`` and ``constant_data``.
+        integrated out, ``observed_data`` and ``constant_data``. Where visits entered, also
+        ``drug_visit`` (visit), the average difference at each visit, and no ``log_likelihood``.
 
     Raises
     ------
@@ -109,13 +119,17 @@ def fit_response(
         raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
     sampler = sampler or SamplerSpec()
     moments = score_moments(scores)
-    prepared = prepare(spec, moments, outcomes)
+    seen = _visits(spec, moments, outcomes, visits)
+    prepared = prepare(spec, moments, outcomes) if seen is None else seen.prepared
     check_method(prepared, method)
     warn_of_design(prepared)
     if not prepared.factors:
         log.warning("%s", NO_FACTOR)
     began = time.perf_counter()
-    tree = _fast(prepared, sampler) if method == "fast" else _mcmc(prepared, sampler, progressbar)
+    if method == "fast":
+        tree = _fast(prepared, sampler, seen)
+    else:
+        tree = _mcmc(prepared, sampler, progressbar, seen)
     tree.attrs.update(
         kind=KIND,
         method=method,
@@ -125,12 +139,23 @@ def fit_response(
         scores_arm_aware=int(moments.attrs.get(ARM_AWARE, 0)),
         excluded=json.dumps(dict(prepared.excluded)),
         codings=json.dumps([c.__dict__ for c in prepared.codings]),
+        visits=json.dumps([] if seen is None else seen.sessions),
         note="" if prepared.factors else NO_FACTOR,
         seed=sampler.seed,
         bayes_mdd_version=__version__,
         seconds=round(time.perf_counter() - began, 2),
     )
     return tree
+
+
+def _visits(
+    spec: ResponseSpec, moments: xr.Dataset, outcomes: pd.DataFrame, visits: pd.DataFrame | None
+) -> VisitData | None:
+    """Join visits, where they add patients: None otherwise."""
+    if visits is None or spec.missing == "complete":
+        return None
+    data = prepare_visits(spec, moments, outcomes, visits)
+    return data if data.gone.any() else None
 
 
 def check_method(prepared: Prepared, method: str) -> None:
@@ -159,9 +184,14 @@ def check_method(prepared: Prepared, method: str) -> None:
         raise SpecError(f"method='fast' supports {' and '.join(problems)}: use method='mcmc'.")
 
 
-def _fast(prepared: Prepared, sampler: SamplerSpec) -> xr.DataTree:
-    mixture = fit_mixture(prepared.trial, prepared.scales)
-    drawn = mixture.draw(generator(sampler.seed, Stream.RESPONSE), FAST_DRAWS)
+def _fast(prepared: Prepared, sampler: SamplerSpec, seen: VisitData | None) -> xr.DataTree:
+    rng = generator(sampler.seed, Stream.RESPONSE)
+    fitted = None if seen is None else fit_visits(seen, prepared.scales)
+    if fitted is None:
+        mixture = fit_mixture(prepared.trial, prepared.scales)
+    else:
+        mixture = fitted.integrate(prepared.scales)
+    drawn = mixture.draw(rng, FAST_DRAWS)
     values = {
         DRUG: drawn.drug,
         MODERATION: drawn.moderation,
@@ -171,15 +201,29 @@ def _fast(prepared: Prepared, sampler: SamplerSpec) -> xr.DataTree:
     }
     shape = (FAST_DRAWS // 1000, 1000)
     draws = {n: x.reshape(*shape, *x.shape[1:]) for n, x in values.items()}
-    included = xr.DataArray(mixture.inclusion, dims=FACTOR)
-    tree = _assemble(prepared, draws, {"inclusion": included})
+    further = {"inclusion": xr.DataArray(mixture.inclusion, dims=FACTOR)}
+    if fitted is not None and seen is not None:
+        last = np.column_stack([drawn.design, drawn.prognosis, drawn.drug, drawn.moderation])
+        early = fitted.draw_early(last, rng)[:, :, -len(prepared.factors) - 1]
+        effects = np.column_stack([early, drawn.drug]).reshape(*shape, -1)
+        further[DRUG_VISIT] = _by_visit(effects * prepared.sign, seen)
+    tree = _assemble(prepared, draws, further, pointwise=seen is None)
     tree["posterior"].attrs.update(OWN_SAMPLER)
     return tree
 
 
-def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.DataTree:
+def _by_visit(effects: Array, seen: VisitData) -> xr.DataArray:
+    """Drug effects (chain, draw, visit) with the names of the sessions."""
+    names = np.array(seen.sessions, dtype=object)
+    return xr.DataArray(effects, dims=(CHAIN, DRAW, VISIT), coords={VISIT: names})
+
+
+def _mcmc(
+    prepared: Prepared, sampler: SamplerSpec, progressbar: bool, seen: VisitData | None
+) -> xr.DataTree:
     # The compiler of the graph takes seconds to import, which a fast fit need not wait for.
     from bayes_mdd.response.graph import Outcomes, build_response_graph, starting_point
+    from bayes_mdd.response.visit_graph import build_visit_graph
     from bayes_mdd.sampling.sample import sample_graph
 
     spec, trial = prepared.spec, prepared.trial
@@ -193,13 +237,16 @@ def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.Dat
         trials = prepared.table[N_TRIALS].to_numpy(dtype=np.int64)
         value = np.where(prepared.sign > 0, value, trials + value)
     outcomes = Outcomes(spec.kind, value, n_levels, trials)
-    model = build_response_graph(
-        _without_sites(prepared), outcomes, prepared.scales, site=_sites(prepared),
-        factors=prepared.factors,
-    )  # fmt: skip
+    if seen is None:
+        model = build_response_graph(
+            _without_sites(prepared), outcomes, prepared.scales, site=_sites(prepared),
+            factors=prepared.factors,
+        )  # fmt: skip
+    else:
+        model = build_visit_graph(seen, prepared.scales, unit)
     wanted = [
         "drug", "moderation", "prognosis", "noise", "noise_df", "coefficient", "cut", "site_sd",
-        "site_effect",
+        "site_effect", DRUG_VISIT,
     ]  # fmt: skip
     raw = sample_graph(
         model,
@@ -218,11 +265,13 @@ def _mcmc(prepared: Prepared, sampler: SamplerSpec, progressbar: bool) -> xr.Dat
     if "coefficient" in posterior:
         draws[COEFFICIENT] = posterior["coefficient"].values * unit
     further = {n: posterior[n] for n in ("cut", "noise_df", "site_sd") if n in posterior}
+    if seen is not None:
+        further[DRUG_VISIT] = _by_visit(posterior[DRUG_VISIT].values * unit * prepared.sign, seen)
     if "site_effect" in posterior:
         effect = posterior["site_sd"].values[..., None] * posterior["site_effect"].values * unit
         _add_sites(draws, further, effect)
         further["site_sd"] = further["site_sd"] * unit
-    tree = _assemble(prepared, draws, further)
+    tree = _assemble(prepared, draws, further, pointwise=seen is None)
     tree["sample_stats"] = xr.DataTree(raw["sample_stats"].to_dataset())
     tree["posterior"].attrs.update(sampler=sampler_version(raw))
     return tree
@@ -273,6 +322,8 @@ def _assemble(
     prepared: Prepared,
     draws: dict[str, Array],
     further: dict[str, xr.DataArray],
+    *,
+    pointwise: bool = True,
 ) -> xr.DataTree:
     """Posterior in points of the outcome, and what predictions need."""
     sign, trial = prepared.sign, prepared.trial
@@ -325,10 +376,10 @@ def _assemble(
         adjusted = trial.outcome - trial.design[:, 1:] @ slope
         observed["adjusted"] = (SUBJECT, sign * (adjusted + prepared.level))
     groups = {"posterior": posterior, "observed_data": observed, "constant_data": constant}
-    pointwise = log_likelihood(prepared, draws, further)
-    if pointwise is not None:
+    likelihood = log_likelihood(prepared, draws, further) if pointwise else None
+    if likelihood is not None:
         groups["log_likelihood"] = xr.Dataset(
-            {"outcome": ((CHAIN, DRAW, SUBJECT), pointwise)},
+            {"outcome": ((CHAIN, DRAW, SUBJECT), likelihood)},
             coords={CHAIN: posterior[CHAIN], DRAW: posterior[DRAW], SUBJECT: names},
         )
     return xr.DataTree.from_dict(groups)

@@ -109,7 +109,7 @@ def build_response_graph(
         slope = np.zeros((n, 0))
         if k:
             prognosis = pm.Normal("prognosis", 0, scales.prognosis, dims=FACTOR)
-            moderation = _moderation(k, scales)
+            moderation = moderation_prior(k, scales)
             mu = mu + trial.mean @ prognosis + code * (trial.mean @ moderation)
             slope = prognosis[None] + code[:, None] * moderation[None]
         _observe(outcomes, mu, slope, trial)
@@ -140,8 +140,21 @@ def starting_point(n_factors: int) -> dict[str, Any]:
     }
 
 
-def _moderation(n_factors: int, scales: Scales) -> Any:
-    """Slopes of the benefit: an overall size, shared out over few factors."""
+def moderation_prior(n_factors: int, scales: Scales) -> Any:
+    """Declare the slopes of the benefit: an overall size, shared out over few factors.
+
+    Parameters
+    ----------
+    n_factors : int
+        Number of factors.
+    scales : Scales
+        Prior scales.
+
+    Returns
+    -------
+    TensorVariable
+        ``moderation`` (factor), in the model on the context stack.
+    """
     size = pm.HalfNormal("benefit_scale", scales.moderation)
     direction = pm.Normal("direction", 0, 1, dims=FACTOR)
     share = (
@@ -169,7 +182,7 @@ def _observe(outcomes: Outcomes, mu: Any, slope: Any, trial: Trial) -> None:
         # Trials of one subject share the scores: they are sampled, in whitened coordinates.
         if trial.covariance.any():
             around = pm.Normal("score", 0, 1, dims=(SUBJECT, FACTOR))
-            moved = (_roots(trial.covariance) * around[:, None, :]).sum(axis=-1)
+            moved = (score_roots(trial.covariance) * around[:, None, :]).sum(axis=-1)
             mu = mu + (slope * moved).sum(axis=-1)
         p = pm.math.invprobit(mu)
         pm.Binomial("outcome", outcomes.trials, p, observed=outcomes.value, dims=SUBJECT)
@@ -192,10 +205,21 @@ def _added_variance(slope: Any, covariance: Array) -> Any:
     k = covariance.shape[1]
     if not (covariance * (1 - np.eye(k))).any():
         return (slope**2 * np.diagonal(covariance, axis1=1, axis2=2)).sum(axis=1)
-    return ((slope[:, :, None] * _roots(covariance)).sum(axis=1) ** 2).sum(axis=-1)
+    return ((slope[:, :, None] * score_roots(covariance)).sum(axis=1) ** 2).sum(axis=-1)
 
 
-def _roots(covariance: Array) -> Array:
-    """Matrices R with R R' = V of each subject; V may be singular."""
+def score_roots(covariance: Array) -> Array:
+    """Decompose covariances of scores, which may be singular.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (subject, factor, factor)
+        Posterior covariances V.
+
+    Returns
+    -------
+    ndarray, shape (subject, factor, factor)
+        Matrices R with R R' = V.
+    """
     value, vector = np.linalg.eigh(covariance)
     return np.asarray(vector * np.sqrt(np.maximum(value, 0.0))[:, None, :])

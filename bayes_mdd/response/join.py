@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -18,7 +20,10 @@ MOST_PROBABILITIES, PROBABILITY_GROUPS = 10, 5
 
 
 def join_tables(
-    spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame
+    spec: ResponseSpec,
+    scores: xr.Dataset,
+    outcomes: pd.DataFrame,
+    rated: Collection[str] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Select the patients with scores, arm and outcome.
 
@@ -30,6 +35,8 @@ def join_tables(
         Of which ``subject`` is read.
     outcomes : DataFrame
         Indexed by participant.
+    rated : collection of str, optional
+        Patients who stay without an outcome, because an earlier visit of theirs is known.
 
     Returns
     -------
@@ -74,8 +81,9 @@ def join_tables(
     numeric = [spec.outcome, *([spec.baseline] if spec.baseline else [])]
     table = table.assign(**{c: as_numbers(table[c]) for c in numeric})
     problems = _arm_problems(spec, table) + check_outcome(spec, table)
-    unknown = table.index[table[spec.outcome].isna()]
-    excluded |= dict.fromkeys(unknown, "no outcome")
+    unknown = table.index[table[spec.outcome].isna() & ~table.index.isin(list(rated or ()))]
+    why = "no outcome" if rated is None else "no outcome and no visit after baseline"
+    excluded |= dict.fromkeys(unknown, why)
     table = table.drop(index=unknown)
     if problems := problems + check_columns(spec, table, sizes=not problems):
         raise DataContractError("outcomes", problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,8 @@ class Prepared:
     level : float
         Mean of the outcome, which `trial` leaves out.
     minimum : float
-        Smallest benefit for which a drug is preferred, in points.
+        Smallest benefit for which a drug is preferred, in the unit of the outcome: points,
+        probability, levels, or successes.
     excluded : mapping of str to str
         Patients who are not fitted, with the reason.
     table : DataFrame
@@ -131,7 +132,12 @@ def scales_of(spec: ResponseSpec) -> Scales:
     )
 
 
-def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> Prepared:
+def prepare(
+    spec: ResponseSpec,
+    scores: xr.Dataset,
+    outcomes: pd.DataFrame,
+    rated: Collection[str] | None = None,
+) -> Prepared:
     """Join scores and outcomes, and check them.
 
     Parameters
@@ -142,6 +148,9 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
         From `score_moments`.
     outcomes : DataFrame
         Indexed by participant, with ``arm``, the outcome, and the columns that the spec names.
+    rated : collection of str, optional
+        Patients who stay without an outcome, because an earlier visit of theirs is known; their
+        outcome is NaN.
 
     Returns
     -------
@@ -162,7 +171,7 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
             "differ before treatment, and a factor of one arm only could never moderate. Fit the "
             "factors to hide_arms(features)."
         )
-    table, excluded = join_tables(spec, scores, outcomes)
+    table, excluded = join_tables(spec, scores, outcomes, rated)
     excluded |= {
         s: "no row in the table of outcomes"
         for s in scores[SUBJECT].values.astype(str)
@@ -172,7 +181,7 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
     sign = -1.0 if spec.higher_is_better else 1.0
     value = sign * table[spec.outcome].to_numpy(dtype=float)
     continuous = spec.kind in ("gaussian", "student")
-    level = float(value.mean()) if continuous else 0.0
+    level = float(np.nanmean(value)) if continuous else 0.0
     several = SITE in table and len(set(table[SITE].astype(str))) > 1
     site = SITE if spec.site_effects and several else None
     adjusted = [*([spec.baseline] if spec.baseline else []), *spec.covariates]
@@ -198,7 +207,7 @@ def prepare(spec: ResponseSpec, scores: xr.Dataset, outcomes: pd.DataFrame) -> P
         design=design,
         design_sd=design_sd,
     )
-    if trial.residual_sd() <= 1e-8 * float(value.std()):
+    if trial.residual_sd() <= 1e-8 * float(np.nanstd(value)):
         raise DataContractError(
             "outcomes",
             [
@@ -293,12 +302,28 @@ def warn_of_design(prepared: Prepared) -> None:
         )
 
 
-def _minimum(spec: ResponseSpec, trial: Trial) -> float:
+def stated_minimum(spec: ResponseSpec) -> float | None:
+    """Smallest benefit in points for which a drug is preferred, as far as a spec states it.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        The model.
+
+    Returns
+    -------
+    float or None
+        None where it is `MINIMUM_SD` times the residual SD of the outcome.
+    """
     if spec.minimum is not None:
         return spec.minimum
-    if spec.kind not in ("gaussian", "student"):
-        return MINIMUM_SD
+    points_given = spec.kind in ("gaussian", "student")
     for scale, points in MINIMUM_POINTS.items():
-        if scale in spec.outcome.lower().replace("-", "").replace("_", ""):
+        if points_given and scale in spec.outcome.lower().replace("-", "").replace("_", ""):
             return points
-    return MINIMUM_SD * trial.residual_sd()
+    return None
+
+
+def _minimum(spec: ResponseSpec, trial: Trial) -> float:
+    stated = stated_minimum(spec)
+    return MINIMUM_SD * trial.residual_sd() if stated is None else stated

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import Spec, check_choices, check_names, check_number, check_positive
 
+Missing = Literal["mar", "complete"]
 OutcomeKind = Literal["gaussian", "student", "binary", "ordinal", "binomial"]
 Assignment = Literal["randomised", "observational"]
 
@@ -42,12 +45,14 @@ class ResponseSpec(Spec):
     higher_is_better : bool, default False
         Direction of the outcome.
     minimum : float, optional
-        Smallest expected benefit, in points, for which a drug is preferred. Default: 1.5 points
-        for the 17-item Hamilton scale, otherwise 0.21 SD of the outcome given baseline.
+        Smallest expected benefit for which a drug is preferred, in the unit of the outcome: points,
+        or the probability, level or number of successes. Default: 1.5 points for the 17-item
+        Hamilton scale, otherwise 0.21 SD of the outcome given baseline.
     p_star : float, default 0.8
         Smallest probability of a benefit with which a drug is preferred.
     cost : float, default 0.0
-        What the other drug costs apart from the outcome, in points: side effects, preference.
+        What the other drug costs apart from the outcome, in the same unit: side effects,
+        preference.
     drug_scale : float, default 0.15
         Prior SD of the average difference between the drugs. The default suits two
         antidepressants; a drug against placebo needs about 0.5.
@@ -57,6 +62,14 @@ class ResponseSpec(Spec):
         Prior SD of the slope on each factor that is common to both drugs.
     rope : float, default 0.1
         SD of the benefit below which there is nothing to choose by, in SD of the outcome.
+    missing : {"mar", "complete"}, default "mar"
+        Patients without an outcome: "mar" lets their earlier visits enter, where visits are given
+        (missing at random given arm, baseline, covariates, scores and earlier visits); "complete"
+        leaves them out.
+    deltas : sequence of float, optional
+        Points by which missing outcomes are assumed to be worse in the sensitivity analysis, see
+        `missing_sensitivity`. Default: 0, 2, 4 and 6 for the 17-item Hamilton scale, otherwise 0,
+        0.3, 0.6 and 0.9 SD of the outcome given baseline.
     allow_observational : str, optional
         Reason for recommendations from observational arms. It is printed with every result.
 
@@ -87,6 +100,8 @@ class ResponseSpec(Spec):
     moderation_scale: float = 0.25
     prognosis_scale: float = 0.3
     rope: float = 0.1
+    missing: Missing = "mar"
+    deltas: tuple[float, ...] | None = None
     allow_observational: str | None = None
 
     def __post_init__(self) -> None:
@@ -94,7 +109,7 @@ class ResponseSpec(Spec):
         check_names(self, "covariates")
         check_positive(self, "drug_scale", "moderation_scale", "prognosis_scale", "rope")
         check_number(self, "p_star", "cost")
-        if problems := [*self._wrong_columns(), *self._wrong_decision()]:
+        if problems := [*self._wrong_columns(), *self._wrong_decision(), *self._wrong_deltas()]:
             raise SpecError(" ".join(problems))
 
     def _wrong_columns(self) -> list[str]:
@@ -118,6 +133,15 @@ class ResponseSpec(Spec):
                 problems.append(f"{name} must be true or false, got {getattr(self, name)!r}.")
         return problems
 
+    def _wrong_deltas(self) -> list[str]:
+        if self.deltas is None:
+            return []
+        try:
+            object.__setattr__(self, "deltas", check_deltas(self.deltas))
+        except SpecError as error:
+            return [str(error)]
+        return []
+
     def _wrong_decision(self) -> list[str]:
         problems = []
         if not 0.5 <= self.p_star < 1:
@@ -136,3 +160,41 @@ class ResponseSpec(Spec):
         if reason is not None and self.assignment == "randomised":
             problems.append("allow_observational is for observational arms only.")
         return problems
+
+
+def check_deltas(deltas: Any) -> tuple[float, ...]:
+    """Check the points by which missing outcomes are assumed to be worse.
+
+    Parameters
+    ----------
+    deltas : sequence of float
+        Numbers of at least 0, one of them above 0.
+
+    Returns
+    -------
+    tuple of float
+        In ascending order, with 0 as the first.
+
+    Raises
+    ------
+    SpecError
+        If they are no such numbers.
+
+    Examples
+    --------
+    >>> check_deltas([4, 2])
+    (0.0, 2.0, 4.0)
+    """
+    wrong = (
+        "deltas must be a list of points of at least 0 by which missing outcomes are worse, such "
+        f"as [0, 2, 4, 6], got {deltas!r}."
+    )
+    if isinstance(deltas, str) or not isinstance(deltas, Iterable):
+        raise SpecError(wrong)
+    values = list(deltas)
+    if any(isinstance(v, bool) or not isinstance(v, Real) for v in values):
+        raise SpecError(wrong)
+    numbers = {float(v) for v in values}
+    if not all(0 <= v < float("inf") for v in numbers) or not max(numbers, default=0.0) > 0:
+        raise SpecError(wrong)
+    return tuple(sorted(numbers | {0.0}))
