@@ -6,7 +6,7 @@ outcomes that would have been observed under other assignments are then known. S
 arm and outcome and stay as they are.
 
 The statistic is the log of an average of Bayes factors of models in which one factor moderates and
-in which all do, from z-scores whose standard errors allow the noise to differ between subjects.
+in which all do, from z-scores whose standard errors allow the noise to differ between arms.
 """
 
 from __future__ import annotations
@@ -154,10 +154,12 @@ def _statistic(
     left = left - arm * ((arm * left).sum(axis=-1) / size)[:, None]
     along = (interaction * arm[:, None]).sum(axis=-1) / size[:, None]
     interaction = interaction - along[:, :, None] * arm[:, None]
-    product = interaction * left[:, None]
-    spread = product @ np.swapaxes(product, 1, 2)
+    # One variance for each arm: a sandwich estimate varies so much in a small arm that the test
+    # rejects too often where that arm is the noisier one.
+    noise = _arm_variances(left, other)
+    spread = (interaction * noise[:, None]) @ np.swapaxes(interaction, 1, 2)
     error = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
-    z = product.sum(axis=-1) / error
+    z = (interaction @ left[..., None])[..., 0] / error
     correlation = spread / (error[:, :, None] * error[:, None])
     # A ridge keeps nearly collinear factors from dividing by zero.
     correlation += 1e-9 * np.eye(k)
@@ -166,6 +168,13 @@ def _statistic(
     of_one = of_one - 0.5 * np.log(1 + RATIO_ONE) - np.log(k)
     of_all = 0.5 * RATIO_ALL / (1 + RATIO_ALL) * chi - 0.5 * k * np.log(1 + RATIO_ALL)
     return np.asarray(logsumexp(np.column_stack([of_one, of_all]), axis=1))
+
+
+def _arm_variances(left: Array, other: BoolArray) -> Array:
+    """Mean square of the residuals of each subject's arm, shape (assignment, subject)."""
+    square = left**2
+    by_arm = [(square * a).sum(axis=-1) / a.sum(axis=-1) for a in (~other, other)]
+    return np.where(other, by_arm[1][:, None], by_arm[0][:, None])
 
 
 def _outside(basis: Array) -> Callable[[Array], Array]:
