@@ -89,7 +89,8 @@ def read_phenotype(
     if column is not None:
         codes = options.get("missing_codes", ())
         totals = _in_session_order(score_total(table, scale, column, missing_codes=codes), levels)
-        return scale, totals, totals[[]], [describe_totals(scale, column)]
+        only = len(scale.dimensions) == 1
+        return scale, totals, totals[[]], [] if only else [describe_totals(scale, column)]
     items = {
         str(meaning["ScaleItem"]): column
         for column, meaning in sidecar.items()

@@ -30,7 +30,7 @@ from bayes_mdd.simulate._draw import (
     make_sharing,
 )
 from bayes_mdd.simulate._series import draw_series
-from bayes_mdd.simulate._symptoms import dimension_scores, draw_items
+from bayes_mdd.simulate._symptoms import dimension_scores, draw_ratings
 
 Source = Literal["edges", "series"]
 #: Residual SD of an edge in Fisher z, where edges are drawn independently.
@@ -58,11 +58,18 @@ class SimulatedCohort:
     truth : xarray.Dataset
         ``scores`` (subject, factor), ``sharing`` (arm, factor), ``loadings`` (factor, feature) in
         residual SD, ``symptom_weight`` (factor, symptom) on the latent severity, ``noise_sd`` in
-        Fisher z.
+        Fisher z; in points of the HAMD-17 total after treatment, ``benefit`` (subject) of the
+        second drug, ``expected`` (subject, arm), and the slopes ``moderation`` and ``prognosis``
+        (factor) per SD.
     regions : pandas.DataFrame
         Region table.
     settings : mapping
         Arguments of `simulate_cohort`.
+    null_twin : pandas.DataFrame
+        Totals in points by subject and session (``hamd17_null_total``): an outcome of the same
+        patients in which nothing is planted.
+    disposition : pandas.DataFrame
+        Patients without a second rating, with the reason.
     series : mapping of str to numpy.ndarray
         Series (time, region) of each participant; empty if edges were drawn directly.
     """
@@ -74,6 +81,8 @@ class SimulatedCohort:
     truth: xr.Dataset
     regions: pd.DataFrame
     settings: Mapping[str, Any]
+    null_twin: pd.DataFrame
+    disposition: pd.DataFrame
     series: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
@@ -96,6 +105,7 @@ def simulate_cohort(
     symptom_weight: float = 0.6,
     missing_symptoms: float = 0.05,
     dropout: float = 0.15,
+    benefit_sd: float = 8.0,
     source: Source = "series",
     n_volumes: int = 240,
 ) -> SimulatedCohort:
@@ -140,9 +150,14 @@ def simulate_cohort(
         Weight of a factor in the latent severity of a linked symptom dimension (see
         ``DEMO_LINKS``).
     missing_symptoms : float, default 0.05
-        Fraction of missing ratings of a dimension.
+        Fraction of missing ratings of a dimension before treatment.
     dropout : float, default 0.15
-        Fraction of patients without a second rating.
+        Fraction of patients without a second rating. All patients whose first rating is too
+        incomplete for a total have none, even if they are more.
+    benefit_sd : float, default 8.0
+        SD over patients of what the second of two drugs gains over the first, in points of the
+        HAMD-17 total after treatment; 0 for none. It depends on ``shared1`` alone, and is as often
+        below 0 as above. The default is much larger than anything a real trial has shown.
     source : {"edges", "series"}, default "series"
         "edges": each edge is drawn independently of the others. "series": a time series is drawn
         for each participant, and connectivity is measured from it, so that edges have the
@@ -195,6 +210,7 @@ def simulate_cohort(
         "symptom_weight": symptom_weight,
         "missing_symptoms": missing_symptoms,
         "dropout": dropout,
+        "benefit_sd": benefit_sd,
     }
     problems = _problems(settings)
     if source == "series":
@@ -223,16 +239,20 @@ def simulate_cohort(
         if source == "series"
         else draw_edges(streams[3], participants, edges, scores, loadings, settings)
     )
-    items, weights = draw_items(streams[4], scores, settings)
+    arm = participants["arm"].loc[scores.index]
+    ratings = draw_ratings(streams[4], scores, arm, settings)
+    items = ratings.items
     baseline = items[items["session_id"] == SESSIONS[0]].set_index("participant_id")
     return SimulatedCohort(
         features=feature_set(drawn, participants, regions, edges, settings),
         symptoms=dimension_scores(baseline).reindex(participants.index),
         participants=participants,
         items=items,
-        truth=true_parameters(scores, sharing, drawn, weights, edges),
+        truth=true_parameters(scores, sharing, drawn, ratings.weights, edges, ratings.response),
         regions=regions,
         settings=MappingProxyType(settings),
+        null_twin=ratings.null,
+        disposition=ratings.left,
         series=MappingProxyType(dict(drawn.series)),
     )
 
@@ -249,7 +269,7 @@ def _problems(settings: Mapping[str, Any]) -> list[str]:
     problems += [f"{MISSING!r} cannot be the name of an arm"] if MISSING in arms else []
     least = {"n_controls": 0, "n_regions": 4, "n_shared": 0, "sites": 1, "seed": 0}
     problems += [f"{k} must be at least {n}" for k, n in least.items() if settings[k] < n]
-    scales = ("loading_scale", "specific_strength", "site_shift", "covariate_effect")
+    scales = ("loading_scale", "specific_strength", "site_shift", "covariate_effect", "benefit_sd")
     problems += [f"{k} must not be negative" for k in scales if settings[k] < 0]
     fractions = ("symptom_weight", "missing_symptoms", "dropout")
     problems += [f"{k} must be between 0 and 1" for k in fractions if not 0 <= settings[k] <= 1]

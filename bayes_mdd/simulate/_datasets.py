@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FEATURE, PAIR, PIECE, SUBJECT
 from bayes_mdd.simulate._draw import DrawnEdges
+from bayes_mdd.simulate._response import DrawnResponse
 
 
 def feature_set(
@@ -53,8 +54,10 @@ def true_parameters(
     drawn: DrawnEdges,
     weights: pd.DataFrame,
     edges: pd.DataFrame,
+    response: DrawnResponse,
 ) -> xr.Dataset:
     """Build the dataset of the true parameters."""
+    expected = response.truth.drop(columns="benefit").to_numpy(dtype=float)
     return xr.Dataset(
         {
             "scores": (("subject", "factor"), scores.to_numpy()),
@@ -62,6 +65,10 @@ def true_parameters(
             "loadings": (("factor", "feature"), drawn.loadings),
             "symptom_weight": (("factor", "symptom"), weights.to_numpy()),
             "noise_sd": drawn.noise_sd,
+            "benefit": ("subject", response.truth["benefit"].to_numpy(dtype=float)),
+            "expected": (("subject", "arm"), expected),
+            "moderation": ("factor", response.slopes["moderation"].to_numpy(dtype=float)),
+            "prognosis": ("factor", response.slopes["prognosis"].to_numpy(dtype=float)),
         },
         coords={
             "subject": scores.index.to_numpy(dtype=str),

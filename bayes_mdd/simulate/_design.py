@@ -30,6 +30,10 @@ DEMO_PATTERNS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 DEMO_LINKS: Final[Mapping[str, str]] = MappingProxyType(
     {"retardation": "SNRI1", "cognitive": "SSRI1", "anxiety_somatization_6": "shared2"}
 )
+#: Factors by which one drug helps some patients and the other drug others, and that goes with a
+#: worse outcome on either drug, if the cohort has them.
+MODERATOR: Final = "shared1"
+PROGNOSTIC: Final = "shared2"
 #: Invented anchor points of each network (right hemisphere, mm), not taken from an atlas.
 NETWORKS: Final[Mapping[str, tuple[tuple[int, int, int], ...]]] = MappingProxyType(
     {

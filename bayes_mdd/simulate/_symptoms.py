@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bayes_mdd.simulate._design import DEMO_LINKS, DIMENSIONS, HAMD17, SECTIONS, SESSIONS, Rng
+from bayes_mdd.simulate._response import (
+    CUTS,
+    DrawnResponse,
+    choose_leavers,
+    draw_response,
+    items_of_total,
+    left_table,
+    null_totals,
+    total_of,
+)
 
 
-def draw_items(
-    rng: Rng, scores: pd.DataFrame, settings: Mapping[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw HAMD-17 items of both sessions, and return the latent weights (factor, symptom)."""
+@dataclass(frozen=True)
+class DrawnRatings:
+    """Ratings of patients before and after treatment.
+
+    Parameters
+    ----------
+    items : DataFrame
+        HAMD-17 items, one row per subject and session.
+    weights : DataFrame
+        Weight of each factor in the latent severity of each section.
+    null : DataFrame
+        Totals of the twin in which nothing is planted, laid out like `items`.
+    left : DataFrame
+        Who has no second rating, and why.
+    response : DrawnResponse
+        Outcomes and their truth.
+    """
+
+    items: pd.DataFrame
+    weights: pd.DataFrame
+    null: pd.DataFrame
+    left: pd.DataFrame
+    response: DrawnResponse
+
+
+def draw_ratings(
+    rng: Rng, scores: pd.DataFrame, arm: pd.Series, settings: Mapping[str, Any]
+) -> DrawnRatings:
+    """Draw HAMD-17 items of both sessions."""
     n = len(scores)
     weights = pd.DataFrame(0.0, index=scores.columns, columns=list(SECTIONS))
     for symptom, factor in DEMO_LINKS.items():
@@ -25,31 +61,47 @@ def draw_items(
     )
     before = scores.to_numpy() @ weights.to_numpy()
     before = before + np.sqrt(1 - (weights**2).sum().to_numpy()) * unique
-    improvement = rng.normal(1.4, 0.6, (n, 1))
-    after = 0.6 * before + 0.6 * rng.normal(size=before.shape) - improvement
-    completed = rng.random(n) >= settings["dropout"]
-    tables = []
-    for session, latent in zip(SESSIONS, (before, after), strict=True):
-        table = _threshold(rng, pd.DataFrame(latent, index=scores.index, columns=SECTIONS))
-        for section in SECTIONS:
-            skipped = rng.random(n) < settings["missing_symptoms"]
-            table.loc[skipped, [f"hamd17_{i}" for i in DIMENSIONS[section][0]]] = pd.NA
-        if session == SESSIONS[1]:
-            table.loc[~completed] = pd.NA
+    noise = rng.normal(size=n)
+    after = 0.6 * before + 0.6 * rng.normal(size=before.shape)
+    rng.random(n)  # keeps the ratings before treatment as they were in earlier versions
+    first = _score(_severity(rng, before, scores.index))
+    complete = total_of(first).to_numpy(dtype=float)
+    for section in SECTIONS:
+        skipped = rng.random(n) < settings["missing_symptoms"]
+        first.loc[skipped, [f"hamd17_{i}" for i in DIMENSIONS[section][0]]] = pd.NA
+    response = draw_response(noise, complete, scores, arm, settings)
+    second = items_of_total(_severity(rng, after, scores.index), response.total)
+    known = dimension_scores(first)["hamd17_total"]
+    reason = choose_leavers(rng, known.isna(), settings["dropout"])
+    second.loc[reason != ""] = pd.NA
+    for table, session in ((first, SESSIONS[0]), (second, SESSIONS[1])):
         table.insert(0, "session_id", session)
-        tables.append(table)
-    both = pd.concat(tables).sort_index(kind="stable")
-    return both.rename_axis("participant_id").reset_index(), weights
+    both = pd.concat([first, second]).sort_index(kind="stable")
+    return DrawnRatings(
+        items=both.rename_axis("participant_id").reset_index(),
+        weights=weights,
+        null=null_totals(known, pd.Series(response.null, scores.index).where(reason == "")),
+        left=left_table(reason),
+        response=response,
+    )
 
 
-def _threshold(rng: Rng, latent: pd.DataFrame) -> pd.DataFrame:
-    section = {str(i): name for name in SECTIONS for i in DIMENSIONS[name][0]}
-    cuts = {4: np.array([-1.6, -0.6, 0.5, 1.5]), 2: np.array([-0.8, 0.6])}
+def _severity(rng: Rng, latent: np.ndarray, subjects: pd.Index) -> pd.DataFrame:
+    """Latent severity of each item, from that of its section."""
+    section = {str(i): k for k, name in enumerate(SECTIONS) for i in DIMENSIONS[name][0]}
+    columns = {
+        f"hamd17_{item}": 0.85 * latent[:, section[item]] + 0.53 * rng.normal(size=len(latent))
+        for item in HAMD17
+    }
+    return pd.DataFrame(columns, index=subjects)
+
+
+def _score(severity: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for item, (_, highest, shift) in HAMD17.items():
-        severity = 0.85 * latent[section[item]].to_numpy() + 0.53 * rng.normal(size=len(latent))
-        columns[f"hamd17_{item}"] = (severity[:, None] > cuts[highest] + shift).sum(axis=1)
-    return pd.DataFrame(columns, index=latent.index).astype("Int64")
+        name = f"hamd17_{item}"
+        columns[name] = (severity[name].to_numpy()[:, None] > CUTS[highest] + shift).sum(axis=1)
+    return pd.DataFrame(columns, index=severity.index).astype("Int64")
 
 
 def dimension_scores(items: pd.DataFrame) -> pd.DataFrame:

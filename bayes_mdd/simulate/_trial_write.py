@@ -23,6 +23,7 @@ from bayes_mdd.simulate._write import (
     wide_table,
     write_files,
 )
+from bayes_mdd.simulate._write_response import disposition_sidecar
 from bayes_mdd.simulate._write_scans import write_matrices
 
 _README: Final = """\
@@ -118,7 +119,7 @@ def _files(trial: SimulatedTrial) -> dict[str, str]:
         "phenotype/hamd17.tsv": tsv_text(ratings),
         "phenotype/hamd17.json": json_text(_ratings_sidecar()),
         "phenotype/disposition.tsv": tsv_text(left),
-        "phenotype/disposition.json": json_text(_disposition_sidecar()),
+        "phenotype/disposition.json": json_text(disposition_sidecar()),
         "truth/settings.json": json_text(plain_settings(trial.settings)),
         "truth/patients.tsv": tsv_text(_patients(trial), 6),
         "truth/factors.tsv": tsv_text(_factors(trial), 6),
@@ -157,14 +158,6 @@ def _ratings_sidecar() -> dict[str, Any]:
             "Weeks": dict(WEEKS),
         },
         "hamd17_total": {"Description": "Total", "MinValue": 0, "MaxValue": HIGHEST},
-    }
-
-
-def _disposition_sidecar() -> dict[str, Any]:
-    return {
-        "participant_id": {"Description": "Patients who left before the last visit"},
-        "last_session": {"Description": "Last visit with a rating"},
-        "reason": {"Description": "Why the patient left"},
     }
 
 

@@ -18,20 +18,38 @@ from bayes_mdd.files.replace import PART
 from bayes_mdd.files.targets import check_cohort_target
 from bayes_mdd.simulate._cohort import SimulatedCohort
 from bayes_mdd.simulate._design import HAMD17, SESSIONS
+from bayes_mdd.simulate._response import NULL_TWIN
+from bayes_mdd.simulate._write_response import (
+    benefit_table,
+    describe_design,
+    describe_response,
+    describe_sessions,
+    disposition_sidecar,
+    null_scale,
+    null_sidecar,
+    slopes_table,
+)
 from bayes_mdd.simulate._write_scans import remove_scans, write_scans
 
 _README: Final = """\
 Simulated cohort. No row describes a real person. All numbers were drawn by bayes_mdd.simulate
 (simulate_cohort, then write_cohort; the arguments are in truth/settings.json).
 
-participants.tsv   id, diagnosis, arm, site, age, sex, head motion (mean_fd)
-phenotype/         HAMD-17 items before treatment and after 8 weeks, n/a where not rated
+participants.tsv   id, diagnosis, arm, site, age, sex, head motion (mean_fd); participants.json
+                   declares the design of the trial under "arm"
+phenotype/         hamd17: items before treatment and after 8 weeks, n/a where not rated
+                   hamd17_null: totals of a twin of this outcome, in which nothing is planted
+                   disposition: who has no rating after treatment, and why
 features/          one matrix of Pearson correlations per participant; regions.tsv lists the regions
 {files}
 truth/             true parameters: factor scores of patients, sharing (fraction of the variance of
                    a factor by arm), loadings (in residual SD of an edge per SD of the score),
-                   weights of factors in the latent symptom severity
+                   weights of factors in the latent symptom severity; benefit: what each patient
+                   gains from the second drug, in points of the HAMD-17 total after 8 weeks (above
+                   0: fewer points on it), and the expected total on each drug; response: what
+                   factors do to this total, in points per SD of the score
 
+{response}
 Region names, networks and coordinates are invented (a few plausible points per network, in mm) and
 not taken from an atlas. {origin}
 Controls have effects of site, age, sex and motion, and noise, but none of the factors.
@@ -134,9 +152,16 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
         "README": _readme(simulated),
         "dataset_description.json": json_text(DESCRIPTION),
         "participants.tsv": tsv_text(participants.reset_index()),
-        "participants.json": json_text(participants_sidecar(participants, _design(simulated))),
+        "participants.json": json_text(
+            participants_sidecar(participants, describe_design(simulated))
+        ),
         "phenotype/hamd17.tsv": tsv_text(simulated.items),
         "phenotype/hamd17.json": json_text(_phenotype_sidecar()),
+        f"phenotype/{NULL_TWIN}.tsv": tsv_text(simulated.null_twin),
+        f"phenotype/{NULL_TWIN}.json": json_text(null_sidecar()),
+        f"phenotype/{NULL_TWIN}.yaml": null_scale(),
+        "phenotype/disposition.tsv": tsv_text(simulated.disposition),
+        "phenotype/disposition.json": json_text(disposition_sidecar()),
         "features/regions.tsv": tsv_text(simulated.regions),
         "features/features.json": json_text(features_sidecar(ordered=bool(simulated.series))),
         "truth/settings.json": json_text(dict(simulated.settings)),
@@ -144,6 +169,8 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
         "truth/sharing.tsv": tsv_text(wide_table(truth["sharing"]), 6),
         "truth/loadings.tsv": tsv_text(loadings, 6),
         "truth/symptom_weight.tsv": tsv_text(wide_table(truth["symptom_weight"]), 6),
+        "truth/benefit.tsv": tsv_text(benefit_table(truth), 6),
+        "truth/response.tsv": tsv_text(slopes_table(truth), 6),
     }
     if simulated.series:  # else an argument, in settings.json
         files["truth/noise.json"] = json_text(
@@ -152,14 +179,10 @@ def _cohort_files(simulated: SimulatedCohort) -> dict[str, str]:
     return files
 
 
-def _design(simulated: SimulatedCohort) -> dict[str, str]:
-    """Declare that arms were not assigned by chance: before treatment, their factors differ."""
-    return {"Assignment": "observational", "Default": next(iter(simulated.settings["n_subjects"]))}
-
-
 def _readme(simulated: SimulatedCohort) -> str:
     series = bool(simulated.series)
     text = _README.replace("{files}\n", _SERIES_FILES if series else "")
+    text = text.replace("{response}\n", f"{describe_response(simulated)}\n")
     return text.replace("{origin}", _SERIES if series else _EDGES)
 
 
@@ -207,10 +230,7 @@ def _phenotype_sidecar() -> dict[str, Any]:
             "Description": "Hamilton Depression Rating Scale, 17 items (simulated ratings)",
             "Scale": "hamd17",
         },
-        "session_id": {
-            "Description": "Visit",
-            "Levels": {SESSIONS[0]: "Before treatment", SESSIONS[1]: "After 8 weeks"},
-        },
+        "session_id": describe_sessions(),
     } | {
         f"hamd17_{item}": {
             "Description": text,

@@ -22,7 +22,7 @@ def trial_folder(cohort_folder):
 
 
 def outcomes(folder, **options):
-    return read_outcomes(folder, scale="hamd17", **{**SESSIONS, **options})
+    return read_outcomes(folder, **{"scale": "hamd17", **SESSIONS, **options})
 
 
 def problems(folder, **options):
@@ -342,8 +342,15 @@ def test_a_table_without_declarations_makes_no_spec():
 
 def test_the_demo_declares_its_design(repository):
     table = outcomes(repository / "data" / "demo")
-    assert (table.attrs["assignment"], table.attrs["default"]) == ("observational", "SSRI")
+    assert (table.attrs["assignment"], table.attrs["default"]) == ("randomised", "SSRI")
+    assert (table.attrs["allocation"], table.attrs["strata"]) == (0.5, ["site"])
     assert len(table) == 62
+    known = table[table["hamd17"].notna()]
+    assert len(known) == 48
+    assert known["hamd17_baseline"].notna().all(), "no decision about incomplete baselines"
+    twin = outcomes(repository / "data" / "demo", scale="hamd17_null")
+    assert (twin["hamd17_null_baseline"].dropna() == table["hamd17_baseline"].dropna()).all()
+    assert (twin["missing_reason"] == table["missing_reason"]).all()
 
 
 def test_a_real_trial(shared_data, repository, tmp_path):
