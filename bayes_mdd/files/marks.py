@@ -145,6 +145,7 @@ SIMULATED = FolderKind(
         "participants.json",
         "phenotype/hamd17.tsv",
         "phenotype/hamd17.json",
+        "phenotype/hamd17_null.*",
         "phenotype/disposition.tsv",
         "phenotype/disposition.json",
         "features/regions.tsv",
