@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bayes_mdd.plotting.blocks import plot_block_map
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
-from bayes_mdd.response.figures import (
+from bayes_mdd.response.figures.benefits import plot_benefits, plot_icons
+from bayes_mdd.response.figures.crossover import plot_crossover
+from bayes_mdd.response.figures.factors import plot_response_factors
+from bayes_mdd.response.figures.policy import (
     plot_benefit_calibration,
-    plot_benefits,
-    plot_crossover,
     plot_gain_curve,
-    plot_response_factors,
+    plot_priorities,
 )
+from bayes_mdd.response.figures.power import plot_power
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.figures.quality import plot_quality
 from bayes_mdd.results.figures.sites import plot_site_effects
@@ -26,7 +28,10 @@ __all__ = [
     "plot_crossover",
     "plot_explained",
     "plot_gain_curve",
+    "plot_icons",
     "plot_null",
+    "plot_power",
+    "plot_priorities",
     "plot_quality",
     "plot_response_factors",
     "plot_sharing",

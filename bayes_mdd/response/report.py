@@ -9,13 +9,10 @@ import pandas as pd
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.response.analysis import ResponseAnalysis
-from bayes_mdd.response.figures import (
-    plot_benefit_calibration,
-    plot_benefits,
-    plot_crossover,
-    plot_gain_curve,
-    plot_response_factors,
-)
+from bayes_mdd.response.figures.benefits import plot_benefits
+from bayes_mdd.response.figures.crossover import plot_crossover
+from bayes_mdd.response.figures.factors import plot_response_factors
+from bayes_mdd.response.figures.policy import plot_benefit_calibration, plot_gain_curve
 from bayes_mdd.results.checks import judge
 from bayes_mdd.results.page import Picture, check_row, embed, format_number, render_page, write_page
 
@@ -219,6 +216,7 @@ def _value(analysis: ResponseAnalysis) -> dict[str, Any] | None:
         "p_sequential": f"{value.p_sequential:.3f}",
         "slope": format_number(value.calibration.attrs["slope"]),
         "changed": f"{100 * value.changed:.0f}",
+        "scores": value.describe(),
     }
 
 

@@ -251,5 +251,6 @@ def to_tsv(table: pd.DataFrame) -> str:
 
 
 def _coarse_toc(toc: pd.DataFrame) -> pd.DataFrame:
-    share, gain = toc["share"].to_numpy(), toc["gain"].to_numpy()
-    return pd.DataFrame({"share": TOC_SHARES, "gain": np.interp(TOC_SHARES, share, gain)})
+    share = toc["share"].to_numpy()
+    columns = {c: np.interp(TOC_SHARES, share, toc[c].to_numpy()) for c in ("gain", "se")}
+    return pd.DataFrame({"share": TOC_SHARES, **columns})

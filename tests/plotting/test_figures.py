@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from fakes import make_fake_idata, with_reliability
@@ -208,75 +207,3 @@ def test_nothing_is_changed(fake_idata):
     plotting.plot_sharing(fake_idata, factors=table)
     plotting.plot_block_map(fake_idata, labels=table)
     xr.testing.assert_identical(fake_idata, before)
-
-
-def small_response():
-    """A fast fit of a small simulated trial."""
-    import bayes_mdd as bm
-
-    trial = bm.simulate_trial(seed=2, n=48, n_factors=3, benefit_sd=1.0)
-    spec = bm.response_spec(trial.outcomes)
-    return bm.fit_response(spec, trial.scores, trial.outcomes, method="fast")
-
-
-def test_prognosis_stands_beside_moderation():
-    response = small_response()
-    figure = plotting.plot_response_factors(response)
-    words = texts(figure)
-    assert {"Prognosis: outcome on either drug", "Moderation: SNRI minus SSRI"} <= set(words)
-    for axis, name in enumerate(("prognosis", "moderation")):
-        mean = response["posterior"][name].mean(("chain", "draw")).values
-        np.testing.assert_allclose(points(figure, axis)[:, 0], mean)
-
-
-def test_crossover_shows_the_factor_that_moderates_most():
-    response = small_response()
-    figure = plotting.plot_crossover(response)
-    strongest = abs(response["posterior"]["moderation"].mean(("chain", "draw"))).idxmax("factor")
-    assert f"score of {strongest.item()}, SD" in texts(figure)
-    assert sum(len(c.get_offsets()) for c in figure.axes[0].collections if len(c.get_offsets()) > 1)
-    # Where the lines cross, neither drug is better.
-    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    benefit = figure.axes[1].lines[0].get_ydata()
-    np.testing.assert_allclose(lines["SSRI"] - lines["SNRI"], benefit, atol=1e-9)
-    with pytest.raises(DataContractError, match="no factor 'F9'"):
-        plotting.plot_crossover(response, factor="F9")
-
-
-def test_response_figures_draw_on_given_axes():
-    response = small_response()
-    own = Figure()
-    axes = own.subplots(1, 2)
-    assert plotting.plot_crossover(response, axes=axes) is own
-    assert plotting.plot_response_factors(response, axes=Figure().subplots(1, 2)) is not own
-    with pytest.raises(DataContractError, match="expected 2, got 1"):
-        plotting.plot_crossover(response, axes=[axes[0]])
-
-
-def test_benefits_are_sorted_and_name_nobody():
-    import bayes_mdd as bm
-
-    new = bm.simulate_trial(seed=3, n=20, n_factors=3, prefix="new").scores
-    people = bm.predict_benefit(small_response(), new)
-    figure = plotting.plot_benefits(people)
-    heights = np.asarray(figure.axes[0].collections[2].get_offsets())[:, 1]
-    np.testing.assert_allclose(heights, np.sort(people["benefit_mean"].values))
-    words = texts(figure)
-    assert not [w for w in words if "new-" in w]
-    assert any("SNRI better than SSRI" in w for w in words)
-    with pytest.raises(DataContractError, match="benefit_lower"):
-        plotting.plot_benefits(pd.DataFrame({"benefit": [1.0]}))
-
-
-def test_gain_and_calibration_show_the_numbers():
-    curve = pd.DataFrame(
-        {"p_star": [0.5, 0.8], "gain": [0.4, 0.2], "se": [0.2, 0.1], "decided": [0.6, 0.3]}
-    )
-    figure = plotting.plot_gain_curve(curve)
-    np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), [[0.6, 0.4], [0.3, 0.2]])
-    groups = pd.DataFrame({"predicted": [-1.0, 1.0], "observed": [0.2, 1.4], "se": [0.6, 0.7]})
-    drawn = plotting.plot_benefit_calibration(groups).axes[0].lines[0].get_xydata()
-    np.testing.assert_allclose(drawn, [[-1.0, 0.2], [1.0, 1.4]])
-    for plot in (plotting.plot_gain_curve, plotting.plot_benefit_calibration):
-        with pytest.raises(DataContractError, match="there is no column"):
-            plot(pd.DataFrame())

@@ -1,0 +1,150 @@
+"""Crossover plots: outcomes of both arms, and the benefit, against a factor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bayes_mdd.dims import CHAIN, DRAW, FACTOR
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.response.figures.frame import draw_band, label_y, patients, take_axes
+from bayes_mdd.response.fit import DRUG, MODERATION, PROGNOSIS
+from bayes_mdd.results.figures.style import FADED, INK, SMALL, pick_colours, tidy
+from bayes_mdd.types import Array
+
+#: Style and marker of the default and of the other drug, which differ without colours.
+STYLES = {"default": ("-", "o"), "other": ("--", "^")}
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """What both panels show."""
+
+    factor: str
+    arms: tuple[str, str]
+    outcome: str
+    sign: float
+    minimum: float
+    grid: Array
+    score: Array
+    adjusted: Array
+    received: Array
+    either: Array
+    change: Array
+
+
+def plot_crossover(
+    response: xr.DataTree, *, factor: str | None = None, axes: Sequence[Axes] | None = None
+) -> Figure:
+    """Plot outcomes of both arms, and the benefit, against a factor.
+
+    Parameters
+    ----------
+    response : DataTree
+        From `fit_response`, with a Gaussian or Student outcome.
+    factor : str, optional
+        The factor; default that with the largest moderation.
+    axes : sequence of two Axes, optional
+        Where to draw; default a new figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Left: outcomes, adjusted for baseline, covariates and site, and the expected outcome on each
+        drug with its 90% interval; the lines cross where the drugs are equally good. Right: the
+        benefit of the other drug, in points.
+
+    Raises
+    ------
+    DataContractError
+        If there is no such factor, or the outcome is not in points.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> trial = bm.simulate_trial(seed=1, n=60)
+    >>> spec = bm.ResponseSpec(outcome="hamd17", default_arm="SSRI", assignment="randomised")
+    >>> fitted = bm.fit_response(spec, trial.scores, trial.outcomes, method="fast")
+    >>> figure = plot_crossover(fitted)
+    """
+    shown = _read(response, factor)
+    figure, (left, right) = take_axes(axes, 2, 9.6, 4.0)
+    _draw_outcomes(left, shown)
+    _draw_benefit(right, shown)
+    return figure
+
+
+def _read(response: xr.DataTree, factor: str | None) -> _Panel:
+    posterior = response["posterior"].to_dataset()
+    observed = response["observed_data"].to_dataset()
+    constant = response["constant_data"].to_dataset()
+    names = posterior[FACTOR].values.astype(str)
+    if "adjusted" not in observed:
+        raise DataContractError("plot_crossover", ["the outcome is not in points."])
+    if not names.size:
+        raise DataContractError("plot_crossover", ["the fit has no factor."])
+    if factor is None:
+        size = abs(posterior[MODERATION].mean((CHAIN, DRAW))).values
+        factor = str(names[int(np.argmax(size))])
+    if factor not in names:
+        raise DataContractError(
+            "plot_crossover", [f"there is no factor '{factor}', only {some(names)}."]
+        )
+    spec = json.loads(response.attrs["spec"])
+    score = constant["score_mean"].sel({FACTOR: factor}).values
+    grid = np.linspace(score.min(), score.max(), 60)
+    slope, both = (
+        posterior[n].sel({FACTOR: factor}).values.reshape(-1, 1) for n in (MODERATION, PROGNOSIS)
+    )
+    return _Panel(
+        factor=factor,
+        arms=(str(spec["default_arm"]), str(response.attrs["other_arm"])),
+        outcome=str(spec["outcome"]),
+        sign=-1.0 if spec["higher_is_better"] else 1.0,
+        minimum=float(constant["minimum"]),
+        grid=grid,
+        score=score,
+        adjusted=observed["adjusted"].values,
+        received=observed["received"].values.astype(str),
+        either=both * grid,
+        change=posterior[DRUG].values.reshape(-1, 1) + slope * grid,
+    )
+
+
+def _draw_outcomes(ax: Axes, shown: _Panel) -> None:
+    colours = pick_colours(shown.arms)
+    level = float(np.nanmean(shown.adjusted))
+    for arm, half, (style, marker) in zip(shown.arms, (-0.5, 0.5), STYLES.values(), strict=True):
+        own = (shown.received == arm) & np.isfinite(shown.adjusted)
+        ax.scatter(
+            shown.score[own], shown.adjusted[own], s=16, marker=marker, color=colours[arm],
+            alpha=0.45, linewidths=0,
+        )  # fmt: skip
+        curves = level + shown.either + half * shown.change
+        label = f"{arm} ({patients(int(own.sum()))})"
+        draw_band(ax, shown.grid, curves, colours[arm], label, style)
+    ax.legend(frameon=False, fontsize=SMALL, loc="best")
+    better = "higher" if shown.sign < 0 else "lower"
+    tidy(ax, title="Outcome on each drug", xlabel=f"score of {shown.factor}, SD", grid="y")
+    label_y(ax, f"{shown.outcome}, adjusted, points ({better} is better)")
+
+
+def _draw_benefit(ax: Axes, shown: _Panel) -> None:
+    default, other = shown.arms
+    ax.axhspan(-shown.minimum, shown.minimum, color="0.93", linewidth=0)
+    draw_band(ax, shown.grid, -shown.sign * shown.change, INK, "mean and 90% interval")
+    ax.axhline(0, color=FADED, linewidth=1)
+    # Where the patients are.
+    ax.plot(
+        shown.score, np.zeros_like(shown.score), "|", color=INK, markersize=7, alpha=0.35,
+        transform=ax.get_xaxis_transform(), clip_on=False,
+    )  # fmt: skip
+    ax.legend(frameon=False, fontsize=SMALL, loc="best")
+    tidy(ax, title=f"Benefit of {other} over {default}", xlabel=f"score of {shown.factor}, SD")
+    label_y(ax, f"points (shaded: less than {shown.minimum:.2g})")
