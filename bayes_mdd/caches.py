@@ -52,10 +52,22 @@ def redirect_caches() -> Path | None:
     return folder
 
 
+def temporary_caches() -> Path | None:
+    """Find the temporary folder that this process made for its caches.
+
+    Returns
+    -------
+    Path or None
+        None if the usual folders can be written.
+    """
+    process, _, folder = os.environ.get(FOLDER, "").partition(":")
+    return Path(folder) if process == str(os.getpid()) else None
+
+
 def report_caches() -> None:
     """Log, in the process that made the temporary folder, that compiled code is not kept."""
-    process, _, folder = os.environ.get(FOLDER, "").partition(":")
-    if process == str(os.getpid()):
+    folder = temporary_caches()
+    if folder is not None:
         _log.warning(
             "Neither the installation nor the home folder is writable: compiled code is kept in "
             "%s until this process ends, and compiled again by the next. To keep it, set "

@@ -13,6 +13,7 @@ from bayes_mdd.cli import messages
 from bayes_mdd.cli.commands.check import check
 from bayes_mdd.cli.commands.compare import compare
 from bayes_mdd.cli.commands.demo import demo
+from bayes_mdd.cli.commands.doctor import doctor
 from bayes_mdd.cli.commands.features import features
 from bayes_mdd.cli.commands.fit import fit
 from bayes_mdd.cli.commands.power import power
@@ -43,6 +44,7 @@ app = typer.Typer(
     ),
 )
 for command in (
+    doctor,
     demo,
     simulate,
     features,

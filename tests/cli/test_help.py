@@ -46,7 +46,7 @@ def is_plain_flag(param) -> bool:
 
 def test_the_help_of_the_program_lists_every_command(help_of):
     text = help_of()
-    assert set(COMMANDS) == LONG | {"simulate"}
+    assert set(COMMANDS) == LONG | {"simulate", "doctor"}
     for name in COMMANDS:
         assert f" {name} " in text
     assert "Exit status: 0 success; 1 completed, but a check" in text
