@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
 from bayes_mdd.response.mixture import Scales, fit_mixture
+from bayes_mdd.response.splits import Split
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.response.value import aipw_scores, predict_outcomes
 from bayes_mdd.types import Array, BoolArray, IntArray
@@ -24,6 +25,25 @@ INTERVALS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """How a rule is learned.
+
+    Parameters
+    ----------
+    scales : Scales
+        Prior scales.
+    minimum : float
+        Smallest benefit for which a drug is preferred.
+    relative : bool, default False
+        Whether `minimum` is in residual SD of the patients who teach, rather than in points.
+    """
+
+    scales: Scales
+    minimum: float
+    relative: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class HeldOut:
     """Predictions for patients who were not learned from.
@@ -36,10 +56,19 @@ class HeldOut:
         Probability that the benefit is above 0.
     default, other : ndarray, shape (subject,)
         Scores of the outcome on each drug, from `aipw_scores`.
+    plain : ndarray, shape (2, subject)
+        The same without predictions of outcomes (inverse probability weighting), for outcomes
+        centred where the rule was learned.
     better_other : ndarray of bool, shape (subject,)
         Whether the other drug had the better mean outcome where the rule was learned.
     interval : ndarray, shape (4, subject)
         Quantiles of the benefit, in the order of `INTERVALS`.
+    minimum : ndarray, shape (subject,)
+        Smallest benefit for which a drug is preferred, in points.
+    propensity, observation : ndarray, shape (subject,)
+        Probabilities of the other drug and of a known outcome.
+    clipped : ndarray of bool, shape (2, subject)
+        Whether an estimated propensity, and the probability of a known outcome, lie at a limit.
     fold : ndarray of int, shape (subject,)
         Fold of each patient.
     """
@@ -48,14 +77,39 @@ class HeldOut:
     p_benefit: Array
     default: Array
     other: Array
+    plain: Array
     better_other: BoolArray
     interval: Array
+    minimum: Array
+    propensity: Array
+    observation: Array
+    clipped: BoolArray
     fold: IntArray
 
     @property
     def effect(self) -> Array:
         """Score of the benefit of the other drug, shape (subject,)."""
         return self.default - self.other
+
+    def decide(self, rule: DecisionRule) -> IntArray:
+        """Decide for each patient.
+
+        Parameters
+        ----------
+        rule : DecisionRule
+            Its probability and cost are used; the minimum is that of the fold.
+
+        Returns
+        -------
+        ndarray of int, shape (subject,)
+            1 for the other drug, -1 for the default, 0 for no preference.
+        """
+        # In units of the minimum of each patient's fold.
+        unit = np.where(self.minimum > 0, self.minimum, 1.0)
+        net = (self.benefit - rule.cost) / unit
+        least = replace(rule, minimum=1.0, cost=0.0).decide(net, self.p_benefit)
+        any_size = replace(rule, minimum=0.0, cost=0.0).decide(net, self.p_benefit)
+        return np.where(self.minimum > 0, least, any_size)
 
     def choose(self, rule: DecisionRule) -> BoolArray:
         """Tell for whom a rule chooses the other drug.
@@ -70,7 +124,7 @@ class HeldOut:
         ndarray of bool, shape (subject,)
             True for the other drug.
         """
-        return np.asarray(rule.decide(self.benefit, self.p_benefit) == 1)
+        return np.asarray(self.decide(rule) == 1)
 
     def products_within_folds(self) -> tuple[float, float]:
         """Compare predicted with scored benefits, both centred in each fold.
@@ -88,76 +142,56 @@ class HeldOut:
         return products, squares
 
 
-def divide(other: BoolArray, folds: int, rng: np.random.Generator) -> IntArray:
-    """Assign folds at random, equally within each arm.
-
-    Parameters
-    ----------
-    other : ndarray of bool, shape (subject,)
-        Whether the other drug was received.
-    folds : int
-        Number of folds.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of int, shape (subject,)
-        Fold of each patient, from 0.
-    """
-    fold = np.empty(other.size, dtype=np.int64)
-    for arm in (False, True):
-        rows = rng.permutation(np.flatnonzero(other == arm))
-        fold[rows] = np.arange(rows.size) % folds
-    return fold
-
-
-def learn_and_predict(
-    trial: Trial,
-    propensity: Array,
-    train: BoolArray,
-    test: BoolArray,
-    scales: Scales,
-    rng: np.random.Generator,
-) -> HeldOut:
+def learn_and_predict(split: Split, learner: Learner, rng: np.random.Generator) -> HeldOut:
     """Learn benefits from some patients, and predict them for others.
 
+    The outcomes of the patients who are predicted enter their scores only.
+
     Parameters
     ----------
-    trial : Trial
-        All patients.
-    propensity : ndarray, shape (subject,)
-        Known probability of the other drug.
-    train, test : ndarray of bool, shape (subject,)
-        Patients to learn from, and patients to predict.
-    scales : Scales
-        Prior scales.
+    split : Split
+        Whom to learn from, and whom to predict.
+    learner : Learner
+        Prior scales, and when a drug is preferred.
     rng : numpy.random.Generator
         Source of randomness.
 
     Returns
     -------
     HeldOut
-        Predictions for the patients of `test`, all in one fold.
+        Predictions for the patients who are held out, all in one fold.
     """
-    learned, held = trial.take(train), trial.take(test)
-    drawn = fit_mixture(learned, scales).draw(rng, DRAWS)
+    given = split.train & np.isfinite(split.trial.outcome)
+    learned, held = split.trial.take(given), split.trial.take(split.test)
+    level = float(learned.outcome.mean())
+    learned = replace(learned, outcome=learned.outcome - level)
+    drawn = fit_mixture(learned, learner.scales).draw(rng, DRAWS)
     benefit = draw_benefit(drawn.drug, drawn.moderation, held.mean, held.covariance, rng)
     predicted = predict_outcomes(_columns(learned), learned.other, learned.outcome, _columns(held))
-    default, other = aipw_scores(held.outcome, held.other, propensity[test], *predicted)
-    weight = np.where(learned.other, 1 / propensity[train], 1 / (1 - propensity[train]))
+    weights, test = split.weights, split.test
+    of = (held.outcome - level, held.other, weights.propensity[test])
+    zero = np.zeros(len(held.outcome))
+    default, other = aipw_scores(*of, *predicted, weights.observation[test])
+    plain = aipw_scores(*of, zero, zero, weights.observation[test])
+    chance = np.where(learned.other, weights.propensity[given], 1 - weights.propensity[given])
+    counted = 1 / (chance * weights.observation[given])
     on_other, on_default = (
-        np.average(learned.outcome[a], weights=weight[a]) for a in (learned.other, ~learned.other)
+        np.average(learned.outcome[a], weights=counted[a]) for a in (learned.other, ~learned.other)
     )
-    n = len(held.outcome)
+    unit = learned.residual_sd() if learner.relative else 1.0
     return HeldOut(
         benefit=benefit.mean(axis=0),
         p_benefit=(benefit > 0).mean(axis=0),
-        default=default,
-        other=other,
-        better_other=np.full(n, on_other < on_default),
+        default=default + level,
+        other=other + level,
+        plain=np.stack(plain),
+        better_other=np.full(zero.size, on_other < on_default),
         interval=np.quantile(benefit, list(INTERVALS.values()), axis=0),
-        fold=np.zeros(n, dtype=np.int64),
+        minimum=np.full(zero.size, learner.minimum * unit),
+        propensity=weights.propensity[test],
+        observation=weights.observation[test],
+        clipped=np.stack([weights.clipped[test], weights.seldom_observed[test]]),
+        fold=np.zeros(zero.size, dtype=np.int64),
     )
 
 
@@ -165,21 +199,15 @@ def _columns(trial: Trial) -> Array:
     return np.column_stack([trial.design[:, 1:], trial.mean])
 
 
-def cross_fit(
-    trial: Trial, propensity: Array, fold: IntArray, scales: Scales, rng: np.random.Generator
-) -> HeldOut:
+def cross_fit(splits: Sequence[Split], learner: Learner, rng: np.random.Generator) -> HeldOut:
     """Predict each fold from all others.
 
     Parameters
     ----------
-    trial : Trial
-        All patients.
-    propensity : ndarray, shape (subject,)
-        Known probability of the other drug.
-    fold : ndarray of int, shape (subject,)
-        Fold of each patient, from 0.
-    scales : Scales
-        Prior scales.
+    splits : sequence of Split
+        One for each fold; together they hold everyone out once.
+    learner : Learner
+        Prior scales, and when a drug is preferred.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -188,19 +216,12 @@ def cross_fit(
     HeldOut
         Predictions for all patients.
     """
-    tests = [fold == j for j in range(int(fold.max()) + 1)]
-    parts = [learn_and_predict(trial, propensity, ~test, test, scales, rng) for test in tests]
+    parts = [learn_and_predict(split, learner, rng) for split in splits]
+    rows = [np.flatnonzero(split.test) for split in splits]
     # Back to the order of the patients.
-    order = np.argsort(np.concatenate([np.flatnonzero(test) for test in tests]))
-    return HeldOut(
-        benefit=_join(parts, "benefit", order),
-        p_benefit=_join(parts, "p_benefit", order),
-        default=_join(parts, "default", order),
-        other=_join(parts, "other", order),
-        better_other=_join(parts, "better_other", order).astype(bool),
-        interval=_join(parts, "interval", order),
-        fold=fold,
-    )
+    order = np.argsort(np.concatenate(rows))
+    fold = np.repeat(np.arange(len(rows)), [r.size for r in rows])[order]
+    return replace(_combine(parts, lambda x: np.concatenate(x, axis=-1)[..., order]), fold=fold)
 
 
 def average_divisions(found: Sequence[HeldOut]) -> HeldOut:
@@ -214,22 +235,17 @@ def average_divisions(found: Sequence[HeldOut]) -> HeldOut:
     Returns
     -------
     HeldOut
-        Means; fold and better fixed drug are those of the first division.
+        Means; what is true or false, and the fold, are those of the first division.
     """
-    return HeldOut(
-        benefit=_mean(found, "benefit"),
-        p_benefit=_mean(found, "p_benefit"),
-        default=_mean(found, "default"),
-        other=_mean(found, "other"),
-        better_other=found[0].better_other,
-        interval=_mean(found, "interval"),
-        fold=found[0].fold,
+    first = found[0]
+    return replace(
+        _combine(found, lambda x: np.mean(x, axis=0)),
+        better_other=first.better_other,
+        clipped=first.clipped,
+        fold=first.fold,
     )
 
 
-def _join(parts: Sequence[HeldOut], name: str, order: IntArray) -> Array:
-    return np.concatenate([getattr(p, name) for p in parts], axis=-1)[..., order]
-
-
-def _mean(found: Sequence[HeldOut], name: str) -> Array:
-    return np.asarray(np.mean([getattr(h, name) for h in found], axis=0))
+def _combine(found: Sequence[HeldOut], join: Callable[[list[Array]], Array]) -> HeldOut:
+    names = [field.name for field in fields(HeldOut)]
+    return HeldOut(**{name: join([getattr(h, name) for h in found]) for name in names})

@@ -23,11 +23,7 @@ REFERENCES = ("declared default", "better fixed drug", "random")
 
 
 def tabulate_gains(
-    trial: Trial,
-    propensity: Array,
-    found: Sequence[HeldOut],
-    rule: DecisionRule,
-    remission: BoolArray | None,
+    trial: Trial, found: Sequence[HeldOut], rule: DecisionRule, remission: BoolArray | None
 ) -> pd.DataFrame:
     """Tabulate the gain of a rule over each reference.
 
@@ -35,43 +31,54 @@ def tabulate_gains(
     ----------
     trial : Trial
         Outcomes and arms.
-    propensity : ndarray, shape (subject,)
-        Known probability of the other drug.
     found : sequence of HeldOut
         Predictions, one for each division into folds.
     rule : DecisionRule
         The rule.
     remission : ndarray of bool, shape (subject,), optional
-        Whether each patient is in remission.
+        Whether each patient is in remission; not read where the outcome is missing.
 
     Returns
     -------
     DataFrame
         See `bayes_mdd.response.policy.PolicyValue`.
     """
-    zero = np.zeros(len(trial.outcome))
-    ipw_default, ipw_other = aipw_scores(trial.outcome, trial.other, propensity, zero, zero)
-    well = None
-    if remission is not None:
-        level = np.full(remission.size, remission.mean())
-        well = aipw_scores(remission.astype(float), trial.other, propensity, level, level)
+    well = None if remission is None else _remission_effect(trial, found, remission)
     rows = {}
     for name in REFERENCES:
         change = [h.choose(rule).astype(float) - _reference(name, h) for h in found]
-        gain = Gain.of(np.mean([c * h.effect for c, h in zip(change, found, strict=True)], axis=0))
+        gain = _average_gain(change, [h.effect for h in found])
+        plain = _average_gain(change, [h.plain[0] - h.plain[1] for h in found])
         half = norm.ppf(0.95) * gain.error
-        average = np.mean(change, axis=0)
         rows[name] = {
             "gain": gain.value,
             "se": gain.error,
             "lower": gain.value - half,
             "upper": gain.value + half,
             "z": gain.value / gain.error if gain.error > 0 else float("nan"),
-            "gain_ipw": float(np.mean(average * (ipw_default - ipw_other))),
+            "gain_ipw": plain.value,
+            "se_ipw": plain.error,
         }
         if well is not None:
-            rows[name] |= _number_needed(Gain.of(average * (well[1] - well[0])))
+            rows[name] |= _number_needed(_average_gain(change, well))
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _average_gain(change: Sequence[Array], effect: Sequence[Array]) -> Gain:
+    """Gain of changed treatment, averaged over divisions for each patient first."""
+    return Gain.of(np.mean([c * e for c, e in zip(change, effect, strict=True)], axis=0))
+
+
+def _remission_effect(trial: Trial, found: Sequence[HeldOut], remission: BoolArray) -> list[Array]:
+    """Scores of the difference in remission, other drug minus default, of each division."""
+    known = np.isfinite(trial.outcome)
+    well = np.where(known, remission, np.nan)
+    level = np.full(well.size, well[known].mean())
+    effects = []
+    for h in found:
+        default, other = aipw_scores(well, trial.other, h.propensity, level, level, h.observation)
+        effects.append(other - default)
+    return effects
 
 
 def _reference(name: str, held: HeldOut) -> Array | float:
@@ -110,7 +117,7 @@ def tabulate_curve(found: Sequence[HeldOut], rule: DecisionRule) -> pd.DataFrame
     rows = []
     for p_star in P_STARS:
         at = DecisionRule(minimum=rule.minimum, p_star=float(p_star), cost=rule.cost)
-        decided = [at.decide(h.benefit, h.p_benefit) for h in found]
+        decided = [h.decide(at) for h in found]
         scores = [(d == 1) * h.effect for d, h in zip(decided, found, strict=True)]
         gain = Gain.of(np.mean(scores, axis=0))
         rows.append(
@@ -136,13 +143,29 @@ def tabulate_priorities(people: HeldOut) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``share`` and ``gain``; the areas under the curve in ``attrs`` (``autoc``, ``qini``).
+        ``share``, ``gain`` and its standard error ``se``, which is descriptive because folds share
+        patients; the areas under the curve in ``attrs`` (``autoc``, ``qini``).
     """
     share, gain = prioritised_effects(people.benefit, people.effect)
-    table = pd.DataFrame({"share": share, "gain": gain})
+    error = _priority_errors(people.benefit, people.effect)
+    table = pd.DataFrame({"share": share, "gain": gain, "se": error})
     table.attrs["autoc"] = float(gain.mean())
     table.attrs["qini"] = float((share * gain).mean())
     return table
+
+
+def _priority_errors(priority: Array, effect: Array) -> Array:
+    """Give standard errors of the mean effect of the first patients minus that of all."""
+    e = effect[np.argsort(-priority, kind="stable")]
+    n, mean = len(e), e.mean()
+    number = np.arange(1, n + 1)
+    share = number / n
+    first, squares = np.cumsum(e - mean), np.cumsum((e - mean) ** 2)
+    # A patient among the first has the influence (e - their mean) / share - (e - mean).
+    slope = 1 / share - 1
+    shift = -first / number / share
+    inside = slope**2 * squares + 2 * slope * shift * first + number * shift**2
+    return np.asarray(np.sqrt(np.maximum(inside + squares[-1] - squares, 0.0)) / n)
 
 
 def tabulate_calibration(found: Sequence[HeldOut]) -> pd.DataFrame:

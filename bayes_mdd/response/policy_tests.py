@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from bayes_mdd.response.benefit import DecisionRule
-from bayes_mdd.response.held_out import HeldOut, cross_fit, learn_and_predict
-from bayes_mdd.response.mixture import Scales
+from bayes_mdd.response.held_out import HeldOut, Learner, cross_fit, learn_and_predict
 from bayes_mdd.response.randomisation import redraw_arms
-from bayes_mdd.response.trial import Trial
-from bayes_mdd.types import Array, IntArray
+from bayes_mdd.response.splits import Split
+from bayes_mdd.types import IntArray
 
 
 def sequential_z(
-    trial: Trial,
-    propensity: Array,
-    fold: IntArray,
-    scales: Scales,
-    rule: DecisionRule,
-    rng: np.random.Generator,
+    splits: Sequence[Split], learner: Learner, rule: DecisionRule, rng: np.random.Generator
 ) -> float:
     """Judge each fold by a rule that only earlier folds taught.
 
     Parameters
     ----------
-    trial : Trial
-        All patients.
-    propensity : ndarray, shape (subject,)
-        Known probability of the other drug.
-    fold : ndarray of int, shape (subject,)
-        Fold of each patient, from 0.
-    scales : Scales
-        Prior scales.
+    splits : sequence of Split
+        One for each fold that is judged.
+    learner : Learner
+        How the rule is learned.
     rule : DecisionRule
-        The rule.
+        When a drug is preferred.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -44,10 +35,9 @@ def sequential_z(
     float
         Z value of the gain over the default; 0 if the rule changes no more than one patient.
     """
-    folds = int(fold.max()) + 1
     total = variance = 0.0
-    for j in range(max(1, folds // 3), folds):
-        held = learn_and_predict(trial, propensity, fold < j, fold == j, scales, rng)
+    for split in splits:
+        held = learn_and_predict(split, learner, rng)
         chosen = held.choose(rule)
         if chosen.sum() < 2:
             continue
@@ -58,34 +48,29 @@ def sequential_z(
 
 
 def ranking_p_value(
-    trial: Trial,
-    propensity: Array,
+    splits: Sequence[Split],
     stratum: IntArray,
-    scales: Scales,
+    learner: Learner,
     rng: np.random.Generator,
     *,
-    folds: int,
     n_permutations: int,
 ) -> float:
     """Test what the learned ranking gains, with arms drawn again and the rule learned again.
 
     The statistic is the covariance of predicted and scored benefit within folds, over the SD of the
-    prediction. Folds do not depend on arms, so that all assignments are treated alike.
+    prediction. Folds must not depend on arms, so that all assignments are treated alike. The scans
+    are not fitted again: they are blind to the arms.
 
     Parameters
     ----------
-    trial : Trial
-        All patients.
-    propensity : ndarray, shape (subject,)
-        Known probability of the other drug.
+    splits : sequence of Split
+        One for each fold, of patients with an outcome.
     stratum : ndarray of int, shape (subject,)
         Strata within which the trial randomised.
-    scales : Scales
-        Prior scales.
+    learner : Learner
+        How the rule is learned.
     rng : numpy.random.Generator
         Source of randomness.
-    folds : int
-        Number of folds.
     n_permutations : int
         Number of assignments drawn.
 
@@ -94,16 +79,21 @@ def ranking_p_value(
     float
         P value, exact if patients do not differ in what they gain.
     """
-    base = np.column_stack([trial.design, trial.mean, trial.code])
+    trial = splits[0].trial
+    # Scores of different fits are of different factors, and cannot be columns of one regression.
+    same_fit = all(s.trial is trial for s in splits)
+    parts = [trial.design, trial.mean, trial.code] if same_fit else [trial.design, trial.code]
+    base = np.column_stack(parts)
     common = float(np.linalg.lstsq(base, trial.outcome, rcond=None)[0][-1])
     without = trial.outcome - trial.code * common
-    fold = rng.permutation(trial.other.size) % folds
-    observed = _ranking_statistic(cross_fit(trial, propensity, fold, scales, rng))
+    observed = _ranking_statistic(cross_fit(splits, learner, rng))
     null = np.empty(n_permutations)
     for i, other in enumerate(redraw_arms(trial.other, stratum, rng, n_permutations)):
         outcome = without + np.where(other, 0.5, -0.5) * common
-        arranged = replace(trial, outcome=outcome, other=other)
-        null[i] = _ranking_statistic(cross_fit(arranged, propensity, fold, scales, rng))
+        arranged = [
+            replace(s, trial=replace(s.trial, outcome=outcome, other=other)) for s in splits
+        ]
+        null[i] = _ranking_statistic(cross_fit(arranged, learner, rng))
     return float((1 + (null >= observed - 1e-12).sum()) / (n_permutations + 1))
 
 

@@ -5,7 +5,9 @@ the outcome under each drug from other subjects,
 
 .. math:: G_a = f_a + \frac{1[A = a]}{e_a} (y - f_a)
 
-has the mean of the outcome under drug a, whether or not f is right. The gain of a rule that gives
+has the mean of the outcome under drug a, whether or not f is right. Where outcomes are missing,
+those that are known count by the inverse of the probability of being known, in addition; subjects
+without an outcome have :math:`G_a = f_a`. The gain of a rule that gives
 the other drug to the subjects with :math:`\pi_i = 1` is the mean of
 :math:`\pi_i (G_\mathrm{default} - G_\mathrm{other})`, where lower outcomes are better.
 """
@@ -23,20 +25,27 @@ PENALTY = 5.0
 
 
 def aipw_scores(
-    outcome: Array, other: BoolArray, propensity: Array, on_default: Array, on_other: Array
+    outcome: Array,
+    other: BoolArray,
+    propensity: Array,
+    on_default: Array,
+    on_other: Array,
+    observation: Array | None = None,
 ) -> tuple[Array, Array]:
     """Score each subject's outcome under each drug.
 
     Parameters
     ----------
     outcome : ndarray, shape (subject,)
-        Observed outcomes.
+        Outcomes, NaN where missing.
     other : ndarray of bool, shape (subject,)
         Whether the other drug was received.
     propensity : ndarray, shape (subject,)
-        Known probability of receiving the other drug.
+        Probability of receiving the other drug.
     on_default, on_other : ndarray, shape (subject,)
         Predictions from other subjects; zeros give inverse probability weighting.
+    observation : ndarray of shape (subject,), optional
+        Probability that the outcome is known, given the drug received. Default: 1.
 
     Returns
     -------
@@ -49,8 +58,11 @@ def aipw_scores(
     >>> aipw_scores(y, other, np.full(2, 0.5), np.zeros(2), np.zeros(2))
     (array([2., 0.]), array([0., 6.]))
     """
-    of_default = on_default + ~other * (outcome - on_default) / (1 - propensity)
-    of_other = on_other + other * (outcome - on_other) / propensity
+    known = np.isfinite(outcome)
+    weight = known / (1.0 if observation is None else observation)
+    y = np.where(known, outcome, 0.0)
+    of_default = on_default + ~other * weight * (y - on_default) / (1 - propensity)
+    of_other = on_other + other * weight * (y - on_other) / propensity
     return of_default, of_other
 
 

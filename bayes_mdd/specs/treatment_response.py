@@ -80,7 +80,13 @@ class EvaluationSpec(Spec):
     folds : int, default 5
         Folds of the evaluation.
     repeats : int, default 10
-        Divisions into folds that are averaged.
+        Divisions into folds that are averaged where the factors are fitted once.
+    stage_one : {"refit", "once"}, default "refit"
+        Whether the factors of the scans are fitted again without the patients of each fold, by the
+        fast method, or once, to all scans. The outcomes are held out in both cases.
+    refit_repeats : int, default 2
+        Divisions into folds that are averaged where the factors are fitted again, which takes
+        ``folds * (refit_repeats + 2) - 1`` fits.
 
     Raises
     ------
@@ -92,12 +98,15 @@ class EvaluationSpec(Spec):
     policy_permutations: int = 199
     folds: int = 5
     repeats: int = 10
+    stage_one: Literal["refit", "once"] = "refit"
+    refit_repeats: int = 2
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check_whole(self, 99, "permutations")
         check_whole(self, 0, "policy_permutations")
         check_whole(self, 2, "folds")
-        check_whole(self, 1, "repeats")
+        check_whole(self, 1, "repeats", "refit_repeats")
         if 0 < self.policy_permutations < 19:
             raise SpecError(
                 f"policy_permutations must be 0 or at least 19, got {self.policy_permutations}."

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.response.mixture import MOST_FACTORS
-from bayes_mdd.response.policy import evaluate_policy
+from bayes_mdd.response.policy import evaluate_rule
 from bayes_mdd.response.power import MOST_PER_ARM, POWER, Plan, Target, patients_needed
 from bayes_mdd.response.prepare import prepare
 from bayes_mdd.response.randomisation import randomisation_test
@@ -273,7 +273,7 @@ def _score(trial: Trial, plan: Plan, rng: np.random.Generator) -> tuple[Array, A
 
 
 def _find_learned(trial: SimulatedTrial, plan: Plan, seed: int) -> bool:
-    value = evaluate_policy(
+    value = evaluate_rule(
         SPEC, trial.scores, trial.outcomes, repeats=1, n_permutations=0, abstain=False, seed=seed
     )
     return value.p_sequential <= plan.alpha

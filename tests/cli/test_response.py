@@ -16,7 +16,7 @@ response:
   covariates_if_present: [age, no_such_column]
 stage_one:
   model: {n_factors: 2, covariates_if_present: [age, mean_fd]}
-evaluation: {permutations: 99, policy_permutations: 19, folds: 3, repeats: 1}
+evaluation: {permutations: 99, policy_permutations: 19, folds: 3, repeats: 1, stage_one: once}
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,13 @@ import typer
 from bayes_mdd.cli import messages, options, response_job
 from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words
+
+
+class StageOne(StrEnum):
+    """How the factors are fitted where the rule is evaluated."""
+
+    REFIT = "refit"
+    ONCE = "once"
 
 
 def response(
@@ -30,6 +38,19 @@ def response(
         bool,
         typer.Option("--fast", help="Take the fast method in both stages, approximately."),
     ] = False,
+    stage_one: Annotated[
+        StageOne | None,
+        typer.Option(
+            "--stage-one",
+            help="Where the rule is evaluated, fit the factors again without the patients of each "
+            "fold (by the fast method; the expected time is printed), or once to all scans.",
+            show_default="evaluation.stage_one of the spec: refit",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Number of these fits run in parallel.", show_default="1"),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -50,10 +71,12 @@ def response(
     """
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     words = control_words(controls, no_controls)
-    asked = response_job.read_response_argument(spec, settings, seed=seed)
+    asked = response_job.read_response_argument(
+        spec, settings, seed=seed, stage_one=stage_one and stage_one.value
+    )
     require_cohort(cohort)
     run_dir = output or Path("runs") / cohort.resolve().name
     done = response_job.analyse_cohort(
-        asked, cohort, run_dir, force=force, fast=fast, controls=words
+        asked, cohort, run_dir, force=force, fast=fast, controls=words, jobs=jobs
     )
     response_job.print_done(done, as_json=as_json)
