@@ -216,9 +216,20 @@ def print_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         output.print_json(outcome.to_mapping())
     else:
-        title = "Factors (approximate: fast path)" if outcome.approximate else "Factors"
-        output.print_checks(outcome.checks)
-        output.print_table(title, outcome.overview)
-        output.print_lines(f"{name:<12}{path}" for name, path in outcome.files.items())
+        show_outcome(outcome)
     if not outcome.verdict.passed:
         raise typer.Exit(ExitStatus.CHECK_FAILED)
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Print checks, factors and files of a completed run.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        From `complete_run`.
+    """
+    title = "Factors (approximate: fast path)" if outcome.approximate else "Factors"
+    output.print_checks(outcome.checks)
+    output.print_table(title, outcome.overview)
+    output.print_lines(f"{name:<12}{path}" for name, path in outcome.files.items())

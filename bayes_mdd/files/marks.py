@@ -110,28 +110,36 @@ def _is_simulated(folder: Path) -> bool:
     )
 
 
+#: Runs of treatment response inside the run folder of the demo.
+CROSSOVER, NULL_TWIN = "response_crossover", "response_null_twin"
+
+_RUN_FILES = (
+    SPEC,
+    PROVENANCE,
+    POSTERIOR,
+    "roles.tsv",
+    "roles.tsv",
+    "checks.json",
+    "report.html",
+    "permutations.tsv",
+    "predictive_*.tsv",
+    "prior_sensitivity.tsv",
+    "smallest_trait.tsv",
+    "compare_*.tsv",
+    "compare_people.nc",
+    *(f"signatures/{p}" for p in ("signatures.*", "factor-*")),
+    *(f"projections/*.{suffix}" for suffix in ("tsv", "json", "nc")),
+    *(f"response/{name}" for name in (SPEC, PROVENANCE, POSTERIOR, "verdict.json")),
+    *(f"response/{name}" for name in ("report.html", "recommendations.json")),
+    *(f"response/{name}.tsv" for name in RESPONSE_TABLES),
+)
+
 RUN = FolderKind(
     "run",
     _is_run,
     (
-        SPEC,
-        PROVENANCE,
-        POSTERIOR,
-        "roles.tsv",
-        "roles.tsv",
-        "checks.json",
-        "report.html",
-        "permutations.tsv",
-        "predictive_*.tsv",
-        "prior_sensitivity.tsv",
-        "smallest_trait.tsv",
-        "compare_*.tsv",
-        "compare_people.nc",
-        *(f"signatures/{p}" for p in ("signatures.*", "factor-*")),
-        *(f"projections/*.{suffix}" for suffix in ("tsv", "json", "nc")),
-        *(f"response/{name}" for name in (SPEC, PROVENANCE, POSTERIOR, "verdict.json")),
-        *(f"response/{name}" for name in ("report.html", "recommendations.json")),
-        *(f"response/{name}.tsv" for name in RESPONSE_TABLES),
+        *_RUN_FILES,
+        *(f"{part}/{name}" for part in (CROSSOVER, NULL_TWIN) for name in _RUN_FILES),
     ),
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import bayes_mdd as bm
+from bayes_mdd.cli import demo_response
 from bayes_mdd.errors import SpecError
 
 
@@ -141,10 +142,18 @@ def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run
         shutil.copytree(small_run.folder, rest["run_dir"])
         return bm.read_run(small_run.folder)
 
+    def analyse_demo(cohort, output, **options):
+        asked["response"] = (cohort.name, output.name, options)
+        return []
+
     monkeypatch.setattr(bm, "fit", fit, raising=False)
+    monkeypatch.setattr(demo_response, "analyse_demo", analyse_demo)
     result = run_cli("demo", "-o", tmp_path / "demo", "--quick", "--json")
     said = json.loads(result.out)
     assert result.status == (0 if said["passed"] else 1)
+    assert said["response"] == {}
+    options = {"force": False, "quick": True, "seed": None}
+    assert asked["response"] == ("demo", "demo", options)
     assert asked["spec"].n_factors == 8
     assert asked["spec"].covariates == ("site", "age", "sex", "mean_fd")
     assert asked["spec"].symptoms == ("retardation", "cognitive")
