@@ -2,6 +2,8 @@
 
 from . import plotting as plotting
 from . import polar_lda as polar_lda
+from .baselines.compare import BaselineComparison as BaselineComparison
+from .baselines.compare import compare_baselines as compare_baselines
 from .cohort import Cohort as Cohort
 from .cohort import read_cohort as read_cohort
 from .cohort import read_outcomes as read_outcomes
@@ -11,6 +13,11 @@ from .errors import DataContractError as DataContractError
 from .errors import RunFolderError as RunFolderError
 from .errors import SpecError as SpecError
 from .errors import WriteError as WriteError
+from .evidence.concordance import evidence_concordance as evidence_concordance
+from .evidence.concordance import EvidenceConcordance as EvidenceConcordance
+from .evidence.contradictions import evidence_contradictions as evidence_contradictions
+from .evidence.query import find_evidence as find_evidence
+from .evidence.tables import read_evidence as read_evidence
 from .features import change_features as change_features
 from .features import check_features as check_features
 from .features import check_quality as check_quality
@@ -41,11 +48,12 @@ from .response.analysis import analyse_response as analyse_response
 from .response.analysis import ResponseAnalysis as ResponseAnalysis
 from .response.controls import negative_controls as negative_controls
 from .response.fit import fit_response as fit_response
+from .response.missing import missing_sensitivity as missing_sensitivity
+from .response.missing import tipping_points as tipping_points
 from .response.moderation import assess_moderation as assess_moderation
 from .response.moderation import Moderation as Moderation
 from .response.patients import predict_benefit as predict_benefit
-from .response.policy import evaluate_policy as evaluate_policy
-from .response.policy import PolicyValue as PolicyValue
+from .response.policy_value import PolicyValue as PolicyValue
 from .response.report import write_response_report as write_response_report
 from .response.scores import score_moments as score_moments
 from .response.store import read_response as read_response
@@ -94,7 +102,9 @@ from .studies.compare import compare_models as compare_models
 from .studies.compare import Comparison as Comparison
 from .studies.compare import vary_factors as vary_factors
 from .studies.permutation import permute_arms as permute_arms
+from .studies.policy import evaluate_policy as evaluate_policy
 from .studies.power import plan_power as plan_power
+from .studies.stage_one import StageOne as StageOne
 from .workflow.classify import classify_factors as classify_factors
 from .workflow.diagnose import diagnose as diagnose
 from .workflow.fit import fit as fit

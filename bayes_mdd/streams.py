@@ -65,6 +65,14 @@ class Stream(IntEnum):
     CONTROLS = 44
     #: Seeds of simulated trials (plan_power).
     POWER = 45
+    #: Folds, and draws of the average effect (missing_sensitivity).
+    MISSING = 46
+    #: Folds, bootstrap samples, and seeds of pipelines (compare_baselines).
+    BASELINES = 50
+    #: Permutations of outcomes and arms (compare_baselines).
+    BASELINE_PERMUTATIONS = 51
+    #: Places of findings that are permuted (evidence_concordance).
+    EVIDENCE = 60
 
 
 class PolarLDAStream(IntEnum):

@@ -14,6 +14,7 @@ from bayes_mdd.cli.commands.check import check
 from bayes_mdd.cli.commands.compare import compare
 from bayes_mdd.cli.commands.demo import demo
 from bayes_mdd.cli.commands.doctor import doctor
+from bayes_mdd.cli.commands.evidence import evidence
 from bayes_mdd.cli.commands.features import features
 from bayes_mdd.cli.commands.fit import fit
 from bayes_mdd.cli.commands.power import power
@@ -59,6 +60,7 @@ for command in (
     power,
     response,
     recommend,
+    evidence,
 ):
     app.command()(command)
 

@@ -1,0 +1,1 @@
+"""Findings of the literature: queries, contradictions, concordance with a posterior."""
