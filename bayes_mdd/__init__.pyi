@@ -59,6 +59,7 @@ from .response.scores import score_moments as score_moments
 from .response.store import read_response as read_response
 from .response.store import write_response as write_response
 from .response.tables import summarise_response as summarise_response
+from .response.tripod import tripod_table as tripod_table
 from .results.export import export_signatures as export_signatures
 from .results.maps import region_strength as region_strength
 from .sampling.run_folder import read_run as read_run

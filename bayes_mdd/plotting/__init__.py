@@ -7,6 +7,7 @@ from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
 from bayes_mdd.response.figures.benefits import plot_benefits, plot_icons
 from bayes_mdd.response.figures.crossover import plot_crossover
 from bayes_mdd.response.figures.factors import plot_response_factors
+from bayes_mdd.response.figures.missing import plot_tipping
 from bayes_mdd.response.figures.policy import (
     plot_benefit_calibration,
     plot_gain_curve,
@@ -37,4 +38,5 @@ __all__ = [
     "plot_sharing",
     "plot_site_effects",
     "plot_symptom_links",
+    "plot_tipping",
 ]

@@ -18,6 +18,9 @@ from bayes_mdd.types import IntArray
 #: Largest number of probabilities of a drug that are strata as they are; groups otherwise.
 MOST_PROBABILITIES, PROBABILITY_GROUPS = 10, 5
 
+#: Why a patient is not analysed.
+NO_OUTCOME = "no outcome"
+
 
 def join_tables(
     spec: ResponseSpec,
@@ -82,7 +85,7 @@ def join_tables(
     table = table.assign(**{c: as_numbers(table[c]) for c in numeric})
     problems = _arm_problems(spec, table) + check_outcome(spec, table)
     unknown = table.index[table[spec.outcome].isna() & ~table.index.isin(list(rated or ()))]
-    why = "no outcome" if rated is None else "no outcome and no visit after baseline"
+    why = NO_OUTCOME if rated is None else f"{NO_OUTCOME} and no visit after baseline"
     excluded |= dict.fromkeys(unknown, why)
     table = table.drop(index=unknown)
     if problems := problems + check_columns(spec, table, sizes=not problems):

@@ -133,7 +133,7 @@ class VisitFit:
         n, q = endpoint.shape
         noise = rng.standard_normal((n, self.early_mean.size)) @ self.early_root.T
         mean = self.early_mean * self.unit + endpoint @ self.early_slope.T
-        return np.asarray((mean + self.unit * noise).reshape(n, -1, q))
+        return np.asarray((mean + self.unit * noise).reshape(n, self.early_mean.size // q, q))
 
 
 def fit_visits(data: VisitData, scales: Scales) -> VisitFit:

@@ -124,6 +124,32 @@ def prepare_visits(
     return VisitData(prepared, values, table.weeks, table.sessions)
 
 
+def check_visits(spec: ResponseSpec, outcomes: pd.DataFrame, visits: pd.DataFrame) -> int:
+    """Check a table of visits before the scans are fitted.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        The model.
+    outcomes : DataFrame
+        As for `fit_response`.
+    visits : DataFrame
+        As for `fit_response`.
+
+    Returns
+    -------
+    int
+        Number of patients without an outcome who have a rating after baseline.
+
+    Raises
+    ------
+    DataContractError
+        If it cannot be used.
+    """
+    rated = _arrange(spec, outcomes, visits).values.notna().any(axis=1).to_numpy()
+    return int((rated & outcomes[spec.outcome].isna().to_numpy()).sum())
+
+
 def _incomplete(spec: ResponseSpec, outcomes: pd.DataFrame) -> list[str]:
     """Patients without an outcome whose baseline or covariates are not known."""
     names = [*([spec.baseline] if spec.baseline else []), *spec.covariates]
