@@ -117,7 +117,7 @@ def analyse_demo(
     list of Part
         The crossover and its twin.
     """
-    parts = []
+    parts: list[Part] = []
     for name, scale, planted in PARTS:
         settings = [*SETTINGS, *(QUICK if quick else ()), f"outcome.scale={scale}"]
         spec = response_job.read_response_argument(MODEL, settings, seed=seed)

@@ -17,8 +17,9 @@ PROVENANCE = "provenance.json"
 SPEC = "spec.yaml"
 #: Tables of treatment response in a run folder, without suffix.
 RESPONSE_TABLES = (
-    *("summary", "policy", "curve", "toc", "calibration", "priors", "flow", "checks", "controls"),
-    "recommendations",
+    *("summary", "policy", "curve", "toc", "calibration", "priors", "flow", "balance"),
+    *("checks", "controls"),
+    *("missing", "tipping", "tripod_ai", "recommendations"),
 )
 #: Files that operating systems and editors leave in folders.
 _BY_THE_WAY = (".DS_Store", "._*", "Thumbs.db", "desktop.ini", ".nfs*", ".part-*", ".*.tmp")

@@ -19,6 +19,8 @@ from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.regular import own_errors, require_file
 from bayes_mdd.files.replace import make_folder, write_text
 from bayes_mdd.response.analysis import ResponseAnalysis
+from bayes_mdd.response.missing import tipping_points
+from bayes_mdd.response.tripod import tripod_table
 from bayes_mdd.specs.treatment_response import TreatmentResponseSpec, write_response_spec
 
 #: Folder of treatment response inside a run folder, and its files.
@@ -33,8 +35,12 @@ TOC: Final = "toc.tsv"
 CALIBRATION: Final = "calibration.tsv"
 PRIORS: Final = "priors.tsv"
 FLOW: Final = "flow.tsv"
+BALANCE: Final = "balance.tsv"
+MISSING: Final = "missing.tsv"
+TIPPING: Final = "tipping.tsv"
 CHECKS: Final = "checks.tsv"
 CONTROLS: Final = "controls.tsv"
+TRIPOD: Final = "tripod_ai.tsv"
 REPORT: Final = "report.html"
 RECOMMENDATIONS: Final = "recommendations.tsv"
 #: Steps of the share of patients in the file of the targeting operator characteristic: one row per
@@ -77,8 +83,12 @@ def write_response(
         SUMMARY: analysis.summary.reset_index(),
         PRIORS: analysis.priors,
         FLOW: analysis.flow,
+        BALANCE: analysis.balance,
         CHECKS: analysis.checks,
+        TRIPOD: tripod_table(analysis, spec),
     }
+    if analysis.missing is not None:
+        tables |= {MISSING: analysis.missing, TIPPING: tipping_points(analysis.missing)}
     if analysis.value is not None:
         tables |= {
             POLICY: analysis.value.table.rename_axis("compared_with").reset_index(),
