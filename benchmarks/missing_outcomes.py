@@ -28,6 +28,9 @@ from joblib import Parallel, delayed
 from provenance import record
 
 import bayes_mdd as bm
+from bayes_mdd.response.mixture import fit_mixture
+from bayes_mdd.response.visit_mixture import fit_visits
+from bayes_mdd.response.visits import prepare_visits
 
 RESULTS = Path(__file__).resolve().parent / "results"
 POINTS, WORSE, SHARE = 7.0, 4.0, 0.3
@@ -36,6 +39,7 @@ WIDE = {"drug_scale": 1.0, "moderation_scale": 20.0}
 SPEC = bm.ResponseSpec(
     outcome="hamd17", default_arm="SSRI", assignment="randomised", baseline="hamd17_baseline"
 )
+DRAWS = 4000
 #: Draws with a smaller slope are those of patterns without moderation.
 SOME = 0.02
 
@@ -70,12 +74,20 @@ def drop_out(trial: Any, seed: int, share: float = SHARE, arm_slope: float = 0.0
 
 def estimate(spec: bm.ResponseSpec, trial: Any, visits: Any, truth: tuple[float, float]) -> Any:
     """Mean of average effect and moderation in SD, and whether 90% intervals hold the truth."""
-    fitted = bm.fit_response(spec, trial.scores, trial.outcomes, visits, method="fast")
-    drug = fitted["posterior"]["drug"].values.ravel() / POINTS
-    slope = fitted["posterior"]["moderation"].values.reshape(drug.size, -1)[:, 0] / POINTS
+    data = prepare_visits(spec, trial.scores, trial.outcomes, visits)
+    scales = data.prepared.scales
+    if data.gone.any():
+        mixture = fit_visits(data, scales).integrate(scales)
+    else:
+        mixture = fit_mixture(data.prepared.trial, scales)
+    drawn = mixture.draw(np.random.default_rng(8), DRAWS)
+    slope = drawn.moderation[:, 0] / POINTS
     slope = slope[np.abs(slope) > SOME]
     found = {}
-    for name, draws, true in (("drug", drug, truth[0]), ("moderation", slope, truth[1])):
+    for name, draws, true in (
+        ("drug", drawn.drug / POINTS, truth[0]),
+        ("moderation", slope, truth[1]),
+    ):
         low, high = np.quantile(draws, [0.05, 0.95])
         found[name] = (float(draws.mean()), float(low <= true <= high))
     return found
@@ -92,6 +104,40 @@ def random_one(seed: int, n: int, cell: dict[str, float]) -> Any:
         "patients with an outcome": estimate(spec, partial, None, truth),
         "without drop-out": estimate(spec, trial, None, truth),
     }
+
+
+def tipping_one(seed: int, n: int) -> Any:
+    """Tipping delta where the truth is 4: of the population, and of the complete data."""
+    trial = bm.simulate_trial(seed=seed, n=n, benefit_sd=0.4)
+    partial = drop_out(trial, seed)
+    gone = partial.outcomes["hamd17"].isna()
+    other = trial.outcomes["arm"] != "SSRI"
+    worse = trial.outcomes["hamd17"] + WORSE * (gone & other)
+    share = float(gone[other].mean())
+    # Complete outcomes, and the change of the other arm that makes the drugs equal in them.
+    complete = replace(trial, outcomes=trial.outcomes.assign(hamd17=worse))
+    spec = bm.ResponseSpec(**(SPEC.to_mapping() | WIDE | {"covariates": ()}))
+    data = prepare_visits(spec, complete.scores, complete.outcomes, None)
+    fitted = fit_mixture(data.prepared.trial, data.prepared.scales)
+    effect = float((fitted.weight @ fitted.mean)[-data.prepared.trial.n_factors - 1])
+    found = {}
+    for name, change in (("population", -WORSE * share), ("complete data", -effect)):
+        table = bm.missing_sensitivity(SPEC, *shifted(partial, other, change), seed=seed)
+        tipping = bm.tipping_points(table)
+        row = tipping[(tipping["result"] == "average effect") & (tipping["arms"] == "other")]
+        at_start = float(table["average_benefit"].iloc[0])
+        found[name] = (float(row["tipping"].iloc[0]), at_start > 0)
+    return found
+
+
+def shifted(trial: Any, other: Any, change: float) -> tuple[Any, Any, Any]:
+    """Scores, outcomes and visits with ratings of the other arm moved by a number of points."""
+    outcomes = trial.outcomes.copy()
+    outcomes["hamd17"] += change * other
+    visits = trial.visits.copy()
+    late = visits["participant_id"].isin(other.index[other]) & (visits["week"] > 0)
+    visits["value"] += change * late
+    return trial.scores, outcomes, visits
 
 
 def study_random(run: Any) -> list[dict[str, Any]]:
@@ -114,7 +160,29 @@ def study_random(run: Any) -> list[dict[str, Any]]:
     return rows
 
 
-STUDIES = ("random",)
+def study_tipping(run: Any) -> list[dict[str, Any]]:
+    rows = []
+    for n in (200, 600):
+        found = run(tipping_one, n)
+        for name in ("population", "complete data"):
+            # Where the other drug is not better at first, it takes outcomes that are better.
+            value = np.array([f[name][0] if f[name][1] else -np.inf for f in found])
+            value[np.isnan(value)] = np.inf
+            rows.append(
+                {
+                    "n": n,
+                    "truth": name,
+                    "median": np.median(value),
+                    "lower": np.quantile(value, 0.25, method="nearest"),
+                    "upper": np.quantile(value, 0.75, method="nearest"),
+                    "within_1": np.mean(np.abs(value - WORSE) <= 1),
+                    "none": np.mean(~np.isfinite(value)),
+                }
+            )
+    return rows
+
+
+STUDIES = ("random", "tipping")
 
 
 def main() -> None:
