@@ -1,0 +1,566 @@
+"""Checks of everything that is compared, and the arrays that methods see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.baselines.cases import Cases
+from bayes_mdd.baselines.choice import import_bcf
+from bayes_mdd.baselines.methods import (
+    BCF,
+    BOTH,
+    CHOICE,
+    CLINICAL,
+    DEFAULT_METHODS,
+    EARLY,
+    METHODS,
+    PROGNOSIS,
+    VIEWS,
+    Scheme,
+    Task,
+    check_names,
+    questions_of,
+    views_of,
+)
+from bayes_mdd.dims import CONTROL, DIAGNOSIS, SITE, SUBJECT
+from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of, some
+from bayes_mdd.features import hide_arms, reference_to_controls
+from bayes_mdd.features.contract import check_features
+from bayes_mdd.response.column_checks import PROPENSITY
+from bayes_mdd.response.outcome_values import remission_limit
+from bayes_mdd.response.prepare import Prepared, prepare
+from bayes_mdd.response.scores import build_moments
+from bayes_mdd.specs import AnalysisSpec
+from bayes_mdd.specs.response import ResponseSpec
+from bayes_mdd.types import Array, BoolArray, IntArray
+from bayes_mdd.workflow.resolve import resolve_spec
+
+#: The factor model unless another one is given.
+STAGE_ONE: Final = AnalysisSpec.from_mapping(
+    {
+        "model": {"n_factors": 8, "covariates_if_present": ["site", "age", "sex", "mean_fd"]},
+        "reference": {"covariates_if_present": ["age", "sex", "mean_fd"]},
+    }
+)
+#: Last week of an early change.
+EARLY_WEEKS: Final = 2.0
+#: Ways to remove sites from features.
+HARMONISE: Final = ("site", "combat", "none")
+EVENTS: Final = ("response", "remission")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Request:
+    """What a user asks for.
+
+    Parameters
+    ----------
+    methods, views : tuple of str
+        Names.
+    scheme : str
+        Name of the scheme.
+    folds, repeats, slow_repeats, permutations : int
+        Numbers.
+    leak, event : str or None
+        As for `compare_baselines`.
+    harmonise : str
+        As for `compare_baselines`.
+    named : bool
+        Whether the methods were named, so that what cannot be done is an error.
+    """
+
+    methods: tuple[str, ...]
+    views: tuple[str, ...]
+    scheme: Scheme
+    folds: int
+    repeats: int
+    slow_repeats: int
+    permutations: int
+    leak: str | None
+    event: str | None
+    harmonise: str
+    named: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A request that can be honoured.
+
+    Parameters
+    ----------
+    request : Request
+        With the methods and views that are left.
+    cases : Cases
+        The patients.
+    notes : tuple of str
+        What was left out, and what to know about the rest.
+    """
+
+    request: Request
+    cases: Cases
+    notes: tuple[str, ...]
+
+
+def make_request(
+    methods: Sequence[str] | None,
+    views: Sequence[str],
+    **others: Any,
+) -> Request:
+    """Arrange arguments.
+
+    Parameters
+    ----------
+    methods : sequence of str or None
+        Names; all that need no extra by default.
+    views : sequence of str
+        Names.
+    **others
+        Other fields of `Request`.
+
+    Returns
+    -------
+    Request
+        Not yet checked.
+    """
+    given = [methods] if isinstance(methods, str) else methods
+    names = DEFAULT_METHODS if given is None else tuple(dict.fromkeys(map(str, given)))
+    shown = (views,) if isinstance(views, str) else tuple(dict.fromkeys(map(str, views)))
+    return Request(methods=names, views=shown, named=methods is not None, **others)
+
+
+def check_request(request: Request) -> list[str]:
+    """Check what does not depend on data.
+
+    Parameters
+    ----------
+    request : Request
+        What a user asks for.
+
+    Returns
+    -------
+    list of str
+        Problems.
+    """
+    problems = [
+        *check_names(request.methods, METHODS, "method"),
+        *check_names(request.views, VIEWS, "view"),
+        *check_names([request.scheme], ("repeated", "leave_site_out"), "scheme"),
+        *check_names([request.harmonise], HARMONISE, "harmonisation"),
+    ]
+    if request.leak is not None:
+        problems += check_names([request.leak], ("selection",), "leak")
+    if request.event is not None:
+        problems += check_names([request.event], EVENTS, "event")
+    if not request.methods:
+        problems.append("methods names none: name at least one, or leave it out.")
+    if not request.views:
+        problems.append("views names none: name at least one.")
+    for name, least in (("folds", 2), ("repeats", 1), ("slow_repeats", 1)):
+        value = getattr(request, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            problems.append(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    n = request.permutations
+    if isinstance(n, bool) or not isinstance(n, int) or n < 0 or 0 < n < 19:
+        problems.append(f"permutations must be 0 or at least 19, got {n!r}.")
+    if request.scheme == "leave_site_out" and request.harmonise == "combat":
+        problems.append(
+            "harmonise='combat' cannot adjust a site that is left out: use harmonise='none' or "
+            "'site' with scheme='leave_site_out'."
+        )
+    if BCF in request.methods:
+        try:
+            import_bcf()
+        except SpecError as error:
+            problems.append(str(error))
+    return problems
+
+
+def check_inputs(
+    spec: ResponseSpec,
+    features: xr.Dataset,
+    outcomes: pd.DataFrame,
+    request: Request,
+    *,
+    visits: pd.DataFrame | None,
+    stage_one: AnalysisSpec | None,
+) -> Checked:
+    """Check a request against the data, and build what methods see.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        Outcome, baseline, covariates and arms.
+    features : Dataset
+        FeatureSet.
+    outcomes : DataFrame
+        One row per patient.
+    request : Request
+        What a user asks for.
+    visits : DataFrame, optional
+        From `read_visits`.
+    stage_one : AnalysisSpec, optional
+        The factor model and the reference.
+
+    Returns
+    -------
+    Checked
+        The request, and the patients.
+
+    Raises
+    ------
+    DataContractError, SpecError
+        If anything cannot be used; every problem is listed.
+    """
+    problems = check_request(request)
+    if spec.kind not in ("gaussian", "student", "binary"):
+        problems.append(
+            f"baselines predict outcomes in points or a binary outcome, got kind '{spec.kind}'."
+        )
+    of_data: list[str] = []
+    prepared = None
+    try:
+        check_features(features)
+        prepared = _prepare(spec, features, outcomes)
+    except BayesMDDError as error:
+        of_data = problems_of(error)
+    notes: list[str] = []
+    early = None
+    if EARLY in request.views:
+        early, found = _early_change(spec, visits, prepared)
+        of_data += found
+    if prepared is not None and not problems:
+        request, found, said = _fit_request(spec, prepared, features, request)
+        of_data += found
+        notes += said
+    if not problems and not of_data and prepared is not None:
+        try:
+            cases, said = _build(spec, prepared, features, request, early, stage_one or STAGE_ONE)
+            notes += said
+        except BayesMDDError as error:
+            of_data = problems_of(error)
+        else:
+            of_data = [*_fold_problems(cases, request), *_idle_methods(cases, request)]
+            if not of_data:
+                return Checked(request, cases, tuple(notes))
+    if of_data:
+        raise DataContractError("baselines", [*problems, *of_data])
+    raise SpecError("compare_baselines: " + " ".join(problems))
+
+
+def _prepare(spec: ResponseSpec, features: xr.Dataset, outcomes: pd.DataFrame) -> Prepared:
+    names = features[SUBJECT].values.astype(str)[~_controls(features)]
+    n = names.size
+    without_scores = build_moments(
+        np.zeros((n, 0)), np.zeros((n, 0, 0)), names, np.zeros(0, dtype=str), {}
+    )
+    return prepare(spec, without_scores, outcomes)
+
+
+def _controls(features: xr.Dataset) -> BoolArray:
+    if DIAGNOSIS not in features.coords:
+        return np.zeros(features.sizes[SUBJECT], dtype=bool)
+    return np.asarray(features[DIAGNOSIS].values.astype(str) == CONTROL)
+
+
+def _early_change(
+    spec: ResponseSpec, visits: pd.DataFrame | None, prepared: Prepared | None
+) -> tuple[Array | None, list[str]]:
+    """Change of the rating from baseline to the last visit up to week 2."""
+    if visits is None:
+        return None, ["view 'early' needs the ratings of the first weeks: pass visits=read_visits(...)."]
+    lacking = [c for c in ("participant_id", "week", "value") if c not in visits]
+    if lacking:
+        return None, [f"visits lack the columns {some(lacking)}: pass read_visits(...)."]
+    if spec.baseline is None:
+        return None, ["view 'early' is a change from baseline: name the column in spec.baseline."]
+    if prepared is None:
+        return None, []
+    week = pd.to_numeric(visits["week"], errors="coerce")
+    rows = visits[(week > 0) & (week <= EARLY_WEEKS) & visits["value"].notna()]
+    rows = rows.assign(participant_id=rows["participant_id"].astype(str)).sort_values("week")
+    last = rows.groupby("participant_id")["value"].last()
+    found = last.reindex(pd.Index(prepared.subjects))
+    if not found.notna().any():
+        return None, [
+            f"no patient was rated in the first {EARLY_WEEKS:g} weeks of the drug, so there is no "
+            "early change: leave out view 'early'."
+        ]
+    change = found.to_numpy(dtype=float) - prepared.table[spec.baseline].to_numpy(dtype=float)
+    return change, []
+
+
+def _fit_request(
+    spec: ResponseSpec, prepared: Prepared, features: xr.Dataset, request: Request
+) -> tuple[Request, list[str], list[str]]:
+    """Leave out what these data do not allow, unless it was asked for by name."""
+    problems, notes = [], []
+    methods, views = request.methods, request.views
+    if not (spec.baseline or spec.covariates):
+        without = tuple(v for v in views if v not in (CLINICAL, BOTH))
+        notes.append(
+            "The spec names neither baseline nor covariates: there is no clinical view, and no "
+            "comparison with what is known without a scan."
+        )
+        if not without or (request.named and CLINICAL in methods):
+            problems.append("there are no clinical columns: name spec.baseline or spec.covariates.")
+        views = without
+        methods = tuple(m for m in methods if m != CLINICAL)
+    why = _why_no_choice(spec, prepared)
+    only = [m for m in methods if m in CHOICE and m not in PROGNOSIS]
+    if why and only:
+        if request.named:
+            problems.append(f"{some(only)} cannot be evaluated: {why}.")
+        else:
+            notes.append(f"Choice of the drug is not compared: {why}.")
+        methods = tuple(m for m in methods if m not in only)
+    if request.scheme == "leave_site_out":
+        sites = _sites(prepared.table, features, prepared.subjects)
+        if sites is None:
+            problems.append("scheme 'leave_site_out' needs a column 'site' of the outcomes.")
+        elif len(set(sites)) < 2:
+            problems.append(
+                f"scheme 'leave_site_out' needs two sites or more, all patients are from {sites[0]}."
+            )
+    return replace(request, methods=methods, views=views), problems, notes
+
+
+def _why_no_choice(spec: ResponseSpec, prepared: Prepared) -> str:
+    if spec.kind not in ("gaussian", "student"):
+        return f"gains are estimated in points, and the outcome is {spec.kind}"
+    if spec.assignment == "observational" and PROPENSITY not in prepared.table:
+        return (
+            "arms were not randomised, and the probability of each drug is not known (column "
+            "'propensity')"
+        )
+    return ""
+
+
+def _sites(
+    table: pd.DataFrame, features: xr.Dataset, subjects: tuple[str, ...]
+) -> list[str] | None:
+    if SITE in table:
+        return table[SITE].astype(str).tolist()
+    if SITE not in features.coords:
+        return None
+    by_name = dict(zip(features[SUBJECT].values.astype(str), features[SITE].values, strict=True))
+    return [str(by_name[s]) for s in subjects]
+
+
+def _build(
+    spec: ResponseSpec,
+    prepared: Prepared,
+    features: xr.Dataset,
+    request: Request,
+    early: Array | None,
+    stage_one: AnalysisSpec,
+) -> tuple[Cases, list[str]]:
+    ids = np.array(prepared.subjects)
+    names = features[SUBJECT].values.astype(str)
+    control = _controls(features)
+    kept = features.isel({SUBJECT: np.flatnonzero(control | np.isin(names, ids))})
+    kept = kept.drop_vars([v for v in kept.data_vars if v != "y"])
+    hidden = hide_arms(kept)
+    resolved, notes = resolve_spec(stage_one, hidden, pd.DataFrame(index=pd.Index(names)))
+    group = "controls" if control.any() and resolved.reference.group == "controls" else "patients"
+    referenced = features.attrs.get("units") != "z"
+    covariates = resolved.reference.covariates
+    if referenced:
+        # Refuses what cannot be standardised; folds repeat it with their training patients.
+        reference_to_controls(hidden, covariates, group=group)
+        if group == "patients":
+            notes.append("Features are standardised against the training patients of each fold.")
+    elif features.attrs.get("reference_group") != "controls":
+        notes.append(
+            "The features were standardised within the patients before the folds: pass them as "
+            "measured, so that this is learned in each fold."
+        )
+    y = kept["y"].transpose(SUBJECT, "feature").values.astype(float)
+    at = {name: i for i, name in enumerate(kept[SUBJECT].values.astype(str))}
+    rows = np.array([at[i] for i in ids])
+    healthy = np.flatnonzero(_controls(kept)) if group == "controls" else np.zeros(0, dtype=int)
+    nuisance = _nuisance(kept, covariates if referenced else ())
+    event, event_name, problems = _event(spec, prepared, request)
+    if problems:
+        raise DataContractError("baselines", problems)
+    points = None
+    if spec.kind != "binary":
+        points = prepared.trial.outcome + prepared.level
+    if event is None:
+        notes.append(event_name)
+    sites = _sites(prepared.table, features, prepared.subjects) or [""] * ids.size
+    levels, code = np.unique(np.array(sites), return_inverse=True)
+    harmonise = request.harmonise if levels.size > 1 else "none"
+    if early is not None and (unrated := int(np.isnan(early).sum())):
+        notes.append(
+            f"{unrated} of {ids.size} patients were not rated in the first {EARLY_WEEKS:g} weeks; "
+            "view 'early' gives them the mean change of the training patients and an indicator."
+        )
+    cases = Cases(
+        prepared=prepared,
+        edges=y[rows],
+        controls=y[healthy],
+        nuisance=nuisance[rows],
+        nuisance_controls=nuisance[healthy],
+        clinical=tuple([*([spec.baseline] if spec.baseline else []), *spec.covariates]),
+        early=early,
+        event=event,
+        event_name=event_name,
+        points=points,
+        propensity=_propensity(prepared),
+        site=code.astype(np.int64),
+        sites=tuple(levels.tolist()),
+        referenced=referenced,
+        features=hidden if group == "controls" else hidden.isel({SUBJECT: rows}),
+        stage_one=resolved,
+        harmonise=harmonise,
+        combat_features=kept if harmonise == "combat" else None,
+        choice=not _why_no_choice(spec, prepared),
+    )
+    return cases, notes
+
+
+def _nuisance(features: xr.Dataset, covariates: Sequence[str]) -> Array:
+    columns = [np.zeros((features.sizes[SUBJECT], 0))]
+    for name in covariates:
+        values = features[name].values
+        if values.dtype.kind in "fiub":
+            number = values.astype(float)
+            columns.append((number - number.mean())[:, None])
+        else:
+            levels = np.unique(values.astype(str))
+            columns.append((values.astype(str)[:, None] == levels[1:]).astype(float))
+    return np.column_stack(columns)
+
+
+def _event(
+    spec: ResponseSpec, prepared: Prepared, request: Request
+) -> tuple[BoolArray | None, str, list[str]]:
+    """Whether the event occurs, its name (or why there is none), and problems."""
+    table = prepared.table
+    value = table[spec.outcome].to_numpy(dtype=float)
+    if spec.kind == "binary":
+        return value == 1, f"{spec.outcome} = 1", []
+    limit = remission_limit(spec)
+    halved = None
+    if spec.baseline is not None and not spec.higher_is_better:
+        before = table[spec.baseline].to_numpy(dtype=float)
+        halved = (value <= before / 2) if (before > 0).all() else None
+    known: dict[str, tuple[BoolArray | None, str]] = {
+        "response": (halved, f"response (at least 50% fewer points of {spec.outcome})"),
+        "remission": (
+            None if limit is None else value <= limit,
+            f"remission ({spec.outcome} of at most {limit:g})" if limit is not None else "",
+        ),
+    }
+    names = EVENTS if request.event is None else (request.event,)
+    reasons = []
+    for name in names:
+        event, text = known[name]
+        if event is None:
+            need = (
+                "needs spec.baseline above 0 and an outcome of which lower is better"
+                if name == "response"
+                else "is defined for totals of known scales (hamd17, madrs)"
+            )
+            reasons.append(f"{name} {need}")
+            continue
+        least = int(min(event.sum(), (~event).sum()))
+        needed = 2 if request.scheme == "leave_site_out" else request.folds
+        if least < needed:
+            reasons.append(
+                f"{name} divides the patients into {int(event.sum())} and {int((~event).sum())}, "
+                f"at least {needed} of each are needed"
+            )
+            continue
+        return event, text, []
+    said = "; ".join(reasons)
+    if request.event is not None:
+        return None, "", [f"event '{request.event}' cannot be predicted: {said}."]
+    return None, f"No event is predicted, only points: {said}.", []
+
+
+def _propensity(prepared: Prepared) -> Array:
+    if PROPENSITY in prepared.table:
+        return prepared.table[PROPENSITY].to_numpy(dtype=float)
+    other, stratum = prepared.trial.other, prepared.stratum
+    size = np.bincount(stratum)
+    share = np.bincount(stratum, other) / size
+    # A stratum in which all received one drug has the allocation of the trial.
+    share = np.where((share > 0) & (share < 1), share, other.mean())
+    return np.asarray(share[stratum])
+
+
+def list_tasks(cases: Cases, request: Request) -> list[Task]:
+    """List every method with every view and question that it answers.
+
+    Parameters
+    ----------
+    cases : Cases
+        The patients.
+    request : Request
+        Methods and views.
+
+    Returns
+    -------
+    list of Task
+        In the order of the methods and views.
+    """
+    asked = {
+        "event": cases.event is not None, "points": cases.points is not None,
+        "choice": cases.choice,
+    }  # fmt: skip
+    return [
+        Task(question, method, view)
+        for method in METHODS
+        if method in request.methods
+        for view in views_of(method, request.views)
+        for question in questions_of(method, view)
+        if asked[question]
+    ]
+
+
+def _idle_methods(cases: Cases, request: Request) -> list[str]:
+    """Named methods that have nothing to predict, or nothing to predict it from."""
+    busy = {t.method for t in list_tasks(cases, request)}
+    idle = [m for m in request.methods if m not in busy]
+    if request.named and idle:
+        return [
+            f"{some(idle)} cannot be used with views {some(request.views)} and this outcome: "
+            "logistic needs an event, factors a view with scans, and the choice of a drug more "
+            "than an early change."
+        ]
+    return [] if busy else ["no method is left to compare."]
+
+
+def _fold_problems(cases: Cases, request: Request) -> list[str]:
+    arm = np.bincount(cases.other.astype(int), minlength=2)
+    if request.scheme == "repeated":
+        if request.folds > arm.min():
+            return [
+                f"folds is {request.folds}, but the smallest arm has {arm.min()} patients: give at "
+                f"most {arm.min()}."
+            ]
+        if cases.event is not None:
+            least = int(min(cases.event.sum(), (~cases.event).sum()))
+            if request.folds > least:
+                return [
+                    f"folds is {request.folds}, but only {least} patients are in the smaller group "
+                    f"of '{cases.event_name}': give at most {least}."
+                ]
+        return []
+    problems = []
+    for code, site in enumerate(cases.sites):
+        rest: IntArray = np.flatnonzero(cases.site != code)
+        groups = [cases.other[rest]] + ([] if cases.event is None else [cases.event[rest]])
+        if any(min(g.sum(), (~g).sum()) < 2 for g in groups):
+            problems.append(
+                f"without site '{site}' an arm, or patients with or without the event, are too "
+                "few to learn from: join sites, or use scheme='repeated'."
+            )
+    return problems

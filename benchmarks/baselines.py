@@ -1,0 +1,155 @@
+"""Machine-learning baselines: chance on noise, the leaky switch, clinical prognosis, time.
+
+    python benchmarks/baselines.py noise leak clinical --repeats 20
+    python benchmarks/baselines.py time
+
+    noise     area under the curve where nothing can be predicted, 80 patients x 300 features
+    leak      the same data with features screened outside the folds
+    clinical  trials whose outcome depends on baseline and age only, 200 patients x 300 features:
+              is "clinical only" the best, or not worse than the best?
+    time      processor seconds of the whole comparison with all defaults, 200 patients x 1275
+              edges
+
+Results are stored in benchmarks/results/baselines.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from compact import compact
+from joblib import Parallel, delayed
+from provenance import record
+
+import bayes_mdd as bm
+
+RESULTS = Path(__file__).resolve().parent / "results"
+METHODS = ("majority", "logistic", "ridge", "elastic net", "svm linear", "svm rbf",
+           "random forest", "boosting", "pca + lars")  # fmt: skip
+
+
+def features_of(y: np.ndarray, arms: np.ndarray) -> xr.Dataset:
+    n, p = y.shape
+    names = {"subject": [f"sub-{i:03d}" for i in range(n)], "feature": [f"e{j}" for j in range(p)]}
+    on = {"block": ("feature", ["DMN-CCN"] * p), "arm": ("subject", arms.astype(object))}
+    return xr.Dataset({"y": (("subject", "feature"), y)}, names | on, {"units": "fisher_z"})
+
+
+def make(seed: int, n: int, p: int, slope: float) -> tuple[xr.Dataset, pd.DataFrame]:
+    """Features without any relation to an outcome that depends on baseline and age."""
+    rng = np.random.default_rng([11, seed])
+    arms = rng.permutation(np.arange(n) % 2).astype(bool)
+    features = features_of(0.2 * rng.standard_normal((n, p)), np.where(arms, "SNRI", "SSRI"))
+    baseline, age = 22 + 4 * rng.standard_normal(n), 40 + 12 * rng.standard_normal(n)
+    known = (baseline - 22) / 4 + (age - 40) / 12
+    outcome = 13 + 7 * (slope * known + rng.standard_normal(n))
+    table = pd.DataFrame(
+        {"arm": features["arm"].values, "hamd17": outcome, "hamd17_baseline": baseline, "age": age},
+        index=features["subject"].values,
+    )
+    return features, table
+
+
+def one_noise(seed: int, leak: str | None) -> dict[str, float]:
+    features, table = make(seed, 80, 300, 0.0)
+    table["well"] = (table["hamd17"] < table["hamd17"].median()).astype(int)
+    spec = bm.ResponseSpec(
+        outcome="well", kind="binary", default_arm="SSRI", assignment="randomised"
+    )
+    found = bm.compare_baselines(
+        spec, features, table, METHODS, ("imaging",), repeats=2, permutations=0, leak=leak,
+        seed=seed,
+    )  # fmt: skip
+    return {method: float(v) for (method, _), v in found.table["auc"].items()}
+
+
+def one_clinical(seed: int) -> dict[str, Any]:
+    features, table = make(seed, 200, 300, 0.5)
+    spec = bm.ResponseSpec(
+        outcome="hamd17", baseline="hamd17_baseline", covariates=("age",), default_arm="SSRI",
+        assignment="randomised",
+    )  # fmt: skip
+    found = bm.compare_baselines(
+        spec, features, table, ("clinical", *METHODS), repeats=2, permutations=0, seed=seed
+    )
+    row: dict[str, Any] = {}
+    for measure in ("auc", "r2"):
+        value = found.table[measure].dropna()
+        pairs = found.paired[found.paired["measure"] == measure]
+        mine = pairs[(pairs["reference_method"] != "clinical") & (pairs["method"] == "clinical")]
+        row[measure] = {
+            "clinical": float(value["clinical"].iloc[0]),
+            "imaging": float(value.xs("imaging", level="view").max()),
+            "both": float(value.xs("both", level="view").max()),
+            "wins_or_ties": bool(value.idxmax()[0] == "clinical" or (mine["lower"] <= 0).all()),
+            "best_sees_clinical": bool(value.idxmax()[1] != "imaging"),
+        }
+    return row
+
+
+def study_noise(run: Any, repeats: int, leak: str | None = None) -> list[dict[str, Any]]:
+    found = pd.DataFrame(run(delayed(one_noise)(s, leak) for s in range(repeats)))
+    error = found.std(ddof=1) / np.sqrt(len(found))
+    return [
+        {"method": m, "auc": float(found[m].mean()), "se": float(error[m])} for m in found.columns
+    ]
+
+
+def study_clinical(run: Any, repeats: int) -> list[dict[str, Any]]:
+    found = run(delayed(one_clinical)(s) for s in range(repeats))
+    rows = []
+    for measure in ("auc", "r2"):
+        of = pd.DataFrame([f[measure] for f in found])
+        rows.append({"measure": measure} | {c: float(of[c].mean()) for c in of})
+    return rows
+
+
+def study_time() -> list[dict[str, Any]]:
+    trial = bm.simulate_trial(seed=1, n=200, features=True, n_regions=51)
+    spec = bm.response_spec(trial.outcomes, covariates=("age",))
+    cpu, wall = time.process_time(), time.perf_counter()
+    found = bm.compare_baselines(spec, trial.features, trial.outcomes)
+    return [
+        {
+            "patients": found.patients,
+            "features": int(trial.features.sizes["feature"]),
+            "processor_seconds": time.process_time() - cpu,
+            "wall_seconds": time.perf_counter() - wall,
+            "rows": len(found.table),
+        }
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("study", nargs="+", choices=("noise", "leak", "clinical", "time"))
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    path = RESULTS / "baselines.json"
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    run = Parallel(n_jobs=options.jobs)
+    for study in options.study:
+        if study == "time":
+            rows = study_time()
+        elif study == "clinical":
+            rows = study_clinical(run, options.repeats)
+        else:
+            rows = study_noise(run, options.repeats, "selection" if study == "leak" else None)
+        stored[study] = {"repeats": 1 if study == "time" else options.repeats, "rows": rows}
+        print(study, json.dumps(rows, indent=1), flush=True)
+        path.write_text(compact(stored), encoding="utf-8")
+        record(path)
+
+
+if __name__ == "__main__":
+    main()
