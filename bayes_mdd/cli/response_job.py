@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SEEDS = ("sampler.seed", "stage_one.sampler.seed")
+_STAGE_ONE = "evaluation.stage_one"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,11 @@ class Done:
 
 
 def read_response_argument(
-    name: str, settings: Iterable[str] | None, *, seed: int | None = None
+    name: str,
+    settings: Iterable[str] | None,
+    *,
+    seed: int | None = None,
+    stage_one: str | None = None,
 ) -> bm.TreatmentResponseSpec:
     """Read the spec of the command and replace values.
 
@@ -68,6 +73,8 @@ def read_response_argument(
         Words ``KEY=VALUE`` of ``--set``.
     seed : int, optional
         Seed of both stages, from ``--seed``.
+    stage_one : {"refit", "once"}, optional
+        Whether the factors are fitted again in each fold, from ``--stage-one``.
 
     Returns
     -------
@@ -77,9 +84,15 @@ def read_response_argument(
     Raises
     ------
     SpecError
-        If the spec or a setting is not valid, or the seed is given twice.
+        If the spec or a setting is not valid, or a value is given twice.
     """
     changes = parse_changes(settings, seed, *_SEEDS)
+    if stage_one is not None:
+        if _STAGE_ONE in changes:
+            raise SpecError(
+                f"--stage-one and --set {_STAGE_ONE}=... set the same value: give one of them."
+            )
+        changes[_STAGE_ONE] = stage_one
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"} and not path.exists():
         if name not in RESPONSE_MODELS:
@@ -99,6 +112,7 @@ def analyse_cohort(
     force: bool,
     fast: bool,
     controls: ControlWords,
+    jobs: int | None = None,
 ) -> Done:
     """Fit the factors with the arms hidden, then analyse outcomes, and write everything.
 
@@ -116,6 +130,8 @@ def analyse_cohort(
         Whether both stages take their fast method.
     controls : ControlWords
         What the command says about controls.
+    jobs : int, optional
+        Fits of factors at once, where they are fitted again in each fold.
 
     Returns
     -------
@@ -126,12 +142,16 @@ def analyse_cohort(
     first = with_reference(spec.stage_one, controls)
     check_fit(first, folder, run_dir, force=force, method=method)
     # Imported here: a wrong path is reported without waiting for them.
-    from bayes_mdd.response.analysis import restore_outcomes
+    from bayes_mdd.response.page.further import read_further
     from bayes_mdd.response.store import REPORT, check_response_target, to_tsv, write_response
+    from bayes_mdd.response.stored_outcomes import restore_outcomes
 
     check_response_target(run_dir, spec, method, force=force)
     data, outcomes = _read(spec, first, folder, controls)
+    words = controls.reading(first)
     asked = _resolve(spec, data, outcomes, fast=fast)
+    visits = _read_visits(spec, asked, outcomes, folder, words)
+    again = _stage_one(spec, asked, data, jobs)
     idata = main_job.fit_cohort(
         first, folder, run_dir, force=force, fast=fast, controls=controls, data=data
     )
@@ -139,8 +159,9 @@ def analyse_cohort(
     log.info("Analysing outcomes (%s)", method)
     moments = bm.score_moments(idata)
     analysis = bm.analyse_response(
-        asked, moments, outcomes, evaluation=spec.evaluation, sampler=spec.sampler, method=method,
-        incomplete=spec.outcome.incomplete, progressbar=show_progress_bar(),
+        asked, moments, outcomes, visits, evaluation=spec.evaluation, sampler=spec.sampler,
+        method=method, incomplete=spec.outcome.incomplete, refit=again,
+        progressbar=show_progress_bar(),
     )  # fmt: skip
     control = None
     if analysis.moderation is not None:
@@ -152,7 +173,10 @@ def analyse_cohort(
         from bayes_mdd.files.replace import write_text
 
         files["controls"] = write_text(folder_ / "controls.tsv", to_tsv(control))
-    page = bm.write_response_report(analysis, folder_ / REPORT, controls=control)
+    page = bm.write_response_report(
+        analysis, folder_ / REPORT, controls=control, factors=idata, spec=spec,
+        further=read_further(folder_),
+    )  # fmt: skip
     return Done(scans, analysis, control, {**files, "report": page})
 
 
@@ -218,6 +242,7 @@ def _resolve(
 ) -> bm.ResponseSpec:
     """Build the spec of the second stage, and check all that can be checked before the fit."""
     from bayes_mdd.response.analysis import check_folds
+    from bayes_mdd.response.join import NO_OUTCOME
     from bayes_mdd.response.prepare import check_outcomes
 
     varying = [str(c) for c in outcomes if len(set(outcomes[c].dropna())) > 1]
@@ -234,8 +259,54 @@ def _resolve(
         raise SpecError(" ".join(problems))
     reasons = list(excluded.values())
     for reason in dict.fromkeys(reasons):
-        log.info("Not analysed (%s): %d participants", reason, reasons.count(reason))
+        text = "Without an outcome" if reason == NO_OUTCOME else f"Not analysed ({reason})"
+        log.info("%s: %d participants", text, reasons.count(reason))
     return asked
+
+
+def _stage_one(
+    spec: bm.TreatmentResponseSpec, asked: bm.ResponseSpec, data: Inputs, jobs: int | None
+) -> bm.StageOne | None:
+    """Prepare the refits of the factors without each fold, where a rule is evaluated."""
+    if spec.evaluation.stage_one == "once" or asked.kind not in ("gaussian", "student"):
+        return None
+    try:
+        return bm.StageOne(
+            features=data.features,
+            factors=data.spec,
+            symptoms=data.symptoms,
+            seed=spec.sampler.seed,
+            n_jobs=jobs,
+        )
+    except SpecError as error:
+        raise SpecError(
+            f"{error} Or fit the factors once, to the scans of all patients: --stage-one once."
+        ) from error
+
+
+def _read_visits(
+    spec: bm.TreatmentResponseSpec,
+    asked: bm.ResponseSpec,
+    outcomes: pd.DataFrame,
+    folder: Path,
+    words: tuple[str, ...] | None,
+) -> pd.DataFrame | None:
+    """Read and check the ratings of all visits, where they add patients."""
+    from bayes_mdd.response.visits import check_visits
+
+    if asked.missing != "mar" or not outcomes[asked.outcome].isna().any():
+        return None
+    if asked.kind != "gaussian":
+        log.info("Note: patients without an outcome are left out: visits enter gaussian outcomes.")
+        return None
+    visits = bm.read_visits(
+        bm.read_cohort(folder, controls=words),
+        scale=spec.outcome.scale,
+        dimension=spec.outcome.dimension,
+    )
+    n = check_visits(asked, outcomes, visits)
+    log.info("Note: %d participants without an outcome have earlier visits, which are used", n)
+    return visits
 
 
 def _without_incomplete(
@@ -299,6 +370,7 @@ def print_done(done: Done, *, as_json: bool) -> None:
             title = "Factors (points per SD of the score; approximate: fast method)"
         output.print_table(title, _brief(analysis.summary))
         if analysis.value is not None:
+            output.print_lines([analysis.value.describe()])
             output.print_table(
                 "Gain of the learned rule, held out (points; p_randomisation "
                 f"{analysis.value.p_randomisation:.3f})",

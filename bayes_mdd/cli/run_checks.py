@@ -212,8 +212,8 @@ def check_response_controls(idata: xr.DataTree, run_dir: Path, *, seed: int) -> 
     Analysis
         One check per control and those of the fit; table ``response/controls``.
     """
-    from bayes_mdd.response.analysis import restore_outcomes
     from bayes_mdd.response.checks import check_response
+    from bayes_mdd.response.stored_outcomes import restore_outcomes
     from bayes_mdd.results.checks import CHECK_COLUMNS, Check
     from bayes_mdd.specs import ResponseSpec
 

@@ -19,7 +19,7 @@ SPEC = "spec.yaml"
 RESPONSE_TABLES = (
     *("summary", "policy", "curve", "toc", "calibration", "priors", "flow", "balance"),
     *("checks", "controls"),
-    *("missing", "tipping", "tripod_ai", "recommendations"),
+    *("missing", "tipping", "tripod_ai", "baselines", "baselines_paired", "recommendations"),
 )
 #: Files that operating systems and editors leave in folders.
 _BY_THE_WAY = (".DS_Store", "._*", "Thumbs.db", "desktop.ini", ".nfs*", ".part-*", ".*.tmp")
@@ -132,6 +132,7 @@ _RUN_FILES = (
     *(f"projections/*.{suffix}" for suffix in ("tsv", "json", "nc")),
     *(f"response/{name}" for name in (SPEC, PROVENANCE, POSTERIOR, "verdict.json")),
     *(f"response/{name}" for name in ("report.html", "recommendations.json")),
+    *(f"response/{name}" for name in ("baselines.html", "baselines.json", "folds.tsv")),
     *(f"response/{name}.tsv" for name in RESPONSE_TABLES),
 )
 

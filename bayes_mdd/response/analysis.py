@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,27 +11,25 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import FACTOR, SUBJECT
-from bayes_mdd.errors import SpecError
+from bayes_mdd.response.balance import tabulate_balance
 from bayes_mdd.response.checks import check_response
-from bayes_mdd.response.detectable import smallest_benefit_sd
-from bayes_mdd.response.fit import BENEFIT_SD, DRUG, fit_response
+from bayes_mdd.response.facts import average_effect, compare_priors, plan_of_trial, why_no_value
+from bayes_mdd.response.fit import BENEFIT_SD, fit_response
 from bayes_mdd.response.flow import count_flow, find_incomplete
-from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
+from bayes_mdd.response.missing import assess_missing, tipping_points
+from bayes_mdd.response.mixture import MOST_FACTORS
 from bayes_mdd.response.moderation import Moderation, assess_moderation
-from bayes_mdd.response.policy import PolicyValue, evaluate_policy
+from bayes_mdd.response.policy import evaluate_rule
+from bayes_mdd.response.policy_value import PolicyValue
 from bayes_mdd.response.power import Plan
-from bayes_mdd.response.prepare import Prepared, prepare
+from bayes_mdd.response.prepare import prepare
 from bayes_mdd.response.scores import RELIABILITY, score_moments
+from bayes_mdd.response.splits import ScoreSource
+from bayes_mdd.response.stored_outcomes import OUTCOMES_GROUP, store_outcomes
 from bayes_mdd.response.tables import summarise_response
-from bayes_mdd.results.rules import RULES
+from bayes_mdd.results.checks import judge
 from bayes_mdd.specs import EvaluationSpec, SamplerSpec
 from bayes_mdd.specs.response import ResponseSpec
-from bayes_mdd.streams import Stream, generator
-
-#: Scales of the prior of the SD of the benefit that are always compared.
-PRIOR_SCALES = (0.1, 0.25, 0.5)
-#: Group of a result that holds the rows of the analysed patients.
-OUTCOMES_GROUP = "outcomes"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,13 +56,22 @@ class ResponseAnalysis:
         ``p_below_zero``.
     flow : DataFrame
         Numbers of patients by arm, see `bayes_mdd.response.flow.count_flow`.
+    balance : DataFrame
+        The arms before treatment, see `bayes_mdd.response.balance.tabulate_balance`.
     priors : DataFrame
         SD of the benefit with a weaker and a stronger prior of it: ``moderation_scale``,
         ``benefit_sd``, ``p_above_rope``.
     checks : DataFrame
         Checks of the second stage.
+    plan : Plan or None
+        The trial as the power planner sees it; its ``benefit_sd`` is what the trial would have
+        found with a power of 0.8, in residual SD of the outcome. None without factors.
     detectable : float or None
-        SD of the benefit, in points, that the trial would have found with a power of 0.8.
+        The same SD of the benefit in points.
+    missing : DataFrame or None
+        From `missing_sensitivity`, where at least 5% of the patients have no outcome.
+    no_missing : str
+        Why there is no such table.
     """
 
     spec: ResponseSpec
@@ -75,9 +82,13 @@ class ResponseAnalysis:
     no_value: str
     average: Mapping[str, float]
     flow: pd.DataFrame
+    balance: pd.DataFrame
     priors: pd.DataFrame
     checks: pd.DataFrame
+    plan: Plan | None
     detectable: float | None
+    missing: pd.DataFrame | None = None
+    no_missing: str = ""
 
     @property
     def other_arm(self) -> str:
@@ -103,7 +114,11 @@ class ResponseAnalysis:
             Question, verdict, sizes with intervals, tests; None where a number is not defined.
         """
         spec, value, found = self.spec, self.value, self.moderation
-        draws = self.response["posterior"].to_dataset()[BENEFIT_SD].values
+        draws = (
+            found.benefit_sd
+            if found
+            else self.response["posterior"].to_dataset()[BENEFIT_SD].values
+        )
         return {
             "outcome": spec.outcome,
             "default_arm": spec.default_arm,
@@ -111,6 +126,7 @@ class ResponseAnalysis:
             "assignment": spec.assignment,
             "method": str(self.response.attrs["method"]),
             "patients": int(self.flow["analysed"].sum()),
+            "checks_passed": judge(self.checks).passed,
             "verdict": found.verdict if found else "no factor",
             "sentence": self.sentence,
             "p_value": _plain(found.p_value) if found else None,
@@ -126,6 +142,9 @@ class ResponseAnalysis:
             "policy": None
             if value is None
             else {
+                "stage_one": value.stage_one,
+                "scores": value.describe(),
+                "counts": dict(value.counts),
                 "p_randomisation": _plain(value.p_randomisation),
                 "z_sequential": _plain(value.z_sequential),
                 "p_sequential": _plain(value.p_sequential),
@@ -135,6 +154,18 @@ class ResponseAnalysis:
                 "qini": _plain(value.toc.attrs["qini"]),
             },
             "no_policy_value_because": self.no_value or None,
+            "missing": self._missing(),
+            "not_varied_because": self.no_missing or None,
+        }
+
+    def _missing(self) -> dict[str, Any] | None:
+        if self.missing is None:
+            return None
+        rows = tipping_points(self.missing).drop(columns="tipping").to_dict("records")
+        return {
+            "patients": self.missing.attrs["patients"],
+            "missing": self.missing.attrs["missing"],
+            "tipping": [{str(k): str(v) for k, v in row.items()} for row in rows],
         }
 
 
@@ -146,11 +177,13 @@ def analyse_response(
     spec: ResponseSpec,
     scores: xr.DataTree | xr.Dataset | pd.DataFrame,
     outcomes: pd.DataFrame,
+    visits: pd.DataFrame | None = None,
     *,
     evaluation: EvaluationSpec | None = None,
     sampler: SamplerSpec | None = None,
     method: Literal["mcmc", "fast"] = "mcmc",
     incomplete: Literal["refuse", "exclude"] = "refuse",
+    refit: ScoreSource | None = None,
     progressbar: bool = True,
 ) -> ResponseAnalysis:
     """Fit the second stage, test moderation, and evaluate the rule that follows from it.
@@ -163,6 +196,9 @@ def analyse_response(
         What `score_moments` accepts.
     outcomes : DataFrame
         As for `fit_response`.
+    visits : DataFrame, optional
+        As for `fit_response`: patients without an outcome enter the estimates through their earlier
+        visits. Test of moderation and value of the rule use the patients with an outcome.
     evaluation : EvaluationSpec, optional
         Permutations and folds.
     sampler : SamplerSpec, optional
@@ -172,6 +208,9 @@ def analyse_response(
     incomplete : {"refuse", "exclude"}, default "refuse"
         What to do about patients with an outcome whose baseline or covariates are not known:
         an error that lists them, or leave them out and count them.
+    refit : ScoreSource, optional
+        A `StageOne` of the features, which fits the factors again without the patients of each
+        fold when the rule is evaluated. Default: `scores` serve all folds, and the result says so.
     progressbar : bool, default True
         Whether to show the progress of the chains.
 
@@ -208,28 +247,33 @@ def analyse_response(
         outcomes = outcomes[[str(i) not in lacking for i in outcomes.index]]
     prepared = prepare(spec, moments, outcomes)
     response = fit_response(
-        spec, moments, outcomes, sampler=sampler, method=method, progressbar=progressbar
+        spec, moments, outcomes, visits, sampler=sampler, method=method, progressbar=progressbar
     )
     response[OUTCOMES_GROUP] = xr.DataTree(store_outcomes(prepared.table))
-    no_value = _why_no_value(prepared)
+    no_value = why_no_value(prepared)
     value = None
     if not no_value:
-        value = evaluate_policy(
+        value = evaluate_rule(
             spec,
             moments,
             outcomes,
             folds=evaluation.folds,
-            repeats=evaluation.repeats,
+            refit=refit,
+            repeats=evaluation.repeats if refit is None else evaluation.refit_repeats,
             n_permutations=evaluation.policy_permutations,
             seed=sampler.seed,
         )
     moderation = None
     if 1 <= len(prepared.factors) <= MOST_FACTORS:
         moderation = assess_moderation(
-            spec, moments, outcomes, n_permutations=evaluation.permutations, seed=sampler.seed
-        )
+            spec, moments, outcomes, n_permutations=evaluation.permutations, response=response,
+            seed=sampler.seed,
+        )  # fmt: skip
+    plan, unit = plan_of_trial(prepared, moments)
     summary = summarise_response(response)
     summary["reliability"] = moments[RELIABILITY].sel({FACTOR: list(prepared.factors)}).values
+    missing, no_missing = assess_missing(spec, moments, outcomes, visits, seed=sampler.seed)
+    fitted = {str(s) for s in response["observed_data"].to_dataset()[SUBJECT].values}
     return ResponseAnalysis(
         spec=spec,
         response=response,
@@ -237,13 +281,15 @@ def analyse_response(
         moderation=moderation,
         value=value,
         no_value=no_value,
-        average=_average(response),
-        flow=count_flow(
-            spec, everyone, set(moments[SUBJECT].values.astype(str)), set(prepared.subjects)
-        ),
-        priors=_compare_priors(prepared, sampler.seed),
+        average=average_effect(response),
+        flow=count_flow(spec, everyone, set(moments[SUBJECT].values.astype(str)), fitted),
+        balance=tabulate_balance(spec, everyone),
+        priors=compare_priors(prepared, sampler.seed),
         checks=check_response(response),
-        detectable=_detectable(prepared, moments),
+        plan=plan,
+        detectable=None if plan is None or np.isnan(plan.benefit_sd) else plan.benefit_sd * unit,
+        missing=missing,
+        no_missing=no_missing,
     )
 
 
@@ -271,112 +317,3 @@ def check_folds(spec: ResponseSpec, table: pd.DataFrame, evaluation: EvaluationS
         f"evaluation.folds is {evaluation.folds}, but the smaller arm has {least} patients: give "
         f"at most {least // 2}."
     ]
-
-
-def store_outcomes(table: pd.DataFrame) -> xr.Dataset:
-    """Arrange the rows of the analysed patients so that they can be stored.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Indexed by participant.
-
-    Returns
-    -------
-    Dataset
-        One variable per column, numbers as they are and everything else as text.
-    """
-    columns = {}
-    for name, values in table.items():
-        number = pd.api.types.is_numeric_dtype(values) and values.dtype != bool
-        columns[str(name)] = (
-            SUBJECT,
-            values.to_numpy(dtype=float) if number else values.astype(str).to_numpy(dtype=object),
-        )
-    return xr.Dataset(columns, coords={SUBJECT: table.index.to_numpy().astype(object)})
-
-
-def restore_outcomes(response: xr.DataTree) -> pd.DataFrame:
-    """Read the rows of the analysed patients out of a stored result.
-
-    Parameters
-    ----------
-    response : DataTree
-        The ``response`` of `analyse_response`.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by participant.
-
-    Raises
-    ------
-    SpecError
-        If the result holds none.
-    """
-    if OUTCOMES_GROUP not in response.children:
-        raise SpecError("The result holds no outcomes: it was not written by analyse_response.")
-    table = response[OUTCOMES_GROUP].to_dataset().to_dataframe()
-    table.index = pd.Index([str(i) for i in table.index], name="participant_id")
-    return table
-
-
-def _average(response: xr.DataTree) -> dict[str, float]:
-    drug = response["posterior"].to_dataset()[DRUG].values
-    tail = (1 - RULES.ci_prob) / 2
-    return {
-        "mean": float(drug.mean()),
-        "lower": float(np.quantile(drug, tail)),
-        "upper": float(np.quantile(drug, 1 - tail)),
-        "p_below_zero": float((drug < 0).mean()),
-    }
-
-
-def _why_no_value(prepared: Prepared) -> str:
-    """Say why a rule cannot be evaluated; empty if it can."""
-    spec, k = prepared.spec, len(prepared.factors)
-    if not k:
-        return "there is no factor, so no rule is learned"
-    if k > MOST_FACTORS:
-        return f"rules are learned from at most {MOST_FACTORS} factors, there are {k}"
-    if spec.kind not in ("gaussian", "student"):
-        return f"gains are estimated in points, and the outcome is {spec.kind}"
-    if spec.assignment == "observational" and "propensity" not in prepared.table:
-        return (
-            "arms were not randomised, and the probability of each drug is not known (column "
-            "propensity)"
-        )
-    return ""
-
-
-def _compare_priors(prepared: Prepared, seed: int) -> pd.DataFrame:
-    if not 1 <= len(prepared.factors) <= MOST_FACTORS:
-        return pd.DataFrame(columns=["moderation_scale", "benefit_sd", "p_above_rope"])
-    rope = prepared.spec.rope * prepared.trial.residual_sd()
-    rows = []
-    for scale in sorted({*PRIOR_SCALES, prepared.spec.moderation_scale}):
-        mixture = fit_mixture(prepared.trial, replace(prepared.scales, moderation=scale))
-        drawn = mixture.draw(generator(seed, Stream.RESPONSE), 4000)
-        size = prepared.trial.benefit_sd(drawn.moderation)
-        rows.append(
-            {
-                "moderation_scale": scale,
-                "benefit_sd": float(size.mean()),
-                "p_above_rope": float((size > rope).mean()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _detectable(prepared: Prepared, moments: xr.Dataset) -> float | None:
-    if not prepared.factors:
-        return None
-    reliability = float(moments[RELIABILITY].sel({FACTOR: list(prepared.factors)}).mean())
-    other = prepared.trial.other
-    plan = Plan(
-        candidates=len(prepared.factors),
-        reliability=max(reliability, 1e-3),
-        share_other=float(other.mean()),
-    )
-    found = smallest_benefit_sd(int(other.size), plan)
-    return None if found is None else found * prepared.trial.residual_sd()

@@ -36,6 +36,37 @@ def check_response(response: xr.DataTree) -> pd.DataFrame:
     return tabulate_checks(checks)
 
 
+def chains_agree(response: xr.DataTree) -> bool:
+    """Tell whether the chains of a fit agree.
+
+    Parameters
+    ----------
+    response : DataTree
+        From `fit_response`.
+
+    Returns
+    -------
+    bool
+        True for independent draws, and where the largest R-hat is small enough.
+    """
+    if response.attrs.get("method") != "mcmc":
+        return True
+    return bool(_largest_rhat(response) < LIMITS.rhat_max)
+
+
+def _names(posterior: xr.Dataset) -> list[str]:
+    names = [n for n in (DRUG, BENEFIT_SD, SIGMA, MODERATION, PROGNOSIS) if n in posterior]
+    return [n for n in names if posterior[n].size]
+
+
+def _largest_rhat(response: xr.DataTree) -> float:
+    import arviz as az
+
+    posterior = response["posterior"].to_dataset()
+    rhat = az.rhat(posterior, var_names=_names(posterior))
+    return max(float(np.max(rhat[n].values)) for n in _names(posterior))
+
+
 def _check_effect(response: xr.DataTree) -> Check:
     spec = json.loads(response.attrs["spec"])
     unit = float(response["constant_data"]["residual_sd"])
@@ -59,10 +90,9 @@ def _check_chains(response: xr.DataTree) -> list[Check]:
     import arviz as az
 
     posterior = response["posterior"].to_dataset()
-    names = [n for n in (DRUG, BENEFIT_SD, SIGMA, MODERATION, PROGNOSIS) if n in posterior]
-    names = [n for n in names if posterior[n].size]
-    rhat, ess = (f(posterior, var_names=names) for f in (az.rhat, az.ess))
-    largest = max(float(np.max(rhat[n].values)) for n in names)
+    names = _names(posterior)
+    ess = az.ess(posterior, var_names=names)
+    largest = _largest_rhat(response)
     smallest = min(float(np.min(ess[n].values)) for n in names)
     divergent = float(response["sample_stats"]["diverging"].sum())
     return [

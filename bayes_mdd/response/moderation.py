@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 import xarray as xr
 
 from bayes_mdd.errors import SpecError
+from bayes_mdd.response.facts import numeric_trial
+from bayes_mdd.response.fit import BENEFIT_SD
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
-from bayes_mdd.response.outcome_values import N_TRIALS
-from bayes_mdd.response.prepare import Prepared, prepare
+from bayes_mdd.response.prepare import prepare
 from bayes_mdd.response.randomisation import ONE_ARM_STRATA, can_redraw, randomisation_test
 from bayes_mdd.response.scores import score_moments
-from bayes_mdd.response.trial import Trial
 from bayes_mdd.response.verdict import Finding, Verdict, judge_moderation, say_moderation
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
@@ -61,13 +61,13 @@ def assess_moderation(
     outcomes: pd.DataFrame,
     *,
     n_permutations: int = 999,
+    response: xr.DataTree | None = None,
     seed: int = 1,
 ) -> Moderation:
     """Assess whether factors moderate the difference between two drugs.
 
     Arms are drawn again as the trial drew them (within the levels of a column ``stratum``, or of
-    sites), which gives an exact test in a randomised trial. The posterior of the SD of the benefit
-    is that of the fast method.
+    sites), which gives an exact test in a randomised trial.
 
     Parameters
     ----------
@@ -79,6 +79,9 @@ def assess_moderation(
         As for `fit_response`.
     n_permutations : int, default 999
         Number of assignments drawn, at least 99.
+    response : DataTree, optional
+        From `fit_response` with the same data, whose posterior of the SD of the benefit is used
+        where the outcome is in points; otherwise that of the fast method.
     seed : int, default 1
         The same seed gives the same numbers.
 
@@ -115,7 +118,7 @@ def assess_moderation(
             f"The test needs 1 to {MOST_FACTORS} factors, got {len(prepared.factors)}: keep those "
             "that are stable."
         )
-    trial = _numeric(prepared)
+    trial = numeric_trial(prepared)
     if not can_redraw(trial.other, prepared.stratum):
         raise SpecError(f"assess_moderation: {ONE_ARM_STRATA}")
     test = randomisation_test(
@@ -124,10 +127,13 @@ def assess_moderation(
         n_permutations=n_permutations,
         stratum=prepared.stratum,
     )
-    drawn = fit_mixture(trial, prepared.scales).draw(generator(seed, Stream.RESPONSE), DRAWS)
-    benefit_sd = trial.benefit_sd(drawn.moderation)
-    rope = spec.rope * trial.residual_sd()
     points = spec.kind in ("gaussian", "student")
+    if response is not None and points:
+        benefit_sd = response["posterior"].to_dataset()[BENEFIT_SD].values.reshape(-1)
+    else:
+        drawn = fit_mixture(trial, prepared.scales).draw(generator(seed, Stream.RESPONSE), DRAWS)
+        benefit_sd = trial.benefit_sd(drawn.moderation)
+    rope = spec.rope * trial.residual_sd()
     found = Finding(
         default_arm=spec.default_arm,
         other_arm=prepared.other_arm,
@@ -148,11 +154,3 @@ def assess_moderation(
         null=test.null,
         sentence=say_moderation(found),
     )
-
-
-def _numeric(prepared: Prepared) -> Trial:
-    """Outcomes around their mean; proportions where they are numbers of successes."""
-    trial, value = prepared.trial, prepared.trial.outcome
-    if prepared.spec.kind == "binomial":
-        value = value / prepared.table[N_TRIALS].to_numpy(dtype=float)
-    return replace(trial, outcome=value - value.mean())

@@ -11,6 +11,7 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FACTOR_2, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
+from bayes_mdd.response.checks import chains_agree
 from bayes_mdd.response.expected import (
     Draws,
     Predictor,
@@ -37,6 +38,8 @@ from bayes_mdd.types import Array, BoolArray
 #: What is said instead of a recommendation.
 NO_PREFERENCE, NOT_GIVEN = "no preference", "not given: observational"
 OUTSIDE = "not given: outside the support"
+#: Chains that disagree are no posterior: their mean is not reported as a preference.
+NOT_CONVERGED = "not given: chains disagree"
 #: Dimension of the levels of an ordinal outcome.
 LEVEL = "level"
 
@@ -197,6 +200,8 @@ def _recommend(
 ) -> Array:
     if spec.assignment == "observational" and spec.allow_observational is None:
         return np.full(supported.size, NOT_GIVEN, dtype=object)
+    if not chains_agree(response):
+        return np.full(supported.size, NOT_CONVERGED, dtype=object)
     choice = rule.decide(found["benefit_mean"].values, found["p_benefit"].values)
     names = np.array([spec.default_arm, NO_PREFERENCE, response.attrs["other_arm"]], dtype=object)
     return np.where(supported, names[choice + 1], OUTSIDE)

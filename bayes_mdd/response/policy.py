@@ -135,7 +135,7 @@ def evaluate_rule(
         curve=tabulate_curve(found, rule),
         toc=tabulate_priorities(people),
         calibration=tabulate_calibration(found),
-        people=_people(people, choice, roster),
+        people=_people(people, rule, roster),
         stage_one="once" if refit is None else "refit",
         factors=(min(number), max(number)),
         counts={
@@ -217,11 +217,12 @@ def _remission(prepared: Prepared, roster: Roster) -> BoolArray | None:
     return None if limit is None else np.asarray(roster.trial.outcome <= limit)
 
 
-def _people(people: HeldOut, choice: BoolArray, roster: Roster) -> pd.DataFrame:
+def _people(people: HeldOut, rule: DecisionRule, roster: Roster) -> pd.DataFrame:
     columns = {
         "benefit": people.benefit,
         "p_benefit": people.p_benefit,
-        "other_drug": choice,
+        "preference": people.decide(rule),
+        "other_drug": people.choose(rule),
         **dict(zip(INTERVALS, people.interval, strict=True)),
     }
     return pd.DataFrame(columns, index=pd.Index(roster.subjects, name="participant_id"))
@@ -233,12 +234,12 @@ def _overlap(
     if prepared.spec.assignment != "observational":
         return None
     names = [c for coding in prepared.codings for c in coding.columns]
-    row = table.loc["declared default"]
+    gain, error = (table[c].to_numpy(dtype=float)[0] for c in ("gain", "se"))
     return describe_overlap(
         held,
         roster.trial.other,
         pd.DataFrame(roster.trial.design[:, 1:], columns=names),
-        Gain(float(row["gain"]), float(row["se"])),
+        Gain(float(gain), float(error)),
         prepared.trial.residual_sd(),
     )
 

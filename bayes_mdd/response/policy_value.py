@@ -38,8 +38,9 @@ class PolicyValue:
         Predicted and observed benefit in groups of predicted benefit; ``attrs["slope"]``, the slope
         of observed on predicted benefit within folds.
     people : DataFrame
-        Predicted ``benefit`` of each patient with its 90% and 50% intervals, ``p_benefit`` and
-        choice (``other_drug``), all held out. Patients without an outcome come last.
+        Predicted ``benefit`` of each patient with its 90% and 50% intervals, ``p_benefit``,
+        ``preference`` (1: the other drug, -1: the default, 0: none) and choice (``other_drug``),
+        all held out. Patients without an outcome come last.
     stage_one : {"refit", "once"}
         "refit": the factors were fitted again in each fold. "once": the same scores served all
         folds; they come from scans alone, never from outcomes.

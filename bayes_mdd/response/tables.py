@@ -29,7 +29,8 @@ def summarise_response(response: xr.DataTree, *, ci_prob: float = RULES.ci_prob)
     DataFrame
         Indexed by factor: ``prognosis``, ``prognosis_lower``, ``prognosis_upper`` and
         ``p_prognosis``, change of the outcome per SD of the score on either drug and the
-        probability of its sign; ``moderation`` and so on, change of the outcome on the other drug
+        probability of its more probable sign (draws in which the factor does not moderate have
+        none); ``moderation`` and so on, change of the outcome on the other drug
         relative to the default per SD of the score. In points of the outcome. ``inclusion``: of
         fast fits, the probability that the factor moderates.
 
@@ -49,12 +50,12 @@ def summarise_response(response: xr.DataTree, *, ci_prob: float = RULES.ci_prob)
         draws = posterior[name]
         values = draws.transpose(CHAIN, DRAW, FACTOR).values
         lower, upper = np.quantile(values, tails, axis=(0, 1))
-        above = (draws > 0).mean((CHAIN, DRAW)).values
+        above, below = ((d > 0).mean((CHAIN, DRAW)).values for d in (draws, -draws))
         columns |= {
             name: draws.mean((CHAIN, DRAW)).values,
             f"{name}_lower": lower,
             f"{name}_upper": upper,
-            f"p_{name}": np.maximum(above, 1 - above),
+            f"p_{name}": np.maximum(above, below),
         }
     if "inclusion" in posterior:
         columns["inclusion"] = posterior["inclusion"].values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,10 @@ import pytest
 
 import bayes_mdd as bm
 from bayes_mdd.errors import RunFolderError, SpecError
-from bayes_mdd.response.analysis import restore_outcomes
 from bayes_mdd.response.detectable import smallest_benefit_sd
 from bayes_mdd.response.flow import count_flow
 from bayes_mdd.response.power import Plan, power_moderator
+from bayes_mdd.response.stored_outcomes import restore_outcomes
 
 FEW = bm.EvaluationSpec(permutations=99, policy_permutations=19, folds=3, repeats=2)
 
@@ -77,7 +78,8 @@ def test_only_the_posterior_holds_rows_of_patients(written, trial):
     listed = {p.name for p in (folder / "response").iterdir()}
     assert listed == {
         "posterior.nc", "summary.tsv", "verdict.json", "policy.tsv", "curve.tsv", "toc.tsv",
-        "calibration.tsv", "priors.tsv", "flow.tsv", "checks.tsv", "provenance.json", "report.html",
+        "calibration.tsv", "priors.tsv", "flow.tsv", "balance.tsv", "checks.tsv", "missing.tsv",
+        "tipping.tsv", "tripod_ai.tsv", "provenance.json", "report.html",
     }  # fmt: skip
     for path in (folder / "response").iterdir():
         if path.name != "posterior.nc":
@@ -116,15 +118,22 @@ def test_a_folder_without_a_second_stage_is_named(tmp_path):
 
 def test_the_page_says_the_estimand_before_any_number(written, analysis):
     page = (written[0] / "response" / "report.html").read_text(encoding="utf-8")
-    order = ["question", "who", "average", "prognosis", "moderation", "policy", "checks"]
+    order = [
+        "question", "who", "average", "prognosis", "moderation", "policy", "hundred", "baselines",
+        "missing", "controls", "power", "literature", "tripod", "references",
+    ]  # fmt: skip
     places = [page.index(f'<section id="{name}">') for name in order]
     assert places == sorted(places)
+    assert page.count("<section") == len(order)
     assert analysis.sentence in page
     assert "this trial could have found a benefit SD of" in page
     assert "it is no reason to choose a drug" in page
     assert "Arms were randomised" in page
-    assert page.count("<img ") == 5
+    assert "Machine-learning baselines were not run: <code>bayes-mdd baselines" in page
     assert "for decisions about a patient" in page
+    # Crossover, factors, five of the rule, missing outcomes, power.
+    assert page.count("<img ") == 9
+    assert not re.search(r"predicts? (treatment )?response", page), "prognosis names no drug"
 
 
 def test_observational_arms_are_associations(trial, tmp_path):

@@ -71,7 +71,7 @@ def store(prepared: Prepared, repeats: int) -> xr.DataTree:
         del draws["sigma"]
     tree = _assemble(prepared, draws, further)
     tree.attrs.update(
-        kind=KIND, method="mcmc", spec=json.dumps(prepared.spec.to_mapping()),
+        kind=KIND, method="fast", spec=json.dumps(prepared.spec.to_mapping()),
         other_arm=prepared.other_arm, codings=json.dumps([c.__dict__ for c in prepared.codings]),
     )  # fmt: skip
     return tree
