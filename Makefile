@@ -13,10 +13,12 @@ DEV := .venv/.stamp-dev
 INSTALL = $(UV) pip install --quiet --python .venv/bin/python
 COMPILE = $(UV) pip compile pyproject.toml --python-version 3.12 --universal --generate-hashes \
   --no-emit-index-url --no-header --quiet $(ARGS)
+SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -j auto -c docs
 LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) bench validation lock lowest clean
+.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) docs docs-links picture bench validation lock lowest \
+  clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -26,14 +28,23 @@ setup: $(DEV)  ## install the package, its extras and the developers' tools into
 demo: $(RUNTIME)  ## fit the demo cohort; writes a report and maps to runs/demo
 	$(BIN)/bayes-mdd demo --output $(RUN) --force
 
-test: $(DEV)  ## run the tests (ARGS="-k word" selects)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(DEV)  ## run the tests (ARGS="-k word" selects; JOBS=2 uses two processes)
+	$(BIN)/python -m pytest $(if $(JOBS),--numprocesses $(JOBS) --dist loadfile) $(ARGS)
 
 test-slow: $(DEV)  ## run the slow calibration suites
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 lint: $(DEV)  ## check style, types, import contracts, docstrings and spelling
 	@$(MAKE) --no-print-directory --keep-going $(LINTERS:%=lint-%)
+
+docs: $(DEV)  ## build the documentation site in docs/_build/html; warnings are errors
+	$(SPHINX) -b html . docs/_build/html $(ARGS)
+
+docs-links: $(DEV)  ## check the links of the documentation to other sites (needs the network)
+	$(SPHINX) -b linkcheck . docs/_build/links
+
+picture: $(DEV)  ## draw the picture of README and documentation from the demo run in runs/demo
+	$(BIN)/python docs/draw_picture.py $(RUN) docs/images/demo.png
 
 bench: $(DEV)  ## time the fit of the demo cohort and of larger ones
 	$(BIN)/python benchmarks/run.py $(ARGS)
@@ -53,7 +64,8 @@ lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions 
 	.venv-lowest/bin/bayes-mdd demo --output .venv-lowest/runs/demo
 
 clean:  ## remove the environments, the local uv and the caches (runs/ stays)
-	rm -rf .venv .venv-lowest .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf .venv .venv-lowest .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist docs/_build \
+	  docs/api/generated
 
 # Single linters install nothing, so that a test can run them in its own environment.
 lint-ruff:

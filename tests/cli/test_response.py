@@ -48,9 +48,7 @@ def run(trial, spec, tmp_path_factory, run_cli):
     """The folder of a finished run, and what the command said."""
     folder = tmp_path_factory.mktemp("run") / "trial"
     done = run_cli("response", spec, trial, "-o", folder, "--fast")
-    # A check of the factors fails with so few edges: everything is written all the same.
-    assert done.status == 1, done.err
-    assert "FAILED" in done.out
+    assert done.status == 0, done.err
     return folder, done
 
 

@@ -27,7 +27,9 @@ USED_BY_NAME = {
     "neurocombat": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "statsmodels": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "numpyro": ("bayes_mdd/sampling/sample.py", '"numpyro"'),
-    "hatchling": ("tests/project/test_wheel.py", '"hatchling", "build"'),
+    "myst-nb": ("docs/conf.py", '"myst_nb"'),
+    "pydata-sphinx-theme": ("docs/conf.py", 'html_theme = "pydata_sphinx_theme"'),
+    "pytest-xdist": ("Makefile", "--numprocesses"),
     "ipykernel": ("notebooks/01_read_the_demo_run.ipynb", '"kernelspec"'),
     "nbclient": ("tests/project/test_notebooks.py", 'importorskip("nbclient")'),
     "pytest-timeout": ("pyproject.toml", "\ntimeout = "),
@@ -71,6 +73,7 @@ def sources(folders: Iterable[Path]) -> list[tuple[Path, str]]:
     return found
 
 
+@cache
 def third_party(root: Path, *folders: str) -> dict[str, str]:
     """Map the distributions imported in folders to a file that imports them."""
     files = sources(root / folder for folder in folders)
@@ -149,7 +152,7 @@ def test_every_import_of_the_package_is_declared(repository, declared):
     assert not missing, f"imported, not declared in pyproject.toml: {missing}"
 
 
-def test_recipes_need_run_time_dependencies_only(repository, declared):
+def test_recipes_and_scripts_in_docs_need_run_time_dependencies_only(repository, declared):
     missing = set(third_party(repository, "docs")) - set(declared["run"])
     assert not missing
 

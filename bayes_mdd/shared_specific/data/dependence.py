@@ -16,7 +16,10 @@ from bayes_mdd.shared_specific.data.model_data import ModelData, WhitenedEdges
 from bayes_mdd.shared_specific.likelihood.collapsed import reduce_features
 from bayes_mdd.shared_specific.search.feature_weight import feature_weight, largest_weight
 from bayes_mdd.shared_specific.search.parallel_analysis import complement
-from bayes_mdd.shared_specific.whitening.subject_scale import subject_scales
+from bayes_mdd.shared_specific.whitening.subject_scale import (
+    scales_beyond_components,
+    subject_scales,
+)
 from bayes_mdd.specs import SharedSpecificSpec
 
 #: Copies with random signs, and number of features from which on their weight is 1 but for little.
@@ -42,16 +45,35 @@ def choose_dependence(
     {"matrix", "weighted", "independent"}
         "independent" where the effective number of features is at least `WEIGHT_LEFT_MIN` times
         their number, or not smaller than that of features with random signs; else "matrix" for
-        correlations between all pairs of regions, and "weighted" for other features.
+        correlations between all pairs of regions, if whitening raises that number; else "weighted".
+
+    Notes
+    -----
+    Subjects differ in the size of all their errors, because scans differ in length and motion. This
+    is no dependence between features, so features are divided by each subject's noise scale first.
+
+    Whitening suits the sampling errors of correlations; edges with errors of another kind become
+    *more* dependent by it.
     """
-    stats = data.stats
+    y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    design = data.design.to_numpy()
+    data = data.with_scale(scales_beyond_components(y, data.code, design, n_factors))
     # The bound saves the search where it decides already, as with any connectivity.
-    weight = largest_weight(stats.basis @ data.projected, data.code, stats.design, n_factors)
+    bound = weight = _bound(data, n_factors)
     if weight >= WEIGHT_LEFT_MIN / 2:
         weight = data.with_weight(n_factors).weight
     if weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors):
         return "independent"
-    return "weighted" if isinstance(read_edge_scale(features), str) else "matrix"
+    if isinstance(read_edge_scale(features), str):
+        return "weighted"
+    white = whiten(SharedSpecificSpec(n_factors=n_factors), data, features)
+    return "matrix" if _bound(white, n_factors) > bound else "weighted"
+
+
+def _bound(data: ModelData, n_factors: int) -> float:
+    """Upper bound of the effective over the actual number of features."""
+    stats = data.stats
+    return largest_weight(stats.basis @ data.projected, data.code, stats.design, n_factors)
 
 
 def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:

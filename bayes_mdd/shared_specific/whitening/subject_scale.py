@@ -53,3 +53,35 @@ def subject_scales(features: Array, code: IntArray, design: Array) -> Array:
         scale = scale * np.sqrt(square)
         scale /= np.sqrt((scale**2).mean())
     return np.asarray(scale)
+
+
+def scales_beyond_components(
+    features: Array, code: IntArray, design: Array, n_components: int
+) -> Array:
+    """Estimate the noise scale of each subject, without the leading components.
+
+    Traits enlarge the features of the subjects who express them. The leading components are those
+    of features over a first estimate of the scale, because others would belong to noisy subjects.
+
+    Parameters
+    ----------
+    features : ndarray, shape (subject, feature)
+        Features.
+    code : ndarray of int, shape (feature,)
+        Block of each feature.
+    design : ndarray, shape (subject, column)
+        Intercept and covariates.
+    n_components : int
+        Number of components that may be traits.
+
+    Returns
+    -------
+    ndarray, shape (subject,)
+        Mean square 1.
+    """
+    first = subject_scales(features, code, design)[:, None]
+    columns = np.linalg.qr(design / first)[0]
+    even = features / first
+    even -= columns @ (columns.T @ even)
+    leading = np.linalg.eigh(even @ even.T)[1][:, -n_components:]
+    return subject_scales(features, code, np.column_stack([design, first * leading]))

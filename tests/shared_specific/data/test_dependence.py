@@ -9,6 +9,7 @@ import pytest
 
 from bayes_mdd.features.adjust.reference import reference_to_controls
 from bayes_mdd.shared_specific.data.prepare import prepare
+from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_start
 from bayes_mdd.simulate import simulate_cohort
 from bayes_mdd.specs import SharedSpecificSpec
 
@@ -60,3 +61,30 @@ def test_traits_are_no_dependence(feature_set):
     y = rng.normal(size=(50, 300)) + rng.normal(size=(50, 3)) @ rng.normal(0, 0.7, (3, 300))
     data = prepare(AUTO, feature_set(y, ["a", "b"] * 25, np.repeat(["F", "P", "T"], 100)))
     assert data.weight == 1.0
+
+
+@pytest.mark.parametrize("traits", [0, 3])
+def test_scans_of_unequal_quality_are_no_dependence(traits, feature_set):
+    """Independent errors that are larger in some subjects, with and without traits."""
+    rng = np.random.default_rng(5)
+    noise = np.exp(0.5 * rng.normal(size=60))[:, None] * rng.normal(size=(60, 300))
+    y = noise + rng.normal(size=(60, traits)) @ rng.normal(0, 0.7, (traits, 300))
+    features = feature_set(y, ["a", "b"] * 30, np.repeat(["F", "P", "T"], 100))
+    data = prepare(AUTO, features)
+    assert data.weight == 1.0
+    start = spectral_start(data, AUTO.n_factors)
+    assert start.n_on == traits
+    assert remaining_weight(data, start) > 0.9
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_errors_that_whitening_makes_more_dependent_are_weighted(seed, correlations):
+    """Edges of 14 regions whose errors go with the edge's number, not with its regions."""
+    rng = np.random.default_rng(seed)
+    position = np.arange(91)
+    cov = np.exp(-np.abs(position[:, None] - position) / 8)
+    features = correlations(50, 14)
+    y = 0.1 * rng.multivariate_normal(np.zeros(91), cov, size=50)
+    data = prepare(AUTO, features.assign(y=(("subject", "feature"), y)))
+    assert data.whitening is None
+    assert 0.05 < data.weight < 0.6
