@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -247,5 +248,7 @@ def average_divisions(found: Sequence[HeldOut]) -> HeldOut:
 
 
 def _combine(found: Sequence[HeldOut], join: Callable[[list[Array]], Array]) -> HeldOut:
+    """Combine field by field; true and false become numbers where they are averaged."""
     names = [field.name for field in fields(HeldOut)]
-    return HeldOut(**{name: join([getattr(h, name) for h in found]) for name in names})
+    joined: dict[str, Any] = {name: join([getattr(h, name) for h in found]) for name in names}
+    return HeldOut(**joined)

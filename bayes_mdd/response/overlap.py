@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,11 +128,7 @@ def _balance(columns: pd.DataFrame, other: BoolArray, propensity: Array) -> pd.D
     inverse = np.where(other, 1 / propensity, 1 / (1 - propensity))
     rows = {"before": even, "after": inverse}
     found = {name: _difference(x, other, weight) / sd for name, weight in rows.items()}
-    return pd.DataFrame(found, index=_names(columns))
-
-
-def _names(columns: pd.DataFrame) -> Sequence[str]:
-    return [str(c) for c in columns]
+    return pd.DataFrame(found, index=[str(c) for c in columns])
 
 
 def _difference(x: Array, other: BoolArray, weight: Array) -> Array:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,8 @@ class StageOne:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", hide_arms(self.features))
-        model = self.model
+        # Nothing else is accepted, whatever its type says.
+        model: Any = self.model
         problems = []
         if not isinstance(model, SharedSpecificSpec):
             problems.append("the factors must be those of a shared_specific model.")
