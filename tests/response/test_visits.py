@@ -83,8 +83,8 @@ def test_the_likelihood_of_the_endpoint_is_that_of_generalised_least_squares(tri
         noise = found.covariance[int(inner.other[i])][np.ix_(seen, seen)]
         precision += x.T @ np.linalg.solve(noise, x)
         product += x.T @ np.linalg.solve(noise, values[seen])
-    sd = np.concatenate([inner.design_sd, [0.5, 0.5, EARLY_DRUG_SD, 0.5, 0.5]])
-    assert EARLY_SLOPE_SD == 0.5
+    slope = EARLY_SLOPE_SD
+    sd = np.concatenate([inner.design_sd, [slope, slope, EARLY_DRUG_SD, slope, slope]])
     m = (t - 1) * q
     early = precision[:m, :m] + np.diag(np.tile(sd, t - 1) ** -2.0)
     down = np.linalg.solve(early, np.column_stack([precision[:m, m:], product[:m]]))
