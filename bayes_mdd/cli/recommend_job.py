@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-#: Columns of the table of patients, with their meaning.
+#: Columns of the table of patients, with their meaning; UNIT stands for that of the outcome.
 COLUMNS = {
     "participant_id": "Participant",
     "recommendation": "Drug, 'no preference' (the default or the wish of the patient stands), or "
     "why none is given",
-    "benefit": "Expected benefit of the other drug, in points; above 0 in its favour",
+    "benefit": "Expected benefit of the other drug (UNIT); above 0 in its favour",
     "benefit_lower": "Lower end of the 90% interval",
     "benefit_lower_50": "Lower end of the 50% interval",
     "benefit_upper_50": "Upper end of the 50% interval",
@@ -72,35 +73,61 @@ class Recommendations:
                 **{n: people[n].values for n in names},
             }
         )[list(COLUMNS)]
-        if "expected" in people:
-            mean = people["expected"].mean(("chain", "draw"))
-            for arm in people["arm"].values.astype(str):
-                table[f"expected_{arm}"] = mean.sel(arm=arm).values
-        if "p_remission" in people:
-            for arm in people["arm"].values.astype(str):
-                table[f"p_remission_{arm}"] = people["p_remission"].sel(arm=arm).values
+        for name, values, _ in _by_arm(people):
+            table[name] = values
         return table
+
+    @property
+    def unit(self) -> str:
+        """Unit of benefits and expected outcomes."""
+        return str(self.people.attrs["unit"])
 
     def to_sidecar(self) -> str:
         """Write the meaning of the table as JSON."""
         attrs = self.people.attrs
-        columns = dict(COLUMNS)
-        if "expected" in self.people:
-            for arm in self.people["arm"].values.astype(str):
-                columns[f"expected_{arm}"] = f"Expected outcome on {arm}, in points"
-                if "p_remission" in self.people:
-                    columns[f"p_remission_{arm}"] = f"Probability of remission on {arm}"
+        columns = {name: text.replace("UNIT", self.unit) for name, text in COLUMNS.items()}
+        columns |= {name: text for name, _, text in _by_arm(self.people)}
         rule = {"p_star": float(attrs["p_star"]), "minimum": float(attrs["minimum"])}
         content = {
             "estimand": attrs["estimand"],
             "default_arm": attrs["default_arm"],
             "other_arm": attrs["other_arm"],
+            "unit": self.unit,
             "rule": rule,
             "observational_reason": attrs["reason"] or None,
             "use": "Research only: not a medical device, not for decisions about a patient.",
             "columns": columns,
         }
         return json.dumps(content, indent=2) + "\n"
+
+
+def _by_arm(people: xr.Dataset) -> Iterator[tuple[str, Any, str]]:
+    """Columns of each drug: name, values and meaning."""
+    if "expected" not in people:
+        return
+    unit = people.attrs["unit"]
+    arms = people["arm"].values.astype(str)
+    for arm in arms:
+        draws = people["expected"].sel(arm=arm)
+        yield (
+            f"expected_{arm}", draws.mean(("chain", "draw")).values,
+            f"Expected outcome on {arm} ({unit})",
+        )  # fmt: skip
+        for end, q, words in (("lower", 0.05, "Lower"), ("upper", 0.95, "Upper")):
+            yield (
+                f"expected_{arm}_{end}", draws.quantile(q, ("chain", "draw")).values,
+                f"{words} end of its 90% interval",
+            )  # fmt: skip
+    if "p_remission" in people:
+        for arm in arms:
+            values = people["p_remission"].sel(arm=arm).values
+            yield f"p_remission_{arm}", values, f"Probability of remission on {arm}"
+    if "p_at_most" in people:
+        for arm in arms:
+            for level in people["level"].values[:-1]:
+                values = people["p_at_most"].sel(arm=arm, level=level).values
+                text = f"Probability of an outcome of at most {level:g} on {arm}"
+                yield f"p_at_most_{level:g}_{arm}", values, text
 
 
 def recommend_cohort(
@@ -200,8 +227,6 @@ def _read_covariates(
     """Read baseline and covariates of new patients; None where they are incomplete, with a note."""
     spec = json.loads(response.attrs["spec"])
     codings = [str(c["name"]) for c in json.loads(response.attrs["codings"])]
-    if spec["kind"] not in ("gaussian", "student"):
-        return None
     cohort = bm.read_cohort(folder, controls=controls)
     table = cohort.participants.copy()
     table.index = table.index.astype(str)
@@ -211,14 +236,18 @@ def _read_covariates(
         found = [c for c in (scale, f"{scale}_total") if c in cohort.symptoms]
         if found:
             table[baseline] = cohort.symptoms[found[0]].to_numpy()
-    lacking = [c for c in codings if c not in table or _is_missing(table.loc[names, c]).any()]
+    # The number of trials of a binomial outcome is that of the fit unless it is given.
+    wanted = [*codings]
+    if spec["kind"] == "binomial" and "n_trials" in table:
+        wanted.append("n_trials")
+    lacking = [c for c in wanted if c not in table or _is_missing(table.loc[names, c]).any()]
     if lacking:
         log.info(
             "Expected outcomes on each drug are left out: %s is not known for all participants.",
             ", ".join(lacking),
         )
         return None
-    return table.loc[names, codings]
+    return table.loc[names, wanted]
 
 
 def _is_missing(values: pd.Series) -> pd.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bayes_mdd.plotting.blocks import plot_block_map
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
+from bayes_mdd.response.figures.baselines import plot_baselines
 from bayes_mdd.response.figures.benefits import plot_benefits, plot_icons
 from bayes_mdd.response.figures.crossover import plot_crossover
 from bayes_mdd.response.figures.factors import plot_response_factors
@@ -21,6 +22,7 @@ from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_shari
 from bayes_mdd.shared_specific.figures.symptoms import plot_symptom_links
 
 __all__ = [
+    "plot_baselines",
     "plot_benefit_calibration",
     "plot_benefits",
     "plot_block_map",

@@ -211,3 +211,38 @@ def test_power_curves_are_those_of_the_closed_form() -> None:
     figure = plotting.plot_power(table, trial=(0.7, 40))
     assert {"0.5", "1", "this trial", "reliability of the scores"} <= set(texts(figure))
     assert len({line.get_linestyle() for line in figure.axes[0].lines}) == 2
+
+
+def test_leaky_baselines_are_red_and_marked_beside_paired_differences() -> None:
+    table = pd.DataFrame(
+        {
+            "method": ["clinical", "ridge", "svm rbf"], "view": ["clinical", "imaging", "both"],
+            "auc": [0.6, 0.9, 0.55], "auc_lower": [0.5, 0.8, 0.5], "auc_upper": [0.7, 0.95, 0.6],
+            "leaky": [False, True, False],
+        }
+    )  # fmt: skip
+    paired = pd.DataFrame(
+        {
+            "measure": ["auc", "auc"], "reference_method": "ridge", "reference_view": "imaging",
+            "method": ["clinical", "svm rbf"], "view": ["clinical", "both"],
+            "difference": [0.3, 0.35], "lower": [0.1, 0.2], "upper": [0.5, 0.5],
+        }
+    )  # fmt: skip
+    figure = plotting.plot_baselines(table, paired)
+    assert clipped(figure) == []
+    left, right = figure.axes
+    assert [t.get_text() for t in left.get_yticklabels()] == [
+        "LEAKY: ridge (imaging)", "clinical only", "svm rbf (both)",
+    ]  # fmt: skip
+    red = to_rgb(left.get_yticklabels()[0].get_color())
+    assert red != to_rgb(left.get_yticklabels()[1].get_color())
+    drawn = np.concatenate([np.asarray(c.get_offsets()) for c in right.collections])
+    drawn = drawn[drawn[:, 1] > 0]
+    np.testing.assert_allclose(np.sort(drawn[:, 0]), [-0.35, -0.3])
+    assert "minus the best method\n(95% interval)" in texts(figure)
+    same = plotting.plot_baselines(table.set_index(["method", "view"]))
+    assert len(same.axes) == 1
+    with pytest.raises(DataContractError, match="measure must be one of"):
+        plotting.plot_baselines(table, measure="accuracy")
+    with pytest.raises(DataContractError, match="there is no column r2"):
+        plotting.plot_baselines(table, measure="r2")

@@ -42,7 +42,8 @@ def recommend(
     minimum: Annotated[
         float | None,
         typer.Option(
-            help="Smallest expected benefit, in points, for which a drug is preferred.",
+            help="Smallest expected benefit, in the unit of the outcome, for which a drug is "
+            "preferred.",
             show_default="that of the run",
         ),
     ] = None,
@@ -107,6 +108,7 @@ def recommend(
             {
                 "counts": records(found.counts),
                 "not_predicted": len(found.excluded),
+                "unit": found.unit,
                 **({"people": records(found.table)} if people else {}),
                 "files": [str(p) for p in files],
             }
@@ -115,5 +117,7 @@ def recommend(
     print_table("Recommendations", found.counts)
     if people:
         columns = ["participant_id", "recommendation", "benefit", "benefit_lower", "benefit_upper"]
-        print_table("Participants (points, 90% intervals)", found.table[[*columns, "p_benefit"]])
+        print_table(
+            f"Participants ({found.unit}, 90% intervals)", found.table[[*columns, "p_benefit"]]
+        )
     print_lines(files)

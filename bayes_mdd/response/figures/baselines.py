@@ -103,13 +103,15 @@ def _draw_pairs(ax: Axes, shown: pd.DataFrame, pairs: pd.DataFrame, leaky: BoolA
     middle = np.full(len(shown), np.nan)
     ends = np.full((len(shown), 2), np.nan)
     for i, row in enumerate(shown.itertuples()):
-        if (row.method, row.view) in own.index:
+        # The first row is the reference itself.
+        if i and (row.method, row.view) in own.index:
             found = own.loc[(row.method, row.view)]
             # The table has the best minus the method.
             middle[i] = -found["difference"]
             ends[i] = -found["upper"], -found["lower"]
     _draw_rows(ax, middle, ends, leaky)
     ax.axvline(0, color=FADED, linewidth=1, zorder=1)
+    ax.text(0, 0, "reference ", ha="right", va="center", fontsize=SMALL, color=INK)
     tidy(ax, title="On the same folds", xlabel="minus the best method\n(95% interval)", grid="x")
     name_rows(ax, [""] * len(shown))
 

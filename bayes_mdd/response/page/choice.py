@@ -127,9 +127,9 @@ def count_hundred(analysis: ResponseAnalysis) -> dict[str, int]:
     preference = analysis.value.people["preference"]
     default, other = analysis.spec.default_arm, analysis.other_arm
     names = {
-        1: f"other drug: {other} preferred to {default}",
-        -1: f"same drug: {default} preferred to {other}",
-        0: f"no preference: {default} or the patient's wish",
+        1: f"other drug ({other} preferred to {default})",
+        -1: f"same drug ({default} preferred to {other})",
+        0: f"no preference ({default}, or the patient's wish)",
     }
     numbers = share_out([float((preference == code).mean()) for code in names])
     return dict(zip(names.values(), numbers, strict=True))
