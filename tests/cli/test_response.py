@@ -63,8 +63,8 @@ def test_the_run_holds_both_stages(run, trial):
     listed = {p.name for p in (folder / "response").iterdir()}
     assert listed == {
         "posterior.nc", "spec.yaml", "provenance.json", "verdict.json", "summary.tsv", "policy.tsv",
-        "curve.tsv", "toc.tsv", "calibration.tsv", "priors.tsv", "flow.tsv", "checks.tsv",
-        "controls.tsv", "report.html",
+        "curve.tsv", "toc.tsv", "calibration.tsv", "priors.tsv", "flow.tsv", "balance.tsv",
+        "checks.tsv", "controls.tsv", "missing.tsv", "tipping.tsv", "tripod_ai.tsv", "report.html",
     }  # fmt: skip
     idata = bm.read_run(folder)
     assert list(idata["posterior"]["arm"].values) == ["all"], "stage one does not know the arms"
@@ -74,10 +74,11 @@ def test_the_run_holds_both_stages(run, trial):
     response = bm.read_response(folder)
     assert response.attrs["scores_source"] == bm.score_moments(idata).attrs["source"] != ""
     assert "leaves out 'no_such_column'" in done.err
-    assert "Not analysed (no outcome): 5 participants" in done.err
+    assert "Without an outcome: 5 participants" in done.err
+    assert "4 participants without an outcome have earlier visits" in done.err
     flow = pd.read_csv(folder / "response" / "flow.tsv", sep="\t")
     assert flow["assigned"].sum() == 44
-    assert flow["analysed"].sum() == verdict["patients"] == 39
+    assert flow["analysed"].sum() == verdict["patients"] == 43
     assert "approximate" in done.out
 
 
@@ -156,6 +157,8 @@ def test_recommend_writes_rows_when_asked(run, clinic, run_cli, tmp_path):
     sidecar = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     assert set(sidecar["columns"]) == set(table.columns)
     assert "not for decisions" in sidecar["use"]
+    assert sidecar["unit"] == said["unit"] == "points"
+    assert (table["expected_SSRI_lower"] < table["expected_SSRI_upper"]).all()
     again = run_cli("recommend", run[0], clinic, "-o", out)
     assert again.status == 2
     assert "--force" in again.err
