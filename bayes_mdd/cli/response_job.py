@@ -147,7 +147,7 @@ def analyse_cohort(
     from bayes_mdd.response.stored_outcomes import restore_outcomes
 
     check_response_target(run_dir, spec, method, force=force)
-    data, outcomes = _read(spec, first, folder, controls)
+    data, outcomes = read_scans_and_outcomes(spec, first, folder, controls)
     words = controls.reading(first)
     asked = _resolve(spec, data, outcomes, fast=fast)
     visits = _read_visits(spec, asked, outcomes, folder, words)
@@ -180,10 +180,29 @@ def analyse_cohort(
     return Done(scans, analysis, control, {**files, "report": page})
 
 
-def _read(
+def read_scans_and_outcomes(
     spec: bm.TreatmentResponseSpec, first: bm.AnalysisSpec, folder: Path, controls: ControlWords
 ) -> tuple[Inputs, pd.DataFrame]:
-    """Read scans and outcomes, and raise one error with the problems of both."""
+    """Read scans and outcomes, and raise one error with the problems of both.
+
+    Parameters
+    ----------
+    spec : TreatmentResponseSpec
+        Both stages.
+    first : AnalysisSpec
+        The first stage, with its reference.
+    folder : Path
+        The cohort.
+    controls : ControlWords
+        What the command says about controls.
+
+    Returns
+    -------
+    data : Inputs
+        Features with the arms hidden.
+    outcomes : DataFrame
+        From `bayes_mdd.read_outcomes`.
+    """
     errors: list[BayesMDDError] = []
     data = outcomes = None
     try:
@@ -250,12 +269,16 @@ def _resolve(
     for text in notes:
         log.info("Note: %s", text)
     asked = bm.response_spec(outcomes, **changes)
+    problems = []
     if fast and asked.kind != "gaussian":
-        raise SpecError(f"--fast supports response.kind 'gaussian', got '{asked.kind}': omit it.")
+        problems.append(f"--fast supports response.kind 'gaussian', got '{asked.kind}': omit it.")
     scanned = data.features["subject"].values.astype(str)
-    outcomes = _without_incomplete(spec, asked, outcomes)
-    table, excluded = check_outcomes(asked, scanned, outcomes)
-    if problems := check_folds(asked, table, spec.evaluation):
+    try:
+        outcomes = leave_out_incomplete(spec, asked, outcomes)
+        table, excluded = check_outcomes(asked, scanned, outcomes)
+    except DataContractError as error:
+        raise DataContractError("outcomes", [*error.problems, *problems]) from error
+    if problems := [*problems, *check_folds(asked, table, spec.evaluation)]:
         raise SpecError(" ".join(problems))
     reasons = list(excluded.values())
     for reason in dict.fromkeys(reasons):
@@ -309,10 +332,25 @@ def _read_visits(
     return visits
 
 
-def _without_incomplete(
+def leave_out_incomplete(
     spec: bm.TreatmentResponseSpec, asked: bm.ResponseSpec, outcomes: pd.DataFrame
 ) -> pd.DataFrame:
-    """Leave out patients whose baseline or covariates are not known, or refuse."""
+    """Leave out patients whose baseline or covariates are not known, or refuse.
+
+    Parameters
+    ----------
+    spec : TreatmentResponseSpec
+        Says which.
+    asked : ResponseSpec
+        Names the columns.
+    outcomes : DataFrame
+        From `bayes_mdd.read_outcomes`.
+
+    Returns
+    -------
+    DataFrame
+        The rows that are complete.
+    """
     from bayes_mdd.response.flow import find_incomplete
 
     found = find_incomplete(asked, outcomes)

@@ -19,6 +19,8 @@ from bayes_mdd.dims import ARM, MISSING
 from bayes_mdd.errors import DataContractError, some
 
 SESSION_ID = "session_id"
+#: Largest number of unknown ids that are named one by one.
+MOST_NAMED = 5
 
 
 def sessions_of(scores: pd.DataFrame) -> list[str]:
@@ -182,7 +184,14 @@ def _unmatched(table: pd.DataFrame, participants: pd.DataFrame) -> list[str]:
     """List ids found in one table only. Only subjects with an arm need a rating."""
     problems = []
     rated = table[ID][~table[ID].isin(["", MISSING])].unique()
-    for name in rated[~pd.Index(rated).isin(participants.index)]:
+    unknown = rated[~pd.Index(rated).isin(participants.index)]
+    if len(unknown) > MOST_NAMED:
+        problems.append(
+            f"{len(unknown)} ids are not in participants.tsv ({some(unknown)}; there: "
+            f"{some(participants.index)}): make the ids agree, or remove these rows."
+        )
+        unknown = unknown[:0]
+    for name in unknown:
         ids = [str(p) for p in participants.index]
         similar = [p for p in ids if p.removeprefix("sub-") == name.removeprefix("sub-")]
         similar = similar or get_close_matches(name, ids, n=1, cutoff=0.7)

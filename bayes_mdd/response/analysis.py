@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import FACTOR, SUBJECT
+from bayes_mdd.errors import SpecError
 from bayes_mdd.response.balance import tabulate_balance
 from bayes_mdd.response.checks import check_response
 from bayes_mdd.response.facts import average_effect, compare_priors, plan_of_trial, why_no_value
@@ -246,6 +247,8 @@ def analyse_response(
         lacking = {i for ids in find_incomplete(spec, outcomes).values() for i in ids}
         outcomes = outcomes[[str(i) not in lacking for i in outcomes.index]]
     prepared = prepare(spec, moments, outcomes)
+    if not why_no_value(prepared) and (problems := check_folds(spec, prepared.table, evaluation)):
+        raise SpecError(" ".join(problems))
     response = fit_response(
         spec, moments, outcomes, visits, sampler=sampler, method=method, progressbar=progressbar
     )

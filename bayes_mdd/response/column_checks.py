@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,12 @@ LEAST_PER_ARM = 8
 MOST_LEVELS = 10
 #: Columns with the known probability of the other drug, and with strata of randomisation.
 PROPENSITY, STRATUM = "propensity", "stratum"
+#: Words of a name that say that a column was measured after treatment began: week4, wk_8, endpoint.
+_LATER = re.compile(
+    r"(?<![a-z])(?:(?:week|wk|month)[_\- ]?0*[1-9]\d*|endpoint|follow[_\- ]?up"
+    r"|post[_\- ]?treatment|end[_\- ]of[_\- ]treatment)(?![a-z])",
+    re.IGNORECASE,
+)
 #: Correlation from which on a column is the outcome in other units.
 SAME = 0.9999
 
@@ -40,7 +48,7 @@ def check_columns(spec: ResponseSpec, table: pd.DataFrame, *, sizes: bool = True
     covariates = [*([spec.baseline] if spec.baseline else []), *spec.covariates]
     problems = _arm_sizes(table[table[spec.outcome].notna()]) if sizes else []
     for name in covariates:
-        problems += _covariate(spec, table, name)
+        problems += _later(name) or _covariate(spec, table, name)
     used = [SITE] if spec.site_effects else []
     for name in [*used, STRATUM]:
         if name in table and name not in covariates and (gone := _missing(table[name])).any():
@@ -66,6 +74,16 @@ def _arm_sizes(table: pd.DataFrame) -> list[str]:
 
 def _missing(values: pd.Series) -> BoolArray:
     return np.asarray(values.isna() | values.astype(str).isin([MISSING, "", "nan"]), dtype=bool)
+
+
+def _later(name: str) -> list[str]:
+    found = _LATER.search(name)
+    if found is None:
+        return []
+    return [
+        f"'{name}' is of '{found[0]}', after treatment began, by its name: adjust for columns that "
+        "were measured before, or rename it if it was."
+    ]
 
 
 def _covariate(spec: ResponseSpec, table: pd.DataFrame, name: str) -> list[str]:

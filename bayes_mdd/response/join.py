@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ import xarray as xr
 from bayes_mdd.dims import ARM, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.response.column_checks import PROPENSITY, STRATUM, check_columns
-from bayes_mdd.response.outcome_values import as_numbers, check_outcome
+from bayes_mdd.response.outcome_values import as_numbers, check_outcome, check_range
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.types import IntArray
 
@@ -53,12 +55,7 @@ def join_tables(
     DataContractError
         If the table cannot be used; every problem is listed.
     """
-    needed = [ARM, spec.outcome, *([spec.baseline] if spec.baseline else []), *spec.covariates]
-    problems = [
-        f"there is no column '{c}'; found {some(outcomes.columns, 12)}."
-        for c in needed
-        if c not in outcomes
-    ]
+    problems = _find_columns(spec, outcomes)
     ids = pd.Index([str(i) for i in outcomes.index])
     if twice := sorted(set(ids[ids.duplicated()])):
         problems.append(f"{some(twice)} have more than one row: keep one row per participant.")
@@ -67,11 +64,13 @@ def join_tables(
     table = outcomes.set_axis(ids, axis=0)
     scored = set(scores[SUBJECT].values.astype(str))
     if not scored & set(ids):
+        column = next((str(c) for c in outcomes if {*map(str, outcomes[c])} & scored), None)
+        advice = f"set the index to the column '{column}'" if column else "make the ids agree"
         raise DataContractError(
             "outcomes",
             [
                 "no participant has both scores and outcomes: scores are of "
-                f"{some(sorted(scored))}, outcomes of {some(ids)}. Make the ids agree."
+                f"{some(sorted(scored))}, outcomes of {some(ids)}: {advice}."
             ],
         )
     excluded = {i: "no scores (not scanned, or not in the fit)" for i in ids if i not in scored}
@@ -84,6 +83,7 @@ def join_tables(
     numeric = [spec.outcome, *([spec.baseline] if spec.baseline else [])]
     table = table.assign(**{c: as_numbers(table[c]) for c in numeric})
     problems = _arm_problems(spec, table) + check_outcome(spec, table)
+    problems += check_range(spec, table, outcomes.attrs)
     unknown = table.index[table[spec.outcome].isna() & ~table.index.isin(list(rated or ()))]
     why = NO_OUTCOME if rated is None else f"{NO_OUTCOME} and no visit after baseline"
     excluded |= dict.fromkeys(unknown, why)
@@ -91,6 +91,25 @@ def join_tables(
     if problems := problems + check_columns(spec, table, sizes=not problems):
         raise DataContractError("outcomes", problems)
     return table, excluded
+
+
+def _find_columns(spec: ResponseSpec, outcomes: Any) -> list[str]:
+    """List the columns that are named and missing, each with the nearest that is there."""
+    if not isinstance(outcomes, pd.DataFrame):
+        found = type(outcomes).__name__
+        raise DataContractError(
+            "outcomes", [f"expected a table (DataFrame) indexed by participant, got {found}."]
+        )
+    needed = [ARM, spec.outcome, *([spec.baseline] if spec.baseline else []), *spec.covariates]
+    problems = []
+    for name in needed:
+        if name not in outcomes:
+            near = get_close_matches(str(name), [str(c) for c in outcomes.columns], n=1)
+            hint = f" Did you mean '{near[0]}'?" if near and near[0] not in needed else ""
+            problems.append(
+                f"there is no column '{name}'; found {some(outcomes.columns, 12)}.{hint}"
+            )
+    return problems
 
 
 def _arm_problems(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -94,6 +97,45 @@ def check_outcome(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:
     if seen.nunique() < 2:
         return [f"'{spec.outcome}' is {seen.iloc[0]:g} for everyone."]
     return _kind_problems(spec, table, seen)
+
+
+def check_range(
+    spec: ResponseSpec, table: pd.DataFrame, attrs: Mapping[Hashable, Any]
+) -> list[str]:
+    """Check that outcome and baseline lie within the range of their scale, where it is known.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        Names of the columns.
+    table : DataFrame
+        With the outcome; NaN where not observed.
+    attrs : mapping
+        Attributes of a table from `read_outcomes`: ``outcome``, ``baseline``, ``range``, ``scale``.
+
+    Returns
+    -------
+    list of str
+        Problems; empty if there are none.
+    """
+    bounds = attrs.get("range")
+    if bounds is None:
+        return []
+    low, high = map(float, bounds)
+    scale = attrs.get("scale", "its scale")
+    problems = []
+    for name, what in ((spec.outcome, "outcome"), (spec.baseline, "baseline")):
+        known = name is not None and name == attrs.get(what)
+        if not known or not pd.api.types.is_numeric_dtype(table[name]):
+            continue
+        number = table[name].to_numpy(dtype=float)
+        wrong = np.isfinite(number) & ((number < low) | (number > high))
+        if wrong.any():
+            problems.append(
+                f"'{name}' lies outside {scale} ({low:g} to {high:g}) for "
+                f"{some(table.index[wrong])}: correct it, or write n/a."
+            )
+    return problems
 
 
 def _kind_problems(spec: ResponseSpec, table: pd.DataFrame, seen: pd.Series) -> list[str]:

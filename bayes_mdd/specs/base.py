@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import MISSING, asdict, fields
 from difflib import get_close_matches
 from functools import partial, wraps
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
@@ -52,6 +52,13 @@ class Spec:
                 hint = get_close_matches(str(key), known, n=1)
                 tail = f"Did you mean '{hint[0]}'?" if hint else f"Known keys: {', '.join(known)}."
                 problems.append(f"Unknown key '{key}' in {cls.__name__}. {tail}")
+        given = {cls.former_names.get(str(k), str(k)) for k in raw}
+        problems += [
+            f"{cls.__name__} needs '{f.name}', which is not given."
+            for f in fields(cls)  # type: ignore[arg-type]
+            if f.init and f.default is MISSING and f.default_factory is MISSING
+            and f.name not in given
+        ]  # fmt: skip
         if problems:
             raise SpecError(" ".join(problems))
         try:

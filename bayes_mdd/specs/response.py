@@ -154,6 +154,13 @@ class ResponseSpec(Spec):
                 problems.append(
                     f"minimum must be a number of points of at least 0, got {self.minimum}."
                 )
+        if self.kind == "binary" and not problems:
+            problems += [
+                f"{name} is a difference of probabilities where the outcome is binary, and must be "
+                f"below 1, got {value}."
+                for name, value in (("minimum", self.minimum), ("cost", self.cost))
+                if value is not None and value >= 1
+            ]
         reason = self.allow_observational
         if reason is not None and len(str(reason).split()) < 3:
             problems.append("allow_observational must state a reason of at least three words.")
