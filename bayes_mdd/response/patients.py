@@ -13,7 +13,6 @@ from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
 from bayes_mdd.response.checks import chains_agree
 from bayes_mdd.response.expected import (
-    Draws,
     Predictor,
     draw_outcome_means,
     expect_outcome,
@@ -30,6 +29,7 @@ from bayes_mdd.response.new_patients import (
     read_codings,
 )
 from bayes_mdd.response.outcome_values import remission_limit
+from bayes_mdd.response.parameters import Draws
 from bayes_mdd.response.scores import COVARIANCE, MEAN, score_moments
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
