@@ -172,14 +172,21 @@ def study_tipping(run: Any) -> list[dict[str, Any]]:
                 {
                     "n": n,
                     "truth": name,
-                    "median": np.median(value),
-                    "lower": np.quantile(value, 0.25, method="nearest"),
-                    "upper": np.quantile(value, 0.75, method="nearest"),
+                    "median": worded(np.quantile(value, 0.5, method="nearest")),
+                    "lower": worded(np.quantile(value, 0.25, method="nearest")),
+                    "upper": worded(np.quantile(value, 0.75, method="nearest")),
                     "within_1": np.mean(np.abs(value - WORSE) <= 1),
                     "none": np.mean(~np.isfinite(value)),
                 }
             )
     return rows
+
+
+def worded(value: float) -> float | str:
+    """A tipping delta, or why there is none."""
+    if np.isfinite(value):
+        return float(value)
+    return "none" if value > 0 else "below 0"
 
 
 STUDIES = ("random", "tipping")
