@@ -54,7 +54,7 @@ validation: $(DEV)  ## write docs/validation and the figures in models/*.md from
 
 # The smaller set is constrained by the larger one, so that both pin the same versions.
 lock: | $(filter $(LOCAL_UV),$(UV))  ## write both lock files (ARGS="--upgrade" takes new versions)
-	$(COMPILE) --extra dev --extra jax --extra harmonize --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --extra jax --extra harmonize --extra bcf --output-file requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock --output-file requirements.lock
 
 lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions that pyproject.toml allows
@@ -72,8 +72,11 @@ lint-ruff:
 	$(BIN)/ruff check .
 lint-format:
 	$(BIN)/ruff format --check .
+# The cache of mypy is shared by all checkouts of a user: it goes by the content of files.
 lint-types:
-	$(BIN)/mypy
+	@cache="$${MYPY_CACHE_DIR:-$${XDG_CACHE_HOME:-$$HOME/.cache}/bayes-mdd/mypy}"; \
+	mkdir -p "$$cache" 2>/dev/null && test -w "$$cache" || cache=.mypy_cache; \
+	MYPY_CACHE_DIR="$$cache" $(BIN)/mypy
 lint-imports:
 	$(BIN)/lint-imports --no-logo
 lint-docstrings:

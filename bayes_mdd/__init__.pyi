@@ -4,6 +4,7 @@ from . import plotting as plotting
 from . import polar_lda as polar_lda
 from .baselines.compare import BaselineComparison as BaselineComparison
 from .baselines.compare import compare_baselines as compare_baselines
+from .baselines.store import write_baselines as write_baselines
 from .cohort import Cohort as Cohort
 from .cohort import read_cohort as read_cohort
 from .cohort import read_outcomes as read_outcomes

@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayes_mdd.baselines.methods import Question
 from bayes_mdd.response.prepare import Prepared
-from bayes_mdd.specs import AnalysisSpec
+from bayes_mdd.studies.stage_one import StageOne
 from bayes_mdd.types import Array, BoolArray, IntArray
 
 
@@ -46,10 +46,8 @@ class Cases:
         Names of the sites.
     referenced : bool
         Whether the features are still to be standardised.
-    features : Dataset
-        The FeatureSet of patients and controls, arms hidden, for the factor model.
-    stage_one : AnalysisSpec
-        The factor model and the reference.
+    stage_one : StageOne
+        The factor model of patients and controls, arms hidden.
     harmonise : str
         How sites are removed from the features.
     combat_features : Dataset or None
@@ -72,8 +70,7 @@ class Cases:
     site: IntArray
     sites: tuple[str, ...]
     referenced: bool
-    features: xr.Dataset
-    stage_one: AnalysisSpec
+    stage_one: StageOne
     harmonise: str
     combat_features: xr.Dataset | None
     choice: bool

@@ -73,9 +73,7 @@ def _ridge(train: Array, other: BoolArray, outcome: Array, test: Array) -> Array
     return np.asarray(-2 * (slope[-1] + new @ slope[k : 2 * k]))
 
 
-def _forests(
-    train: Array, other: BoolArray, outcome: Array, test: Array, effort: Effort
-) -> Array:
+def _forests(train: Array, other: BoolArray, outcome: Array, test: Array, effort: Effort) -> Array:
     expected = [
         RandomForestRegressor(
             effort.trees, min_samples_leaf=5, max_features=1 / 3, random_state=effort.seed, n_jobs=1

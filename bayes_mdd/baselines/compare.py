@@ -15,7 +15,13 @@ from bayes_mdd.baselines.divide import divide, divide_blindly
 from bayes_mdd.baselines.inputs import Request, check_inputs, list_tasks, make_request
 from bayes_mdd.baselines.methods import BCF, FACTORS, MAJORITY, Scheme, Task
 from bayes_mdd.baselines.permute import PermutationTest, permutation_test
-from bayes_mdd.baselines.run_fold import is_leaky, prepare_fold, run_fold, screen_outside
+from bayes_mdd.baselines.run_fold import (
+    FoldColumns,
+    is_leaky,
+    prepare_fold,
+    run_fold,
+    screen_outside,
+)
 from bayes_mdd.baselines.tables import (
     LEAKY,
     compare_methods,
@@ -199,9 +205,7 @@ def compare_baselines(
         methods, views, scheme=scheme, folds=folds, repeats=repeats, slow_repeats=slow_repeats,
         permutations=permutations, leak=leak, event=event, harmonise=harmonise,
     )  # fmt: skip
-    checked = check_inputs(
-        spec, features, outcomes, request, visits=visits, stage_one=stage_one
-    )
+    checked = check_inputs(spec, features, outcomes, request, visits=visits, stage_one=stage_one)
     request, cases = checked.request, checked.cases
     tasks = list_tasks(cases, request)
     rng = generator(seed, Stream.BASELINES)
@@ -278,7 +282,9 @@ def _test_all(
     return dict(zip(tested, done, strict=True))
 
 
-def _prepare_blindly(cases, fold, j, tasks, seed):  # type: ignore[no-untyped-def]
+def _prepare_blindly(
+    cases: Cases, fold: IntArray, j: int, tasks: list[Task], seed: int
+) -> FoldColumns:
     train, test = np.flatnonzero(fold != j), np.flatnonzero(fold == j)
     return prepare_fold(cases, train, test, tasks, with_factors=True, screened={}, seed=seed)
 

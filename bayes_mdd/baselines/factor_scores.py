@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from bayes_mdd.baselines.cases import Cases
 from bayes_mdd.dims import FACTOR, FACTOR_2, SUBJECT
-from bayes_mdd.features import reference_to_controls, reference_to_training
 from bayes_mdd.response.benefit import draw_benefit
 from bayes_mdd.response.mixture import Scales, fit_mixture
 from bayes_mdd.response.prepare import prepare
-from bayes_mdd.response.scores import score_moments
+from bayes_mdd.response.scores import MEAN, RELIABILITY
 from bayes_mdd.response.trial import Trial
-from bayes_mdd.shared_specific.new_subjects.projection import project
-from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.types import Array, BoolArray, IntArray
-from bayes_mdd.workflow.fit import fit
 
 #: Draws of the benefit of each held-out patient.
 DRAWS = 400
@@ -96,36 +90,13 @@ def score_fold(cases: Cases, train: IntArray, test: IntArray, seed: int) -> Fact
         Scores of both groups.
     """
     ids = np.array(cases.prepared.subjects)
-    names = cases.features[SUBJECT].values.astype(str)
-    held = np.isin(names, ids[test])
-    known = np.isin(names, ids)
-    learned = cases.features.isel({SUBJECT: np.flatnonzero(~known | np.isin(names, ids[train]))})
-    new = cases.features.isel({SUBJECT: np.flatnonzero(held)})
-    reference = cases.stage_one.reference
-    if cases.referenced:
-        group = "controls" if len(cases.controls) else "patients"
-        covariates = reference.covariates
-        new = reference_to_training(new, learned, covariates, group=group)
-        learned = reference_to_controls(learned, covariates, group=group)
-    run = fit(
-        cases.stage_one.model,
-        learned,
-        sampler=SamplerSpec(seed=seed),
-        method="fast",
-        progressbar=False,
-    )
-    fitted = score_moments(run)
-    projected = score_moments(project(run, new, new_levels="average", seed=seed))
-    both = [f for f in fitted[FACTOR].values if f in projected[FACTOR].values]
-    moments = xr.concat(
-        [m.sel({FACTOR: both, FACTOR_2: both}).drop_vars("reliability") for m in (fitted, projected)],
-        dim=SUBJECT,
-    ).assign_attrs(fitted.attrs)
-    moments = moments.sel({SUBJECT: ids})
+    stage = replace(cases.stage_one, seed=seed)
+    found = stage([(ids[train].tolist(), ids[test].tolist())])[0]
+    known = set(found.test[FACTOR].values.tolist())
+    both = [f for f in found.train[FACTOR].values.tolist() if f in known]
+    parts = [m.sel({FACTOR: both, FACTOR_2: both}) for m in (found.train, found.test)]
+    moments = xr.concat([m.drop_vars(RELIABILITY) for m in parts], dim=SUBJECT)
+    moments = moments.assign_attrs(found.train.attrs).sel({SUBJECT: ids})
     prepared = prepare(cases.prepared.spec, moments, cases.table)
-    means = moments["mean"].transpose(SUBJECT, FACTOR).values
-    index = pd.Index(prepared.subjects)
-    order = index.get_indexer(pd.Index(ids))
-    return FactorScores(
-        (means[train], means[test]), cast("Trial", prepared.trial.take(order)), prepared.scales
-    )
+    mean = moments[MEAN].transpose(SUBJECT, FACTOR).values
+    return FactorScores((mean[train], mean[test]), prepared.trial, prepared.scales)

@@ -38,6 +38,7 @@ from bayes_mdd.response.prepare import Prepared, prepare
 from bayes_mdd.response.scores import build_moments
 from bayes_mdd.specs import AnalysisSpec
 from bayes_mdd.specs.response import ResponseSpec
+from bayes_mdd.studies.stage_one import StageOne
 from bayes_mdd.types import Array, BoolArray, IntArray
 from bayes_mdd.workflow.resolve import resolve_spec
 
@@ -157,6 +158,22 @@ def check_request(request: Request) -> list[str]:
         problems += check_names([request.leak], ("selection",), "leak")
     if request.event is not None:
         problems += check_names([request.event], EVENTS, "event")
+    problems += _wrong_numbers(request)
+    if request.scheme == "leave_site_out" and request.harmonise == "combat":
+        problems.append(
+            "harmonise='combat' cannot adjust a site that is left out: use harmonise='none' or "
+            "'site' with scheme='leave_site_out'."
+        )
+    if BCF in request.methods:
+        try:
+            import_bcf()
+        except SpecError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _wrong_numbers(request: Request) -> list[str]:
+    problems = []
     if not request.methods:
         problems.append("methods names none: name at least one, or leave it out.")
     if not request.views:
@@ -168,16 +185,6 @@ def check_request(request: Request) -> list[str]:
     n = request.permutations
     if isinstance(n, bool) or not isinstance(n, int) or n < 0 or 0 < n < 19:
         problems.append(f"permutations must be 0 or at least 19, got {n!r}.")
-    if request.scheme == "leave_site_out" and request.harmonise == "combat":
-        problems.append(
-            "harmonise='combat' cannot adjust a site that is left out: use harmonise='none' or "
-            "'site' with scheme='leave_site_out'."
-        )
-    if BCF in request.methods:
-        try:
-            import_bcf()
-        except SpecError as error:
-            problems.append(str(error))
     return problems
 
 
@@ -273,7 +280,9 @@ def _early_change(
 ) -> tuple[Array | None, list[str]]:
     """Change of the rating from baseline to the last visit up to week 2."""
     if visits is None:
-        return None, ["view 'early' needs the ratings of the first weeks: pass visits=read_visits(...)."]
+        return None, [
+            "view 'early' needs the ratings of the first weeks: pass visits=read_visits(...)."
+        ]
     lacking = [c for c in ("participant_id", "week", "value") if c not in visits]
     if lacking:
         return None, [f"visits lack the columns {some(lacking)}: pass read_visits(...)."]
@@ -325,7 +334,8 @@ def _fit_request(
             problems.append("scheme 'leave_site_out' needs a column 'site' of the outcomes.")
         elif len(set(sites)) < 2:
             problems.append(
-                f"scheme 'leave_site_out' needs two sites or more, all patients are from {sites[0]}."
+                "scheme 'leave_site_out' needs two sites or more, all patients are from "
+                f"{sites[0]}."
             )
     return replace(request, methods=methods, views=views), problems, notes
 
@@ -416,8 +426,12 @@ def _build(
         site=code.astype(np.int64),
         sites=tuple(levels.tolist()),
         referenced=referenced,
-        features=hidden if group == "controls" else hidden.isel({SUBJECT: rows}),
-        stage_one=resolved,
+        stage_one=StageOne(
+            features=hidden if group == "controls" else hidden.isel({SUBJECT: rows}),
+            factors=replace(resolved, reference=replace(resolved.reference, group=group))
+            if referenced
+            else resolved.model,
+        ),
         harmonise=harmonise,
         combat_features=kept if harmonise == "combat" else None,
         choice=not _why_no_choice(spec, prepared),

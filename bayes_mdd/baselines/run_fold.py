@@ -229,9 +229,7 @@ def _with_factors(
     return predict_outcome(FACTORS, task.question, train, y, test, effort), None
 
 
-def score_effects(
-    cases: Cases, fold: Fold, other: BoolArray, outcome: Array
-) -> Array:
+def score_effects(cases: Cases, fold: Fold, other: BoolArray, outcome: Array) -> Array:
     """Score the benefit of each test patient, with outcomes predicted from the training patients.
 
     Parameters

@@ -19,7 +19,15 @@ from bayes_mdd.baselines.measures import (
     measure_mean,
     measure_r2,
 )
-from bayes_mdd.baselines.methods import CLINICAL, EARLY, MAJORITY, NOTHING, Question, Task
+from bayes_mdd.baselines.methods import (
+    CLINICAL,
+    EARLY,
+    MAJORITY,
+    NOTHING,
+    WITH_SCANS,
+    Question,
+    Task,
+)
 from bayes_mdd.baselines.paired import Difference, adjust_holm, compare_folds
 from bayes_mdd.baselines.permute import PermutationTest
 from bayes_mdd.baselines.run_fold import FoldResult, is_leaky
@@ -76,7 +84,9 @@ class Gathered:
     level: Mapping[str, Array]
 
 
-def gather(fold: IntArray, results: Sequence[tuple[int, FoldResult]], tasks: Sequence[Task]) -> Gathered:
+def gather(
+    fold: IntArray, results: Sequence[tuple[int, FoldResult]], tasks: Sequence[Task]
+) -> Gathered:
     """Put the results of folds together.
 
     Parameters
@@ -113,7 +123,9 @@ def gather(fold: IntArray, results: Sequence[tuple[int, FoldResult]], tasks: Seq
     return Gathered(fold, of, effect, level)
 
 
-def measure_all(cases: Cases, found: Gathered, rng: np.random.Generator) -> dict[Task, dict[str, Measured]]:
+def measure_all(
+    cases: Cases, found: Gathered, rng: np.random.Generator
+) -> dict[Task, dict[str, Measured]]:
     """Compute every measure of every task.
 
     Parameters
@@ -288,7 +300,10 @@ def _compare(
     ratio = float(sizes.mean() / (cases.n - sizes.mean()))
     best = max(of, key=lambda t: (np.nan_to_num(of[t].value, nan=-np.inf), t.method == MAJORITY))
     only_scan_free = Task(best.question, CLINICAL, CLINICAL)
-    references = [best, *([only_scan_free] if only_scan_free in of and best != only_scan_free else [])]
+    references = [
+        best,
+        *([only_scan_free] if only_scan_free in of and best != only_scan_free else []),
+    ]
     rows: list[dict[str, object]] = []
     against_best: dict[Task, Difference] = {}
     for reference in references:
@@ -312,7 +327,36 @@ def _compare(
                     "leaky": is_leaky(reference, screened) or is_leaky(task, screened),
                 }
             )
-    return Compared(rows, _say(words, of, best, against_best, screened))
+    sentence = _say(words, of, best, against_best, screened)
+    if only_scan_free in of:
+        sentence += _say_scans(of, only_scan_free, by_fold, ratio, screened)
+    return Compared(rows, sentence)
+
+
+def _say_scans(
+    of: Mapping[Task, Measured],
+    clinical: Task,
+    by_fold: Mapping[Task, Array],
+    ratio: float,
+    screened: Mapping[str, IntArray],
+) -> str:
+    """Say whether scans add to clinical columns."""
+    seeing = [t for t in of if t.view in WITH_SCANS and not is_leaky(t, screened)]
+    if not seeing:
+        return ""
+    best = max(seeing, key=lambda t: np.nan_to_num(of[t].value, nan=-np.inf))
+    d = compare_folds(by_fold[best], by_fold[clinical], ratio)
+    verdict = (
+        "scans are not shown to add anything"
+        if d.holds_zero
+        else "scans add to them"
+        if d.mean > 0
+        else "scans predict less"
+    )
+    return (
+        f" The best method that sees scans, {describe_task(best.method, best.view)}, minus "
+        f"clinical columns only: {d.mean:.2f} [{d.lower:.2f}, {d.upper:.2f}]; {verdict}."
+    )
 
 
 def describe_task(method: str, view: str) -> str:
@@ -353,9 +397,8 @@ def _say(
     equal = [t for t in rivals if against[t].holds_zero]
     start = f"{words[0].upper()}{words[1:]}: "
     if best.method == MAJORITY:
-        text = (
-            f"{start}no method is better than {'the declared default' if best.question == 'choice' else 'chance'}."
-        )
+        nothing = "the declared default" if best.question == "choice" else "chance"
+        text = f"{start}no method is better than {nothing}."
     elif equal:
         text = (
             f"{start}no winner. The best, {names[0]} ({of[best].value:.2f}), and {names[1]} "

@@ -10,6 +10,7 @@ import typer
 
 import bayes_mdd
 from bayes_mdd.cli import messages
+from bayes_mdd.cli.commands.baselines import baselines
 from bayes_mdd.cli.commands.check import check
 from bayes_mdd.cli.commands.compare import compare
 from bayes_mdd.cli.commands.demo import demo
@@ -60,6 +61,7 @@ for command in (
     power,
     response,
     recommend,
+    baselines,
     evidence,
 ):
     app.command()(command)

@@ -28,6 +28,7 @@ SHARED: Final = (
     *("predictive_checks.tsv", "predictive_blocks.tsv", "predictive_factors.tsv"),
     *("permutations.tsv", "roles.tsv"),
     *(f"response/{name}" for name in ("report.html", "spec.yaml", "verdict.json")),
+    *(f"response/{name}" for name in ("baselines.html", "baselines.json")),
     *(f"response/{name}.tsv" for name in RESPONSE_TABLES if name != "recommendations"),
 )
 #: Names of columns and dimensions that hold participants.

@@ -14,11 +14,11 @@ COMMANDS = PROGRAM.commands
 #: Commands that run for more than a moment.
 LONG = {
     "demo", "fit", "check", "project", "compare", "prior", "features", "report", "signatures",
-    "validate", "response", "recommend", "power", "evidence",
+    "validate", "response", "recommend", "power", "evidence", "baselines",
 }  # fmt: skip
 SEEDED = {
     "demo", "simulate", "fit", "check", "prior", "project", "compare", "response", "recommend",
-    "power", "evidence",
+    "power", "evidence", "baselines",
 }  # fmt: skip
 
 

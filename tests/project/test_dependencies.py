@@ -26,6 +26,7 @@ USED_BY_NAME = {
     "neuroharmonize": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "neurocombat": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "statsmodels": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
+    "stochtree": ("bayes_mdd/baselines/choice.py", 'import_module("stochtree")'),
     "numpyro": ("bayes_mdd/sampling/sample.py", '"numpyro"'),
     "myst-nb": ("docs/conf.py", '"myst_nb"'),
     "pydata-sphinx-theme": ("docs/conf.py", 'html_theme = "pydata_sphinx_theme"'),
@@ -133,7 +134,7 @@ def unused(names: Iterable[str], imported: Iterable[str]) -> list[str]:
 def test_every_dependency_of_the_package_is_used(repository, declared):
     imported = third_party(repository, "bayes_mdd")
     packages = {group: names for group, names in declared.items() if group not in ("dev", "build")}
-    assert set(packages) == {"run", "jax", "harmonize"}
+    assert set(packages) == {"run", "jax", "harmonize", "bcf"}
     idle = {group: found for group, names in packages.items() if (found := unused(names, imported))}
     assert not idle, f"declared in pyproject.toml, imported nowhere in bayes_mdd: {idle}"
 
@@ -207,7 +208,7 @@ def pins(path: Path) -> dict[str, set[str]]:
     ("lock", "groups"),
     [
         ("requirements.lock", ["run"]),
-        ("requirements-dev.lock", ["run", "jax", "harmonize", "dev", "build"]),
+        ("requirements-dev.lock", ["run", "jax", "harmonize", "bcf", "dev", "build"]),
     ],
 )
 def test_lock_fits_the_declared_versions(lock, groups, repository, declared):
