@@ -35,6 +35,7 @@ include_patterns = [
     "notebooks/*.ipynb",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "data/evidence/README.md",
 ]
 # Folders that need not be searched.
 exclude_patterns = [
@@ -42,7 +43,7 @@ exclude_patterns = [
     "bayes_mdd",
     "benchmarks",
     "build",
-    "data",
+    "data/demo",
     "dist",
     "docs/_build",
     "runs",

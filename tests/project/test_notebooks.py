@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -23,20 +25,43 @@ def test_stored_without_outputs(path):
     assert any("assert " in cell.source for cell in code), "no number is asserted"
 
 
+@pytest.fixture(scope="module")
+def kernel(small_run, tmp_path_factory):
+    """One kernel for all notebooks, which spares the imports of each."""
+    manager = pytest.importorskip("jupyter_client.manager")
+    folder = tmp_path_factory.mktemp("jupyter")
+    settings = {
+        "BAYES_MDD_RUN": str(small_run.folder),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        # Nothing of this machine's Jupyter settings, and nothing written into them.
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        running = manager.AsyncKernelManager(kernel_name="python3")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield running
+            if running.has_kernel:
+                asyncio.run(running.shutdown_kernel(now=True))
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 # Jupyter's client is not the subject: it leaves sockets to the garbage collector.
 @pytest.mark.filterwarnings("ignore")
-def test_runs_on_a_small_run(path, small_run, tmp_path, monkeypatch):
+def test_runs_on_a_small_run(path, kernel):
     nbclient = pytest.importorskip("nbclient")
-    monkeypatch.setenv("BAYES_MDD_RUN", str(small_run.folder))
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-    # Nothing of this machine's Jupyter settings, and nothing written into them.
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(path, as_version=4)
+    # What an earlier notebook defined is not there for this one.
+    fresh = nbformat.v4.new_code_cell(
+        "%reset -f\nimport matplotlib\nmatplotlib.rcdefaults()\n%reset -f"
+    )
+    notebook.cells.insert(0, fresh)
     nbclient.NotebookClient(
-        notebook, timeout=240, resources={"metadata": {"path": str(path.parent)}}
+        notebook, km=kernel, timeout=240, resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
     pictures = [o for cell in shown for o in cell.outputs if "image/png" in o.get("data", {})]
