@@ -56,7 +56,7 @@ def plot_tipping(table: pd.DataFrame, *, axes: Sequence[Axes] | None = None) -> 
     """
     columns = [c for names in _PANELS.values() for c in names]
     require(table, "plot_tipping", ("delta", "arms", "reasons", *columns))
-    figure, panels = take_axes(axes, 2, 9.2, 3.8)
+    figure, panels = take_axes(axes, 2, 10.2, 3.8)
     shown = table[table["reasons"] == "all"]
     names = {"both": "both arms", **table.attrs.get("arms", {})}
     tipping = pd.DataFrame(table.attrs.get("tipping", []))
@@ -70,7 +70,10 @@ def plot_tipping(table: pd.DataFrame, *, axes: Sequence[Axes] | None = None) -> 
         ax.set_xticks(sorted(set(shown["delta"])))
         tidy(ax, title=title, xlabel="missing outcomes worse by, points", grid="y")
         label_y(ax, "points (90% interval)")
-    panels[0].legend(title="worse in", title_fontsize=SMALL, fontsize=SMALL, frameon=False)
+    panels[1].legend(
+        title="worse in", title_fontsize=SMALL, fontsize=SMALL, frameon=False, loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+    )  # fmt: skip
     return figure
 
 
