@@ -105,7 +105,7 @@ def fit_factors(
     # Matrices are small (subjects x subjects): several threads would only wait for each other.
     with threadpool_limits(1):
         found = spectral_start(_searched(spec, fitted.rows), spec.n_factors, seed=sampler.seed)
-    if data.whitening is not None and found.n_on:
+    if data.stats.subject_scale is not None and found.n_on:
         fitted = rescale(fitted, found.scores[:, : found.n_on])
     left = remaining_weight(fitted.rows, found)
     if data.whitening is not None and left < WEIGHT_LEFT_MIN:

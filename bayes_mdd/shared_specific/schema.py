@@ -71,6 +71,8 @@ WHITENED_FEATURE: Final = "whitened_feature"
 WHITENED_BLOCK: Final = "whitened_block"
 #: Group of the map between edges and whitened features, and its dimensions.
 WHITENING: Final = "whitening"
+#: Noise scales of subjects, in ``whitening`` or else in ``constant_data``.
+SUBJECT_SCALE: Final = "subject_scale"
 MATRIX_ROW: Final = "matrix_row"
 MATRIX_COLUMN: Final = "matrix_column"
 EDGE: Final = "edge"
@@ -317,6 +319,13 @@ _DATA = (
         "",
         "noise of a feature relative to its block; mean square 1 in a block",
     ),
+    Variable(
+        CONSTANT_DATA,
+        SUBJECT_SCALE,
+        (SUBJECT,),
+        "",
+        "noise scale of a subject; mean square 1",
+    ),
 )
 
 _MATRIX = (MATRIX_ROW, MATRIX_COLUMN)
@@ -333,7 +342,7 @@ _WHITENING = (
         "change of the correlation per unit of the feature, at the mean",
     ),
     Variable(WHITENING, "edge_position", (EDGE,), "", "position of the edge among the features"),
-    Variable(WHITENING, "subject_scale", (SUBJECT,), "", "noise scale of a subject; mean square 1"),
+    Variable(WHITENING, SUBJECT_SCALE, (SUBJECT,), "", "noise scale of a subject; mean square 1"),
     Variable(
         WHITENING,
         "y",

@@ -80,7 +80,7 @@ class SharedSpecificSpec(Spec):
         "student": each feature has a noise variance of its own that is integrated out
         (inverse-gamma around the noise of the block). The last suits features that differ much in
         noise; its cost grows with their number, and ``method="fast"`` does not support it.
-    feature_dependence : {"auto", "matrix", "weighted", "independent"}, default "auto"
+    feature_dependence : {"auto", "matrix", "weighted", "scaled", "independent"}, default "auto"
         How errors of features are modelled. "matrix", for correlations between all pairs of
         regions: edges are transformed to features whose sampling errors are independent, by
         whitening the regions with the mean correlation matrix; maps and variance explained refer to
@@ -88,9 +88,11 @@ class SharedSpecificSpec(Spec):
         effective over the actual number of features, where the effective number is estimated from
         the correlated fluctuations of the residuals; weak factors are lost. "independent": errors
         are independent given the factors; with connectivity, patterns of errors are then reported
-        as factors. "auto": "independent" where the effective number is at least 80 % of the actual
-        one, else "matrix" where it applies, else "weighted"; with ``feature_noise="student"``
-        always "independent".
+        as factors. "scaled": the same, with a noise scale for each participant, because scans
+        differ in length and motion. "auto": "independent" where the effective number is at least
+        80 % of the actual one, "scaled" where it is so after features have been divided by the
+        noise scales, else "matrix" where it applies, else "weighted"; with
+        ``feature_noise="student"`` always "independent".
     noise_df : float, optional
         Degrees of freedom of the noise variances with ``feature_noise="student"``. Small values
         allow large differences between features. Default: one value for all blocks, estimated
@@ -139,7 +141,7 @@ class SharedSpecificSpec(Spec):
     local_df: float = 4.0
     slab_scale: float = 2.0
     feature_noise: Literal["moderated", "equal", "student"] = "moderated"
-    feature_dependence: Literal["auto", "matrix", "weighted", "independent"] = "auto"
+    feature_dependence: Literal["auto", "matrix", "weighted", "scaled", "independent"] = "auto"
     noise_df: float | None = None
     edge_prior: Literal["spike_slab", "gaussian"] = "spike_slab"
     noise_scale: float = 1.0
@@ -167,7 +169,8 @@ class SharedSpecificSpec(Spec):
                     "noise_df applies to feature_noise 'student' only, but feature_noise is "
                     f"{self.feature_noise!r}: omit noise_df or change feature_noise."
                 )
-        if self.feature_noise == "student" and self.feature_dependence in ("matrix", "weighted"):
+        unsupported = ("matrix", "weighted", "scaled")
+        if self.feature_noise == "student" and self.feature_dependence in unsupported:
             raise SpecError(
                 f"feature_dependence {self.feature_dependence!r} does not support feature_noise "
                 "'student': set feature_noise to 'moderated', or feature_dependence to "

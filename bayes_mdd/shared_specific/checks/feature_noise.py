@@ -18,6 +18,7 @@ from scipy.stats import gamma
 from bayes_mdd.dims import BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.shared_specific.posterior.stored_data import read_subject_scale
 from bayes_mdd.shared_specific.schema import WHITENING
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.types import Array
@@ -120,13 +121,14 @@ def residual_variances(result: Result, y: xr.DataArray) -> tuple[Array, int]:
     scores = posterior["scores"].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values[:, on.values]
     regressors = np.column_stack([constant["design"].values, scores])
     white = result.group(WHITENING) if WHITENING in result.tree.children else None
-    scale = np.ones(len(scores)) if white is None else white["subject_scale"].values
-    regressors = regressors / scale[:, None]
+    stored = read_subject_scale(result)
+    scale = np.ones((len(scores), 1)) if stored is None else stored[:, None]
+    regressors = regressors / scale
     basis = np.linalg.qr(regressors, mode="complete")[0][:, regressors.shape[1] :]
     if white is not None:
-        values = white["y"].values / white["feature_noise"].values / scale[:, None]
+        values = white["y"].values / white["feature_noise"].values / scale
         return np.asarray(((basis.T @ values) ** 2).sum(axis=0)), basis.shape[1]
-    values = y.transpose(SUBJECT, FEATURE).values.astype(float)
+    values = y.transpose(SUBJECT, FEATURE).values.astype(float) / scale
     if "feature_noise" in constant:
         values = values / constant["feature_noise"].values
     return np.asarray(((basis.T @ values) ** 2).sum(axis=0)), basis.shape[1]

@@ -22,13 +22,13 @@ from bayes_mdd.shared_specific.whitening.subject_scale import (
 )
 from bayes_mdd.specs import SharedSpecificSpec
 
-#: Copies with random signs, and number of features from which on their weight is 1 but for little.
+#: Shuffled copies, and number of features from which on their weight is 1 but for little.
 COPIES, MANY_FEATURES = 19, 2000
 
 
 def choose_dependence(
     data: ModelData, features: xr.Dataset, n_factors: int
-) -> Literal["matrix", "weighted", "independent"]:
+) -> Literal["matrix", "weighted", "scaled", "independent"]:
     """Choose how the errors of features are modelled, by the features and by a check.
 
     Parameters
@@ -42,32 +42,60 @@ def choose_dependence(
 
     Returns
     -------
-    {"matrix", "weighted", "independent"}
+    {"matrix", "weighted", "scaled", "independent"}
         "independent" where the effective number of features is at least `WEIGHT_LEFT_MIN` times
-        their number, or not smaller than that of features with random signs; else "matrix" for
-        correlations between all pairs of regions, if whitening raises that number; else "weighted".
+        their number, or not smaller than that of features that are shuffled over the subjects;
+        "scaled" where this holds of features over the subjects' noise scales; else "matrix" for
+        correlations between all pairs of regions, if whitening raises the effective number; else
+        "weighted".
 
     Notes
     -----
-    Subjects differ in the size of all their errors, because scans differ in length and motion. This
-    is no dependence between features, so features are divided by each subject's noise scale first.
-
     Whitening suits the sampling errors of correlations; edges with errors of another kind become
     *more* dependent by it.
     """
-    y = data.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
-    design = data.design.to_numpy()
-    data = data.with_scale(scales_beyond_components(y, data.code, design, n_factors))
-    # The bound saves the search where it decides already, as with any connectivity.
-    bound = weight = _bound(data, n_factors)
-    if weight >= WEIGHT_LEFT_MIN / 2:
-        weight = data.with_weight(n_factors).weight
-    if weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors):
+    weight = _weight(data, n_factors)
+    if weight >= WEIGHT_LEFT_MIN:
         return "independent"
+    scaled = scale_subjects(data, n_factors)
+    if _looks_independent(scaled, n_factors, _weight(scaled, n_factors)):
+        return "independent" if _looks_independent(data, n_factors, weight) else "scaled"
     if isinstance(read_edge_scale(features), str):
         return "weighted"
     white = whiten(SharedSpecificSpec(n_factors=n_factors), data, features)
-    return "matrix" if _bound(white, n_factors) > bound else "weighted"
+    return "matrix" if _bound(white, n_factors) > _bound(scaled, n_factors) else "weighted"
+
+
+def scale_subjects(data: ModelData, n_factors: int) -> ModelData:
+    """Give each subject a noise scale.
+
+    Parameters
+    ----------
+    data : ModelData
+        Data without noise scales of subjects.
+    n_factors : int
+        Largest number of components that are not noise.
+
+    Returns
+    -------
+    ModelData
+        Data of the same features with ``feature_dependence="scaled"``.
+    """
+    y = data.features["y"].transpose(SUBJECT, FEATURE).values / data.feature_noise
+    return data.with_scale(
+        scales_beyond_components(y, data.code, data.design.to_numpy(), n_factors)
+    )
+
+
+def _weight(data: ModelData, n_factors: int) -> float:
+    """Effective over actual number of features, or a bound of it where that is small."""
+    # The bound saves the search where it decides already, as with any connectivity.
+    weight = _bound(data, n_factors)
+    return data.with_weight(n_factors).weight if weight >= WEIGHT_LEFT_MIN / 2 else weight
+
+
+def _looks_independent(data: ModelData, n_factors: int, weight: float) -> bool:
+    return weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors)
 
 
 def _bound(data: ModelData, n_factors: int) -> float:
@@ -77,7 +105,10 @@ def _bound(data: ModelData, n_factors: int) -> float:
 
 
 def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:
-    """Smallest weight of copies with random signs, of which the features are one in twenty."""
+    """Smallest weight of copies of the features, of which the features are one in twenty.
+
+    Each feature of a copy is shuffled over the subjects.
+    """
     if data.features.sizes[FEATURE] >= MANY_FEATURES:
         return 1.0
     rng = np.random.default_rng(0)
@@ -85,7 +116,7 @@ def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:
     y = stats.basis @ data.projected
     return min(
         feature_weight(
-            complement(np.where(rng.random(y.shape) < 0.5, y, -y), stats.design),
+            complement(rng.permuted(y, axis=0), stats.design),
             data.code,
             data.arm,
             stats.design,

@@ -11,7 +11,7 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.roles import mark_fitted
-from bayes_mdd.shared_specific.data.dependence import choose_dependence, whiten
+from bayes_mdd.shared_specific.data.dependence import choose_dependence, scale_subjects, whiten
 from bayes_mdd.shared_specific.data.design import build_design
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.data.ratings import (
@@ -89,6 +89,8 @@ def prepare(
         dependence = "independent" if student else choose_dependence(data, features, spec.n_factors)
     if dependence == "matrix":
         return whiten(spec, data, features)
+    if dependence == "scaled":
+        return scale_subjects(data, spec.n_factors)
     return data.with_weight(spec.n_factors) if dependence == "weighted" else data
 
 

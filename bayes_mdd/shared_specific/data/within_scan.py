@@ -110,7 +110,7 @@ def rescale(fitted: WithDifferences, scores: Array) -> WithDifferences:
     Parameters
     ----------
     fitted : WithDifferences
-        With whitened edges.
+        With noise scales.
     scores : ndarray, shape (row, factor)
         Scores of all rows on the components that were found.
 
@@ -121,6 +121,8 @@ def rescale(fitted: WithDifferences, scores: Array) -> WithDifferences:
     """
     rows = fitted.rows
     y = rows.features["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    if rows.whitening is None:
+        y = y / rows.feature_noise
     n = len(fitted.data.arm)
     columns = np.column_stack([rows.design.to_numpy(), scores])
     scale = subject_scales(y, rows.code, columns)

@@ -129,6 +129,7 @@ def _build_subjects(fitted: Fitted, features: xr.Dataset, coded: CodedCovariates
     y, scale = y[:, order], None
     if fitted.transform is not None:
         y = fitted.transform.apply(y)
+    if fitted.subject_scale is not None:
         scale = _noise_scales(fitted, y / fitted.feature_noise, coded.design)
         y = y / scale[:, None]
     return NewSubjects(

@@ -21,7 +21,7 @@ from bayes_mdd.shared_specific.new_subjects.fitted import (
     Fitted,
     PosteriorDraws,
 )
-from bayes_mdd.shared_specific.posterior.stored_data import read_whitening
+from bayes_mdd.shared_specific.posterior.stored_data import read_subject_scale, read_whitening
 from bayes_mdd.shared_specific.schema import (
     ARM_MEAN,
     BLOCK_SCALE,
@@ -99,7 +99,7 @@ def read_fitted(
         noise = white["feature_noise"].values.astype(float)
     else:
         noise = _feature_noise(constant, spec, y, design.to_numpy(), block)
-    scale = None if white is None else white["subject_scale"].values.astype(float)
+    scale = read_subject_scale(result)
     read = read_whitening(result)
     fitted = Fitted(
         spec=spec,

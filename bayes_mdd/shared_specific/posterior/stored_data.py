@@ -23,11 +23,13 @@ from bayes_mdd.shared_specific.schema import (
     MATRIX_COLUMN,
     MATRIX_ROW,
     OBSERVED_DATA,
+    SUBJECT_SCALE,
     WHITENED_BLOCK,
     WHITENED_FEATURE,
     WHITENING,
 )
 from bayes_mdd.shared_specific.whitening.transform import Whitening
+from bayes_mdd.types import Array
 
 
 def build_observed_data(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
@@ -94,6 +96,7 @@ def build_constant_data(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
             "block_size": ((fitted_block(data),), data.n_features),
             "feature_weight": ((), data.weight),
             "feature_noise": ((FEATURE,), data.shown.feature_noise),
+            **_scales_without_whitening(data),
             **describe_symptoms(data),
         },
         coords={
@@ -105,6 +108,32 @@ def build_constant_data(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
             **of_subjects,
         },
     )
+
+
+def _scales_without_whitening(data: ModelData) -> dict[str, tuple[tuple[str], Array]]:
+    """Noise scales of subjects; those of whitened features are stored with the map."""
+    scale = data.stats.subject_scale
+    if data.whitening is not None or scale is None:
+        return {}
+    return {SUBJECT_SCALE: ((SUBJECT,), scale)}
+
+
+def read_subject_scale(result: Result) -> Array | None:
+    """Read the noise scales of subjects.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+
+    Returns
+    -------
+    ndarray of shape (subject,), or None
+        Mean square 1; None where all subjects have the same noise.
+    """
+    whitened = WHITENING in result.tree.children
+    stored = result.group(WHITENING) if whitened else result.constant
+    return stored[SUBJECT_SCALE].values.astype(float) if SUBJECT_SCALE in stored else None
 
 
 def fitted_block(data: ModelData) -> str:
@@ -146,7 +175,7 @@ def build_whitening_data(data: ModelData) -> xr.Dataset:
             "basis": ((MATRIX_ROW, MATRIX_COLUMN), white.map.basis),
             "edge_scale": ((EDGE,), white.map.edge_scale),
             "edge_position": ((EDGE,), white.order.astype(np.int64)),
-            "subject_scale": ((SUBJECT,), data.subject_scale),
+            SUBJECT_SCALE: ((SUBJECT,), data.subject_scale),
             "y": ((SUBJECT, WHITENED_FEATURE), y),
             "feature_noise": ((WHITENED_FEATURE,), data.feature_noise),
         },
@@ -218,7 +247,7 @@ def read_model_data(result: Result) -> ModelData:
     cross_products = observed["features"].values
     white = result.group(WHITENING) if WHITENING in result.tree.children else None
     block_dim = BLOCK if white is None else WHITENED_BLOCK
-    scale = None if white is None else white["subject_scale"].values
+    scale = read_subject_scale(result)
     columns = design.to_numpy() if scale is None else design.to_numpy() / scale[:, None]
     # The same decomposition as in `reduce_features`, so the same basis.
     basis = np.linalg.qr(columns, mode="complete")[0][:, design.shape[1] :]
@@ -260,7 +289,7 @@ def _with_whitening(result: Result, edges: ModelData, white: xr.Dataset) -> Mode
     whitening, order, unit = read
     y = edges.features["y"].transpose(SUBJECT, FEATURE).values
     block = edges.features[BLOCK].values.astype(str)
-    scale, design = white["subject_scale"].values, edges.design.to_numpy()
+    scale, design = white[SUBJECT_SCALE].values, edges.design.to_numpy()
     own = reduce_features(y / edges.feature_noise, design, block, scale)
     attrs = white.attrs
     mean = MeanMatrix(

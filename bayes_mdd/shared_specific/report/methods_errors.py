@@ -8,7 +8,9 @@ import pandas as pd
 
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import RULES
-from bayes_mdd.shared_specific.schema import RELIABILITY, SOURCE, WHITENING
+from bayes_mdd.shared_specific.posterior.stored_data import read_subject_scale
+from bayes_mdd.shared_specific.schema import RELIABILITY, SOURCE, SUBJECT_SCALE, WHITENING
+from bayes_mdd.types import Array
 
 
 def say_dependence(result: Result) -> list[str]:
@@ -38,6 +40,8 @@ def say_dependence(result: Result) -> list[str]:
         )
     elif not whitened:
         said.append("Errors of features were modelled as independent given the factors.")
+        if (scale := read_subject_scale(result)) is not None:
+            said.append(_say_scales(scale))
     if "weight_left" in constant:
         left = min(1.0, float(constant["weight_left"]) / weight)
         said.append(
@@ -47,10 +51,17 @@ def say_dependence(result: Result) -> list[str]:
     return said
 
 
+def _say_scales(scale: Array) -> str:
+    return (
+        "Each participant had a noise scale, the root mean square of his or her residuals "
+        f"relative to all ({scale.min():.2f} to {scale.max():.2f})."
+    )
+
+
 def _say_whitening(result: Result) -> list[str]:
     """Say whose mean correlation matrix whitened the edges, and how maps were obtained."""
     stored = result.group(WHITENING)
-    attrs, scale = stored.attrs, stored["subject_scale"].values
+    attrs = stored.attrs
     who = "controls" if str(attrs["mean_over"]) == "controls" else "participants of the cohort"
     every = "" if who == "controls" else "all "
     shrinkage = float(attrs["shrinkage"])
@@ -61,8 +72,7 @@ def _say_whitening(result: Result) -> list[str]:
         "makes their errors independent. The matrix was the mean over "
         f"{every}{int(attrs['mean_n'])} {who}"
         + (f", shrunk towards zero by {shrinkage:.2g}" if shrinkage > 0 else "")
-        + ". Each participant had a noise scale, the root mean square of his or her residuals "
-        f"relative to all ({scale.min():.2f} to {scale.max():.2f}).",
+        + f". {_say_scales(stored[SUBJECT_SCALE].values)}",
         "Variance explained and maps are those of the edges, given the scores. Variance explained "
         "is that of the least-squares loadings of edges, which here equal generalised least "
         "squares [10]; for maps, the least-squares loadings of whitened features were shrunk by "

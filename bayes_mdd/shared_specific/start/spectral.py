@@ -14,7 +14,6 @@ from bayes_mdd.shared_specific.search.components import MAX_FEATURES, find_compo
 from bayes_mdd.shared_specific.search.effective_features import effective_count
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
 from bayes_mdd.shared_specific.search.smooth import extend_scores, find_smooth_components
-from bayes_mdd.shared_specific.whitening.subject_scale import subject_scales
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
@@ -180,10 +179,6 @@ def remaining_weight(data: ModelData, start: Start) -> float:
     taken = data.stats.design
     if start.n_on:
         taken = orthonormal(taken, complement(scores, taken))
-    if data.stats.subject_scale is None:
-        # Larger errors of some subjects are no dependence between features.
-        scale = subject_scales(y, code, taken)[:, None]
-        y, taken = y / scale, orthonormal(taken / scale)
     y = complement(y, taken)
     y = y / np.sqrt(np.bincount(code, (y**2).mean(axis=0)) / np.bincount(code))[code]
     free = np.linalg.qr(taken, mode="complete")[0][:, taken.shape[1] :]
