@@ -48,7 +48,7 @@ def check_columns(spec: ResponseSpec, table: pd.DataFrame, *, sizes: bool = True
     covariates = [*([spec.baseline] if spec.baseline else []), *spec.covariates]
     problems = _arm_sizes(table[table[spec.outcome].notna()]) if sizes else []
     for name in covariates:
-        problems += _later(name) or _covariate(spec, table, name)
+        problems += _covariate(spec, table, name) or _later(name)
     used = [SITE] if spec.site_effects else []
     for name in [*used, STRATUM]:
         if name in table and name not in covariates and (gone := _missing(table[name])).any():
