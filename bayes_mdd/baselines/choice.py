@@ -35,12 +35,14 @@ def predict_benefit(
     ----------
     method : str
         A method that chooses a drug.
-    train, test : ndarray, shape (patient, column)
-        Columns of the view.
+    train : ndarray, shape (patient, column)
+        Columns of the view, of the training patients.
     other : ndarray of bool, shape (patient,)
         Whether each training patient received the other drug.
     outcome : ndarray, shape (patient,)
         Outcome of the training patients, lower is better.
+    test : ndarray, shape (test patient, column)
+        Columns of the patients to predict.
     effort : Effort
         Seed and number of trees.
 

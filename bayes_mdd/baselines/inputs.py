@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -377,7 +377,8 @@ def _build(
     kept = kept.drop_vars([v for v in kept.data_vars if v != "y"])
     hidden = hide_arms(kept)
     resolved, notes = resolve_spec(stage_one, hidden, pd.DataFrame(index=pd.Index(names)))
-    group = "controls" if control.any() and resolved.reference.group == "controls" else "patients"
+    of_controls = bool(control.any()) and resolved.reference.group == "controls"
+    group: Literal["controls", "patients"] = "controls" if of_controls else "patients"
     referenced = features.attrs.get("units") != "z"
     covariates = resolved.reference.covariates
     if referenced:

@@ -465,10 +465,12 @@ def predict_outcome(
         A method that predicts the outcome.
     question : {"event", "points"}
         What is predicted.
-    train, test : ndarray, shape (patient, column)
-        Columns of the view.
+    train : ndarray, shape (patient, column)
+        Columns of the view, of the training patients.
     y : ndarray, shape (patient,)
         Outcome of the training patients.
+    test : ndarray, shape (test patient, column)
+        Columns of the patients to predict.
     effort : Effort
         Seed and number of trees.
 

@@ -78,7 +78,7 @@ class FoldResult:
     predicted: Mapping[Task, Array]
     chosen: Mapping[Task, BoolArray] = field(default_factory=dict)
     effect: Array = field(default_factory=lambda: np.zeros(0))
-    level: Mapping[str, float] = field(default_factory=dict)
+    level: Mapping[Question, float] = field(default_factory=dict)
 
 
 def screen_outside(cases: Cases, questions: Iterable[Question]) -> dict[str, IntArray]:

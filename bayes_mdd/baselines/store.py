@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bayes_mdd.baselines.compare import BaselineComparison
+from bayes_mdd.baselines.methods import NOTHING
 from bayes_mdd.errors import RunFolderError
 from bayes_mdd.files.marks import RUN
 from bayes_mdd.files.replace import make_folder, write_text
@@ -179,18 +180,12 @@ def write_baselines_page(comparison: BaselineComparison, path: str | Path) -> Pa
         sentences=comparison.sentences,
     )
     table = comparison.table
-    tests = [
-        {
-            "method": method,
-            "view": "" if view == "none" else view,
-            "p": _p(row, "p_value"),
-            "holm": _p(row, "p_holm"),
-            "gain_p": _p(row, "gain_p_value"),
-            "gain_holm": _p(row, "gain_p_holm"),
-        }
-        for (method, view), row in table.iterrows()
-        if _p(row, "p_value") or _p(row, "gain_p_value")
-    ]
+    tests = []
+    for _, row in table.reset_index().iterrows():
+        p = {name: _p(row, name) for name in ("p_value", "p_holm", "gain_p_value", "gain_p_holm")}
+        if any(p.values()):
+            view = "" if row["view"] == NOTHING else str(row["view"])
+            tests.append({"method": str(row["method"]), "view": view, **p})
     content = {
         "title": TITLE,
         "section": describe_baselines(further),

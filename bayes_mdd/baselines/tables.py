@@ -81,7 +81,7 @@ class Gathered:
     fold: IntArray
     of: Mapping[Task, Predictions]
     effect: Array
-    level: Mapping[str, Array]
+    level: Mapping[Question, Array]
 
 
 def gather(

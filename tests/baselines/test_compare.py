@@ -159,12 +159,12 @@ def test_all_problems_at_once(trial):
     spec, features, table = trial
     with pytest.raises(SpecError) as error:
         bm.compare_baselines(
-            spec, features, table, ["rigde"], ("imagin",), scheme="leave_one_out", folds=1,
+            spec, features, table, ["rigde"], ("imagng",), scheme="leave_one_out", folds=1,
             permutations=5, leak="labels",
         )  # fmt: skip
     for text in (
         "there is no method 'rigde'. Did you mean 'ridge'?",
-        "there is no view 'imagin'. Did you mean 'imaging'?",
+        "there is no view 'imagng'. Did you mean 'imaging'?",
         "there is no scheme 'leave_one_out'. Did you mean 'leave_site_out'?",
         "folds must be a whole number of at least 2, got 1.",
         "permutations must be 0 or at least 19, got 5.",

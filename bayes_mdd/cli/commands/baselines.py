@@ -125,7 +125,7 @@ def baselines(
         permutations=permutations,
         event=None if event is None else event.value,
         harmonise=harmonise.value,
-        leak=None if leak is None else leak.value,
+        leak=None if leak is None else "selection",
         jobs=jobs,
     )
     done, files = baselines_job.compare_cohort(
