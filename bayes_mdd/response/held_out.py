@@ -162,10 +162,7 @@ def learn_and_predict(split: Split, learner: Learner, rng: np.random.Generator) 
     HeldOut
         Predictions for the patients who are held out, all in one fold.
     """
-    given = split.train & np.isfinite(split.trial.outcome)
-    learned, held = split.trial.take(given), split.trial.take(split.test)
-    level = float(learned.outcome.mean())
-    learned = replace(learned, outcome=learned.outcome - level)
+    given, learned, held, level = _arrange(split)
     drawn = fit_mixture(learned, learner.scales).draw(rng, DRAWS)
     benefit = draw_benefit(drawn.drug, drawn.moderation, held.mean, held.covariance, rng)
     predicted = predict_outcomes(_columns(learned), learned.other, learned.outcome, _columns(held))
@@ -194,6 +191,41 @@ def learn_and_predict(split: Split, learner: Learner, rng: np.random.Generator) 
         clipped=np.stack([weights.clipped[test], weights.seldom_observed[test]]),
         fold=np.zeros(zero.size, dtype=np.int64),
     )
+
+
+def expect_and_score(split: Split, learner: Learner) -> tuple[Array, Array]:
+    """Learn benefits from some patients, and compare them with scores of others.
+
+    Parameters
+    ----------
+    split : Split
+        Whom to learn from, and whom to predict.
+    learner : Learner
+        Prior scales.
+
+    Returns
+    -------
+    expected, scored : ndarray, shape (subject,)
+        Expected benefit of the patients who are held out, without the error of draws, and score of
+        their benefit.
+    """
+    _, learned, held, level = _arrange(split)
+    average = fit_mixture(learned, learner.scales).average
+    k = held.n_factors
+    expected = -(average[-k - 1] + held.mean @ average[average.size - k :])
+    predicted = predict_outcomes(_columns(learned), learned.other, learned.outcome, _columns(held))
+    weights, test = split.weights, split.test
+    of = (held.outcome - level, held.other, weights.propensity[test])
+    default, other = aipw_scores(*of, *predicted, weights.observation[test])
+    return expected, default - other
+
+
+def _arrange(split: Split) -> tuple[BoolArray, Trial, Trial, float]:
+    """Who teaches, their trial around its level, the trial of those held out, and the level."""
+    given = split.train & np.isfinite(split.trial.outcome)
+    learned, held = split.trial.take(given), split.trial.take(split.test)
+    level = float(learned.outcome.mean())
+    return given, replace(learned, outcome=learned.outcome - level), held, level
 
 
 def _columns(trial: Trial) -> Array:

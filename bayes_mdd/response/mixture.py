@@ -97,6 +97,11 @@ class Mixture:
         """Posterior probability that each factor moderates, shape (factor,)."""
         return np.asarray(self.weight @ self.pattern)
 
+    @property
+    def average(self) -> Array:
+        """Posterior means of the coefficients, shape (coefficient,)."""
+        return np.asarray(self.weight @ self.mean)
+
     def draw(self, rng: np.random.Generator, n_draws: int) -> MixtureDraws:
         """Draw from the posterior.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bayes_mdd.response.benefit import DecisionRule
-from bayes_mdd.response.held_out import HeldOut, Learner, cross_fit, learn_and_predict
+from bayes_mdd.response.held_out import Learner, expect_and_score, learn_and_predict
 from bayes_mdd.response.randomisation import redraw_arms
 from bayes_mdd.response.splits import Split
 from bayes_mdd.types import IntArray
@@ -57,9 +57,10 @@ def ranking_p_value(
 ) -> float:
     """Test what the learned ranking gains, with arms drawn again and the rule learned again.
 
-    The statistic is the covariance of predicted and scored benefit within folds, over the SD of the
-    prediction. Folds must not depend on arms, so that all assignments are treated alike. The scans
-    are not fitted again: they are blind to the arms.
+    The statistic is the sum of the products of expected and scored benefits, both centred in each
+    fold, over the root of the sum of their squares, so that the noise of the arms may differ. Folds
+    must not depend on arms, so that all assignments are treated alike. The scans are not fitted
+    again: they are blind to the arms.
 
     Parameters
     ----------
@@ -86,17 +87,22 @@ def ranking_p_value(
     base = np.column_stack(parts)
     common = float(np.linalg.lstsq(base, trial.outcome, rcond=None)[0][-1])
     without = trial.outcome - trial.code * common
-    observed = _ranking_statistic(cross_fit(splits, learner, rng))
+    observed = _ranking_statistic(splits, learner)
     null = np.empty(n_permutations)
     for i, other in enumerate(redraw_arms(trial.other, stratum, rng, n_permutations)):
         outcome = without + np.where(other, 0.5, -0.5) * common
         arranged = [
             replace(s, trial=replace(s.trial, outcome=outcome, other=other)) for s in splits
         ]
-        null[i] = _ranking_statistic(cross_fit(arranged, learner, rng))
+        null[i] = _ranking_statistic(arranged, learner)
     return float((1 + (null >= observed - 1e-12).sum()) / (n_permutations + 1))
 
 
-def _ranking_statistic(held: HeldOut) -> float:
-    products, squares = held.products_within_folds()
-    return products / float(np.sqrt(squares)) if squares > 1e-12 else 0.0
+def _ranking_statistic(splits: Sequence[Split], learner: Learner) -> float:
+    products = []
+    for split in splits:
+        expected, scored = expect_and_score(split, learner)
+        products.append((expected - expected.mean()) * (scored - scored.mean()))
+    product = np.concatenate(products)
+    size = float(np.sqrt(product @ product))
+    return float(product.sum()) / size if size > 1e-12 else 0.0
