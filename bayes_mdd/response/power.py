@@ -2,6 +2,14 @@ r"""How many patients a trial needs, in closed form.
 
 Sizes are in residual SD of the outcome: g is the SD of the benefit over patients, r the reliability
 of the scores, q the share of patients on the other drug, v = 1 / (N q (1 - q) r).
+
+The F test of K interactions A m_k is one of the columns that are left of them after intercept,
+baseline, arm and the K scores themselves: of N subjects, N - K - 3 remain, and the interaction with
+the moderator has the sum of squares (N - K - 3) q (1 - q) r. The variance of the noise is
+
+.. math:: 1 + (1 - r) (g^2 / 4 + R^2 / (1 - R^2))
+
+where the second part is what the error of the scores leaves of benefit and prognosis.
 """
 
 from __future__ import annotations
@@ -17,6 +25,10 @@ from scipy.stats import ncf, norm
 from bayes_mdd.response.column_checks import LEAST_PER_ARM
 
 Target = Literal["moderator", "policy", "learned_rule", "specific_factor"]
+#: Share of the variance of the outcome that scores explain on either drug.
+PROGNOSIS_R2 = 0.2
+#: Columns besides the scores: intercept, baseline, arm.
+COLUMNS = 3
 #: Largest number of patients per arm that is searched.
 MOST_PER_ARM = 5000
 
@@ -68,10 +80,12 @@ def power_moderator(n: float, plan: Plan) -> float:
         Power of the two-sided test.
     """
     g, q, r, k = plan.benefit_sd, plan.share_other, plan.reliability, plan.candidates
-    free = n - 2 * k - 2
+    left = n - k - COLUMNS
+    free = left - k
     if free < 1:
         return plan.alpha
-    size = n * q * (1 - q) * r * g**2 / (1 + g**2 / 4 * (1 - r))
+    unexplained = (g**2 / 4 + PROGNOSIS_R2 / (1 - PROGNOSIS_R2)) * (1 - r)
+    size = left * q * (1 - q) * r * g**2 / (1 + unexplained)
     return float(ncf.sf(f_distribution.isf(plan.alpha, k, free), k, free, size))
 
 

@@ -108,7 +108,7 @@ def plan_power(
     --------
     >>> import bayes_mdd as bm
     >>> bm.plan_power("moderator", candidates=1)["n_per_arm"].tolist()
-    [100]
+    [102]
     """
     plan = Plan(
         benefit_sd=benefit_sd,
