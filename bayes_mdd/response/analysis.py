@@ -199,7 +199,8 @@ def analyse_response(
         As for `fit_response`.
     visits : DataFrame, optional
         As for `fit_response`: patients without an outcome enter the estimates through their earlier
-        visits. Test of moderation and value of the rule use the patients with an outcome.
+        visits. The test of moderation uses the patients with an outcome; the value of the rule
+        weights them by the probability of being known.
     evaluation : EvaluationSpec, optional
         Permutations and folds.
     sampler : SamplerSpec, optional

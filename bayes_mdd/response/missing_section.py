@@ -87,7 +87,7 @@ def say_handling(sessions: Sequence[str]) -> str:
         return (
             "Patients without an outcome enter the estimates through their earlier visits, which "
             "is valid if outcomes are missing at random given arm, baseline, covariates, scores "
-            f"and these visits; test and value of the rule use patients with an outcome. {end}"
+            f"and these visits; the moderation test uses patients with an outcome. {end}"
         )
     return (
         "Patients without an outcome are left out, which is valid if outcomes are missing at "
