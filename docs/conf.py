@@ -53,6 +53,8 @@ exclude_patterns = [
 # Pages
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+# Blocks of code without a language are files and folders.
+highlight_language = "none"
 # Notebooks are stored without outputs and need a run; a test executes them.
 nb_execution_mode = "off"
 

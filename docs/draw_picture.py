@@ -43,13 +43,13 @@ def draw(run: Path, path: Path) -> None:
     kinds = table.drop_duplicates("label")
     width = 0.61 / len(kinds)
     for i, row in enumerate(kinds.itertuples()):
-        _draw_brain(figure, sig, row.factor, (0.385 + i * width, 0.06, width, 0.74))
+        _draw_brain(figure, sig, row.factor, (0.385 + i * width, 0.1, width, 0.73))
         figure.text(
             0.385 + (i + 0.5) * width, 0.9, f"{row.factor}: {row.label}", ha="center", size=11
         )
     figure.text(
         0.69,
-        0.03,
+        0.02,
         f"the {EDGES} strongest edges, seen from above; red and blue: opposite signs",
         ha="center",
         size=9,
