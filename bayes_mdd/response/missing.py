@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -11,28 +11,20 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, FACTOR, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.response.benefit import DecisionRule
-from bayes_mdd.response.missing_held_out import Fold, Held, join_folds, known_propensity
-from bayes_mdd.response.missing_scenarios import ALL, Scenario, list_scenarios, read_reasons
-from bayes_mdd.response.missing_tipping import changed_at, choices, first_crossing, margins
+from bayes_mdd.response.missing_scenarios import list_scenarios, read_reasons
+from bayes_mdd.response.missing_study import Study
 from bayes_mdd.response.mixture import MOST_FACTORS
 from bayes_mdd.response.scores import score_moments
-from bayes_mdd.response.visit_mixture import fit_visits
 from bayes_mdd.response.visits import VisitData, prepare_visits
 from bayes_mdd.specs.response import ResponseSpec, check_deltas
 from bayes_mdd.streams import Stream, generator
-from bayes_mdd.types import Array, BoolArray, IntArray
+from bayes_mdd.types import Array
 
 #: Deltas of scales that are known, in points, and of others, in SD of the outcome.
 DELTAS: Final = {"hamd17": (0.0, 2.0, 4.0, 6.0)}
 DELTAS_SD: Final = (0.0, 0.3, 0.6, 0.9)
-#: Tipping points are searched up to this multiple of the largest delta, in this many steps.
-REACH, STEPS = 2.0, 12
-#: Folds in which patients are predicted by rules that did not see them, and draws of the effect.
-FOLDS, DRAWS = 5, 4000
 #: Share of patients without an outcome from which on the analysis is part of a report.
 LEAST_SHARE: Final = 0.05
-EFFECT, GAIN = "average effect", "gain"
 _COLUMNS: Final = (
     "delta", "arms", "reasons", "shifted", "average_benefit", "average_lower", "average_upper",
     "gain", "gain_lower", "gain_upper", "share_changed",
@@ -136,7 +128,7 @@ def missing_sensitivity(
         )
     used = np.array(given or spec.deltas or _default_deltas(data))
     reasons = read_reasons(data.prepared.table, gone)
-    study = _Study.of(data, used, generator(seed, Stream.MISSING))
+    study = Study.of(data, used, generator(seed, Stream.MISSING))
     scenarios = list_scenarios(gone, data.prepared.trial.other, reasons)
     parts = [study.vary(scenario) for scenario in scenarios]
     table = pd.concat([p.table for p in parts], ignore_index=True)[list(_COLUMNS)]
@@ -259,143 +251,3 @@ def _default_deltas(data: VisitData) -> tuple[float, ...]:
 def _name_choices(spec: ResponseSpec, data: VisitData, choice: Array) -> list[str]:
     names = np.array([spec.default_arm, "no preference", data.prepared.other_arm], dtype=object)
     return [str(n) for n in names[choice + 1]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Varied:
-    """One scenario: rows of the table, tipping points, and the patients."""
-
-    scenario: Scenario
-    table: pd.DataFrame
-    tipping: list[dict[str, Any]]
-    choice: Array
-    changed: Array
-    people: bool
-
-
-@dataclass(frozen=True, eq=False)
-class _Study:
-    """Fits of all patients and of the folds, which every scenario shares."""
-
-    data: VisitData
-    deltas: Array
-    grid: Array
-    whole: Fold
-    folds: list[Fold]
-    propensity: Array | None
-    seed: int
-
-    @classmethod
-    def of(cls, data: VisitData, deltas: Array, rng: np.random.Generator) -> _Study:
-        steps = np.linspace(0.0, REACH * deltas[-1], STEPS + 1)
-        other, gone = data.prepared.trial.other, data.gone
-        number = np.bincount(other[~gone].astype(int), minlength=2).min()
-        fold = _divide(2 * other + gone, min(FOLDS, int(number) // 2), rng)
-        everyone = np.ones(other.size, dtype=bool)
-        scales = data.prepared.scales
-        return cls(
-            data=data,
-            deltas=deltas,
-            grid=np.unique(np.concatenate([deltas, steps])),
-            whole=Fold(data, everyone, fit_visits(data, scales), scales),
-            folds=[Fold.of(data, fold != j) for j in range(int(fold.max()) + 1)],
-            propensity=known_propensity(data.prepared),
-            seed=int(rng.integers(2**31)),
-        )
-
-    def vary(self, scenario: Scenario) -> _Varied:
-        """Shift the missing outcomes of one scenario."""
-        spec = self.data.prepared.spec
-        tests: list[BoolArray] = [~f.train for f in self.folds]
-        held = join_folds(
-            [f.predict(scenario, self.grid, self.propensity) for f in self.folds], tests
-        )
-        rule = DecisionRule(minimum=self.data.prepared.minimum, p_star=spec.p_star, cost=spec.cost)
-        margin = margins(held.benefit, held.p_benefit, rule, self.whole.fit.unit)
-        choice = choices(margin)
-        gain, error = _gain(held, choice)
-        given = spec.assignment == "randomised" or spec.allow_observational is not None
-        rows = []
-        for delta in self.deltas:
-            j = int(np.searchsorted(self.grid, delta))
-            share = float((choice[j] != choice[0]).mean()) if given else float("nan")
-            rows.append(
-                {
-                    "delta": float(delta),
-                    "arms": scenario.arms,
-                    "reasons": scenario.reasons,
-                    "shifted": int(scenario.shifted.sum()),
-                    **self._average(scenario, float(delta)),
-                    "gain": gain[j],
-                    "gain_lower": gain[j] - 1.645 * error[j],
-                    "gain_upper": gain[j] + 1.645 * error[j],
-                    "share_changed": share,
-                }
-            )
-        return _Varied(
-            scenario=scenario,
-            table=pd.DataFrame(rows),
-            tipping=self._tipping(scenario, gain),
-            choice=choice[0],
-            changed=changed_at(self.grid, margin),
-            people=given and scenario.reasons == ALL,
-        )
-
-    def _mean_effect(self, per_point: Array, delta: float) -> float:
-        mixture = self.whole.fit.integrate(self.whole.scales, per_point * delta)
-        return float(mixture.weight @ mixture.mean[:, -mixture.n_factors - 1])
-
-    def _average(self, scenario: Scenario, delta: float) -> dict[str, float]:
-        shift = scenario.shift(self.data.prepared.trial) * delta
-        mixture = self.whole.fit.integrate(self.whole.scales, shift)
-        benefit = -mixture.draw(np.random.default_rng(self.seed), DRAWS).drug
-        low, high = np.quantile(benefit, [0.05, 0.95])
-        mean = -float(mixture.weight @ mixture.mean[:, -mixture.n_factors - 1])
-        return {
-            "average_benefit": mean,
-            "average_lower": float(low),
-            "average_upper": float(high),
-        }
-
-    def _tipping(self, scenario: Scenario, gain: Array) -> list[dict[str, Any]]:
-        per_point = scenario.shift(self.data.prepared.trial)
-
-        def effect(delta: float) -> float:
-            return self._mean_effect(per_point, delta)
-
-        at_grid = np.array([effect(float(d)) for d in self.grid])
-        found = {EFFECT: first_crossing(self.grid, at_grid, effect)}
-        found[GAIN] = first_crossing(self.grid, gain) if np.isfinite(gain).all() else float("nan")
-        keys = {"arms": scenario.arms, "reasons": scenario.reasons}
-        return [
-            {"result": name, **keys, "tipping": value, "said": self._say(name, value, gain)}
-            for name, value in found.items()
-        ]
-
-    def _say(self, name: str, value: float, gain: Array) -> str:
-        if np.isfinite(value):
-            return f"{value:.1f}"
-        if name == GAIN and not np.isfinite(gain).all():
-            return "not estimated: arms were not randomised and no propensity is given"
-        if name == GAIN and gain[0] == 0:
-            return "no gain to lose: the rule gives everyone the default"
-        return f"none up to {self.grid[-1]:g}"
-
-
-def _divide(group: IntArray, folds: int, rng: np.random.Generator) -> IntArray:
-    """Assign folds at random, equally within each group."""
-    fold = np.empty(group.size, dtype=np.int64)
-    for one in np.unique(group):
-        rows = rng.permutation(np.flatnonzero(group == one))
-        fold[rows] = np.arange(rows.size) % folds
-    return fold
-
-
-def _gain(held: Held, choice: Array) -> tuple[Array, Array]:
-    """Gain over the default and its standard error, shape (delta,)."""
-    changed = choice == 1
-    n = changed.shape[1]
-    score = changed * held.effect
-    imputed = (changed * held.variance).sum(axis=1) / n**2
-    error = np.sqrt(score.var(axis=1, ddof=1) / n + imputed)
-    return score.mean(axis=1), error

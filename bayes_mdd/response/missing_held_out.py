@@ -137,7 +137,8 @@ def predict_from_scores(mixture: Mixture, mean: Array, covariance: Array) -> tup
     Returns
     -------
     benefit, p_benefit : ndarray, shape (subject,)
-        Expected benefit in points, and probability of any; the t distributions of the components are taken as normal.
+        Expected benefit in points, and probability of any; the t distributions of the components
+        are taken as normal.
     """
     k = mixture.n_factors
     used = mixture.weight > NEGLIGIBLE * mixture.weight.max()
