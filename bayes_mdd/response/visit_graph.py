@@ -95,7 +95,8 @@ def _noise(weeks: Array) -> Any:
     pm.Deterministic("noise", sd[:, -1], dims=ARM)
     if t <= MOST_UNSTRUCTURED:
         root = pm.LKJCorr("correlation", n=t, eta=LKJ)
-        correlation = root @ root.T
+        # Not a matrix product: PyTensor warns where it finds no BLAS.
+        correlation = (root[:, None, :] * root[None, :, :]).sum(axis=-1)
     else:
         level, step = pm.Beta("level", 1.5, 1.5), pm.Beta("step", 1.5, 1.5)
         correlation = level + (1 - level) * step ** visit_gaps(weeks)
