@@ -11,6 +11,7 @@ import xarray as xr
 from scipy.stats import norm
 
 import bayes_mdd as bm
+from bayes_mdd.response.expected import unit_of
 from bayes_mdd.response.fit import KIND, _assemble
 from bayes_mdd.response.prepare import Prepared, prepare
 
@@ -205,3 +206,27 @@ def test_remission_as_the_outcome_is_a_probability_of_remission(new: bm.Simulate
     np.testing.assert_allclose(found["p_remission"], found["expected"].mean(("chain", "draw")))
     gain = found["p_remission"].sel(arm="SNRI") - found["p_remission"].sel(arm="SSRI")
     np.testing.assert_allclose(found["benefit_mean"], gain, atol=0.25)
+
+
+@pytest.mark.parametrize("kind", ["binary", "ordinal", "binomial"])
+def test_the_page_of_outcomes_that_are_not_in_points(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    prepared = prepare_kind(kind, False)
+    fitted = store(prepared, 60)
+    fitted.attrs.update(seed=1, seconds=0.0)
+    monkeypatch.setattr("bayes_mdd.response.analysis.fit_response", lambda *_, **__: fitted)
+    scores = bm.simulate_trial(seed=3, n=40, n_factors=2, reliability=0.6).scores
+    few = bm.EvaluationSpec(permutations=99, policy_permutations=0, repeats=1)
+    found = bm.analyse_response(prepared.spec, scores, prepared.table, evaluation=few)
+    assert found.value is None
+    size = found.to_mapping()["benefit_sd"]
+    assert size["lower"] <= size["mean"] <= size["upper"]
+    assert size["mean"] == pytest.approx(found.moderation.benefit_sd.mean())
+    assert " of hamd17, 90% interval" in found.sentence
+    bm.write_response(found, tmp_path)
+    page = bm.write_response_report(found, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "SD of the latent outcome (90% interval)" in page
+    assert f"gains are estimated in points, and the outcome is {kind}" in page
+    assert "Not shown, because the value of a rule is not estimated" in page
+    assert unit_of(prepared.spec) in page
