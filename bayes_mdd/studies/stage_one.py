@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,8 @@ class StageOne:
         Of the fits.
     n_jobs : int, optional
         Fits at once, through joblib; default one, or what ``joblib.parallel_config`` says.
+    tell : callable, optional
+        Is called with a sentence about the expected time after the first fit. Default: the log.
 
     Raises
     ------
@@ -81,6 +83,7 @@ class StageOne:
     symptoms: pd.DataFrame | None = None
     seed: int = 1
     n_jobs: int | None = None
+    tell: Callable[[str], object] = log.info
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", hide_arms(self.features))
@@ -139,12 +142,9 @@ class StageOne:
         left = len(tasks) - 1
         if left > 0:
             minutes = seconds * left / count_workers(self.n_jobs) / 60
-            log.info(
-                "The factors are fitted again %d times without a part of the patients: about %.1f "
-                "min (the first took %.0f s)",
-                len(tasks),
-                minutes,
-                seconds,
+            self.tell(
+                f"The factors are fitted again {len(tasks)} times without a part of the patients: "
+                f"about {minutes:.1f} min (the first took {seconds:.0f} s)"
             )
         return found + fan_out(_fit_and_project, tasks[1:], n_jobs=self.n_jobs)
 

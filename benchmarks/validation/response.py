@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from validation import missing_outcomes, response_edges
 from validation.sources import Source, load
 from validation.text import percent, table
 
@@ -14,7 +15,9 @@ SOURCES = {
         "response.json",
         "python benchmarks/response.py slope prior power --repeats 200` and `... gain --repeats "
         "40` and `... null --repeats 60",
-    )
+    ),
+    "missing_outcomes": missing_outcomes.SOURCE,
+    "edges": response_edges.SOURCE,
 }
 #: Rules in the order of the table, by the names of the benchmark.
 RULES = ("no abstention", "P > 0.8", "P > 0.8, 1.5 points")
@@ -36,6 +39,8 @@ def figures(results: Path) -> dict[str, Any]:
         "null": null(found["null"]),
         "most_moderated": max(r["moderated"] for r in found["null"]),
         "power": power(found["power"]),
+        "missing": missing_outcomes.figures(results),
+        "edges": response_edges.figures(results),
     }
 
 

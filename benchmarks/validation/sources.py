@@ -16,10 +16,15 @@ SETTINGS = ("settings", "setting", "sampler")
 
 @dataclass(frozen=True)
 class Source:
-    """A file of results and the command that writes it."""
+    """A file of results and the command that writes it; an optional one may not be there."""
 
     file: str
     command: str
+    optional: bool = False
+
+    def exists(self, results: Path) -> bool:
+        """Tell whether the file is there; one that is not optional is always expected."""
+        return not self.optional or (results / self.file).exists()
 
 
 def load(results: Path, source: Source) -> Any:
@@ -34,7 +39,7 @@ def provenance(results: Path, sources: Mapping[str, Source]) -> str:
     """
     known = json.loads((results / RECORD).read_text(encoding="utf-8"))
     groups: dict[tuple[str, ...], list[str]] = {}
-    for source in sources.values():
+    for source in (s for s in sources.values() if s.exists(results)):
         stored, record = load(results, source), known.get(source.file, {})
         about = (
             f"Settings: {_settings(stored)}",
