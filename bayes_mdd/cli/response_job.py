@@ -300,6 +300,7 @@ def _stage_one(
             symptoms=data.symptoms,
             seed=spec.sampler.seed,
             n_jobs=jobs,
+            tell=log.info,
         )
     except SpecError as error:
         raise SpecError(
