@@ -242,7 +242,3 @@ def _overlap(
         Gain(float(gain), float(error)),
         prepared.trial.residual_sd(),
     )
-
-
-#: Former name, for callers that do not fit features.
-evaluate_policy = evaluate_rule
