@@ -78,7 +78,11 @@ def _ridge(train: Array, other: BoolArray, outcome: Array, test: Array) -> Array
 def _forests(train: Array, other: BoolArray, outcome: Array, test: Array, effort: Effort) -> Array:
     expected = [
         RandomForestRegressor(
-            effort.trees, min_samples_leaf=5, max_features=1 / 3, random_state=effort.seed, n_jobs=1
+            effort.trees,
+            min_samples_leaf=5,
+            max_features="sqrt",
+            random_state=effort.seed,
+            n_jobs=1,
         )
         .fit(train[arm], outcome[arm])
         .predict(test)

@@ -109,7 +109,7 @@ def compare_baselines(
     visits: pd.DataFrame | None = None,
     stage_one: AnalysisSpec | None = None,
     harmonise: Literal["site", "combat", "none"] = "site",
-    slow_repeats: int = 2,
+    slow_repeats: int = 1,
     n_jobs: int | None = None,
 ) -> BaselineComparison:
     """Compare machine-learning baselines and the factor model on the same folds.
@@ -156,7 +156,7 @@ def compare_baselines(
     harmonise : {"site", "combat", "none"}, default "site"
         How sites are removed from features: means of the training patients, ComBat (extra
         ``harmonize``), or not at all. "factors" has site as a covariate instead.
-    slow_repeats : int, default 2
+    slow_repeats : int, default 1
         Divisions on which "factors" and "bcf" are evaluated, which take seconds for each fold.
     n_jobs : int, optional
         Folds and tests at once, see `joblib`.
@@ -296,7 +296,7 @@ def _say_limits(request: Request, tasks: list[Task], table: pd.DataFrame) -> lis
     slow = sorted({t.method for t in tasks} & SLOW)
     if slow and request.scheme == "repeated" and request.repeats > request.slow_repeats:
         notes.append(
-            f"{' and '.join(slow)}: evaluated on the first {request.slow_repeats} of "
+            f"{' and '.join(slow)}: evaluated on {request.slow_repeats} of "
             f"{request.repeats} divisions."
         )
     for column in ("p_value", "gain_p_value"):

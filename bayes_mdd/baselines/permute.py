@@ -85,10 +85,12 @@ def permutation_test(
     rng = np.random.default_rng(seed)
     arrangements = _arrange(cases, task, by_site, permutations, rng)
     with threadpool_limits(1):
-        observed = _statistic(cases, folds, task, *next(arrangements), seed)
+        observed = permutation_statistic(cases, folds, task, *next(arrangements), seed)
         above = 0
         for number, (target, other) in enumerate(arrangements, start=1):
-            above += _statistic(cases, folds, task, target, other, seed) >= observed - _TINY
+            above += (
+                permutation_statistic(cases, folds, task, target, other, seed) >= observed - _TINY
+            )
             if above == ENOUGH and number < permutations:
                 return PermutationTest(above / number, number)
     return PermutationTest((1 + above) / (1 + permutations), permutations)
@@ -117,7 +119,7 @@ def _arrange(
         yield target[order], other
 
 
-def _statistic(
+def permutation_statistic(
     cases: Cases,
     folds: Sequence[FoldColumns],
     task: Task,
@@ -125,6 +127,28 @@ def _statistic(
     other: BoolArray,
     seed: int,
 ) -> float:
+    """Fit a method in all folds, and compute what is tested.
+
+    Parameters
+    ----------
+    cases : Cases
+        The patients.
+    folds : sequence of FoldColumns
+        Folds.
+    task : Task
+        Method, view and question.
+    target : ndarray, shape (subject,)
+        Outcomes, permuted or not.
+    other : ndarray of bool, shape (subject,)
+        Arms, drawn again or not.
+    seed : int
+        Of the pipelines.
+
+    Returns
+    -------
+    float
+        Larger for better predictions.
+    """
     effort = Effort(seed, trees=FEW_TREES)
     first = second = 0.0
     for columns in folds:

@@ -419,9 +419,8 @@ def _model(method: str, event: bool, effort: Effort) -> Any:
         return CalibratedSVM(kernel, seed) if event else TunedSVR(kernel, seed)
     if method == "random forest":
         forest = RandomForestClassifier if event else RandomForestRegressor
-        share = "sqrt" if event else 1 / 3
         return forest(
-            effort.trees, min_samples_leaf=3, max_features=share, random_state=seed, n_jobs=1
+            effort.trees, min_samples_leaf=3, max_features="sqrt", random_state=seed, n_jobs=1
         )
     if method == "boosting":
         boosted = HistGradientBoostingClassifier if event else HistGradientBoostingRegressor
