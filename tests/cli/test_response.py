@@ -58,6 +58,17 @@ def clinic(tmp_path_factory):
     return write_trial(tmp_path_factory.mktemp("new") / "clinic", seed=8, n=10, prefix="new")
 
 
+def test_the_literature_is_in_the_report_and_compared_with_the_run(run, run_cli):
+    folder, _ = run
+    page = (folder / "response" / "report.html").read_text(encoding="utf-8")
+    assert '<section id="literature">' in page
+    assert "can be placed on the maps of this fit" in page
+    said = json.loads(run_cli("evidence", folder, "--json").out)
+    assert said["with_outcomes"]
+    assert said["sentence"] in page
+    assert {row["verdict"] for row in said["agreement"]} == {"too few findings"}
+
+
 def test_the_run_holds_both_stages(run, trial):
     folder, done = run
     listed = {p.name for p in (folder / "response").iterdir()}

@@ -27,6 +27,7 @@ print(json.dumps({
     "n_factors": inputs.read_named_spec("shared_specific").model.n_factors,
     "participants": len(cohort.participants),
     "symptoms": sorted(map(str, cohort.symptoms.columns)),
+    "findings": len(bm.find_evidence(estimand="moderation")),
     "demo": str(demo),
 }))
 """
@@ -42,6 +43,7 @@ def test_every_file_of_the_package_is_carried(wheel, repository):
     assert here <= carried
     assert "bayes_mdd/py.typed" in carried
     assert "bayes_mdd/_resources/models/shared_specific.yaml" in carried
+    assert "bayes_mdd/_resources/evidence/findings.tsv" in carried
     assert any(name.endswith("licenses/LICENSE") for name in carried)
     assert not [n for n in carried if n.startswith(("tests/", "data/")) or "__pycache__" in n]
 
@@ -68,6 +70,7 @@ def test_wheel_works_outside_the_checkout(wheel, repository, tmp_path):
     said = json.loads(done.stdout.splitlines()[-1])
     assert Path(said["package"]).is_relative_to(site)
     assert said["n_factors"] == 8
+    assert said["findings"] == 2
     assert said["participants"] == 6 + 7 + 8
     assert {"retardation", "cognitive"} <= set(said["symptoms"])
     # No checkout, no data/demo: the demo cohort is simulated beside the run folder.

@@ -91,6 +91,15 @@ def test_only_the_posterior_holds_rows_of_patients(written, trial):
     assert toc["gain"].iloc[-1] == pytest.approx(0, abs=1e-6)
 
 
+def test_no_p_value_rests_on_folds_that_share_patients(analysis):
+    value = analysis.value
+    tables = (value.table, value.curve, value.toc, value.calibration)
+    names = {str(c) for table in tables for c in table.columns}
+    assert not names & {"p", "p_value", "pvalue", "significant"}, "z is descriptive"
+    said = json.loads(json.dumps(analysis.to_mapping(), default=str))
+    assert {k for k in said["policy"] if k.startswith("p_")} == {"p_randomisation", "p_sequential"}
+
+
 def test_a_written_result_is_read_again(written, analysis, spec, trial):
     response = bm.read_response(written[0])
     pd.testing.assert_frame_equal(
