@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -22,8 +23,10 @@ from bayes_mdd.shared_specific.whitening.subject_scale import (
 )
 from bayes_mdd.specs import SharedSpecificSpec
 
-#: Shuffled copies, and number of features from which on their weight is 1 but for little.
-COPIES, MANY_FEATURES = 19, 2000
+#: Shuffled copies, of which the features are one in twenty; the fewest, where all are far away.
+COPIES, FEWEST_COPIES = 19, 5
+#: Number of features from which on the weight of shuffled copies is 1 but for little.
+MANY_FEATURES = 2000
 
 
 def choose_dependence(
@@ -54,12 +57,11 @@ def choose_dependence(
     Whitening suits the sampling errors of correlations; edges with errors of another kind become
     *more* dependent by it.
     """
-    weight = _weight(data, n_factors)
-    if weight >= WEIGHT_LEFT_MIN:
+    if _looks_independent(data, n_factors):
         return "independent"
     scaled = scale_subjects(data, n_factors)
-    if _looks_independent(scaled, n_factors, _weight(scaled, n_factors)):
-        return "independent" if _looks_independent(data, n_factors, weight) else "scaled"
+    if _looks_independent(scaled, n_factors):
+        return "scaled"
     if isinstance(read_edge_scale(features), str):
         return "weighted"
     white = whiten(SharedSpecificSpec(n_factors=n_factors), data, features)
@@ -87,15 +89,23 @@ def scale_subjects(data: ModelData, n_factors: int) -> ModelData:
     )
 
 
-def _weight(data: ModelData, n_factors: int) -> float:
-    """Effective over actual number of features, or a bound of it where that is small."""
+def _looks_independent(data: ModelData, n_factors: int) -> bool:
+    """Whether the effective number of features is about their number, or that of shuffled ones."""
     # The bound saves the search where it decides already, as with any connectivity.
     weight = _bound(data, n_factors)
-    return data.with_weight(n_factors).weight if weight >= WEIGHT_LEFT_MIN / 2 else weight
-
-
-def _looks_independent(data: ModelData, n_factors: int, weight: float) -> bool:
-    return weight >= WEIGHT_LEFT_MIN or weight >= _least_weight_by_chance(data, n_factors)
+    if weight >= WEIGHT_LEFT_MIN / 2:
+        weight = data.with_weight(n_factors).weight
+    if weight >= WEIGHT_LEFT_MIN:
+        return True
+    by_chance: list[float] = []
+    for found in _shuffled_weights(data, n_factors):
+        if weight >= found:
+            return True
+        by_chance.append(found)
+        apart = min(by_chance) - weight
+        if len(by_chance) >= FEWEST_COPIES and apart > 2 * (max(by_chance) - min(by_chance)):
+            break
+    return False
 
 
 def _bound(data: ModelData, n_factors: int) -> float:
@@ -104,26 +114,16 @@ def _bound(data: ModelData, n_factors: int) -> float:
     return largest_weight(stats.basis @ data.projected, data.code, stats.design, n_factors)
 
 
-def _least_weight_by_chance(data: ModelData, n_factors: int) -> float:
-    """Smallest weight of copies of the features, of which the features are one in twenty.
-
-    Each feature of a copy is shuffled over the subjects.
-    """
+def _shuffled_weights(data: ModelData, n_factors: int) -> Iterator[float]:
+    """Weights of copies of the features, each feature shuffled over the subjects."""
     if data.features.sizes[FEATURE] >= MANY_FEATURES:
-        return 1.0
+        return
     rng = np.random.default_rng(0)
     stats = data.stats
     y = stats.basis @ data.projected
-    return min(
-        feature_weight(
-            complement(rng.permuted(y, axis=0), stats.design),
-            data.code,
-            data.arm,
-            stats.design,
-            n_factors,
-        )
-        for _ in range(COPIES)
-    )
+    for _ in range(COPIES):
+        shuffled = complement(rng.permuted(y, axis=0), stats.design)
+        yield feature_weight(shuffled, data.code, data.arm, stats.design, n_factors)
 
 
 def needs_matrix(lacking: str) -> str:

@@ -53,6 +53,9 @@ def feature_weight(
     >>> bool(0.18 < feature_weight(e - e.mean(axis=0), block, arm, intercept, 4) < 0.22)
     True
     """
+    # Codes in order of appearance: the weight does not depend on the names of arms.
+    seen = {int(a): i for i, a in enumerate(dict.fromkeys(arm.tolist()))}
+    arm = np.array([seen[int(a)] for a in arm])
     even = y / _block_rms(y, code)
     lead = np.linalg.eigh(even @ even.T)[1][:, -n_factors:]
     even = y / _block_rms(complement(y, lead), code)
