@@ -18,6 +18,7 @@ from bayes_mdd.response.prepare import Prepared
 from bayes_mdd.response.scores import RELIABILITY
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.results.rules import RULES
+from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
 
 #: Scales of the prior of the SD of the benefit that are always compared.
@@ -41,6 +42,26 @@ def numeric_trial(prepared: Prepared) -> Trial:
     if prepared.spec.kind == "binomial":
         value = value / prepared.table[N_TRIALS].to_numpy(dtype=float)
     return replace(trial, outcome=value - value.mean())
+
+
+def unit_of_number(spec: ResponseSpec) -> str:
+    """Name the unit of the SD of the benefit where outcomes are taken as numbers.
+
+    Parameters
+    ----------
+    spec : ResponseSpec
+        Kind of the outcome.
+
+    Returns
+    -------
+    str
+        Words after a number.
+    """
+    return {
+        "binary": f"in the probability of {spec.outcome}",
+        "ordinal": f"levels of {spec.outcome}",
+        "binomial": f"in the proportion of {spec.outcome}",
+    }.get(spec.kind, "points")
 
 
 def average_effect(response: xr.DataTree) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.response.facts import numeric_trial
+from bayes_mdd.response.facts import numeric_trial, unit_of_number
 from bayes_mdd.response.fit import BENEFIT_SD
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.prepare import prepare
@@ -140,7 +140,7 @@ def assess_moderation(
         p_value=test.p_value,
         benefit_sd=benefit_sd,
         rope=rope,
-        unit="points" if points else f"of {spec.outcome}",
+        unit=unit_of_number(spec),
         digits=1 if points else 2,
         patients=len(prepared.subjects),
         randomised=spec.assignment == "randomised",

@@ -223,7 +223,12 @@ def test_the_page_of_outcomes_that_are_not_in_points(
     size = found.to_mapping()["benefit_sd"]
     assert size["lower"] <= size["mean"] <= size["upper"]
     assert size["mean"] == pytest.approx(found.moderation.benefit_sd.mean())
-    assert " of hamd17, 90% interval" in found.sentence
+    said = {
+        "binary": "in the probability of hamd17, 90% interval",
+        "ordinal": "levels of hamd17, 90% interval",
+        "binomial": "in the proportion of hamd17, 90% interval",
+    }
+    assert said[kind] in found.sentence
     bm.write_response(found, tmp_path)
     page = bm.write_response_report(found, tmp_path / "r.html").read_text(encoding="utf-8")
     assert "SD of the latent outcome (90% interval)" in page

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from bayes_mdd.response.analysis import ResponseAnalysis
+from bayes_mdd.response.facts import unit_of_number
 from bayes_mdd.response.moderators import CLEAR, describe_moderators
 from bayes_mdd.response.page.words import (
     count_in_words,
-    in_points,
     say_better,
     say_interval,
     unit_of_coefficients,
@@ -130,7 +130,7 @@ def describe_moderation(analysis: ResponseAnalysis) -> dict[str, Any] | None:
         "p": f"{found.p_value:.3f}",
         "permutations": str(len(found.null)),
         "benefit_sd": say_interval(float(draws.mean()), *ends),
-        "unit": "points" if in_points(analysis.spec) else f"of {analysis.spec.outcome}",
+        "unit": unit_of_number(analysis.spec),
         "rope": f"{found.rope:.2f}",
         "p_above": f"{found.p_above_rope:.2f}",
         "verdict": found.verdict,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayes_mdd.response.analysis import ResponseAnalysis
+from bayes_mdd.response.facts import unit_of_number
 from bayes_mdd.response.figures.crossover import plot_crossover
 from bayes_mdd.response.figures.factors import plot_response_factors
 from bayes_mdd.response.figures.power import plot_power
@@ -98,9 +99,8 @@ def say_detectable(analysis: ResponseAnalysis) -> str:
     )
     if analysis.detectable is None:
         return start + "this trial could not have found any plausible moderation."
-    points = f"{analysis.detectable:.1f} points"
-    if not in_points(analysis.spec):
-        points = f"{analysis.detectable:.2f} (in the unit of the outcome as a number)"
+    digits = 1 if in_points(analysis.spec) else 2
+    points = f"{analysis.detectable:.{digits}f} {unit_of_number(analysis.spec)}"
     return (
         f"{start}this trial could have found a benefit SD of {points} with a power of 0.8 (F test "
         "of all interactions at 0.05, closed form). Smaller differences between patients may exist."
