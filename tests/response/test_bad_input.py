@@ -189,7 +189,7 @@ def test_evaluations_that_cannot_be(trial: bm.SimulatedTrial) -> None:
         ({**GIVEN, "kind": "binary", "cost": 2.0}, ["cost is a difference of probabilities"]),
         ({**GIVEN, "p_star": 1.0, "minimum": -1.0, "cost": -1.0}, ["p_star", "minimum", "cost"]),
         ({**GIVEN, "minimum": "two"}, ["minimum"]),
-        ({**GIVEN, "kind": "gausian"}, ["kind must be one of", "gaussian"]),
+        ({**GIVEN, "kind": "normal"}, ["kind must be one of", "gaussian"]),
     ],
 )
 def test_specs(given: dict[str, object], words: list[str]) -> None:
