@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from validation import (
+    baselines,
     calibration,
     connectivity,
     correlated_errors,
@@ -46,6 +47,7 @@ PAGES: Mapping[str, ModuleType] = {
     "speed": speed,
     "polar_lda": polar_lda,
     "response": response,
+    "baselines": baselines,
     "damaged_files": damaged_files,
 }
 HEAD = "<!-- Written by `python benchmarks/validation_pages.py`. Do not edit. -->\n\n"
