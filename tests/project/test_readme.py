@@ -37,16 +37,31 @@ def test_quick_start_runs(repository, tmp_path, monkeypatch, capsys):
     assert "</html>" in page
 
 
-def test_commands_and_functions_named_in_the_readme_exist(repository, run_cli):
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    commands = set(re.findall(r"`bayes-mdd ([a-z]+)", text))
-    assert commands >= {"demo", "simulate", "fit", "check", "signatures", "report"}
+def test_commands_and_functions_that_the_readme_and_the_table_of_tasks_name_exist(
+    repository, run_cli
+):
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    tasks = (repository / "docs" / "use.md").read_text(encoding="utf-8")
+    commands = set(re.findall(r"`bayes-mdd ([a-z]+)", readme + tasks))
+    assert commands >= {"demo", "doctor", "simulate", "fit", "check", "signatures", "report"}
     for name in commands:
         assert run_cli(name, "--help").status == 0, name
-    table = text.partition("## Use it to")[2].partition("\n## ")[0]
-    functions = set(re.findall(r"\b([A-Za-z_.]{3,})\(", table)) | {"write_cohort"}
+    functions = set(re.findall(r"\b([A-Za-z_.]{3,})\(", re.sub(r"\]\([^)]*\)", "", tasks)))
+    assert len(functions) > 30
     for name in functions:
         assert attrgetter(name)(bm), name
+
+
+def test_the_readme_begins_with_a_picture_an_installation_and_two_commands(repository):
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    (picture,) = re.findall(r"!\[[^\]]{20,}\]\(([^)]+)\)", text)
+    assert (repository / picture).stat().st_size < 250_000
+    start = text.partition("## Quick start")[2].partition("\n## ")[0]
+    assert "pip install" in start
+    assert re.findall(r"^bayes-mdd (\w+)", start, re.M) == ["doctor", "demo"]
+    first = text.partition("## What people do first")[2].partition("\n## ")[0]
+    assert len(re.findall(r"^\| \d \|", first, re.M)) == 6
+    assert len(text.splitlines()) < 150
 
 
 def test_make_targets_named_in_the_readme_exist(repository):
