@@ -13,8 +13,8 @@ from validation.text import percent, table
 SOURCES = {
     "response": Source(
         "response.json",
-        "python benchmarks/response.py slope prior power --repeats 200` and `... gain --repeats "
-        "40` and `... null --repeats 60",
+        "python benchmarks/response.py slope prior --repeats 200`, `... gain --repeats 40`, "
+        "`... null --repeats 60` and `... power --repeats 400 --first-seed 7000",
     ),
     "missing_outcomes": missing_outcomes.SOURCE,
     "edges": response_edges.SOURCE,
@@ -33,10 +33,17 @@ def figures(results: Path) -> dict[str, Any]:
         "repeats": repeats,
         "slope": slope(found["slope"]),
         "slope_200": f"{at['estimate']:.2f}",
-        "coverage": [percent(r["coverage"]) for r in found["prior"]],
+        "coverage": [
+            percent(r["coverage"])
+            for r in found["prior"]
+            if _reliability(r["reliability"]) != "0.8"
+        ],
         "prior": prior(found["prior"]),
         "gain": gain(found["gain"]),
-        "null": null(found["null"]),
+        "null": null(found["null"], found.get("ranking", [])),
+        "ranking": "ranking" in found,
+        "verdict": verdict(found["verdict"]) if "verdict" in found else "",
+        "sampled": found["sampled"][0] if "sampled" in found else None,
         "most_moderated": max(r["moderated"] for r in found["null"]),
         "power": power(found["power"]),
         "missing": missing_outcomes.figures(results),
@@ -89,40 +96,55 @@ def gain(rows: list[Mapping[str, Any]]) -> str:
             of = r[name]
             share = f"{of['gain'] / r['best']:.2f}" if r["best"] > 0 else "n/a"
             cells.append(f"{share} / {of['decided']:.2f} / {of['wrong']:.2f}")
+        cells.append(percent(r[RULES[-1]]["loses"], 1))
         lines.append(
             [r["n"], f"{r['g']:g}", f"{r['delta']:g}", _reliability(r["reliability"]), *cells]
         )
     header = ["Patients", "SD of benefit", "Drug effect", "Reliability",
-              *(f"{name}: gain / stated / wrong" for name in RULES)]  # fmt: skip
+              *(f"{name}: gain / stated / wrong" for name in RULES), "Loses"]  # fmt: skip
     return table(header, lines)
 
 
-def null(rows: list[Mapping[str, Any]]) -> str:
+def null(rows: list[Mapping[str, Any]], ranking: list[Mapping[str, Any]]) -> str:
     """Share of trials without moderation in which tests reject at 5%."""
+    of = {r["kind"]: r for r in ranking}
+    columns = {
+        "moderation": "Moderation test",
+        "moderated": "Called moderated",
+        "sequential": "Sequential gain",
+        "randomisation": "Randomisation p of the gain",
+        "naive": "Naive z (not a test)",
+    }
+    merged = [{**r, **of.get(r["kind"], {})} for r in rows]
+    known = [c for c in columns if all(c in r for r in merged)]
     return table(
-        [
-            "Trials",
-            "Moderation test",
-            "Called moderated",
-            "Sequential gain",
-            "Naive z (not a test)",
-        ],
-        [
-            [
-                r["kind"],
-                *(f"{r[n]:.3f}" for n in ("moderation", "moderated", "sequential", "naive")),
-            ]
-            for r in rows
-        ],
+        ["Trials", *(columns[c] for c in known)],
+        [[r["kind"], *(f"{r[c]:.3f}" for c in known)] for r in merged],
+    )
+
+
+def verdict(rows: list[Mapping[str, Any]]) -> str:
+    """Verdicts on trials with prognosis only, and with a crossover."""
+    names = ("moderated", "not determinable", "smaller than the ROPE")
+    return table(
+        ["Patients", "SD of benefit", *(n.capitalize() for n in names)],
+        [[r["n"], f"{r['g']:g}", *(percent(r[n]) for n in names)] for r in rows],
     )
 
 
 def power(rows: list[Mapping[str, Any]]) -> str:
     """Power of the moderation test beside the closed form."""
     return table(
-        ["Patients", "SD of benefit", "Simulation", "Closed form"],
+        ["Patients", "SD of benefit", "Reliability", "Candidates", "Simulation", "Closed form"],
         [
-            [r["n"], f"{r['g']:g}", f"{r['simulation']:.2f}", f"{r['closed_form']:.2f}"]
+            [
+                r["n"],
+                f"{r['g']:g}",
+                _reliability(r["reliability"]),
+                r["candidates"],
+                f"{r['simulation']:.2f}",
+                f"{r['closed_form']:.2f}",
+            ]
             for r in rows
         ],
     )
