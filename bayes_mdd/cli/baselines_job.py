@@ -98,7 +98,7 @@ def compare_cohort(
         spec, folder, controls.reading(first), required=_EARLY in (choices.views or ())
     )
     views = choices.views or (_VIEWS if visits is None else (*_VIEWS, _EARLY))
-    log.info("Comparing methods: %d divisions into folds", spec.evaluation.repeats)
+    log.info("Comparing methods on the same folds")
     found = bm.compare_baselines(
         asked,
         data.features,
