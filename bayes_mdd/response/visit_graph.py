@@ -21,8 +21,6 @@ from bayes_mdd.response.visits import VisitData
 from bayes_mdd.types import Array, BoolArray
 
 VISIT = "visit"
-#: Concentration of the prior of correlations between visits (LKJ).
-LKJ = 1.5
 
 
 def build_visit_graph(data: VisitData, scales: Scales, unit: float) -> pm.Model:
@@ -94,13 +92,25 @@ def _noise(weeks: Array) -> Any:
     sd = pm.HalfNormal("noise_sd", 1.0, shape=(2, t))
     pm.Deterministic("noise", sd[:, -1], dims=ARM)
     if t <= MOST_UNSTRUCTURED:
-        root = pm.LKJCorr("correlation", n=t, eta=LKJ)
+        root = _correlation_root(t)
         # Not a matrix product: PyTensor warns where it finds no BLAS.
         correlation = (root[:, None, :] * root[None, :, :]).sum(axis=-1)
     else:
         level, step = pm.Beta("level", 1.5, 1.5), pm.Beta("step", 1.5, 1.5)
         correlation = level + (1 - level) * step ** visit_gaps(weeks)
     return sd[:, :, None] * sd[:, None, :] * correlation[None]
+
+
+def _correlation_root(n_visits: int) -> Any:
+    """Declare a Cholesky factor of correlations: rows of normal entries, scaled to length 1.
+
+    With two visits the correlation is z / sqrt(1 + z^2). (LKJCorr compiles its initial point with
+    BLAS, which PyTensor does not find in every installation.)
+    """
+    entries = pm.Normal("partial", 0, 1, shape=n_visits * (n_visits - 1) // 2)
+    below = np.tril_indices(n_visits, -1)
+    rows = pt.set_subtensor(pt.eye(n_visits)[below], entries)
+    return rows / pt.sqrt((rows**2).sum(axis=1, keepdims=True))
 
 
 def _patient_covariance(
