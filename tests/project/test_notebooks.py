@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from pathlib import Path
 
 import nbformat
@@ -42,11 +41,9 @@ def kernel(small_run, tmp_path_factory):
         for name, value in settings.items():
             patch.setenv(name, value)
         running = manager.AsyncKernelManager(kernel_name="python3")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield running
-            if running.has_kernel:
-                asyncio.run(running.shutdown_kernel(now=True))
+        yield running
+        if running.has_kernel:
+            asyncio.run(running.shutdown_kernel(now=True))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -60,9 +57,14 @@ def test_runs_on_a_small_run(path, kernel):
         "%reset -f\nimport matplotlib\nmatplotlib.rcdefaults()\n%reset -f"
     )
     notebook.cells.insert(0, fresh)
-    nbclient.NotebookClient(
+    client = nbclient.NotebookClient(
         notebook, km=kernel, timeout=240, resources={"metadata": {"path": str(path.parent)}}
-    ).execute()
+    )
+    try:
+        client.execute()
+    finally:
+        if client.kc is not None:
+            client.kc.stop_channels()
     shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
     pictures = [o for cell in shown for o in cell.outputs if "image/png" in o.get("data", {})]
     assert len(pictures) >= 4
