@@ -83,7 +83,7 @@ def test_the_gain_of_the_best_rule(g: float, delta: float, r: float) -> None:
     x = np.linspace(-10, 10, 400_001)
     density = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
     expected = np.trapezoid(np.maximum(abs(delta) + s * x, 0) * density, x) - abs(delta)
-    assert oracle_gain(g, delta, r) == pytest.approx(expected, abs=1e-7)
+    assert oracle_gain(g, delta, r) == pytest.approx(expected, abs=1e-8)
 
 
 @pytest.fixture(scope="module")
