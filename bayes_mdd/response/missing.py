@@ -18,7 +18,7 @@ from bayes_mdd.response.scores import score_moments
 from bayes_mdd.response.visits import VisitData, prepare_visits
 from bayes_mdd.specs.response import ResponseSpec, check_deltas
 from bayes_mdd.streams import Stream, generator
-from bayes_mdd.types import Array
+from bayes_mdd.types import IntArray
 
 #: Deltas of scales that are known, in points, and of others, in SD of the outcome.
 DELTAS: Final = {"hamd17": (0.0, 2.0, 4.0, 6.0)}
@@ -181,11 +181,20 @@ def assess_missing(
     arm = outcomes[ARM].astype(object).where(outcomes[ARM].notna(), MISSING).astype(str)
     scored = set(scores[SUBJECT].values.astype(str))
     here = ~arm.isin([MISSING, ""]) & np.array([str(i) in scored for i in outcomes.index])
-    gone = int((here & outcomes[spec.outcome].isna()).sum())
-    share = gone / max(int(here.sum()), 1)
+    missing = outcomes[spec.outcome].isna()
+    needed = [c for c in (spec.baseline, *spec.covariates) if c is not None and c in outcomes]
+    usable = here & ~outcomes[needed].isin([MISSING, ""]).any(axis=1)
+    usable &= outcomes[needed].notna().all(axis=1)
+    gone = int((usable & missing).sum())
+    if not gone and (here & missing).any():
+        return None, (
+            f"{int((here & missing).sum())} of {int(here.sum())} patients have no outcome, and "
+            "none of them has baseline and covariates, so they enter no analysis"
+        )
+    share = gone / max(int(usable.sum()), 1)
     if share < LEAST_SHARE:
         return None, (
-            f"{gone} of {int(here.sum())} patients have no outcome; what they could change is "
+            f"{gone} of {int(usable.sum())} patients have no outcome; what they could change is "
             f"shown from {100 * LEAST_SHARE:.0f}% on"
         )
     if spec.kind not in ("gaussian", "student"):
@@ -248,6 +257,6 @@ def _default_deltas(data: VisitData) -> tuple[float, ...]:
     return tuple(float(f"{d * unit:.2g}") for d in DELTAS_SD)
 
 
-def _name_choices(spec: ResponseSpec, data: VisitData, choice: Array) -> list[str]:
+def _name_choices(spec: ResponseSpec, data: VisitData, choice: IntArray) -> list[str]:
     names = np.array([spec.default_arm, "no preference", data.prepared.other_arm], dtype=object)
     return [str(n) for n in names[choice + 1]]

@@ -47,7 +47,7 @@ class Varied:
     scenario: Scenario
     table: pd.DataFrame
     tipping: list[dict[str, Any]]
-    choice: Array
+    choice: IntArray
     changed: Array
     people: bool
 
@@ -213,7 +213,7 @@ def _divide(group: IntArray, folds: int, rng: np.random.Generator) -> IntArray:
     return fold
 
 
-def _gain(held: Held, choice: Array) -> tuple[Array, Array]:
+def _gain(held: Held, choice: IntArray) -> tuple[Array, Array]:
     """Gain over the default and its standard error, shape (delta,)."""
     changed = choice == 1
     n = changed.shape[1]

@@ -27,7 +27,7 @@ from bayes_mdd.response.mixture import (
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.response.visit_covariance import arm_covariances
 from bayes_mdd.response.visits import VisitData
-from bayes_mdd.types import Array
+from bayes_mdd.types import Array, BoolArray
 
 #: Prior SD of the drug effect, and of slopes on factors, at visits before the endpoint. They must
 #: be wide: a SD of 0.5 biased the moderation at the endpoint by -0.03 SD with 200 patients, through
@@ -223,7 +223,7 @@ def _start(values: Array, z: Array) -> Array:
     return np.asarray(0.5 * sd[:, None] * sd * (1 + np.eye(sd.size)))
 
 
-def _observed_precision(covariance: Array, seen: Array) -> Array:
+def _observed_precision(covariance: Array, seen: BoolArray) -> Array:
     """Inverse covariance of the observed visits, 0 elsewhere."""
     both = seen[:, :, None] & seen[:, None, :]
     none = np.eye(seen.shape[1]) * ~seen[:, None, :]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -256,7 +255,7 @@ def _check_table(visits: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
 
 
 def _endpoint(
-    wide: pd.DataFrame, outcome: pd.Series, weeks: Mapping[str, float], named: str | None
+    wide: pd.DataFrame, outcome: pd.Series, weeks: pd.Series, named: str | None
 ) -> str:
     """Find the session of the outcome: as named, or the one whose ratings are the outcomes."""
     if named is not None:
