@@ -13,6 +13,7 @@ import bayes_mdd as bm
 from bayes_mdd.cohort.disposition import REASONS as READ_REASONS
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
+from bayes_mdd.response.missing import assess_missing
 from bayes_mdd.response.missing_held_out import expected_outcome, predict_from_scores
 from bayes_mdd.response.missing_scenarios import REASONS, list_scenarios
 from bayes_mdd.response.missing_section import missing_section, say_handling
@@ -259,3 +260,14 @@ def test_the_tipping_plot_has_a_line_for_each_arm(table) -> None:
     assert len(marks) == (bm.tipping_points(table).iloc[2]["tipping"] <= 6)
     with pytest.raises(DataContractError, match="no column"):
         bm.plotting.plot_tipping(table.drop(columns="gain"))
+
+
+def test_patients_without_baseline_and_outcome_leave_nothing_to_vary():
+    trial = bm.simulate_trial(seed=1, n=60, n_factors=1, missing="random")
+    spec = bm.response_spec(trial.outcomes, covariates=("age",))
+    gone = trial.outcomes["hamd17"].isna()
+    table = trial.outcomes.copy()
+    table.loc[gone, "hamd17_baseline"] = np.nan
+    found, why = assess_missing(spec, bm.score_moments(trial.scores), table, None, seed=1)
+    assert found is None
+    assert why.startswith(f"{gone.sum()} of 60 patients have no outcome, and none of them has")
