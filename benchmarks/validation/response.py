@@ -127,7 +127,7 @@ def verdict(rows: list[Mapping[str, Any]]) -> str:
     """Verdicts on trials with prognosis only, and with a crossover."""
     names = ("moderated", "not determinable", "smaller than the ROPE")
     return table(
-        ["Patients", "SD of benefit", *(n.capitalize() for n in names)],
+        ["Patients", "SD of benefit", *(n[0].upper() + n[1:] for n in names)],
         [[r["n"], f"{r['g']:g}", *(percent(r[n]) for n in names)] for r in rows],
     )
 
