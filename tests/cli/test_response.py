@@ -111,14 +111,13 @@ def test_shared_files_name_nobody(run, trial, run_cli):
 def test_the_same_run_is_read_and_another_is_refused(run, trial, spec, run_cli):
     folder = run[0]
     again = run_cli("response", spec, trial, "-o", folder, "--fast", "--json")
-    assert again.status == 1, again.err
+    assert again.status == 0, again.err
     assert "contains this run already" in again.err
     said = json.loads(again.out)
     verdict = json.loads((folder / "response" / "verdict.json").read_text(encoding="utf-8"))
     assert {name: said[name] for name in verdict} == verdict
-    assert said["passed"] is False
-    failed = {c["name"] for c in said["checks"] if c["passed"] is False}
-    assert not [n for n in failed if "spread of noise" not in n], "none of the second stage"
+    assert said["passed"] is True
+    assert not [c["name"] for c in said["checks"] if c["passed"] is False]
     other = run_cli(
         "response", spec, trial, "-o", folder, "--fast", "--set", "response.minimum=3"
     )  # fmt: skip
@@ -132,7 +131,7 @@ def test_negative_controls_of_a_run(run, run_cli, tmp_path):
     shutil.copytree(run[0], folder)
     (folder / "response" / "controls.tsv").unlink()
     done = run_cli("check", folder, "--response")
-    assert done.status == 1, done.err
+    assert done.status == 0, done.err
     assert "moderation by scores of other patients" in done.out
     assert len(pd.read_csv(folder / "response" / "controls.tsv", sep="\t")) == 6
     checks = json.loads((folder / "checks.json").read_text(encoding="utf-8"))["checks"]
