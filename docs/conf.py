@@ -65,7 +65,6 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 default_role = "py:obj"
-templates_path = ["_templates"]
 
 # Appearance
 html_theme = "pydata_sphinx_theme"
