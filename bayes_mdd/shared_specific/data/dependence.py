@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from bayes_mdd.dims import BLOCK, FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
@@ -57,15 +58,17 @@ def choose_dependence(
     Whitening suits the sampling errors of correlations; edges with errors of another kind become
     *more* dependent by it.
     """
-    if _looks_independent(data, n_factors):
-        return "independent"
-    scaled = scale_subjects(data, n_factors)
-    if _looks_independent(scaled, n_factors):
-        return "scaled"
-    if isinstance(read_edge_scale(features), str):
-        return "weighted"
-    white = whiten(SharedSpecificSpec(n_factors=n_factors), data, features)
-    return "matrix" if _bound(white, n_factors) > _bound(scaled, n_factors) else "weighted"
+    # Matrices are small (subjects x subjects): several threads would only wait for each other.
+    with threadpool_limits(1):
+        if _looks_independent(data, n_factors):
+            return "independent"
+        scaled = scale_subjects(data, n_factors)
+        if _looks_independent(scaled, n_factors):
+            return "scaled"
+        if isinstance(read_edge_scale(features), str):
+            return "weighted"
+        white = whiten(SharedSpecificSpec(n_factors=n_factors), data, features)
+        return "matrix" if _bound(white, n_factors) > _bound(scaled, n_factors) else "weighted"
 
 
 def scale_subjects(data: ModelData, n_factors: int) -> ModelData:
