@@ -81,7 +81,12 @@ class Part:
         analysis = self.done.analysis
         outcome, value = analysis.spec.outcome, analysis.value
         lines = [f"{outcome}: {self.planted}.", f"  {analysis.sentence}"]
-        if value is not None:
+        if value is not None and not value.changed:
+            lines.append(
+                f"  Nobody has a preference for {analysis.other_arm}: the declared default, "
+                f"{analysis.spec.default_arm}, stands."
+            )
+        elif value is not None:
             gain = value.table.loc["declared default"]
             lines.append(
                 f"  Choosing by the scan instead of giving {analysis.spec.default_arm} to all: "

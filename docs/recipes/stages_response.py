@@ -48,7 +48,10 @@ def analyse(
     convert = runpy.run_path(str(Path(__file__).with_name("stages_rct.py")))["convert"]
     features, _ = convert(source, out / "cohort", pieces=0)
     outcomes = read_outcomes(out / "cohort")
-    spec = bm.ResponseSpec(outcome=OUTCOME, default_arm="placebo", assignment="randomised")
+    # A drug against placebo: a wider prior of the average effect than for two antidepressants.
+    spec = bm.ResponseSpec(
+        outcome=OUTCOME, default_arm="placebo", assignment="randomised", drug_scale=0.5
+    )
     factors = bm.fit(
         bm.SharedSpecificSpec(),
         bm.hide_arms(bm.reference_to_controls(features, group="patients")),
@@ -94,7 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         preference = (found.value.people["preference"] != 0).mean()
         lines += [
-            f"With a preference for a drug: {preference:.0%} of the participants.",
+            f"With a preference: {preference:.0%} of the participants; "
+            f"{found.value.changed:.0%} would get medication instead of placebo.",
+            f"p of the ranking {found.value.p_randomisation:.3f}; gain in SD of the change:",
             found.value.table[["gain", "lower", "upper"]].round(2).to_string(),
         ]
     for name, compared in baselines.items():

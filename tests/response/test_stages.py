@@ -18,6 +18,7 @@ def test_nothing_is_claimed_in_stages(shared_data, repository, tmp_path):
         assert found.moderation.verdict != "moderated"
     if found.value is not None:
         assert (found.value.people["preference"] == 0).mean() > 0.9
+        assert found.value.changed == 0
     honest, leaky = (baselines[name].table for name in ("honest", "leaky"))
     assert (honest["auc_lower"].dropna() <= 0.5).all()
     assert not honest["leaky"].any()
