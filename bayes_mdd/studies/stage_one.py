@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bayes_mdd.errors import SpecError
 from bayes_mdd.features.adjust.reference import reference_to_controls
 from bayes_mdd.features.adjust.reference_training import reference_to_training
 from bayes_mdd.features.blind import hide_arms
+from bayes_mdd.features.roles import mark_fitted
 from bayes_mdd.response.mixture import MOST_FACTORS
 from bayes_mdd.response.scores import build_moments, score_moments
 from bayes_mdd.response.splits import FoldScores, Names
@@ -44,7 +45,9 @@ class StageOne:
 
     What `evaluate_policy` and `analyse_response` need to fit the factors again in each fold. Of the
     people who are scored, those who are not to be predicted teach the factors, together with
-    healthy controls and patients without an arm; those who are to be predicted do not.
+    healthy controls and patients without an arm; those who are to be predicted do not. Where a
+    training set has few patients, as many factors are offered as it supports, and covariates that
+    do not vary in it are left out.
 
     Parameters
     ----------
@@ -159,9 +162,12 @@ def _fit_and_project(stage: StageOne, out: frozenset[str], test: tuple[str, ...]
         covariates, group = stage.reference.covariates, stage.reference.group
         new = reference_to_training(new, training, covariates, group=group)
         training = reference_to_controls(training, covariates, group=group)
+    model = _supported(stage.model, training)
+    if model is None:
+        return FoldScores(_no_scores(_fitted_patients(training)), _no_scores(test))
     sampler = SamplerSpec(seed=stage.seed, cores=1)
     idata = fit(
-        stage.model,
+        model,
         training,
         symptoms=stage.symptoms,
         sampler=sampler,
@@ -171,10 +177,35 @@ def _fit_and_project(stage: StageOne, out: frozenset[str], test: tuple[str, ...]
     known = score_moments(idata)
     if not known.sizes["factor"]:
         # No factor was found, so that held-out people have no scores either.
-        n, ids = len(test), np.array(test)
-        none = build_moments(np.zeros((n, 0)), np.zeros((n, 0, 0)), ids, ids[:0], {})
-        return FoldScores(known, none)
+        return FoldScores(known, _no_scores(test))
     found = project(
         idata, new, training=training, new_levels="average", max_draws=MAX_DRAWS, seed=stage.seed
     )
     return FoldScores(known, score_moments(found))
+
+
+def _fitted_patients(features: xr.Dataset) -> tuple[str, ...]:
+    """Ids of the participants whose features are fitted: those with an arm."""
+    fitted = mark_fitted(features)[0]
+    return tuple(features[SUBJECT].values[fitted].astype(str))
+
+
+def _supported(model: SharedSpecificSpec, training: xr.Dataset) -> SharedSpecificSpec | None:
+    """As much of the model as the patients of a training set support; None for no factor."""
+    fitted = training.isel({SUBJECT: np.flatnonzero(mark_fitted(training)[0])})
+    varying = {
+        name: levels - 1
+        for name in model.covariates
+        if (levels := len(set(fitted[name].values.tolist()))) > 1
+    }
+    columns = [1 if np.issubdtype(fitted[c].dtype, np.number) else n for c, n in varying.items()]
+    free = fitted.sizes[SUBJECT] - 1 - sum(columns) - 1
+    if free < 1:
+        return None
+    return replace(model, covariates=tuple(varying), n_factors=min(model.n_factors, free))
+
+
+def _no_scores(names: Sequence[str]) -> xr.Dataset:
+    """Moments of people where there is no factor."""
+    n, ids = len(names), np.array(names, dtype=object)
+    return build_moments(np.zeros((n, 0)), np.zeros((n, 0, 0)), ids, ids[:0], {})

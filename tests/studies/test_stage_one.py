@@ -7,6 +7,7 @@ import pytest
 
 import bayes_mdd as bm
 from bayes_mdd.errors import SpecError
+from bayes_mdd.studies.stage_one import _supported
 
 FACTORS = bm.AnalysisSpec(model={"n_factors": 2}, reference={"covariates": ("age",)})
 
@@ -48,6 +49,17 @@ def test_held_out_scans_do_not_teach_the_factors() -> None:
     # Sound scans: the factors are found again in held-out people.
     eta = trial.truth["eta"].sel(subject=test).values
     assert abs(np.corrcoef(eta.T, plain.test["mean"].values.T)[0, 1]) > 0.6
+
+
+@pytest.mark.parametrize(("n", "kept"), [(6, 2), (4, 1), (3, 0)])
+def test_small_training_sets_get_as_many_factors_as_they_support(trial, n, kept) -> None:
+    """The first of the folds in a row may have a dozen patients or fewer."""
+    patients = trial.features.isel(subject=slice(n))
+    patients = patients.assign_coords(sex=("subject", np.array(["F"] * n, dtype=object)))
+    model = bm.SharedSpecificSpec(n_factors=2, covariates=("age", "sex"))
+    found = _supported(model, bm.hide_arms(patients))
+    assert (0 if found is None else found.n_factors) == kept
+    assert found is None or found.covariates == ("age",), "sex does not vary"
 
 
 def test_features_and_factors_belong_together(trial, spec) -> None:
