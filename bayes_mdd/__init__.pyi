@@ -109,6 +109,8 @@ from .studies.power import plan_power as plan_power
 from .studies.stage_one import StageOne as StageOne
 from .workflow.classify import classify_factors as classify_factors
 from .workflow.diagnose import diagnose as diagnose
+from .workflow.export import export_run as export_run
+from .workflow.export import Exported as Exported
 from .workflow.fit import fit as fit
 from .workflow.maps import signatures as signatures
 from .workflow.report import write_report as write_report

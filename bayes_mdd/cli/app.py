@@ -16,6 +16,7 @@ from bayes_mdd.cli.commands.compare import compare
 from bayes_mdd.cli.commands.demo import demo
 from bayes_mdd.cli.commands.doctor import doctor
 from bayes_mdd.cli.commands.evidence import evidence
+from bayes_mdd.cli.commands.export import export
 from bayes_mdd.cli.commands.features import features
 from bayes_mdd.cli.commands.fit import fit
 from bayes_mdd.cli.commands.power import power
@@ -55,6 +56,7 @@ for command in (
     fit,
     check,
     signatures,
+    export,
     report,
     project,
     compare,

@@ -15,6 +15,8 @@ from bayes_mdd.errors import RunFolderError, some
 POSTERIOR = "posterior.nc"
 PROVENANCE = "provenance.json"
 SPEC = "spec.yaml"
+#: List of the files of an export, in its folder.
+EXPORT = "export.json"
 #: Tables of treatment response in a run folder, without suffix.
 RESPONSE_TABLES = (
     *("summary", "policy", "curve", "toc", "calibration", "priors", "flow", "balance"),
@@ -114,6 +116,17 @@ def _is_simulated(folder: Path) -> bool:
 #: Runs of treatment response inside the run folder of the demo.
 CROSSOVER, NULL_TWIN = "response_crossover", "response_null_twin"
 
+#: Files of exports in the folder ``export`` of a run.
+EXPORTED = (
+    f"*/{EXPORT}",
+    *(f"{name}/factor-*" for name in ("nifti", "brainnet", "graphml", "cifti", "gifti")),
+    *(f"bids/{name}" for name in ("README", ".bidsignore", "dataset_description.json")),
+    *(f"bids/{name}" for name in ("atlases/*/atlas-regions*", "group/seg-regions*")),
+    *(f"tables/{name}.tsv" for name in ("factors", "links", "links_by_arm", "arms", "scores")),
+    *("tables/dictionary.tsv", "tables/tables.json"),
+    *("neurovault/factor-*", "neurovault/images.tsv", "neurovault/collection.json"),
+)
+
 _RUN_FILES = (
     SPEC,
     PROVENANCE,
@@ -130,6 +143,7 @@ _RUN_FILES = (
     "compare_people.nc",
     *(f"signatures/{p}" for p in ("signatures.*", "factor-*")),
     *(f"projections/*.{suffix}" for suffix in ("tsv", "json", "nc")),
+    *(f"export/{name}" for name in EXPORTED),
     *(f"response/{name}" for name in (SPEC, PROVENANCE, POSTERIOR, "verdict.json")),
     *(f"response/{name}" for name in ("report.html", "recommendations.json")),
     *(f"response/{name}" for name in ("baselines.html", "baselines.json", "folds.tsv")),

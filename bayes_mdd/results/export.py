@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd import __version__
 from bayes_mdd.dims import FACTOR, FEATURE, MISSING
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, some
 from bayes_mdd.files.marks import read_mark
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.replace import make_folder, write_text, write_with
+from bayes_mdd.results.export_notes import common_note, factor_notes
 from bayes_mdd.results.images import (
     XYZ,
     Canvas,
@@ -27,7 +27,6 @@ from bayes_mdd.results.images import (
     place_regions,
 )
 from bayes_mdd.results.maps import (
-    RELIABILITIES,
     STABILITY,
     STATISTICS,
     RegionStatistic,
@@ -170,7 +169,7 @@ def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: 
             "choose another folder, or move the files away."
         )
     make_folder(folder)
-    common = _common_note(sig)
+    common = common_note(sig)
     for file in files:
         # The sidecar is first: it marks the file as one that may be replaced.
         note = json.dumps({**common, **file.note}, indent=2, ensure_ascii=False)
@@ -205,23 +204,6 @@ def _remove_former(folder: Path, kept: set[str]) -> None:
                 sidecar.with_name(sidecar.stem + ending).unlink(missing_ok=True)
 
 
-def _common_note(sig: xr.Dataset) -> dict[str, Any]:
-    return {
-        "Estimand": sig.attrs.get("estimand", "expression"),
-        "Quantity": "factor loading",
-        "Units": sig.attrs.get("units", "unknown"),
-        "FeatureUnits": sig.attrs.get("feature_units", "unknown"),
-        "Interval": {
-            "ci_prob": sig.attrs.get("ci_prob"),
-            "ci_kind": sig.attrs.get("ci_kind", "unknown"),
-        },
-        "Reference": sig.attrs.get("reference", "unknown"),
-        "MissingValue": MISSING,
-        **({"Note": sig.attrs["note"]} if "note" in sig.attrs else {}),
-        "GeneratedBy": [{"Name": "bayes-mdd", "Version": __version__}],
-    }
-
-
 def _columns_note() -> dict[str, Any]:
     return {
         "Statistic": "posterior mean, SD, interval and sign probability",
@@ -239,29 +221,6 @@ def _columns_note() -> dict[str, Any]:
     }
 
 
-def _factor_notes(sig: xr.Dataset) -> Iterator[tuple[str, xr.Dataset, dict[str, Any]]]:
-    """Each factor with its part of the sidecar."""
-    for name in sig[FACTOR].values:
-        one = sig.sel({FACTOR: name})
-        note: dict[str, Any] = {"Factor": str(name), "Statistic": "posterior mean"}
-        note |= {
-            key.capitalize(): str(one[key].values)
-            for key in ("label", "networks")
-            if key in one.coords
-        }
-        if STABILITY in one.coords:
-            note["Stability"] = str(one[STABILITY].values)
-            note["Reliability"] = {
-                key: _finite(float(one[key].values)) for key in RELIABILITIES if key in one.coords
-            }
-        yield str(name), one, note
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no NaN."""
-    return value if np.isfinite(value) else None
-
-
 def _write_table(sig: xr.Dataset, path: Path) -> None:
     wanted = EDGE_COLUMNS if is_edges(sig) else REGION_COLUMNS
     keys = [c for c in wanted if c in sig.coords]
@@ -270,7 +229,7 @@ def _write_table(sig: xr.Dataset, path: Path) -> None:
     # Where no factor is used, the table has a header only.
     header = [FACTOR, *base.columns, *values]
     pd.DataFrame(columns=header).to_csv(path, sep="\t", index=False)
-    for i, (name, one, _) in enumerate(_factor_notes(sig)):
+    for i, (name, one, _) in enumerate(factor_notes(sig)):
         table = base.assign(**{v: one[v].values for v in values})
         table.insert(0, FACTOR, name)
         if "label" in one.coords:
@@ -295,7 +254,7 @@ def _write_netcdf(sig: xr.Dataset, path: Path) -> None:
 
 
 def _matrix_files(sig: xr.Dataset) -> Iterator[_File]:
-    for name, one, note in _factor_notes(sig):
+    for name, one, note in factor_notes(sig):
         table = edge_matrix(sig, one["mean"].values)
 
         def write(path: Path, table: pd.DataFrame = table) -> None:
@@ -309,7 +268,7 @@ def _image_files(sig: xr.Dataset, canvas: Canvas, statistic: RegionStatistic) ->
     edges = is_edges(sig)
     values = region_strength(sig, statistic if edges else "mean")
     stat = {"mean": "regionmean", "mean_abs": "regionmeanabs"}[statistic] if edges else "mean"
-    for name, _, note in _factor_notes(sig):
+    for name, _, note in factor_notes(sig):
         numbers = values.sel({FACTOR: name}).values
 
         def write(path: Path, numbers: Any = numbers) -> None:
@@ -331,7 +290,7 @@ def _brainnet_files(sig: xr.Dataset, statistic: RegionStatistic) -> Iterator[_Fi
     size = region_strength(sig, "mean_abs")
     colour = pd.factorize(kept["network"])[0] + 1 if "network" in kept else 1
     names = [n.replace(" ", "_") for n in kept.index]
-    for name, one, note in _factor_notes(sig):
+    for name, one, note in factor_notes(sig):
         nodes = kept[XYZ].assign(colour=colour, size=size.sel({FACTOR: name}).values[placed])
         nodes = nodes.assign(name=names)
         edges = edge_matrix(sig, one["mean"].values).to_numpy()[np.ix_(placed, placed)]

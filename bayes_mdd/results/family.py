@@ -63,6 +63,24 @@ def no_arm_totals(result: Result, ci_prob: float) -> pd.DataFrame:
     return pd.DataFrame()
 
 
+def no_links(result: Result, ci_prob: float) -> Mapping[str, pd.DataFrame]:
+    """Tabulate the symptom links: none in this model.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+    ci_prob : float
+        Probability of intervals.
+
+    Returns
+    -------
+    mapping of str to DataFrame
+        Empty.
+    """
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """One model family as the main job sees it.
@@ -94,6 +112,9 @@ class Family:
         Whether `prepare` takes symptoms.
     arm_totals : callable
         ``(result, ci_prob) -> DataFrame``: variance explained by arm; empty where not defined.
+    links : callable
+        ``(result, ci_prob) -> mapping of str to DataFrame``: tables of the symptom links by name,
+        ``links`` and ``links_by_arm``; empty where the fit has none.
     items : callable
         ``(spec) -> tuple of str``: single items of scales that the spec links.
     prior : callable, optional
@@ -112,5 +133,6 @@ class Family:
     describe_fit: Callable[[Any, SamplerSpec, str], str]
     links_symptoms: bool = False
     arm_totals: Callable[[Result, float], pd.DataFrame] = no_arm_totals
+    links: Callable[[Result, float], Mapping[str, pd.DataFrame]] = no_links
     items: Callable[[Any], tuple[str, ...]] = no_items
     prior: Callable[[Any, xr.Dataset, pd.DataFrame | None, int, int], pd.DataFrame] | None = None

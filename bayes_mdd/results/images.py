@@ -20,6 +20,8 @@ from bayes_mdd.files.regular import own_errors
 
 XYZ = ["x", "y", "z"]
 Floats = npt.NDArray[np.floating[Any]]
+#: NIfTI codes of spaces: MNI152, and aligned to another image where the header says nothing.
+MNI_CODE, ALIGNED_CODE = 4, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,28 +36,56 @@ class Canvas:
         Voxel to world coordinates.
     how : dict
         What a reader must know about the painting, for the sidecar.
+    space_code : int, default 4
+        NIfTI code of the space: 4 for MNI152, that of the atlas for a label image.
     """
 
     region: npt.NDArray[np.intp]
     affine: Floats
     how: dict[str, Any]
+    space_code: int = MNI_CODE
 
-    def paint(self, values: npt.ArrayLike) -> nib.Nifti1Image:
+    def paint(self, values: npt.ArrayLike, *, name: str = "") -> nib.Nifti1Image:
         """Put one number per region into an image.
 
         Parameters
         ----------
         values : array_like, shape (region,)
             In the order of the table of regions.
+        name : str, default ""
+            What the numbers are, for the header; at most 15 ASCII characters are kept.
 
         Returns
         -------
         nibabel.Nifti1Image
-            float32, NaN outside the regions.
+            float32, NaN outside the regions; units mm, intent "estimate".
         """
         padded = np.append(np.asarray(values, dtype=np.float32), np.float32(np.nan))
         # Position -1, outside all regions, reads the NaN at the end.
-        image = nib.Nifti1Image(padded[self.region], self.affine)
+        return self._image(padded[self.region], "estimate", name)
+
+    def paint_labels(self, labels: npt.ArrayLike) -> nib.Nifti1Image:
+        """Put the label of every region into an image.
+
+        Parameters
+        ----------
+        labels : array_like of int, shape (region,)
+            In the order of the table of regions, above 0.
+
+        Returns
+        -------
+        nibabel.Nifti1Image
+            int32, 0 outside the regions; units mm, intent "label".
+        """
+        padded = np.append(np.asarray(labels, dtype=np.int32), np.int32(0))
+        return self._image(padded[self.region], "label", "regions")
+
+    def _image(self, data: Any, intent: str, name: str) -> nib.Nifti1Image:
+        image = nib.Nifti1Image(data, self.affine)
+        image.set_sform(self.affine, code=self.space_code)
+        image.set_qform(self.affine, code=self.space_code)
+        image.header.set_xyzt_units("mm")
+        image.header.set_intent(intent, name=name.encode("ascii", "replace")[:15].decode())
         image.header["descrip"] = b"bayes_mdd"
         return image
 
@@ -81,7 +111,7 @@ def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
         If regions have no label, the image cannot be read, has no place in space or is not a label
         image, labels do not occur in it, or most regions lie in the other hemisphere.
     """
-    labels, affine, name = _read_atlas(atlas_img)
+    labels, affine, name, space_code = _read_atlas(atlas_img)
     if "label" not in regions or regions["label"].isna().any():
         raise DataContractError(
             "atlas image",
@@ -115,11 +145,11 @@ def build_label_canvas(regions: pd.DataFrame, atlas_img: Any) -> Canvas:
         "Atlas": name,
         "AtlasLabelsWithoutRegion": unused,
     }
-    return Canvas(region=region, affine=affine, how=how)
+    return Canvas(region=region, affine=affine, how=how, space_code=space_code)
 
 
-def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str]:
-    """Voxels, affine and name of a label image."""
+def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str, int]:
+    """Voxels, affine, name and code of the space of a label image."""
     name = Path(atlas_img).name if isinstance(atlas_img, (str, Path)) else "atlas image"
     try:
         image: Any = load_image(atlas_img) if isinstance(atlas_img, (str, Path)) else atlas_img
@@ -141,7 +171,13 @@ def _read_atlas(atlas_img: Any) -> tuple[npt.NDArray[np.int64], Floats, str]:
             "atlas image",
             [f"{name} holds non-integer values; expected labels, not a statistical map."],
         )
-    return rounded, np.asarray(image.affine, dtype=float), name
+    return rounded, np.asarray(image.affine, dtype=float), name, _space_code(image)
+
+
+def _space_code(image: Any) -> int:
+    """Read the code of the form that gives the affine; other formats than NIfTI have none."""
+    codes = [int(image.header[key]) for key in ("sform_code", "qform_code") if key in image.header]
+    return next((code for code in codes if code > 0), ALIGNED_CODE)
 
 
 def build_sphere_canvas(regions: pd.DataFrame, *, radius: float = 5.0) -> Canvas:

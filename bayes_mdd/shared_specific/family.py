@@ -6,6 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.results.family import Family
+from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.checks.convergence import check_fit
 from bayes_mdd.shared_specific.checks.prior_predictive import prior_predictive, summarise_prior
 from bayes_mdd.shared_specific.data.prepare import prepare
@@ -14,6 +15,7 @@ from bayes_mdd.shared_specific.report.page import build_page
 from bayes_mdd.shared_specific.spec import KIND
 from bayes_mdd.shared_specific.tables.arms import explained_by_arm
 from bayes_mdd.shared_specific.tables.factors import overview, tabulate_factors
+from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 
@@ -68,6 +70,29 @@ def expect_prior(
     return summarise_prior(tree)
 
 
+def tabulate_links(result: Result, ci_prob: float) -> dict[str, pd.DataFrame]:
+    """Tabulate the symptom links of a fit.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+    ci_prob : float
+        Probability of the intervals.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        ``links``, and ``links_by_arm`` where they differ by arm; empty without symptoms.
+    """
+    tables = {}
+    if result.holds("posterior", "symptom_weight"):
+        tables["links"] = summarise_symptom_links(result, ci_prob=ci_prob)
+    if result.holds("posterior", "symptom_weight_by_arm"):
+        tables["links_by_arm"] = summarise_symptom_links(result, ci_prob=ci_prob, by="arm")
+    return tables
+
+
 FAMILY = Family(
     kind=KIND,
     spec=SharedSpecificSpec,
@@ -81,6 +106,7 @@ FAMILY = Family(
     describe_fit=describe_fit,
     links_symptoms=True,
     arm_totals=lambda result, ci_prob: explained_by_arm(result, ci_prob=ci_prob),
+    links=tabulate_links,
     items=lambda spec: spec.ordinal_symptoms,
     prior=expect_prior,
 )

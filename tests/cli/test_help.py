@@ -14,7 +14,7 @@ COMMANDS = PROGRAM.commands
 #: Commands that run for more than a moment.
 LONG = {
     "demo", "fit", "check", "project", "compare", "prior", "features", "report", "signatures",
-    "validate", "response", "recommend", "power", "evidence", "baselines",
+    "validate", "response", "recommend", "power", "evidence", "baselines", "export",
 }  # fmt: skip
 SEEDED = {
     "demo", "simulate", "fit", "check", "prior", "project", "compare", "response", "recommend",
@@ -89,6 +89,7 @@ def test_common_options(name):
 def test_defaults_that_depend_on_arguments_are_described(help_of):
     assert "[default: (runs/<name of COHORT>)]" in help_of("fit")
     assert "[default: (RUN/signatures)]" in help_of("signatures")
+    assert "[default: (RUN/export)]" in help_of("export")
     assert "[default: (RUN/report.html)]" in help_of("report")
     assert "[default: (RUN/projections/<name of COHORT>.tsv)]" in help_of("project")
     assert "[default: (participants.tsv in SOURCE)]" in help_of("features")

@@ -1,0 +1,1 @@
+"""Files of a run for other programs: one module a format, over a common value."""

@@ -1,0 +1,278 @@
+"""A run in the formats of other programs, each read back by the library it belongs to."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from fakes import make_fake_idata
+
+import bayes_mdd as bm
+from bayes_mdd.files.marks import EXPORT, EXPORTED, RUN
+from bayes_mdd.results.regions import edge_matrix
+
+AFFINE = np.array([[3.0, 0, 0, -20], [0, 3, 0, -30], [0, 0, 3, -10], [0, 0, 0, 1]])
+LABELS = [31, 12, 7, 5, 22, 23, 40, 2, 9, 11]
+
+
+@pytest.fixture(scope="module")
+def idata():
+    return make_fake_idata(links="by_arm")
+
+
+@pytest.fixture(scope="module")
+def sig(idata):
+    return bm.signatures(idata)
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory):
+    """A label image in MNI space: two voxels a region, the rest background."""
+    data = np.zeros((6, 6, 6), dtype=np.int16)
+    for i, label in enumerate(LABELS):
+        data[i % 6, i // 6, 1:3] = label
+    image = nib.Nifti1Image(data, AFFINE)
+    image.set_sform(AFFINE, code=4)
+    path = tmp_path_factory.mktemp("atlas") / "atlas.nii.gz"
+    nib.save(image, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(idata, atlas, tmp_path_factory):
+    """Every format that needs no surface."""
+    return bm.export_run(idata, tmp_path_factory.mktemp("out") / "export", atlas=atlas)
+
+
+def folder_of(done, name):
+    return done.files[name][-1].parent
+
+
+def test_nifti_maps_have_values_units_space_and_intent(idata, sig, done):
+    folder = folder_of(done, "nifti")
+    images = {
+        stat: nib.load(folder / f"factor-F1_stat-{stat}_statmap.nii.gz")
+        for stat in ("mean", "lower", "upper", "ppositive", "strength", "positive", "negative")
+    }
+    for stat, image in images.items():
+        header = image.header
+        assert header.get_xyzt_units()[0] == "mm"
+        assert (int(header["sform_code"]), int(header["qform_code"])) == (4, 4)
+        np.testing.assert_allclose(image.affine, AFFINE)
+        np.testing.assert_allclose(image.get_qform(), AFFINE, atol=1e-5)
+        assert header.get_intent()[0] == "estimate" and header.get_intent()[2] == f"F1 {stat}"
+        assert image.get_data_dtype() == np.float32
+    at = {stat: image.get_fdata()[0, 0, 1] for stat, image in images.items()}  # DMN_1
+    touches = (sig["region_a"] == "DMN_1") | (sig["region_b"] == "DMN_1")
+    loading = sig["mean"].sel(factor="F1").values[touches.values]
+    drawn = idata["loadings"]["draws"].sel(factor="F1").values[:, touches.values].mean(axis=1)
+    assert at["mean"] == pytest.approx(loading.mean(), rel=1e-5)
+    assert at["strength"] == pytest.approx(np.abs(loading).mean(), rel=1e-5)
+    assert at["positive"] == pytest.approx(np.clip(loading, 0, None).mean(), rel=1e-5)
+    assert at["positive"] + at["negative"] == pytest.approx(at["mean"], rel=1e-5)
+    assert at["lower"] == pytest.approx(np.quantile(drawn, 0.05), rel=1e-5)
+    assert at["upper"] == pytest.approx(np.quantile(drawn, 0.95), rel=1e-5)
+    assert at["ppositive"] == pytest.approx((drawn > 0).mean())
+    assert np.isnan(images["ppositive"].get_fdata()[5, 5, 5])
+    note = json.loads((folder / "factor-F1_stat-ppositive_statmap.json").read_text())
+    assert note["Units"] == "probability" and note["Interval"]["ci_prob"] == 0.9
+    # Only factors that are used.
+    assert {p.name.split("_")[0] for p in done.files["nifti"]} == {
+        *("factor-F1", "factor-F2", "factor-F3", EXPORT)
+    }
+
+
+def test_brainnet_viewer_files(sig, done):
+    folder = folder_of(done, "brainnet")
+    nodes = pd.read_csv(folder / "factor-F2_brainnet.node", sep=r"\s+", header=None)
+    assert nodes.shape == (10, 6) and nodes.iloc[0, :3].tolist() == [-6, -50, 28]
+    edges = np.loadtxt(folder / "factor-F2_brainnet.edge")
+    wanted = edge_matrix(sig, sig["mean"].sel(factor="F2").values).fillna(0)
+    np.testing.assert_allclose(edges, wanted, atol=1e-5)
+
+
+def test_formats_that_do_not_apply_are_named_together(tmp_path):
+    bare = make_fake_idata(coordinates=False)
+    with pytest.raises(bm.DataContractError) as error:
+        bm.export_run(bare, tmp_path / "x", formats=["nifti", "brainnet"])
+    assert "format 'nifti'" in str(error.value) and "format 'brainnet'" in str(error.value)
+    assert "--atlas" in str(error.value) and not (tmp_path / "x").exists()
+    with pytest.raises(bm.SpecError, match="niftii"):
+        bm.export_run(bare, tmp_path / "x", formats=["niftii"])
+
+
+def test_nothing_is_replaced_unasked_and_foreign_files_never(idata, atlas, tmp_path):
+    first = bm.export_run(idata, tmp_path, formats=["nifti"], atlas=atlas)
+    before = {p: p.read_bytes() for p in first.files["nifti"]}
+    with pytest.raises(bm.RunFolderError, match="--force"):
+        bm.export_run(idata, tmp_path, formats=["brainnet", "nifti"], atlas=atlas)
+    assert not (tmp_path / "brainnet").exists()
+    assert {p: p.read_bytes() for p in first.files["nifti"]} == before
+    one = idata.copy()
+    bm.export_run(
+        make_fake_idata(idle=(1,)), tmp_path, formats=["nifti"], atlas=atlas, overwrite=True
+    )
+    assert not list((tmp_path / "nifti").glob("factor-F2*"))
+    (tmp_path / "nifti" / "mine.txt").write_text("kept")
+    with pytest.raises(bm.RunFolderError, match=r"mine\.txt"):
+        bm.export_run(one, tmp_path, formats=["nifti"], atlas=atlas, overwrite=True)
+    assert (tmp_path / "nifti" / "mine.txt").exists()
+
+
+def test_a_run_folder_with_exports_can_still_be_replaced(done):
+    """Every file is one that `fit --force` knows as the package's own."""
+    written = [f"{p.parent.name}" for files in done.files.values() for p in files]
+    root = folder_of(done, "nifti").parent
+    kind = type(RUN)("export", lambda folder: True, EXPORTED)
+    assert written and kind.foreign(root) == []
+
+
+def test_an_atlas_that_does_not_fit_is_an_error_and_leaves_nothing(idata, tmp_path):
+    nib.save(nib.Nifti1Image(np.ones((3, 3, 3), np.int16), AFFINE), tmp_path / "other.nii.gz")
+    with pytest.raises(bm.DataContractError, match="no voxel for 10 of 10 regions"):
+        bm.export_run(idata, tmp_path / "x", formats=["nifti"], atlas=tmp_path / "other.nii.gz")
+    assert not [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "other.nii.gz"]
+
+
+def test_bids_derivatives(sig, atlas, done):
+    from nilearn.maskers import NiftiLabelsMasker
+
+    root = folder_of(done, "bids")
+    described = json.loads((root / "dataset_description.json").read_text())
+    assert {"Name", "BIDSVersion", "DatasetType", "GeneratedBy"} <= described.keys()
+    assert described["DatasetType"] == "derivative" and (root / "README").stat().st_size
+    folder = root / "atlases" / "atlas-regions"
+    table = pd.read_csv(folder / "atlas-regions_dseg.tsv", sep="\t")
+    assert table["index"].tolist() == LABELS
+    image = nib.load(folder / "atlas-regions_space-atlas_dseg.nii.gz")
+    np.testing.assert_array_equal(image.get_fdata(), nib.load(atlas).get_fdata())
+    assert image.header.get_intent()[0] == "label" and int(image.header["sform_code"]) == 4
+    matrix = pd.read_csv(
+        root / "group" / "seg-regions_stat-mean_desc-F1_relmat.tsv", sep="\t", na_values="n/a"
+    )
+    assert matrix.columns.tolist() == table["name"].tolist()
+    wanted = edge_matrix(sig, sig["mean"].sel(factor="F1").values)
+    np.testing.assert_allclose(matrix, wanted, rtol=1e-5)
+    for path in (root / "group").glob("*_relmat.tsv"):
+        note = json.loads(path.with_suffix(".json").read_text())
+        assert path.name.split("_desc-")[1].startswith(note["Factor"])
+    # nilearn finds the regions of the image in the table.
+    masker = NiftiLabelsMasker(image, lut=folder / "atlas-regions_dseg.tsv", standardize=None)
+    mean = nib.load(folder_of(done, "nifti") / "factor-F1_stat-mean_statmap.nii.gz")
+    # nilearn warns of the NaN outside the regions.
+    found = masker.fit_transform(nib.Nifti1Image(np.nan_to_num(mean.get_fdata()), mean.affine))
+    strength = bm.region_strength(sig).sel(factor="F1").values[np.argsort(LABELS)]
+    np.testing.assert_allclose(np.ravel(found), strength, rtol=1e-5)
+
+
+def test_graphml_follows_the_standard(sig, done):
+    """Keys are declared, ids are unique, ends of edges exist, values are of the declared type."""
+    import xml.etree.ElementTree as ET
+
+    space = "{http://graphml.graphdrawing.org/xmlns}"
+    root = ET.parse(folder_of(done, "graphml") / "factor-F1.graphml").getroot()
+    assert root.tag == f"{space}graphml"
+    # The order that the schema prescribes: keys before the graph.
+    assert [e.tag.removeprefix(space) for e in root] == ["key"] * (len(root) - 1) + ["graph"]
+    keys = {e.get("id"): e for e in root.iter(f"{space}key")}
+    assert len(keys) == len(root) - 1
+    graph = root[-1]
+    assert graph.get("edgedefault") == "undirected"
+    read = {"string": str, "double": float}
+
+    def rows(of):
+        found = {}
+        for element in graph.findall(f"{space}{of}"):
+            data = element.findall(f"{space}data")
+            assert all(keys[d.get("key")].get("for") == of for d in data)
+            assert element.get("id") not in found
+            found[element.get("id")] = element.attrib | {
+                keys[d.get("key")].get("attr.name"): read[keys[d.get("key")].get("attr.type")](
+                    d.text
+                )
+                for d in data
+            }
+        return found
+
+    nodes, edges = rows("node"), rows("edge")
+    assert (len(nodes), len(edges)) == (10, 45)
+    assert nodes["n0"]["label"] == "DMN_1" and nodes["n0"]["y"] == -50
+    for i, edge in enumerate(edges.values()):
+        pair = sig["region_a"].values[i], sig["region_b"].values[i]
+        assert (nodes[edge["source"]]["label"], nodes[edge["target"]]["label"]) == pair
+        assert edge["weight"] == pytest.approx(float(sig["mean"].sel(factor="F1")[i]), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def surface_atlas(sig, tmp_path_factory):
+    """Ten regions of three grayordinates each: five on each cortex, and one subcortical voxel."""
+    cifti = nib.cifti2
+    left = cifti.BrainModelAxis.from_surface(np.arange(2, 17), 20, name="CORTEX_LEFT")
+    right = cifti.BrainModelAxis.from_surface(np.arange(12), 20, name="CORTEX_RIGHT")
+    mask = np.zeros((4, 4, 4), bool)
+    mask[1, 1, 1:4] = True
+    deep = cifti.BrainModelAxis.from_mask(mask, affine=np.eye(4), name="THALAMUS_LEFT")
+    names = sig["region"].values.tolist()
+    table = {0: ("???", (1, 1, 1, 0))} | {i + 1: (n, (1, 0, 0, 1)) for i, n in enumerate(names)}
+    values = np.repeat(np.arange(1, 11), 3)[None].astype(np.float32)
+    image = cifti.Cifti2Image(values, (cifti.LabelAxis(["atlas"], [table]), left + right + deep))
+    image.nifti_header.set_intent("NIFTI_INTENT_CONNECTIVITY_DENSE_LABELS")
+    path = tmp_path_factory.mktemp("surface") / "atlas.dlabel.nii"
+    nib.save(image, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def on_surface(idata, surface_atlas, tmp_path_factory):
+    return bm.export_run(
+        idata,
+        tmp_path_factory.mktemp("out") / "export",
+        formats=["cifti", "gifti"],
+        surface_atlas=surface_atlas,
+    )
+
+
+def test_cifti_parcels(sig, on_surface):
+    folder = folder_of(on_surface, "cifti")
+    scalars = nib.load(folder / "factor-F1_regions.pscalar.nii")
+    assert scalars.nifti_header.get_intent()[0] == "ConnParcelScalr"
+    names, parcels = (scalars.header.get_axis(i) for i in (0, 1))
+    assert names.name[:2].tolist() == ["F1 mean", "F1 lower"]
+    assert parcels.name.tolist() == sig["region"].values.tolist()
+    assert parcels.nvertices == {
+        "CIFTI_STRUCTURE_CORTEX_LEFT": 20,
+        "CIFTI_STRUCTURE_CORTEX_RIGHT": 20,
+    }
+    assert parcels.vertices[0]["CIFTI_STRUCTURE_CORTEX_LEFT"].tolist() == [2, 3, 4]
+    assert parcels.voxels[9].tolist() == [[1, 1, 1], [1, 1, 2], [1, 1, 3]]
+    strength = bm.region_strength(sig).sel(factor="F1").values
+    np.testing.assert_allclose(scalars.get_fdata()[0], strength, rtol=1e-5)
+    matrix = nib.load(folder / "factor-F1_stat-upper_edges.pconn.nii")
+    assert matrix.nifti_header.get_intent()[0] == "ConnParcels"
+    wanted = edge_matrix(sig, sig["upper"].sel(factor="F1").values)
+    np.testing.assert_allclose(matrix.get_fdata(), wanted, rtol=1e-5)
+    assert matrix.header.get_axis(0) == matrix.header.get_axis(1) == parcels
+
+
+def test_gifti_maps_lie_on_their_vertices(sig, on_surface):
+    folder = folder_of(on_surface, "gifti")
+    left, right = (nib.load(folder / f"factor-F1_hemi-{h}_regions.func.gii") for h in "LR")
+    assert left.meta["AnatomicalStructurePrimary"] == "CortexLeft"
+    assert right.darrays[0].meta["Name"] == "F1 mean"
+    strength = bm.region_strength(sig).sel(factor="F1").values
+    wanted = np.full(20, np.nan)
+    wanted[2:17] = np.repeat(strength[:5], 3)
+    np.testing.assert_allclose(left.darrays[0].data, wanted, rtol=1e-5)
+    np.testing.assert_allclose(right.darrays[0].data[:12], np.repeat(strength[5:9], 3), rtol=1e-5)
+    assert np.isnan(right.darrays[0].data[12:]).all()
+
+
+def test_a_file_that_is_no_surface_atlas_is_named(idata, atlas, tmp_path):
+    with pytest.raises(bm.DataContractError, match="no CIFTI label file"):
+        bm.export_run(idata, tmp_path / "x", formats=["cifti"], surface_atlas=atlas)
+    with pytest.raises(bm.DataContractError, match=r"'gifti': there is no surface atlas"):
+        bm.export_run(idata, tmp_path / "x", formats=["gifti"])
+    assert not list((tmp_path / "x").rglob("*"))
