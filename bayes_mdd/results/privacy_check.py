@@ -26,7 +26,7 @@ from bayes_mdd.types import Array
 SHARED: Final = (
     *("report.html", "signatures", "spec.yaml", "smallest_trait.tsv", "prior_sensitivity.tsv"),
     *("predictive_checks.tsv", "predictive_blocks.tsv", "predictive_factors.tsv"),
-    *("permutations.tsv", "roles.tsv"),
+    *("permutations.tsv", "roles.tsv", "export"),
     *(f"response/{name}" for name in ("report.html", "spec.yaml", "verdict.json")),
     *(f"response/{name}" for name in ("baselines.html", "baselines.json")),
     *(f"response/{name}.tsv" for name in RESPONSE_TABLES if name != "recommendations"),

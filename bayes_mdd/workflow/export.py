@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -128,10 +129,8 @@ def export_run(
         check_export(folder / name, overwrite=overwrite)
     files = {}
     for name in applies:
-        form = FORMATS[name]
-        files[name] = write_export(
-            folder / name, name, lambda work, form=form: form.write(material, work)
-        )
+        write = partial(FORMATS[name].write, material)
+        files[name] = write_export(folder / name, name, write)
     return Exported(files, left_out)
 
 

@@ -138,8 +138,6 @@ def test_an_atlas_that_does_not_fit_is_an_error_and_leaves_nothing(idata, tmp_pa
 
 
 def test_bids_derivatives(sig, atlas, done):
-    from nilearn.maskers import NiftiLabelsMasker
-
     root = folder_of(done, "bids")
     described = json.loads((root / "dataset_description.json").read_text())
     assert {"Name", "BIDSVersion", "DatasetType", "GeneratedBy"} <= described.keys()
@@ -159,7 +157,14 @@ def test_bids_derivatives(sig, atlas, done):
     for path in (root / "group").glob("*_relmat.tsv"):
         note = json.loads(path.with_suffix(".json").read_text())
         assert path.name.split("_desc-")[1].startswith(note["Factor"])
-    # nilearn finds the regions of the image in the table.
+
+
+@pytest.mark.slow
+def test_nilearn_finds_the_regions_of_the_bids_image_in_the_table(sig, done):
+    from nilearn.maskers import NiftiLabelsMasker
+
+    folder = folder_of(done, "bids") / "atlases" / "atlas-regions"
+    image = nib.load(folder / "atlas-regions_space-atlas_dseg.nii.gz")
     masker = NiftiLabelsMasker(image, lut=folder / "atlas-regions_dseg.tsv", standardize=None)
     mean = nib.load(folder_of(done, "nifti") / "factor-F1_stat-mean_statmap.nii.gz")
     # nilearn warns of the NaN outside the regions.
@@ -276,3 +281,149 @@ def test_a_file_that_is_no_surface_atlas_is_named(idata, atlas, tmp_path):
     with pytest.raises(bm.DataContractError, match=r"'gifti': there is no surface atlas"):
         bm.export_run(idata, tmp_path / "x", formats=["gifti"])
     assert not list((tmp_path / "x").rglob("*"))
+
+
+def read_table(path):
+    """As R and SPSS read it: empty cells are missing, nothing else is."""
+    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+
+
+def test_tables_hold_the_results_and_every_column_is_described(idata, done):
+    folder = folder_of(done, "tables")
+    names = {p.name for p in folder.iterdir()}
+    assert names == {
+        *("factors.tsv", "arms.tsv", "links.tsv", "links_by_arm.tsv"),
+        *("dictionary.tsv", "tables.json", EXPORT),
+    }
+    factors = read_table(folder / "factors.tsv")
+    wanted = bm.classify_factors(idata).head(3)
+    assert factors["factor"].tolist() == ["F1", "F2", "F3"]
+    np.testing.assert_allclose(factors["p_shared"], wanted["p_shared"], rtol=1e-7)
+    assert factors["active"].tolist() == [1, 1, 1] and factors["reliability"].isna().all()
+    arms = read_table(folder / "arms.tsv")
+    np.testing.assert_allclose(arms["explained"], bm.explained_by_arm(idata)["explained"])
+    links = read_table(folder / "links_by_arm.tsv")
+    np.testing.assert_allclose(
+        links["mean"], bm.summarise_symptom_links(idata, by="arm")["mean"], rtol=1e-7
+    )
+    dictionary = read_table(folder / "dictionary.tsv")
+    for name, part in dictionary.groupby("table"):
+        assert part["column"].tolist() == read_table(folder / f"{name}.tsv").columns.tolist()
+    assert dictionary["meaning"].notna().all()
+    assert dictionary["column"].str.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}").all()
+    said = dictionary.set_index(["table", "column"])["meaning"]
+    assert said["factors", "explained_SSRI_lower"].endswith("(SSRI): lower end of the equal-tailed"
+                                                            " interval")  # fmt: skip
+
+
+def test_tables_of_other_models_are_described_too():
+    from bayes_mdd.results.exports.tables import describe_columns, plain_table
+
+    columns = ("p_alike", "p_more_A b", "expressed_A b", "expressed_A b_upper", "p_MORE_A_b")
+    table = pd.DataFrame({c: [0.5] for c in columns}).assign(reproducible=[True])
+    plain = plain_table(table)
+    assert plain.columns.tolist() == [
+        *("p_alike", "p_more_A_b", "expressed_A_b", "expressed_A_b_upper", "p_MORE_A_b_2"),
+        "reproducible",
+    ]
+    rows = describe_columns("factors", table, list(plain.columns))
+    assert rows[3]["meaning"] == (
+        "mean composition of the arm (A b): upper end of the equal-tailed interval"
+    )
+    assert rows[1]["name_in_python"] == "p_more_A b" and plain["reproducible"].tolist() == [1]
+
+
+def test_scores_by_participant_only_when_asked(idata, done, tmp_path):
+    ids = idata["posterior"]["subject"].values
+    for files in done.files.values():
+        for path in files:
+            assert ids[0].encode() not in path.read_bytes(), path
+    asked = bm.export_run(idata, tmp_path, formats=["tables"], with_participants=True)
+    scores = read_table(folder_of(asked, "tables") / "scores.tsv")
+    assert scores["participant_id"].nunique() == len(ids) and len(scores) == 3 * len(ids)
+    drawn = idata["posterior"]["scores"].sel(factor="F2", subject=ids[4]).values
+    row = scores[(scores["participant_id"] == ids[4]) & (scores["factor"] == "F2")].iloc[0]
+    assert row["mean"] == pytest.approx(drawn.mean(), rel=1e-6)
+    assert row["lower"] == pytest.approx(np.quantile(drawn, 0.05), rel=1e-6)
+    assert row["arm"] == str(idata["constant_data"]["arm"].sel(subject=ids[4]).values)
+
+
+def test_neurovault_folder(idata, done):
+    folder = folder_of(done, "neurovault")
+    images = pd.read_csv(folder / "images.tsv", sep="\t")
+    assert sorted(images["file"]) == sorted(p.name for p in folder.glob("*.nii.gz"))
+    assert set(images["number_of_subjects"]) == {idata["posterior"].sizes["subject"]}
+    assert images["name"].is_unique and set(images["analysis_level"]) == {"group"}
+    image = nib.load(folder / images["file"].iloc[0])
+    assert int(image.header["sform_code"]) == 4 and image.ndim == 3
+    assert json.loads((folder / "collection.json").read_text())["name"]
+
+
+def test_neurovault_needs_mni_space(idata, atlas, tmp_path):
+    image = nib.load(atlas)
+    native = nib.Nifti1Image(np.asarray(image.dataobj), image.affine)
+    native.set_sform(AFFINE, code=1)
+    nib.save(native, tmp_path / "native.nii.gz")
+    with pytest.raises(bm.DataContractError, match="MNI space"):
+        bm.export_run(
+            idata, tmp_path / "x", formats=["neurovault"], atlas=tmp_path / "native.nii.gz"
+        )
+
+
+def test_all_says_what_it_leaves_out(done):
+    assert set(done.left_out) == {"cifti", "gifti"}
+    assert "--surface-atlas" in done.left_out["cifti"]
+
+
+def test_regional_features_have_maps_and_no_matrices(atlas, tmp_path):
+    regional = make_fake_idata(regional=True)
+    done = bm.export_run(regional, tmp_path, atlas=atlas)
+    assert set(done.files) == {"nifti", "tables", "neurovault"}
+    assert "no edges" in done.left_out["graphml"]
+    lower = nib.load(tmp_path / "nifti" / "factor-F1_stat-lower_statmap.nii.gz").get_fdata()
+    wanted = float(bm.signatures(regional)["lower"].sel(factor="F1", feature="DMN_1"))
+    assert lower[0, 0, 1] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_fit_without_draws_of_its_maps_says_what_is_missing(idata, atlas, tmp_path):
+    bare = idata.copy()
+    bare["loadings"] = bare["loadings"].to_dataset().drop_vars("draws")
+    bm.export_run(bare, tmp_path, formats=["nifti"], atlas=atlas)
+    assert not list((tmp_path / "nifti").glob("*stat-lower*"))
+    note = json.loads((tmp_path / "nifti" / "factor-F1_stat-mean_statmap.json").read_text())
+    assert "no draws" in note["Limitation"]
+
+
+def test_views_are_exported_one_at_a_time(idata, sig, atlas, tmp_path):
+    from bayes_mdd.features.views import PREFIXED, VIEW_SEPARATOR
+
+    loadings = idata["loadings"].to_dataset()
+    view = np.where(np.arange(45) < 25, "fa", "fc")
+    names = {
+        n: ("feature", np.array([f"{v}{VIEW_SEPARATOR}{t}" for v, t in zip(view, x, strict=True)]))
+        for n, x in ((n, loadings[n].values) for n in PREFIXED if n in loadings.coords)
+    }
+    views = idata.copy()
+    views["loadings"] = loadings.assign_coords(view=("feature", view), **names)
+    with pytest.raises(bm.DataContractError, match="--view NAME"):
+        bm.export_run(views, tmp_path, formats=["graphml"])
+    with pytest.raises(bm.DataContractError, match="no view 'dti'"):
+        bm.export_run(views, tmp_path, formats=["graphml"], view="dti")
+    bm.export_run(views, tmp_path, formats=["nifti"], view="fc", atlas=atlas)
+    upper = nib.load(tmp_path / "nifti" / "factor-F1_stat-upper_statmap.nii.gz").get_fdata()
+    own = (sig["region_a"] == "CCN_2").values | (sig["region_b"] == "CCN_2").values
+    drawn = loadings["draws"].sel(factor="F1").values[:, own & (view == "fc")].mean(axis=1)
+    assert upper[5, 0, 1] == pytest.approx(np.quantile(drawn, 0.95), rel=1e-5)
+
+
+def test_exports_are_searched_for_participants(idata, tmp_path):
+    from bayes_mdd.results.privacy_check import check_privacy
+    from bayes_mdd.results.result import read_result
+
+    bm.export_run(idata, tmp_path / "export", formats=["tables"])
+    assert check_privacy(tmp_path, read_result(idata))[1].passed
+    bm.export_run(
+        idata, tmp_path / "export", formats=["tables"], with_participants=True, overwrite=True
+    )
+    found, check = check_privacy(tmp_path, read_result(idata))
+    assert not check.passed and set(found["file"]) == {"export/tables/scores.tsv"}

@@ -12,7 +12,7 @@ from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.early import require_files
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import print_json, print_lines
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import SpecError
 from bayes_mdd.files.marks import require_run
 
 NAMES = "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault"
@@ -75,9 +75,7 @@ def export(
     require_run(run)
     require_files([("--atlas", atlas), ("--surface-atlas", surface_atlas)])
     if with_participants and not {"tables", "all"} & set(formats):
-        raise DataContractError(
-            "export", ["--with-participants concerns the tables: add --format tables."]
-        )
+        raise SpecError("--with-participants concerns the tables: add --format tables.")
     done = bm.export_run(
         run,
         output or run / "export",

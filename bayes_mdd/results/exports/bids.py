@@ -11,16 +11,15 @@ import re
 from pathlib import Path
 from typing import Final
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 
 from bayes_mdd import __version__
 from bayes_mdd.dims import FACTOR, MISSING
 from bayes_mdd.files.marks import EXPORT
-from bayes_mdd.files.replace import make_folder, write_text, write_with
+from bayes_mdd.files.replace import make_folder, write_text
 from bayes_mdd.results.export_notes import common_note, factor_notes
-from bayes_mdd.results.exports.material import Material, write_json
+from bayes_mdd.results.exports.material import Material, save_image, write_json
 from bayes_mdd.results.images import XYZ
 from bayes_mdd.results.regions import edge_matrix
 
@@ -130,7 +129,7 @@ def _write_regions(material: Material, folder: Path) -> None:
     image = canvas.paint_labels(columns["index"])
     space = "MNI152NLin2009cAsym" if material.atlas is None else "atlas"
     stem = f"atlas-{ATLAS}_space-{space}_dseg"
-    write_with(folder / f"{stem}.nii.gz", lambda p: nib.save(image, p))
+    save_image(folder / f"{stem}.nii.gz", image)
     write_json(folder / f"{stem}.json", {**canvas.how, "Manual": False})
 
 

@@ -15,13 +15,13 @@ import nibabel as nib
 import numpy as np
 
 from bayes_mdd.dims import FACTOR
-from bayes_mdd.files.replace import write_with
 from bayes_mdd.results.export_notes import common_note, factor_notes
 from bayes_mdd.results.exports.bids import STATISTICS
-from bayes_mdd.results.exports.material import Material, write_json
+from bayes_mdd.results.exports.material import Material, save_image, write_json
 from bayes_mdd.results.exports.surface import NO_SURFACE
 from bayes_mdd.results.regions import edge_matrix
 
+_CIFTI: Any = nib.cifti2
 _SCALARS: Final = "NIFTI_INTENT_CONNECTIVITY_PARCELLATED_SCALAR"
 _MATRIX: Final = "NIFTI_INTENT_CONNECTIVITY_PARCELLATED"
 
@@ -61,7 +61,7 @@ def write(material: Material, folder: Path) -> None:
     for factor, one, note in factor_notes(material.sig):
         common = {**common_note(material.sig), **note, **where}
         rows = np.stack([v.sel({FACTOR: factor}).values for v in maps.values.values()])
-        names = nib.cifti2.ScalarAxis([f"{factor} {short}" for short in maps.values])
+        names = _CIFTI.ScalarAxis([f"{factor} {short}" for short in maps.values])
         stem = f"factor-{factor}_regions"
         _save(folder / f"{stem}.pscalar.nii", rows, (names, parcels), _SCALARS)
         write_json(folder / f"{stem}.json", {**common, "Maps": dict(maps.meaning), **limits})
@@ -75,10 +75,6 @@ def write(material: Material, folder: Path) -> None:
 
 
 def _save(path: Path, values: Any, axes: tuple[Any, Any], intent: str) -> None:
-    image = nib.cifti2.Cifti2Image(np.asarray(values, dtype=np.float32), axes)
+    image = _CIFTI.Cifti2Image(np.asarray(values, dtype=np.float32), axes)
     image.nifti_header.set_intent(intent)
-
-    def save(temporary: Path) -> None:
-        nib.save(image, temporary)
-
-    write_with(path, save)
+    save_image(path, image)

@@ -8,7 +8,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from bayes_mdd.results.exports import bids, brainnet, cifti, gifti, graphml, nifti
+from bayes_mdd.results.exports import (
+    bids,
+    brainnet,
+    cifti,
+    gifti,
+    graphml,
+    neurovault,
+    nifti,
+    tables,
+)
 from bayes_mdd.results.exports.material import Material
 
 
@@ -39,4 +48,6 @@ FORMATS: Final[Mapping[str, Format]] = {
     "graphml": _of(graphml),
     "cifti": _of(cifti),
     "gifti": _of(gifti),
+    "tables": _of(tables),
+    "neurovault": _of(neurovault),
 }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from bayes_mdd.dims import FACTOR
-from bayes_mdd.files.replace import write_with
 from bayes_mdd.results.export_notes import common_note, factor_notes
-from bayes_mdd.results.exports.material import Material, write_json
+from bayes_mdd.results.exports.material import Material, save_image, write_json
 from bayes_mdd.results.exports.surface import CORTEX, NO_SURFACE
+
+_GIFTI: Any = nib.gifti
 
 
 def why_not(material: Material) -> str | None:
@@ -53,22 +55,18 @@ def write(material: Material, folder: Path) -> None:
             region = atlas.vertices(structure)
             if region is None or not (region >= 0).any():
                 continue
-            image = nib.GiftiImage(meta=nib.gifti.GiftiMetaData(AnatomicalStructurePrimary=anatomy))
+            image = nib.GiftiImage(meta=_GIFTI.GiftiMetaData(AnatomicalStructurePrimary=anatomy))
             for short, values in maps.values.items():
                 # Position -1, outside all regions, reads the NaN at the end.
                 padded = np.append(values.sel({FACTOR: factor}).values, np.nan)
-                array = nib.gifti.GiftiDataArray(
+                array = _GIFTI.GiftiDataArray(
                     padded[region].astype(np.float32),
                     intent="NIFTI_INTENT_ESTIMATE",
-                    meta=nib.gifti.GiftiMetaData(Name=f"{factor} {short}"),
+                    meta=_GIFTI.GiftiMetaData(Name=f"{factor} {short}"),
                 )
                 image.add_gifti_data_array(array)
             stem = f"factor-{factor}_hemi-{hemi}_regions"
-
-            def save(path: Path, image: nib.GiftiImage = image) -> None:
-                nib.save(image, path)
-
-            write_with(folder / f"{stem}.func.gii", save)
+            save_image(folder / f"{stem}.func.gii", image)
             own = {
                 "SurfaceAtlas": atlas.name,
                 "Vertices": len(region),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,10 +70,8 @@ def write(material: Material, folder: Path) -> None:
     nodes = _nodes(material)
     for factor, one, note in factor_notes(material.sig):
         tree = _graph(factor, nodes, *_edges(material, one))
-        write_with(
-            folder / f"factor-{factor}.graphml",
-            lambda p, tree=tree: tree.write(p, encoding="utf-8", xml_declaration=True),
-        )
+        save = partial(tree.write, encoding="utf-8", xml_declaration=True)
+        write_with(folder / f"factor-{factor}.graphml", save)
         write_json(folder / f"factor-{factor}.json", {**common_note(material.sig), **note, **NOTE})
 
 
@@ -81,7 +80,10 @@ def _nodes(material: Material) -> list[dict[str, Any]]:
     table = material.regions.rename(columns=columns)
     kept = [c for c in columns.values() if c in table]
     rows = table[kept].to_dict("records")
-    return [{"label": str(n), **row} for n, row in zip(table.index, rows, strict=True)]
+    return [
+        {"label": str(n), **{str(k): v for k, v in row.items()}}
+        for n, row in zip(table.index, rows, strict=True)
+    ]
 
 
 def _edges(material: Material, one: xr.Dataset) -> tuple[Any, Any, list[dict[str, Any]]]:

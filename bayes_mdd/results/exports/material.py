@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.files.replace import write_text
+from bayes_mdd.files.replace import write_text, write_with
 from bayes_mdd.results.exports.region_maps import RegionMaps, summarise_regions
 from bayes_mdd.results.exports.surface import SurfaceAtlas, read_surface_atlas
 from bayes_mdd.results.images import (
@@ -146,6 +147,19 @@ class Material:
             "the regions have no MNI coordinates: give the label image of the atlas with "
             "atlas=FILE (--atlas FILE), or columns x, y, z in regions.tsv before the fit."
         )
+
+
+def save_image(path: Path, image: Any) -> None:
+    """Write an image of nibabel.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its name decides about compression.
+    image : nibabel image
+        The image.
+    """
+    write_with(path, partial(nib.save, image))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

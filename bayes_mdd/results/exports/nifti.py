@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import nibabel as nib
-
 from bayes_mdd.dims import FACTOR
-from bayes_mdd.files.replace import write_with
 from bayes_mdd.results.export_notes import common_note, factor_notes
-from bayes_mdd.results.exports.material import Material, write_json
+from bayes_mdd.results.exports.material import Material, save_image, write_json
 
 
 def why_not(material: Material) -> str | None:
@@ -73,7 +70,7 @@ def write_images(
                 continue
             stem = f"factor-{factor}_stat-{short}_statmap"
             image = canvas.paint(values.sel({FACTOR: factor}).values, name=f"{factor} {short}")
-            write_with(folder / f"{stem}.nii.gz", lambda p, image=image: nib.save(image, p))
+            save_image(folder / f"{stem}.nii.gz", image)
             units = {"Units": "probability"} if short == "ppositive" else {}
             what = {"Statistic": maps.meaning[short]}
             yield stem, {**common, **note, **what, **units, **canvas.how}

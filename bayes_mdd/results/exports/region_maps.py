@@ -75,14 +75,14 @@ def summarise_regions(sig: xr.Dataset, draws: xr.DataArray | None) -> RegionMaps
     names = region_table(sig).index.to_numpy(dtype=str)
     coords = {FACTOR: sig[FACTOR].values, REGION: names}
 
-    def put(values: Any) -> xr.DataArray:
+    def _put(values: Any) -> xr.DataArray:
         return xr.DataArray(np.asarray(values), dims=(FACTOR, REGION), coords=coords)
 
     if not is_edges(sig):
         at = region_positions(sig, region_table(sig).index, "region_name")
         average = _averager(at, len(names))
         found = {
-            short: put(average(sig[name].transpose(FACTOR, FEATURE).values))
+            short: _put(average(sig[name].transpose(FACTOR, FEATURE).values))
             for short, name in _OF_FEATURES.items()
         }
         return RegionMaps(found, REGION_MEANING)
@@ -92,8 +92,8 @@ def summarise_regions(sig: xr.Dataset, draws: xr.DataArray | None) -> RegionMaps
     found = {
         "mean": region_strength(sig, "mean"),
         "strength": region_strength(sig, "mean_abs"),
-        "positive": put(average(np.tile(np.clip(mean, 0, None), 2))),
-        "negative": put(average(np.tile(np.clip(mean, None, 0), 2))),
+        "positive": _put(average(np.tile(np.clip(mean, 0, None), 2))),
+        "negative": _put(average(np.tile(np.clip(mean, None, 0), 2))),
     }
     if draws is None:
         return RegionMaps(found, {k: EDGE_MEANING[k] for k in found}, NO_DRAWS)
@@ -108,9 +108,9 @@ def summarise_regions(sig: xr.Dataset, draws: xr.DataArray | None) -> RegionMaps
         above.append(np.where(np.isfinite(bounds[0]), (of_region > 0).mean(axis=0), np.nan))
     shape = len(low), len(names)
     found |= {
-        "lower": put(np.reshape(low, shape)),
-        "upper": put(np.reshape(high, shape)),
-        "ppositive": put(np.reshape(above, shape)),
+        "lower": _put(np.reshape(low, shape)),
+        "upper": _put(np.reshape(high, shape)),
+        "ppositive": _put(np.reshape(above, shape)),
     }
     return RegionMaps({k: found[k] for k in EDGE_MEANING}, EDGE_MEANING)
 

@@ -25,6 +25,7 @@ CORTEX: Final = {
     "CIFTI_STRUCTURE_CORTEX_RIGHT": ("R", "CortexRight"),
 }
 _WHAT: Final = "surface atlas"
+_CIFTI: Any = nib.cifti2
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class SurfaceAtlas:
     @property
     def parcels(self) -> Any:
         """The regions as a `nibabel.cifti2.ParcelsAxis`, in the order of the table."""
-        return nib.cifti2.ParcelsAxis.from_brain_models(
+        return _CIFTI.ParcelsAxis.from_brain_models(
             [(name, self.models[self.region == i]) for i, name in enumerate(self.names)]
         )
 
@@ -103,8 +104,8 @@ def read_surface_atlas(path: Path, regions: pd.DataFrame) -> SurfaceAtlas:
     axes = [image.header.get_axis(i) for i in (0, 1)] if hasattr(image, "nifti_header") else []
     if not (
         len(axes) == 2
-        and isinstance(axes[0], nib.cifti2.LabelAxis)
-        and isinstance(axes[1], nib.cifti2.BrainModelAxis)
+        and isinstance(axes[0], _CIFTI.LabelAxis)
+        and isinstance(axes[1], _CIFTI.BrainModelAxis)
     ):
         raise DataContractError(
             _WHAT, [f"{path.name} is no CIFTI label file; expected an atlas as .dlabel.nii."]
