@@ -7,6 +7,8 @@ LOCAL_UV := .tools/uv-venv/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(LOCAL_UV))
 BIN ?= .venv/bin
 RUN ?= runs/demo
+# Processes of the tests; 0 runs them in the process of pytest (for a debugger).
+JOBS ?= 2
 # One stamp for each set of packages in .venv. The developers' set adds to the run-time set.
 RUNTIME := .venv/.stamp-runtime
 DEV := .venv/.stamp-dev
@@ -28,11 +30,11 @@ setup: $(DEV)  ## install the package, its extras and the developers' tools into
 demo: $(RUNTIME)  ## fit the demo cohort; writes a report and maps to runs/demo
 	$(BIN)/bayes-mdd demo --output $(RUN) --force
 
-test: $(DEV)  ## run the tests (ARGS="-k word" selects; JOBS=2 uses two processes)
-	$(BIN)/python -m pytest $(if $(JOBS),--numprocesses $(JOBS) --dist loadfile) $(ARGS)
+test: $(DEV)  ## run the tests (ARGS="-k word" selects; JOBS=0 uses one process)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 test-slow: $(DEV)  ## run the slow calibration suites
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(BIN)/python -m pytest -m slow --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(DEV)  ## check style, types, import contracts, docstrings and spelling
 	@$(MAKE) --no-print-directory --keep-going $(LINTERS:%=lint-%)

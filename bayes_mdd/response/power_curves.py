@@ -50,7 +50,7 @@ def tabulate_power(
     --------
     >>> table = tabulate_power(Plan(candidates=5), reliabilities=[0.8], sizes=[0.4, 0.6])
     >>> table["n_per_arm"].tolist()
-    [208.0, 97.0]
+    [219.0, 102.0]
     """
     rows = []
     for reliability in reliabilities:

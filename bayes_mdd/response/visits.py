@@ -254,9 +254,7 @@ def _check_table(visits: pd.DataFrame, ids: pd.Index) -> pd.DataFrame:
     return table
 
 
-def _endpoint(
-    wide: pd.DataFrame, outcome: pd.Series, weeks: pd.Series, named: str | None
-) -> str:
+def _endpoint(wide: pd.DataFrame, outcome: pd.Series, weeks: pd.Series, named: str | None) -> str:
     """Find the session of the outcome: as named, or the one whose ratings are the outcomes."""
     if named is not None:
         return named

@@ -93,7 +93,8 @@ def estimate_probability(columns: Array, happened: BoolArray, train: BoolArray) 
     Examples
     --------
     >>> everyone = np.ones(4, dtype=bool)
-    >>> estimate_probability(np.zeros((4, 1)), np.array([True, False, False, False]), everyone)
+    >>> happened = np.array([True, False, False, False])
+    >>> estimate_probability(np.zeros((4, 1)), happened, everyone).round(2)
     array([0.25, 0.25, 0.25, 0.25])
     """
     share = float(happened[train].mean())

@@ -250,7 +250,7 @@ def test_card_of_treatment_response_states_the_fixed_priors(repository):
 def test_card_of_treatment_response_states_the_rules_of_the_verdict(repository):
     from bayes_mdd.response import column_checks, mixture, patients, prepare
     from bayes_mdd.response.checks import FAR
-    from bayes_mdd.response.moderation import P_MAX, PROBABILITY
+    from bayes_mdd.response.verdict import P_MAX, PROBABILITY
 
     text = " ".join((repository / RESPONSE_CARD).read_text(encoding="utf-8").split())
     assert f"p at most {P_MAX}" in text
