@@ -248,7 +248,7 @@ def test_card_of_treatment_response_states_the_fixed_priors(repository):
 
 
 def test_card_of_treatment_response_states_the_rules_of_the_verdict(repository):
-    from bayes_mdd.response import column_checks, mixture, patients, prepare
+    from bayes_mdd.response import column_checks, mixture, new_patients, prepare
     from bayes_mdd.response.checks import FAR
     from bayes_mdd.response.verdict import P_MAX, PROBABILITY
 
@@ -260,6 +260,6 @@ def test_card_of_treatment_response_states_the_rules_of_the_verdict(repository):
     assert f"otherwise {prepare.MINIMUM_SD} SD" in text
     assert column_checks.LEAST_PER_ARM == 8
     assert "fewer than eight patients with an outcome in an arm" in text
-    assert patients.SUPPORT == 0.99
+    assert new_patients.SUPPORT == 0.99
     assert "at most eight factors" in text
     assert mixture.MOST_FACTORS == 8
