@@ -127,7 +127,7 @@ def _write_regions(material: Material, folder: Path) -> None:
         return
     canvas = material.canvas
     image = canvas.paint_labels(columns["index"])
-    space = "MNI152NLin2009cAsym" if material.atlas is None else "atlas"
+    space = "MNI152NLin2009aSym" if material.atlas is None else "atlas"
     stem = f"atlas-{ATLAS}_space-{space}_dseg"
     save_image(folder / f"{stem}.nii.gz", image)
     write_json(folder / f"{stem}.json", {**canvas.how, "Manual": False})

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from bayes_mdd.dims import MISSING
 from bayes_mdd.files.replace import write_text
 from bayes_mdd.results.export_notes import common_note
 from bayes_mdd.results.exports.material import Material, write_json
@@ -57,11 +58,12 @@ def write(material: Material, folder: Path) -> None:
     """
     rows: list[dict[str, Any]] = []
     for stem, note in write_images(material, folder, STATISTICS):
-        label = note.get("Label", "n/a")
+        label = str(note.get("Label", MISSING))
+        title = str(note["Factor"]) if label == MISSING else f"{note['Factor']} ({label})"
         rows.append(
             {
                 "file": f"{stem}.nii.gz",
-                "name": f"{note['Factor']} ({label}): {stem.split('_')[1].removeprefix('stat-')}",
+                "name": f"{title}: {stem.split('_')[1].removeprefix('stat-')}",
                 "map_type": "Other",
                 "modality": "Other",
                 "analysis_level": "group",
@@ -87,7 +89,7 @@ def write(material: Material, folder: Path) -> None:
 
 
 def _describe(note: dict[str, Any]) -> str:
-    said = [f"{note['Statistic']}. Factor {note['Factor']}, label: {note.get('Label', 'n/a')}."]
+    said = [f"{note['Statistic']}. Factor {note['Factor']}, label: {note.get('Label', MISSING)}."]
     if "Stability" in note:
         said.append(f"Stability: {note['Stability']}.")
     said += [str(note[key]) for key in ("Note", "Painting") if key in note]

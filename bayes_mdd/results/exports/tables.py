@@ -47,7 +47,7 @@ MEANINGS: Final = (
     ("links*", "unit", "", "unit of the weight"),
     ("links*", "p_positive", "probability", "that the weight is above 0"),
     ("links*", "*", "see column unit", "weight of the factor in the symptom; an association"),
-    ("scores", "*", "SD of the score", "score of the participant"),
+    ("scores", "*", "SD; polar LDA: share of the participant, 0-1", "score of the participant"),
 )
 _PARTS: Final = (
     ("lower", f"lower {_ENDS}"),
