@@ -1,8 +1,15 @@
-r"""PyMC graph of ratings over visits, with the scores integrated out.
+"""PyMC graph of ratings over visits.
 
 Ratings are Gaussian over the observed visits of a patient, as in
 `bayes_mdd.response.visit_mixture`. Their density is written with the Cholesky factors of all
 patients at once, entry by entry: there are few visits and many patients.
+
+Ratings are regressed on the posterior means of the scores, whose slopes are those of the true
+scores. What score error adds to the ratings is part of the residual covariance, which is
+unstructured and each arm's own. With a term of its own it would compete with that covariance: the
+slopes of several factors at several visits can account for any covariance of the residuals, and
+would be estimated from it instead of from the ratings (a trial of 54 patients and five factors had
+a benefit SD of 1.4 SD, against 0.5 with this graph and 0.4 by the fast method).
 """
 
 from __future__ import annotations
@@ -13,14 +20,17 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from bayes_mdd.response.graph import ARM, COLUMN, FACTOR, moderation_prior, score_roots
+from bayes_mdd.response.graph import ARM, COLUMN, FACTOR, moderation_prior
 from bayes_mdd.response.mixture import Scales
+from bayes_mdd.response.trial import Trial
 from bayes_mdd.response.visit_covariance import MOST_UNSTRUCTURED, visit_gaps
 from bayes_mdd.response.visit_mixture import EARLY_DRUG_SD, EARLY_SLOPE_SD
 from bayes_mdd.response.visits import VisitData
 from bayes_mdd.types import Array, BoolArray
 
 VISIT = "visit"
+#: Smallest share of the residual variance that is noise of the outcome.
+LEAST_NOISE = 0.05
 
 
 def build_visit_graph(data: VisitData, scales: Scales, unit: float) -> pm.Model:
@@ -65,17 +75,18 @@ def build_visit_graph(data: VisitData, scales: Scales, unit: float) -> pm.Model:
             both = [*_rows("prognosis_early", wide, t), prognosis]
             moderation = moderation_prior(k, scales)
             change = [*_rows("moderation_early", wide, t), moderation]
-        left, slopes = [], []
+        left = []
         for v in range(t):
             mu = trial.design @ columns[v] + code * drugs[v]
             if k:
                 mu = mu + trial.mean @ both[v] + code * (trial.mean @ change[v])
-                slopes.append(both[v][None] + code[:, None] * change[v][None])
             left.append(seen[:, v] * (y[:, v] - mu))
-        noise = _noise(data.weeks)
-        covariance = _patient_covariance(
-            noise, trial.other.astype(int), slopes, trial.covariance, seen
-        )
+        residual = _residual(data.weeks)
+        variance = residual[:, -1, -1]
+        if k:
+            variance = _without_score_error(variance, trial, both[-1], change[-1])
+        pm.Deterministic("noise", pt.sqrt(variance), dims=ARM)
+        covariance = _patient_covariance(residual, trial.other.astype(int), seen)
         pm.Potential("ratings", _log_density(covariance, left, seen))
     return model
 
@@ -86,51 +97,53 @@ def _rows(name: str, sd: Array, n_visits: int) -> list[Any]:
     return [value[v] for v in range(n_visits - 1)]
 
 
-def _noise(weeks: Array) -> Any:
-    """Noise covariance of each arm, shape (arm, visit, visit)."""
+def _residual(weeks: Array) -> Any:
+    """Residual covariance of each arm, shape (arm, visit, visit)."""
     t = weeks.size
-    sd = pm.HalfNormal("noise_sd", 1.0, shape=(2, t))
-    pm.Deterministic("noise", sd[:, -1], dims=ARM)
+    sd = pm.HalfNormal("residual_sd", 1.0, shape=(2, t))
     if t <= MOST_UNSTRUCTURED:
-        root = _correlation_root(t)
+        root = _correlation_roots(t)
         # Not a matrix product: PyTensor warns where it finds no BLAS.
-        correlation = (root[:, None, :] * root[None, :, :]).sum(axis=-1)
+        correlation = (root[:, :, None, :] * root[:, None, :, :]).sum(axis=-1)
     else:
-        level, step = pm.Beta("level", 1.5, 1.5), pm.Beta("step", 1.5, 1.5)
-        correlation = level + (1 - level) * step ** visit_gaps(weeks)
-    return sd[:, :, None] * sd[:, None, :] * correlation[None]
+        level = pm.Beta("level", 1.5, 1.5, shape=(2, 1, 1))
+        step = pm.Beta("step", 1.5, 1.5, shape=(2, 1, 1))
+        correlation = level + (1 - level) * step ** visit_gaps(weeks)[None]
+    return sd[:, :, None] * sd[:, None, :] * correlation
 
 
-def _correlation_root(n_visits: int) -> Any:
-    """Declare a Cholesky factor of correlations: rows of normal entries, scaled to length 1.
+def _correlation_roots(n_visits: int) -> Any:
+    """Declare Cholesky factors of the arms' correlations: normal rows, scaled to length 1.
 
     With two visits the correlation is z / sqrt(1 + z^2). (LKJCorr compiles its initial point with
     BLAS, which PyTensor does not find in every installation.)
     """
-    entries = pm.Normal("partial", 0, 1, shape=n_visits * (n_visits - 1) // 2)
-    below = np.tril_indices(n_visits, -1)
-    rows = pt.set_subtensor(pt.eye(n_visits)[below], entries)
-    return rows / pt.sqrt((rows**2).sum(axis=1, keepdims=True))
+    entries = pm.Normal("partial", 0, 1, shape=(2, n_visits * (n_visits - 1) // 2))
+    row, column = np.tril_indices(n_visits, -1)
+    unit = np.broadcast_to(np.eye(n_visits), (2, n_visits, n_visits))
+    rows = pt.set_subtensor(pt.as_tensor_variable(unit)[:, row, column], entries)
+    return rows / pt.sqrt((rows**2).sum(axis=2, keepdims=True))
 
 
-def _patient_covariance(
-    noise: Any, arm: Array, slopes: list[Any], score_covariance: Array, seen: BoolArray
-) -> list[list[Any]]:
+def _without_score_error(variance: Any, trial: Trial, both: Any, change: Any) -> Any:
+    """Residual variance of each arm at the endpoint, less the average part of score error."""
+    left = []
+    for arm, code in enumerate((-0.5, 0.5)):
+        mean = trial.covariance[trial.other == bool(arm)].mean(axis=0)
+        slope = both + code * change
+        added = (slope[:, None] * mean * slope[None, :]).sum()
+        left.append(pt.maximum(variance[arm] - added, LEAST_NOISE * variance[arm]))
+    return pt.stack(left)
+
+
+def _patient_covariance(residual: Any, arm: Array, seen: BoolArray) -> list[list[Any]]:
     """Entries (subject,) of the covariances, those of the identity where not observed."""
-    t = seen.shape[1]
-    moved: list[Any] = []
-    if slopes and score_covariance.any():
-        roots = score_roots(score_covariance)
-        moved = [(s[:, :, None] * roots).sum(axis=1) for s in slopes]
     entries = []
-    for v in range(t):
+    for v in range(seen.shape[1]):
         row = []
         for w in range(v + 1):
-            value = noise[arm, v, w]
-            if moved:
-                value = value + (moved[v] * moved[w]).sum(axis=-1)
             both = (seen[:, v] & seen[:, w]).astype(float)
-            row.append(both * value + (v == w) * (1 - both))
+            row.append(both * residual[arm, v, w] + (v == w) * (1 - both))
         entries.append(row)
     return entries
 

@@ -13,8 +13,8 @@ from validation.text import percent, table
 SOURCES = {
     "response": Source(
         "response.json",
-        "python benchmarks/response.py slope prior --repeats 200`, `... gain --repeats 40`, "
-        "`... null --repeats 60` and `... power --repeats 400 --first-seed 7000",
+        "python benchmarks/response.py slope null verdict prior gain power --repeats 400 "
+        "--first-seed 5001",
     ),
     "missing_outcomes": missing_outcomes.SOURCE,
     "edges": response_edges.SOURCE,

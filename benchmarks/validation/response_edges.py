@@ -13,8 +13,8 @@ from validation.text import table
 
 SOURCE = Source(
     "response_edges.json",
-    "python benchmarks/response_edges.py edges --trials 40` and `... null --trials 20` and "
-    "`... series --trials 10 --dependence auto independent",
+    "python benchmarks/response_edges.py edges --trials 30` and `... null --trials 8` and "
+    "`... series --trials 2",
     optional=True,
 )
 #: Kinds of trials in the order of the tables, with what they are called there.

@@ -230,3 +230,17 @@ def test_a_sampled_fit_agrees_with_the_approximate_one(trial) -> None:
         one, two = (f["posterior"][name].mean(("chain", "draw")) for f in (sampled, fast))
         # A quarter of the residual SD: priors differ in form.
         np.testing.assert_allclose(one, two, atol=1.75)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_covariance_of_ratings_is_no_moderation_by_many_factors() -> None:
+    """Score error of five factors could account for any covariance of the ratings."""
+    trial = bm.simulate_trial(
+        seed=1, n=60, n_factors=5, benefit_sd=0.0, reliability=0.6, missing="random"
+    )
+    few = bm.SamplerSpec(draws=300, tune=400, chains=2, cores=1, seed=1)
+    sampled = bm.fit_response(
+        SPEC, trial.scores, trial.outcomes, trial.visits, sampler=few, progressbar=False
+    )
+    assert float(sampled["posterior"]["benefit_sd"].mean()) < 3.5, "half of the residual SD"
