@@ -54,7 +54,7 @@ def list_findings(
 
     brief = found.assign(place=[place_of(row) for _, row in found.iterrows()])[list(_BRIEF)]
     studies = found["ref"].nunique()
-    title = f"Findings ({len(found)} of {studies} reference{'' if studies == 1 else 's'})"
+    title = f"Findings ({len(found)} in {studies} reference{'' if studies == 1 else 's'})"
     _print(found, title, brief, how)
 
 

@@ -16,7 +16,7 @@ def test_findings_are_listed_in_three_forms(run_cli):
     words = ("evidence", "--drug-class", "SNRI", "--estimand", "prognosis")
     shown = run_cli(*words)
     assert shown.status == 0, shown.err
-    assert "Findings (11 of 4 references)" in shown.out
+    assert "Findings (11 in 4 references)" in shown.out
     table = pd.read_csv(
         io.StringIO(run_cli(*words, "--format", "tsv").out), sep="\t", keep_default_na=False
     )
