@@ -30,9 +30,11 @@ from provenance import record
 from threadpoolctl import threadpool_limits
 
 import bayes_mdd as bm
-from bayes_mdd.baselines.inputs import check_inputs, list_tasks, make_request
+from bayes_mdd.baselines.inputs import check_inputs
 from bayes_mdd.baselines.permute import permutation_statistic
+from bayes_mdd.baselines.request import make_request
 from bayes_mdd.baselines.run_fold import prepare_fold, run_fold
+from bayes_mdd.baselines.tasks import list_tasks
 
 RESULTS = Path(__file__).resolve().parent / "results"
 #: Folds, and permutations that a test takes on average where there is nothing (of at most 99).

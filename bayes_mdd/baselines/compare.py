@@ -12,9 +12,10 @@ import xarray as xr
 
 from bayes_mdd.baselines.cases import Cases
 from bayes_mdd.baselines.divide import divide, divide_blindly
-from bayes_mdd.baselines.inputs import Request, check_inputs, list_tasks, make_request
+from bayes_mdd.baselines.inputs import check_inputs
 from bayes_mdd.baselines.methods import BCF, FACTORS, MAJORITY, Scheme, Task
 from bayes_mdd.baselines.permute import PermutationTest, permutation_test
+from bayes_mdd.baselines.request import Request, make_request
 from bayes_mdd.baselines.run_fold import (
     FoldColumns,
     is_leaky,
@@ -30,6 +31,7 @@ from bayes_mdd.baselines.tables import (
     tabulate,
     tabulate_folds,
 )
+from bayes_mdd.baselines.tasks import list_tasks
 from bayes_mdd.specs import AnalysisSpec
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bayes_mdd.baselines.cases import Cases
-from bayes_mdd.baselines.choice import import_bcf
 from bayes_mdd.baselines.methods import (
-    BCF,
     BOTH,
     CHOICE,
     CLINICAL,
-    DEFAULT_METHODS,
     EARLY,
-    METHODS,
     PROGNOSIS,
-    VIEWS,
-    Scheme,
-    Task,
-    check_names,
-    questions_of,
-    views_of,
 )
+from bayes_mdd.baselines.request import EVENTS, Request, check_request
+from bayes_mdd.baselines.tasks import fold_problems, idle_methods
 from bayes_mdd.dims import CONTROL, DIAGNOSIS, SITE, SUBJECT
 from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of, some
 from bayes_mdd.features import hide_arms, reference_to_controls
@@ -39,7 +31,7 @@ from bayes_mdd.response.scores import build_moments
 from bayes_mdd.specs import AnalysisSpec
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.studies.stage_one import StageOne
-from bayes_mdd.types import Array, BoolArray, IntArray
+from bayes_mdd.types import Array, BoolArray
 from bayes_mdd.workflow.resolve import resolve_spec
 
 #: The factor model unless another one is given.
@@ -51,42 +43,6 @@ STAGE_ONE: Final = AnalysisSpec.from_mapping(
 )
 #: Last week of an early change.
 EARLY_WEEKS: Final = 2.0
-#: Ways to remove sites from features.
-HARMONISE: Final = ("site", "combat", "none")
-EVENTS: Final = ("response", "remission")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Request:
-    """What a user asks for.
-
-    Parameters
-    ----------
-    methods, views : tuple of str
-        Names.
-    scheme : str
-        Name of the scheme.
-    folds, repeats, slow_repeats, permutations : int
-        Numbers.
-    leak, event : str or None
-        As for `compare_baselines`.
-    harmonise : str
-        As for `compare_baselines`.
-    named : bool
-        Whether the methods were named, so that what cannot be done is an error.
-    """
-
-    methods: tuple[str, ...]
-    views: tuple[str, ...]
-    scheme: Scheme
-    folds: int
-    repeats: int
-    slow_repeats: int
-    permutations: int
-    leak: str | None
-    event: str | None
-    harmonise: str
-    named: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,86 +62,6 @@ class Checked:
     request: Request
     cases: Cases
     notes: tuple[str, ...]
-
-
-def make_request(
-    methods: Sequence[str] | None,
-    views: Sequence[str],
-    **others: Any,
-) -> Request:
-    """Arrange arguments.
-
-    Parameters
-    ----------
-    methods : sequence of str or None
-        Names; all that need no extra by default.
-    views : sequence of str
-        Names.
-    **others
-        Other fields of `Request`.
-
-    Returns
-    -------
-    Request
-        Not yet checked.
-    """
-    given = [methods] if isinstance(methods, str) else methods
-    names = DEFAULT_METHODS if given is None else tuple(dict.fromkeys(map(str, given)))
-    shown = (views,) if isinstance(views, str) else tuple(dict.fromkeys(map(str, views)))
-    return Request(methods=names, views=shown, named=methods is not None, **others)
-
-
-def check_request(request: Request) -> list[str]:
-    """Check what does not depend on data.
-
-    Parameters
-    ----------
-    request : Request
-        What a user asks for.
-
-    Returns
-    -------
-    list of str
-        Problems.
-    """
-    problems = [
-        *check_names(request.methods, METHODS, "method"),
-        *check_names(request.views, VIEWS, "view"),
-        *check_names([request.scheme], ("repeated", "leave_site_out"), "scheme"),
-        *check_names([request.harmonise], HARMONISE, "harmonisation"),
-    ]
-    if request.leak is not None:
-        problems += check_names([request.leak], ("selection",), "leak")
-    if request.event is not None:
-        problems += check_names([request.event], EVENTS, "event")
-    problems += _wrong_numbers(request)
-    if request.scheme == "leave_site_out" and request.harmonise == "combat":
-        problems.append(
-            "harmonise='combat' cannot adjust a site that is left out: use harmonise='none' or "
-            "'site' with scheme='leave_site_out'."
-        )
-    if BCF in request.methods:
-        try:
-            import_bcf()
-        except SpecError as error:
-            problems.append(str(error))
-    return problems
-
-
-def _wrong_numbers(request: Request) -> list[str]:
-    problems = []
-    if not request.methods:
-        problems.append("methods names none: name at least one, or leave it out.")
-    if not request.views:
-        problems.append("views names none: name at least one.")
-    for name, least in (("folds", 2), ("repeats", 1), ("slow_repeats", 1)):
-        value = getattr(request, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            problems.append(f"{name} must be a whole number of at least {least}, got {value!r}.")
-    n = request.permutations
-    if isinstance(n, bool) or not isinstance(n, int) or n < 0 or 0 < n < 19:
-        problems.append(f"permutations must be 0 or at least 19, got {n!r}.")
-    return problems
 
 
 def check_inputs(
@@ -252,7 +128,7 @@ def check_inputs(
         except BayesMDDError as error:
             of_data = problems_of(error)
         else:
-            of_data = [*_fold_problems(cases, request), *_idle_methods(cases, request)]
+            of_data = [*fold_problems(cases, request), *idle_methods(cases, request)]
             if not of_data:
                 return Checked(request, cases, tuple(notes))
     if of_data:
@@ -509,73 +385,3 @@ def _propensity(prepared: Prepared) -> Array:
     # A stratum in which all received one drug has the allocation of the trial.
     share = np.where((share > 0) & (share < 1), share, other.mean())
     return np.asarray(share[stratum])
-
-
-def list_tasks(cases: Cases, request: Request) -> list[Task]:
-    """List every method with every view and question that it answers.
-
-    Parameters
-    ----------
-    cases : Cases
-        The patients.
-    request : Request
-        Methods and views.
-
-    Returns
-    -------
-    list of Task
-        In the order of the methods and views.
-    """
-    asked = {
-        "event": cases.event is not None, "points": cases.points is not None,
-        "choice": cases.choice,
-    }  # fmt: skip
-    return [
-        Task(question, method, view)
-        for method in METHODS
-        if method in request.methods
-        for view in views_of(method, request.views)
-        for question in questions_of(method, view)
-        if asked[question]
-    ]
-
-
-def _idle_methods(cases: Cases, request: Request) -> list[str]:
-    """Named methods that have nothing to predict, or nothing to predict it from."""
-    busy = {t.method for t in list_tasks(cases, request)}
-    idle = [m for m in request.methods if m not in busy]
-    if request.named and idle:
-        return [
-            f"{some(idle)} cannot be used with views {some(request.views)} and this outcome: "
-            "logistic needs an event, factors a view with scans, and the choice of a drug more "
-            "than an early change."
-        ]
-    return [] if busy else ["no method is left to compare."]
-
-
-def _fold_problems(cases: Cases, request: Request) -> list[str]:
-    arm = np.bincount(cases.other.astype(int), minlength=2)
-    if request.scheme == "repeated":
-        if request.folds > arm.min():
-            return [
-                f"folds is {request.folds}, but the smallest arm has {arm.min()} patients: give at "
-                f"most {arm.min()}."
-            ]
-        if cases.event is not None:
-            least = int(min(cases.event.sum(), (~cases.event).sum()))
-            if request.folds > least:
-                return [
-                    f"folds is {request.folds}, but only {least} patients are in the smaller group "
-                    f"of '{cases.event_name}': give at most {least}."
-                ]
-        return []
-    problems = []
-    for code, site in enumerate(cases.sites):
-        rest: IntArray = np.flatnonzero(cases.site != code)
-        groups = [cases.other[rest]] + ([] if cases.event is None else [cases.event[rest]])
-        if any(min(g.sum(), (~g).sum()) < 2 for g in groups):
-            problems.append(
-                f"without site '{site}' an arm, or patients with or without the event, are too "
-                "few to learn from: join sites, or use scheme='repeated'."
-            )
-    return problems

@@ -9,9 +9,11 @@ import pytest
 
 from bayes_mdd.baselines.columns import build_fold
 from bayes_mdd.baselines.divide import divide, divide_blindly
-from bayes_mdd.baselines.inputs import check_inputs, list_tasks, make_request
+from bayes_mdd.baselines.inputs import check_inputs
 from bayes_mdd.baselines.pipelines import Effort, build_pipeline, predict_outcome
+from bayes_mdd.baselines.request import make_request
 from bayes_mdd.baselines.run_fold import run_fold
+from bayes_mdd.baselines.tasks import list_tasks
 
 
 def request(**changes):
