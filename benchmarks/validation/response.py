@@ -14,7 +14,8 @@ SOURCES = {
     "response": Source(
         "response.json",
         "python benchmarks/response.py slope null verdict prior gain power --repeats 400 "
-        "--first-seed 5001` and `... ranking --repeats 120 --first-seed 5001",
+        "--first-seed 5001` and `... ranking --repeats 120 --first-seed 5001` "
+        "and `... sampled --repeats 8 --first-seed 5001",
     ),
     "missing_outcomes": missing_outcomes.SOURCE,
     "edges": response_edges.SOURCE,
