@@ -1,4 +1,4 @@
-"""Benefit of the other drug for people whose scan is known and whose outcome is not."""
+"""Benefit of the other drug for patients with a known scan and an unknown outcome."""
 
 from __future__ import annotations
 

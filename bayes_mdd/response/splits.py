@@ -204,7 +204,7 @@ def make_splits(
 
 
 def _with_scores(roster: Roster, train: BoolArray, test: BoolArray, scores: FoldScores) -> Trial:
-    """Replace the scores of a roster by those of a split, in the unit of the people who teach."""
+    """Replace the scores of a roster by those of a split, in the unit of the patients who teach."""
     of_test = scores.test[FACTOR].values.astype(str)
     factors = [f for f in scores.train[FACTOR].values.astype(str) if f in of_test]
     n, k = len(roster.subjects), len(factors)

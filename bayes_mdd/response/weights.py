@@ -45,7 +45,7 @@ class Weights:
 
 
 def find_weights(trial: Trial, train: BoolArray, propensity: Array | None) -> Weights:
-    """Find the probabilities of a split, estimated from the people who teach.
+    """Find the probabilities of a split, estimated from the patients who teach.
 
     Parameters
     ----------

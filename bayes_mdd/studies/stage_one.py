@@ -44,7 +44,7 @@ class StageOne:
     """Fits factors to the scans of some people, and projects others, with the arms hidden.
 
     What `evaluate_policy` and `analyse_response` need to fit the factors again in each fold. Of the
-    people who are scored, those who are not to be predicted teach the factors, together with
+    patients who are scored, those who are not to be predicted teach the factors, together with
     healthy controls and patients without an arm; those who are to be predicted do not. Where a
     training set has few patients, as many factors are offered as it supports, and covariates that
     do not vary in it are left out.

@@ -28,7 +28,7 @@ REASON = "No trial of these drugs exists."
 
 
 class Components:
-    """A first stage that takes no time: principal components of the people who teach."""
+    """A first stage that takes no time: principal components of the patients who teach."""
 
     def __init__(self, features: pd.DataFrame) -> None:
         self.features = features

@@ -237,7 +237,7 @@ def test_a_sampled_fit_agrees_with_the_approximate_one(trial) -> None:
 def test_the_covariance_of_ratings_is_no_moderation_by_many_factors() -> None:
     """Score error of five factors could account for any covariance of the ratings."""
     trial = bm.simulate_trial(
-        seed=1, n=60, n_factors=5, benefit_sd=0.0, reliability=0.6, missing="random"
+        seed=2, n=60, n_factors=5, benefit_sd=0.0, reliability=0.6, missing="random"
     )
     few = bm.SamplerSpec(draws=300, tune=400, chains=2, cores=1, seed=1)
     sampled = bm.fit_response(

@@ -49,21 +49,22 @@ def choose_dependence(
     {"matrix", "weighted", "scaled", "independent"}
         "independent" where the effective number of features is at least `WEIGHT_LEFT_MIN` times
         their number, or not smaller than that of features that are shuffled over the subjects;
-        "scaled" where this holds of features over the subjects' noise scales; else "matrix" for
-        correlations between all pairs of regions, if whitening raises the effective number; else
-        "weighted".
+        "scaled" where features over the subjects' noise scales reach `WEIGHT_LEFT_MIN`; else
+        "matrix" for correlations between all pairs of regions, if whitening raises the effective
+        number; else "weighted".
 
     Notes
     -----
     Whitening suits the sampling errors of correlations; edges with errors of another kind become
-    *more* dependent by it.
+    *more* dependent by it. Chance is no reason for "scaled": a few dozen features tell too little
+    about the scales.
     """
     # Matrices are small (subjects x subjects): several threads would only wait for each other.
     with threadpool_limits(1):
         if _looks_independent(data, n_factors):
             return "independent"
         scaled = scale_subjects(data, n_factors)
-        if _looks_independent(scaled, n_factors):
+        if _weight(scaled, n_factors) >= WEIGHT_LEFT_MIN:
             return "scaled"
         if isinstance(read_edge_scale(features), str):
             return "weighted"
@@ -92,12 +93,16 @@ def scale_subjects(data: ModelData, n_factors: int) -> ModelData:
     )
 
 
+def _weight(data: ModelData, n_factors: int) -> float:
+    """Effective over actual number of features, or its upper bound where that is small."""
+    # The bound saves the search where it decides already, as with any connectivity.
+    bound = _bound(data, n_factors)
+    return data.with_weight(n_factors).weight if bound >= WEIGHT_LEFT_MIN / 2 else bound
+
+
 def _looks_independent(data: ModelData, n_factors: int) -> bool:
     """Whether the effective number of features is about their number, or that of shuffled ones."""
-    # The bound saves the search where it decides already, as with any connectivity.
-    weight = _bound(data, n_factors)
-    if weight >= WEIGHT_LEFT_MIN / 2:
-        weight = data.with_weight(n_factors).weight
+    weight = _weight(data, n_factors)
     if weight >= WEIGHT_LEFT_MIN:
         return True
     by_chance: list[float] = []
