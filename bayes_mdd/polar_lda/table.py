@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.names import name_factors
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import RULES, Rules
 from bayes_mdd.specs import PolarLDASpec
@@ -68,8 +69,8 @@ def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
         ``active``; ``p_more_<arm>``: probability that this arm's mean composition is above every
         other's by more than the ROPE; ``p_alike``: that all arms lie within it;
         ``expressed_<arm>`` with ``_lower``, ``_upper``; ``networks``; ``reproducible``;
-        ``verdict``. Probabilities are shares of posterior draws, or of bootstrap resamples with
-        the variational method: ``attrs["draws_are"]`` says which.
+        ``name``, from label and blocks; ``verdict``. Probabilities are shares of posterior draws,
+        or of bootstrap resamples with the variational method: ``attrs["draws_are"]`` says which.
 
     Raises
     ------
@@ -100,6 +101,7 @@ def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
     table = pd.DataFrame(columns)
     judged = [_judge(row, arms, probability, noise) for _, row in table.iterrows()]
     table.insert(1, "label", [label for label, _ in judged])
+    table["name"] = name_factors(table)
     table["verdict"] = [verdict for _, verdict in judged]
     table.attrs["rules"] = {"probability": probability, "ci_prob": ci_prob, "rope": rope}
     table.attrs["draws_are"] = str(posterior.attrs.get("draws_are", ""))

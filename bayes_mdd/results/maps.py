@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
+from bayes_mdd.results.names import name_factors
 from bayes_mdd.results.privacy import share_provenance
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
 from bayes_mdd.results.result import Result
@@ -53,10 +54,10 @@ def gather_maps(
         Dims ``(factor, feature)``: ``mean``, ``sd``, ``lower``, ``upper`` of the loadings,
         ``p_positive`` = posterior probability of a positive loading (and ``inclusion`` where the
         fit has it). All metadata of the features and regions come along; ``factor`` carries
-        ``label`` and ``networks`` and, where the table has them, ``stability``, ``reliability``
-        with ``reliability_lower``, ``reliability_upper`` and ``p_reliable``, and ``leverage``. The
-        attributes name estimand, units, interval and reference; ``note`` says which maps are not
-        signatures.
+        ``label``, ``networks`` and ``name`` and, where the table has them, ``stability``,
+        ``reliability`` with ``reliability_lower``, ``reliability_upper`` and ``p_reliable``, and
+        ``leverage``. The attributes name estimand, units, interval and reference; ``note`` says
+        which maps are not signatures.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def gather_maps(
     sig = sig.assign_coords(
         label=(FACTOR, table["label"].to_numpy(dtype=str)),
         networks=(FACTOR, table["networks"].to_numpy(dtype=str)),
+        name=(FACTOR, np.asarray(name_factors(table.reset_index()), dtype=str)),
     )
     sig = sig.assign_coords(_reliability(table))
     sig.attrs = {

@@ -70,8 +70,9 @@ def classify_factors(
         ``reliability``: posterior mean from the source that decides (sessions over pieces over
         halves), with the shortest interval ``reliability_lower``, ``reliability_upper``, and
         ``p_reliable``: probability that it exceeds 0.5; ``leverage``: largest share of the sum of
-        squares of the scores that one subject holds; ``verdict``: a sentence. ``attrs["rules"]``
-        holds the thresholds.
+        squares of the scores that one subject holds; ``name``: the label and the two largest
+        blocks, for example "F5 SNRI-specific: CCN-VIS, DMN-CCN", or "F5 unnamed" where the label
+        makes no claim; ``verdict``: a sentence. ``attrs["rules"]`` holds the thresholds.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def classify_factors(
     with its number of features in ``networks``; arms count alike.
 
     Each model family has a table of its own with the columns ``factor``, ``label``, ``networks``,
-    ``reproducible`` and ``verdict``. A polar LDA has no sharing: see
+    ``reproducible``, ``name`` and ``verdict``. A polar LDA has no sharing: see
     `bayes_mdd.polar_lda.table.tabulate_factors`.
     """
     result = read_result(idata)

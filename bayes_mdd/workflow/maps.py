@@ -35,10 +35,11 @@ def signatures(
         Dims ``(factor, feature)``: ``mean``, ``sd``, ``lower``, ``upper`` of the loadings,
         ``p_positive`` = posterior probability of a positive loading (and ``inclusion`` where the
         fit has it). All metadata of the features and regions come along; ``factor`` carries
-        ``label`` and ``networks`` and, for the factor model, ``stability``, ``reliability`` with
-        ``reliability_lower``, ``reliability_upper`` and ``p_reliable``, and ``leverage`` (see
-        `classify_factors`). The attributes name estimand, units, interval and reference. Maps of
-        factors that are not "stable" are not signatures; ``attrs["note"]`` says so.
+        ``label``, ``networks`` and ``name`` and, for the factor model, ``stability``,
+        ``reliability`` with ``reliability_lower``, ``reliability_upper`` and ``p_reliable``, and
+        ``leverage`` (see `classify_factors`). The attributes name estimand, units, interval and
+        reference. Maps of factors that are not "stable" are not signatures; ``attrs["note"]`` says
+        so.
 
     Raises
     ------

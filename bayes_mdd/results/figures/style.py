@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from bayes_mdd.errors import SpecError
 
 #: Okabe and Ito's palette, distinguishable with all kinds of colour vision.
 PALETTE: Final = (
@@ -43,6 +45,83 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
     return figure
+
+
+def open_axes(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    """Take the axes of the caller, or make a figure with one axes.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Then size and layout of the figure are left as they are.
+    width, height : float
+        Of a new figure, in inches.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        New, or the one that holds `ax`.
+    ax : matplotlib.axes.Axes
+        Where to draw.
+
+    Examples
+    --------
+    >>> figure = new_figure(6, 3)
+    >>> left, right = figure.subplots(1, 2)
+    >>> open_axes(left, 4, 3) == (figure, left)
+    True
+    """
+    figure, panels = open_panels(None if ax is None else [ax], (1, 1), width, height)
+    return figure, panels[0]
+
+
+def open_panels(
+    axes: Axes | Sequence[Axes] | npt.NDArray[Any] | None,
+    shape: tuple[int, int],
+    width: float,
+    height: float,
+    **subplots: Any,
+) -> tuple[Figure, list[Axes]]:
+    """Take the axes of the caller, or make a figure with a grid of axes.
+
+    Parameters
+    ----------
+    axes : Axes or sequence of Axes, optional
+        Where to draw, row by row, one for each panel. Then size and layout of the figure are left
+        as they are.
+    shape : tuple of int
+        Rows and columns of panels.
+    width, height : float
+        Of a new figure, in inches.
+    **subplots
+        For `matplotlib.figure.Figure.subplots`, e.g. ``sharey=True``; only for a new figure.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+        New, or the one that holds the axes.
+    axes : list of Axes
+        Row by row.
+
+    Raises
+    ------
+    SpecError
+        If there are not as many axes as panels.
+
+    Examples
+    --------
+    >>> figure, (left, right) = open_panels(None, (1, 2), 8, 3, sharey=True)
+    >>> len(figure.axes)
+    2
+    """
+    count = shape[0] * shape[1]
+    if axes is None:
+        figure = new_figure(width, height)
+        return figure, list(np.ravel(figure.subplots(*shape, squeeze=False, **subplots)))
+    given: list[Axes] = list(np.ravel(np.asarray(axes, dtype=object)))
+    if len(given) != count:
+        raise SpecError(f"axes must be {count} Axes, one for each panel, got {len(given)}.")
+    return cast(Figure, given[0].get_figure(root=True)), given
 
 
 def pick_colours(names: Sequence[str]) -> dict[str, str]:

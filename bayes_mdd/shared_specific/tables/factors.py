@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
+from bayes_mdd.results.names import name_factors
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET, RULES, UNUSED, Rules
@@ -76,6 +77,7 @@ def tabulate_factors(result: Result, rules: Rules = RULES) -> pd.DataFrame:
     remark = APPROXIMATE if result.approximate else ""
     table["verdict"] = [verdict + remark for _, verdict in labels]
     table["mean_label"] = [_judge_mean(row, rules) for _, row in table.iterrows()]
+    table["name"] = name_factors(table)
     table = _withhold_unused(table[_column_order(arms)])
     # So that a report can say by which rules these labels were given.
     table.attrs["rules"] = asdict(rules)
@@ -104,7 +106,7 @@ def _column_order(arms: list[str]) -> list[str]:
         *("p_mean_differs", "mean_label"),
         *("networks", "networks_share", "reproducible"),
         *("stability", "reliability", "reliability_lower", "reliability_upper", "p_reliable"),
-        *("leverage", "verdict"),
+        *("leverage", "name", "verdict"),
     ]
 
 
