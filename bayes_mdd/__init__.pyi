@@ -63,6 +63,8 @@ from .response.tables import summarise_response as summarise_response
 from .response.tripod import tripod_table as tripod_table
 from .results.export import export_signatures as export_signatures
 from .results.maps import region_strength as region_strength
+from .results.strongest import top_loadings as top_loadings
+from .results.strongest_regions import top_regions as top_regions
 from .sampling.run_folder import read_run as read_run
 from .sampling.run_folder import save_run as save_run
 from .shared_specific.checks.feature_noise import judge_feature_noise as judge_feature_noise

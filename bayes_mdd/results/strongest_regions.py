@@ -1,0 +1,128 @@
+"""The regions that take part most in a factor, by name and with their uncertainty."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import xarray as xr
+
+from bayes_mdd.dims import FACTOR, FEATURE
+from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.results.regions import is_edges, region_positions, region_table
+from bayes_mdd.results.strongest import check_top, describe_factor, is_clear, select_factor
+
+SEVERAL_VIEWS: Final = (
+    "the features have several views: choose one with bm.select_view(sig, view); there are {}."
+)
+
+
+def top_regions(
+    sig: xr.Dataset, factor: str, top: int = 10, *, draws: xr.DataArray | None = None
+) -> pd.DataFrame:
+    """List the regions that take part most in a factor, by name.
+
+    Parameters
+    ----------
+    sig : xarray.Dataset
+        What `signatures` returned.
+    factor : str
+        For example ``"F1"``.
+    top : int, default 10
+        At most so many rows, by ``strength``.
+    draws : xarray.DataArray, optional
+        Draws of the loadings, dims ``(loading_draw, factor, feature)``:
+        ``idata["loadings"]["draws"]``. Adds the ends of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per region, the strongest first: ``region``; ``network``, where known;
+        ``n_features``, the number of its edges; ``n_clear``, how many of them have an interval that
+        excludes 0; ``strength``, the mean over its edges of the absolute posterior mean loading;
+        ``positive`` and ``negative``, the parts of edges above and below 0 in the mean loading
+        (``strength`` is ``positive - negative``). With `draws` each has ``_lower`` and ``_upper``,
+        the ends of the equal-tailed interval of this mean when each edge keeps the sign of its
+        posterior mean. ``attrs`` as in `top_loadings`, with ``n_regions``.
+
+    Raises
+    ------
+    DataContractError
+        If there is no such factor, the features name no regions or have several views, or `draws`
+        belong to other features.
+    SpecError
+        If `top` is less than 1.
+
+    See Also
+    --------
+    region_strength : One number for every region.
+    top_loadings : The strongest edges.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> idata = bm.read_run("runs/demo")  # doctest: +SKIP
+    >>> sig = bm.signatures(idata)  # doctest: +SKIP
+    >>> draws = idata["loadings"]["draws"]  # doctest: +SKIP
+    >>> bm.top_regions(sig, "F3", draws=draws)  # doctest: +SKIP
+    """
+    one = select_factor(sig, factor, ("mean", "lower", "upper"), "top_regions")
+    check_top(top)
+    views = list(dict.fromkeys(map(str, sig["view"].values))) if "view" in sig.coords else []
+    if len(views) > 1:
+        raise DataContractError("top_regions", [SEVERAL_VIEWS.format(some(views, 12))])
+    regions = region_table(sig)
+    sides = ("region_a", "region_b") if is_edges(sig) else ("region_name",)
+    at = [region_positions(one, regions.index, side) for side in sides]
+    count = _sum_by_region(at, np.ones(one.sizes[FEATURE]), len(regions))
+    touched = np.flatnonzero(count > 0)
+    mean = one["mean"].values
+    up, down = np.where(mean > 0, 1.0, 0.0), np.where(mean < 0, 1.0, 0.0)
+    parts = {"strength": up - down, "positive": up, "negative": down}
+    columns: dict[str, Any] = {"region": regions.index.to_numpy(dtype=str)[touched]}
+    if "network" in regions:
+        columns["network"] = regions["network"].to_numpy(dtype=str)[touched]
+    columns["n_features"] = count[touched].astype(int)
+    clear = _sum_by_region(at, is_clear(one).astype(float), len(regions))
+    columns["n_clear"] = clear[touched].astype(int)
+    drawn = None if draws is None else _match_draws(draws, one, factor)
+    tail = (1 - float(one.attrs.get("ci_prob", 0.9))) / 2
+    for name, sign in parts.items():
+        total = _sum_by_region(at, sign * mean, len(regions))[touched]
+        columns[name] = total / count[touched]
+        if drawn is not None:
+            each = np.stack([_sum_by_region(at, sign * row, len(regions)) for row in drawn])
+            low, high = np.quantile(each[:, touched] / count[touched], [tail, 1 - tail], axis=0)
+            columns |= {f"{name}_lower": low, f"{name}_upper": high}
+    table = pd.DataFrame(columns)
+    order = np.argsort(-table["strength"].to_numpy(), kind="stable")[:top]
+    table = table.iloc[order].reset_index(drop=True)
+    table.attrs = {**describe_factor(one), "n_regions": len(touched)}
+    return table
+
+
+def _sum_by_region(
+    at: list[npt.NDArray[np.intp]], values: npt.NDArray[np.float64], n_regions: int
+) -> npt.NDArray[np.float64]:
+    """Sum the features of every region; an edge counts for both of its ends."""
+    return np.sum([np.bincount(a, weights=values, minlength=n_regions) for a in at], axis=0)
+
+
+def _match_draws(draws: xr.DataArray, one: xr.Dataset, factor: str) -> npt.NDArray[np.float64]:
+    """Draws of a factor's loadings in the order of its map, shape (draw, feature)."""
+    if FACTOR not in draws.dims or FEATURE not in draws.dims:
+        raise DataContractError(
+            "top_regions",
+            [f"draws have the dimensions {draws.dims}; pass idata['loadings']['draws']."],
+        )
+    known = pd.Index(draws[FEATURE].values.astype(str))
+    positions = known.get_indexer(pd.Index(one[FEATURE].values.astype(str)))
+    if (positions < 0).any() or factor not in draws[FACTOR].values.astype(str):
+        raise DataContractError(
+            "top_regions", ["draws belong to another fit: its factors or features differ."]
+        )
+    values = draws.sel({FACTOR: factor}).isel({FEATURE: positions})
+    flat = values.transpose(..., FEATURE).values.reshape(-1, len(positions))
+    return np.asarray(flat, dtype=np.float64)
