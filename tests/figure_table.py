@@ -1,0 +1,106 @@
+"""One call of every public figure, on small inputs. A new figure adds a line to `CASES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from fakes import make_fake_idata
+from matplotlib.figure import Figure
+
+import bayes_mdd as bm
+from bayes_mdd import plotting
+
+ARMS = ("SSRI", "SNRI")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of the function `name`.
+
+    `draw` takes what the function takes to draw on, ``ax=`` or ``axes=``, and passes it on.
+    `arms` are names that the legend must tell apart in greyscale; none where rows, panels or
+    words name the arms.
+    """
+
+    name: str
+    draw: Callable[..., Figure]
+    arms: tuple[str, ...] = ()
+    variant: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-{self.variant}" if self.variant else self.name
+
+
+@cache
+def fit(**options: Any) -> xr.DataTree:
+    """A fit of the factor model, without a fit."""
+    return make_fake_idata(**options)
+
+
+@cache
+def sig(**options: Any) -> xr.Dataset:
+    return bm.signatures(fit(**options))
+
+
+@cache
+def quality() -> Any:
+    """Quality of 40 patients and 20 controls, some of whom moved."""
+    return bm.check_quality(bm.reference_to_controls(_moved()), before=_moved())
+
+
+@cache
+def _moved() -> xr.Dataset:
+    cohort = bm.simulate_cohort(
+        4, source="edges", n_regions=12, n_subjects={"SSRI": 20, "SNRI": 20}, n_controls=20
+    )
+    return cohort.features
+
+
+@cache
+def sites() -> tuple[xr.Dataset, xr.Dataset]:
+    """Features of three sites, as measured and with each site's mean removed."""
+    rng = np.random.default_rng(1)
+    of = np.repeat(["Boston", "New York", "Utrecht"], 20)
+    shift = rng.normal(0, 0.6, (3, 60))
+    y = rng.normal(size=(60, 60)) + np.repeat(shift, 20, axis=0)
+    before = xr.Dataset({"y": (("subject", "feature"), y)}, coords={"site": ("subject", of)})
+    return before, before.assign(y=before["y"] - np.repeat(shift, 20, axis=0))
+
+
+GAIN = pd.DataFrame(
+    {"p_star": [0.5, 0.8], "gain": [0.4, 0.2], "se": [0.2, 0.1], "decided": [0.6, 0.3]}
+)
+
+#: One line for every figure, or for every way in which it looks different.
+CASES: tuple[Case, ...] = (
+    Case("plot_gain_curve", lambda **on: plotting.plot_gain_curve(GAIN, **on)),
+)
+
+#: Functions that have no line yet. Empty when all are converted.
+PENDING: tuple[str, ...] = (
+    "plot_baselines",
+    "plot_benefit_calibration",
+    "plot_benefits",
+    "plot_block_map",
+    "plot_compositions",
+    "plot_connectome",
+    "plot_crossover",
+    "plot_explained",
+    "plot_icons",
+    "plot_null",
+    "plot_power",
+    "plot_priorities",
+    "plot_quality",
+    "plot_response_factors",
+    "plot_sharing",
+    "plot_site_effects",
+    "plot_symptom_links",
+    "plot_tipping",
+)
