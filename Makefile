@@ -19,8 +19,8 @@ SPHINX = $(BIN)/sphinx-build -W --keep-going --quiet -j auto -c docs
 LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) docs docs-links picture bench validation lock lowest \
-  clean
+.PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) docs docs-links notebooks \
+  picture bench validation lock lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -45,8 +45,14 @@ docs: $(DEV)  ## build the documentation site in docs/_build/html; warnings are 
 docs-links: $(DEV)  ## check the links of the documentation to other sites (needs the network)
 	$(SPHINX) -b linkcheck . docs/_build/links
 
+notebooks: $(DEV)  ## execute the notebooks and store their pages in docs/notebooks (ARGS="07_which_drug" selects)
+	OMP_NUM_THREADS=1 $(BIN)/python notebooks/render.py $(ARGS)
+
 picture: $(DEV)  ## draw the picture of README and documentation from the demo run in runs/demo
 	$(BIN)/python docs/draw_picture.py $(RUN) docs/images/demo.png
+
+gallery: $(DEV)  ## draw the gallery of figures of the documentation from the demo run in runs/demo
+	$(BIN)/python docs/draw_gallery.py --run $(RUN) --response-run $(RUN)/response_crossover $(ARGS)
 
 bench: $(DEV)  ## time the fit of the demo cohort and of larger ones
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -32,7 +32,7 @@ include_patterns = [
     "docs/**.md",
     "docs/api/generated/**",
     "models/*.md",
-    "notebooks/*.ipynb",
+    "docs/notebooks/*.ipynb",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "data/evidence/README.md",
@@ -55,7 +55,7 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 # Blocks of code without a language are files and folders.
 highlight_language = "none"
-# Notebooks are stored without outputs and need a run; a test executes them.
+# Copies of the notebooks with outputs, written by `make notebooks`.
 nb_execution_mode = "off"
 
 # API reference

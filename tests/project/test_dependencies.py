@@ -31,7 +31,7 @@ USED_BY_NAME = {
     "myst-nb": ("docs/conf.py", '"myst_nb"'),
     "pydata-sphinx-theme": ("docs/conf.py", 'html_theme = "pydata_sphinx_theme"'),
     "pytest-xdist": ("Makefile", "--numprocesses"),
-    "ipykernel": ("notebooks/01_read_the_demo_run.ipynb", '"kernelspec"'),
+    "ipykernel": ("notebooks/07_which_drug.ipynb", '"kernelspec"'),
     "nbclient": ("tests/project/test_notebooks.py", 'importorskip("nbclient")'),
     "pytest-timeout": ("pyproject.toml", "\ntimeout = "),
 }

@@ -72,7 +72,7 @@ def test_every_page_is_in_a_table_of_contents(repository):
                     queue.append((page.parent / entry).with_suffix(".md"))
     there = {
         p.relative_to(repository).as_posix()
-        for pattern in ("docs/**/*.md", "models/*.md", "notebooks/*.ipynb", "data/evidence/*.md")
+        for pattern in ("docs/**/*.md", "models/*.md", "docs/**/*.ipynb", "data/evidence/*.md")
         for p in repository.glob(pattern)
         if "generated" not in p.parts and "_build" not in p.parts
     }

@@ -1,70 +1,127 @@
-"""Notebooks run from top to bottom on a real run, and are stored without outputs."""
+"""Notebooks are stored without outputs; their executed copies are pages of the documentation."""
 
 from __future__ import annotations
 
-import asyncio
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+import bayes_mdd as bm
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
 
 
-def test_there_is_a_notebook():
-    assert NOTEBOOKS
+@pytest.fixture(scope="module")
+def render() -> Iterator[Any]:
+    """The script behind ``make notebooks``."""
+    sys.path.insert(0, str(FOLDER))
+    try:
+        import render
+
+        yield render
+    finally:
+        sys.path.remove(str(FOLDER))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_stored_without_outputs(path):
-    notebook = nbformat.read(path, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert code
+def code_of(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_is_a_page_for_each_notebook(render):
+    assert NAMES
+    assert sorted(path.stem for path in render.PAGES.glob("*.ipynb")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stored_without_outputs(name, render):
+    notebook = render.read(FOLDER / f"{name}.ipynb")
+    assert notebook.cells[0].cell_type == "markdown"
+    assert "?" in notebook.cells[0].source, "a notebook starts with its question"
+    code = code_of(notebook)
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert any("assert " in cell.source for cell in code), "no number is asserted"
 
 
-@pytest.fixture(scope="module")
-def kernel(small_run, tmp_path_factory):
-    """One kernel for all notebooks, which spares the imports of each."""
-    manager = pytest.importorskip("jupyter_client.manager")
-    folder = tmp_path_factory.mktemp("jupyter")
-    settings = {
-        "BAYES_MDD_RUN": str(small_run.folder),
-        "JUPYTER_PLATFORM_DIRS": "1",
-        # Nothing of this machine's Jupyter settings, and nothing written into them.
-        "JUPYTER_CONFIG_DIR": str(folder / "config"),
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-        "IPYTHONDIR": str(folder / "ipython"),
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        running = manager.AsyncKernelManager(kernel_name="python3")
-        yield running
-        if running.has_kernel:
-            asyncio.run(running.shutdown_kernel(now=True))
+@pytest.mark.parametrize("name", NAMES)
+def test_page_is_the_executed_notebook(name, render):
+    page = render.read(render.PAGES / f"{name}.ipynb")
+    assert render.problems_of(render.read(FOLDER / f"{name}.ipynb"), page) == []
+    pictures = [
+        o for cell in code_of(page) for o in cell.outputs if "image/png" in o.get("data", {})
+    ]
+    assert len(pictures) >= 3
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_stale_or_unclean_page_is_found(render):
+    cell, text = nbformat.v4.new_code_cell("1 + 1"), nbformat.v4.new_markdown_cell("Two?")
+    source = nbformat.v4.new_notebook(cells=[text, cell])
+    page = nbformat.from_dict(source)
+    picture = nbformat.v4.new_output("display_data", {"image/png": "AAAA"})
+    page.cells[1].outputs = [picture]
+    assert render.problems_of(source, page) == []
+    folder = "/" + "tmp/x"
+    for unclean, said in (
+        (nbformat.v4.new_output("stream", name="stderr", text="a note"), "stderr"),
+        (nbformat.v4.new_output("error", ename="ValueError", evalue="", traceback=[]), "failed"),
+        (nbformat.v4.new_output("stream", text=f"wrote {folder}"), "path"),
+        (nbformat.v4.new_output("stream", text="<object at 0x7f0011223344>"), "address"),
+    ):
+        page.cells[1].outputs = [picture, unclean]
+        assert said in "".join(render.problems_of(source, page))
+    page.cells[1].outputs = []
+    assert "picture" in "".join(render.problems_of(source, page))
+    page.cells[1].outputs = [picture]
+    page.cells[1].source = "1 + 2"
+    assert "make notebooks" in "".join(render.problems_of(source, page))
+
+
+def test_links_of_a_notebook_lead_from_its_page(render):
+    text = render.linked_from_pages("[a](../docs/x.md) [b](../models/y.md) [c](https://z.org)")
+    assert text == "[a](../x.md) [b](../../models/y.md) [c](https://z.org)"
+
+
+def called(name: str) -> Iterator[tuple[Any, list[str]]]:
+    """Yield every public name that a notebook uses, with the keywords of its calls."""
+    code = code_of(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4))
+    lines = "\n".join(cell.source for cell in code).splitlines()
+    tree = ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+    for node in ast.walk(tree):
+        function = node.func if isinstance(node, ast.Call) else node
+        if not (isinstance(function, ast.Attribute) and ast.unparse(function).startswith("bm.")):
+            continue
+        words = [k.arg for k in node.keywords if k.arg] if isinstance(node, ast.Call) else []
+        parts = ast.unparse(function).split(".")[1:]
+        if all(part.isidentifier() for part in parts):
+            found: Any = bm
+            for part in parts:
+                found = getattr(found, part)
+            yield found, words
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_public_names_and_keywords_exist(name):
+    uses = list(called(name))
+    assert uses
+    for function, words in uses:
+        known = inspect.signature(function).parameters if words else {}
+        if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            assert set(words) <= set(known), function
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", NAMES)
 # Jupyter's client is not the subject: it leaves sockets to the garbage collector.
 @pytest.mark.filterwarnings("ignore")
-def test_runs_on_a_small_run(path, kernel):
-    nbclient = pytest.importorskip("nbclient")
-    notebook = nbformat.read(path, as_version=4)
-    # What an earlier notebook defined is not there for this one.
-    fresh = nbformat.v4.new_code_cell(
-        "%reset -f\nimport matplotlib\nmatplotlib.rcdefaults()\n%reset -f"
-    )
-    notebook.cells.insert(0, fresh)
-    client = nbclient.NotebookClient(
-        notebook, km=kernel, timeout=240, resources={"metadata": {"path": str(path.parent)}}
-    )
-    try:
-        client.execute()
-    finally:
-        if client.kc is not None:
-            client.kc.stop_channels()
-    shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
-    pictures = [o for cell in shown for o in cell.outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) >= 4
+def test_runs_with_the_real_sampler(name, render):
+    pytest.importorskip("nbclient")
+    source = render.read(FOLDER / f"{name}.ipynb")
+    executed = render.execute(FOLDER / f"{name}.ipynb")
+    assert render.problems_of(source, render.page_text(source, executed)) == []
