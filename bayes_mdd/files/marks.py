@@ -15,6 +15,8 @@ from bayes_mdd.errors import RunFolderError, some
 POSTERIOR = "posterior.nc"
 PROVENANCE = "provenance.json"
 SPEC = "spec.yaml"
+#: Participants by arm, as aggregated numbers: the file, and the attribute of a result.
+TABLE_ONE, SAMPLE = "table1.tsv", "sample"
 #: List of the files of an export, in its folder.
 EXPORT = "export.json"
 #: Tables of treatment response in a run folder, without suffix.
@@ -123,6 +125,7 @@ EXPORTED = (
     *(f"bids/{name}" for name in ("README", ".bidsignore", "dataset_description.json")),
     *(f"bids/{name}" for name in ("atlases/*/atlas-regions*", "group/seg-regions*")),
     *(f"tables/{name}.tsv" for name in ("factors", "links", "links_by_arm", "arms", "scores")),
+    *(f"tables/{name}.tsv" for name in ("top_loadings", "top_regions")),
     *("tables/dictionary.tsv", "tables/tables.json"),
     *("neurovault/factor-*", "neurovault/images.tsv", "neurovault/collection.json"),
 )
@@ -132,7 +135,7 @@ _RUN_FILES = (
     PROVENANCE,
     POSTERIOR,
     "roles.tsv",
-    "roles.tsv",
+    TABLE_ONE,
     "checks.json",
     "report.html",
     "permutations.tsv",

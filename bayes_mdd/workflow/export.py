@@ -17,6 +17,7 @@ from bayes_mdd.features import select_view
 from bayes_mdd.results.exports.folders import check_export, write_export
 from bayes_mdd.results.exports.formats import FORMATS
 from bayes_mdd.results.exports.material import Material
+from bayes_mdd.results.exports.strongest import tabulate_strongest
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import RULES
@@ -212,6 +213,7 @@ def gather_material(
         )
         if len(found)
     }
+    tables |= tabulate_strongest(sig, draws)
     if with_participants:
         tables["scores"] = tabulate_scores(result, [str(f) for f in sig[FACTOR].values])
     return Material(

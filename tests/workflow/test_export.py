@@ -293,6 +293,7 @@ def test_tables_hold_the_results_and_every_column_is_described(idata, done):
     names = {p.name for p in folder.iterdir()}
     assert names == {
         *("factors.tsv", "arms.tsv", "links.tsv", "links_by_arm.tsv"),
+        *("top_loadings.tsv", "top_regions.tsv"),
         *("dictionary.tsv", "tables.json", EXPORT),
     }
     factors = read_table(folder / "factors.tsv")
@@ -314,6 +315,25 @@ def test_tables_hold_the_results_and_every_column_is_described(idata, done):
     said = dictionary.set_index(["table", "column"])["meaning"]
     assert said["factors", "explained_SSRI_lower"].endswith("(SSRI): lower end of the equal-tailed"
                                                             " interval")  # fmt: skip
+
+
+def test_tables_hold_the_strongest_loadings_and_regions(idata, sig, done):
+    folder = folder_of(done, "tables")
+    loadings = read_table(folder / "top_loadings.tsv")
+    assert loadings["factor"].drop_duplicates().tolist() == ["F1", "F2", "F3"]
+    wanted = bm.top_loadings(sig, "F2")
+    mine = loadings[loadings["factor"] == "F2"]
+    assert mine["region_a"].tolist() == wanted["region_a"].tolist()
+    np.testing.assert_allclose(mine["upper"], wanted["upper"], rtol=1e-7)
+    assert set(mine["name"]) == {str(sig["name"].sel(factor="F2").values)}
+    regions = read_table(folder / "top_regions.tsv")
+    wanted = bm.top_regions(sig, "F3", draws=idata["loadings"]["draws"])
+    mine = regions[regions["factor"] == "F3"]
+    np.testing.assert_allclose(mine["negative_lower"], wanted["negative_lower"], rtol=1e-7)
+    dictionary = read_table(folder / "dictionary.tsv").set_index(["table", "column"])
+    assert (dictionary["meaning"]["top_loadings", "lower"]
+            == "loading: lower end of the equal-tailed interval")  # fmt: skip
+    assert dictionary["meaning"]["top_regions", "positive_upper"].endswith("interval")
 
 
 def test_tables_of_other_models_are_described_too():

@@ -16,9 +16,11 @@ from bayes_mdd.results.exports.material import Material, write_json
 
 #: Meaning of columns: table, pattern of the name, unit, meaning. The first that matches counts.
 _SHARE: Final = "share of the arm's variance, 0-1"
+_LOADING: Final = "see Units in tables.json"
 _ENDS: Final = "end of the equal-tailed interval"
 MEANINGS: Final = (
     ("*", "factor", "", "factor"),
+    ("*", "name", "", "name of the factor: label and largest blocks"),
     ("*", "arm", "", "arm of the study; 'A - B' is a difference of two arms"),
     ("*", "participant_id", "", "participant"),
     ("factors", "label", "", "how the arms divide the factor; see docs/guides/reading_factors"),
@@ -47,6 +49,17 @@ MEANINGS: Final = (
     ("links*", "unit", "", "unit of the weight"),
     ("links*", "p_positive", "probability", "that the weight is above 0"),
     ("links*", "*", "see column unit", "weight of the factor in the symptom; an association"),
+    ("top_loadings", "feature", "", "edge or feature, the strongest first"),
+    ("top_*", "region*", "", "region; of an edge, one of its two ends"),
+    ("top_*", "network*", "", "network of the region; of an edge, the networks of both ends"),
+    ("top_*", "view", "", "kind of data"),
+    ("top_loadings", "p_positive", "probability", "that the loading is above 0"),
+    ("top_loadings", "*", _LOADING, "loading"),
+    ("top_regions", "n_features", "count", "edges (or features) of the region"),
+    ("top_regions", "n_clear", "count", "those of them whose interval excludes 0"),
+    ("top_regions", "strength*", _LOADING, "mean absolute loading of the region's edges"),
+    ("top_regions", "positive*", _LOADING, "part of the edges above 0 in their mean loading"),
+    ("top_regions", "negative*", _LOADING, "part of the edges below 0 in their mean loading"),
     ("scores", "*", "SD; polar LDA: share of the participant, 0-1", "score of the participant"),
 )
 _PARTS: Final = (
@@ -60,6 +73,8 @@ _TITLES: Final = {
     "arms": "one row per arm: all factors together",
     "links": "one row per factor and symptom",
     "links_by_arm": "one row per factor, symptom and arm",
+    "top_loadings": "one row per factor and loading: the 100 largest whose interval excludes 0",
+    "top_regions": "one row per factor and region: the 100 that take part most",
     "scores": "one row per participant and factor; do not share",
 }
 
