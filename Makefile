@@ -20,7 +20,7 @@ LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) docs docs-links notebooks \
-  picture bench validation lock lowest clean
+  picture gallery bench validation lock lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
