@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -156,6 +157,36 @@ def list_roles_of(
         participants, measured=measured, group=group, controls_fitted=controls_fitted
     )
     return say_roles(roles), summarise_roles(roles)
+
+
+def count_dropped(features: xr.Dataset) -> dict[str, int]:
+    """Count the subjects that were dropped when the features were measured or combined.
+
+    Parameters
+    ----------
+    features : xarray.Dataset
+        A feature set.
+
+    Returns
+    -------
+    dict of str to int
+        Number of subjects by reason; empty where regions or edges were dropped instead.
+
+    Examples
+    --------
+    >>> dropped = {"policy": "drop-subjects", "who": {"too short": ["s1", "s2"]}}
+    >>> count_dropped(xr.Dataset(attrs={"left_out": json.dumps(dropped)}))
+    {'too short': 2}
+    """
+    try:
+        facts = json.loads(str(features.attrs.get("left_out", "")))
+    except json.JSONDecodeError:
+        return {}
+    who = facts.get("who") if isinstance(facts, dict) else None
+    policy = str(facts.get("policy")) if isinstance(facts, dict) else ""
+    if not isinstance(who, dict) or not re.search("subject|session|shared", policy):
+        return {}
+    return {str(k): len(v) for k, v in who.items() if isinstance(v, list) and v}
 
 
 def _without_features(features: xr.Dataset) -> list[Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SUBJECT
-from bayes_mdd.files.marks import RESPONSE_TABLES
+from bayes_mdd.files.marks import RESPONSE_TABLES, TABLE_ONE
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.payloads import Payload, read_payloads
 from bayes_mdd.results.privacy import list_participants, public_names
@@ -26,7 +26,7 @@ from bayes_mdd.types import Array
 SHARED: Final = (
     *("report.html", "signatures", "spec.yaml", "smallest_trait.tsv", "prior_sensitivity.tsv"),
     *("predictive_checks.tsv", "predictive_blocks.tsv", "predictive_factors.tsv"),
-    *("permutations.tsv", "roles.tsv", "export"),
+    *("permutations.tsv", "roles.tsv", TABLE_ONE, "export"),
     *(f"response/{name}" for name in ("report.html", "spec.yaml", "verdict.json")),
     *(f"response/{name}" for name in ("baselines.html", "baselines.json")),
     *(f"response/{name}.tsv" for name in RESPONSE_TABLES if name != "recommendations"),

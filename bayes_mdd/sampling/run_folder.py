@@ -25,18 +25,32 @@ from bayes_mdd.errors import (
     WriteError,
 )
 from bayes_mdd.files.folders import new_folder, restore_folder
-from bayes_mdd.files.marks import POSTERIOR, PROVENANCE, RUN, SPEC, read_mark, require_run
+from bayes_mdd.files.layout import update_layout
+from bayes_mdd.files.marks import (
+    POSTERIOR,
+    PROVENANCE,
+    RUN,
+    SAMPLE,
+    SPEC,
+    TABLE_ONE,
+    read_mark,
+    require_run,
+)
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.regular import own_errors, require_file
 from bayes_mdd.files.replace import write_text
 from bayes_mdd.files.targets import check_folder, check_run_target
+from bayes_mdd.sampling.machine import describe_machine, find_commit
 from bayes_mdd.specs import AnalysisSpec, SamplerSpec, Spec, write_spec
 from bayes_mdd.specs.models import DEFAULT_MODEL
 
 #: File of the number of participants in each role.
 ROLES = "roles.tsv"
 #: Packages whose versions are recorded.
-PACKAGES = ("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba")
+PACKAGES = (
+    *("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba"),
+    "nilearn",
+)
 
 
 def input_checksum(features: xr.Dataset, symptoms: pd.DataFrame | None) -> str:
@@ -110,6 +124,8 @@ def make_provenance(
         "inputs_sha256": checksum,
         "seed": sampler.seed,
         "versions": {"python": sys.version.split()[0], **_versions()},
+        "machine": describe_machine(),
+        **({"commit": commit} if (commit := find_commit()) else {}),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "n_people": int((features[ARM].values.astype(str) != "n/a").sum()),
@@ -278,8 +294,38 @@ def write_run(
         if provenance.get("roles"):
             table = pd.DataFrame(provenance["roles"])
             write_text(work / ROLES, table.to_csv(sep="\t", index=False, lineterminator="\n"))
+        if table := read_rows(idata.attrs.get(SAMPLE)):
+            text = pd.DataFrame(table).to_csv(
+                sep="\t", index=False, na_rep="n/a", lineterminator="\n"
+            )
+            write_text(work / TABLE_ONE, text)
         write_text(work / PROVENANCE, json.dumps(dict(provenance), indent=2) + "\n")
     return folder
+
+
+def read_rows(text: object) -> list[dict[str, Any]]:
+    """Read the rows of a table that an attribute holds as JSON.
+
+    Parameters
+    ----------
+    text : object
+        JSON text.
+
+    Returns
+    -------
+    list of dict
+        Empty for anything else.
+
+    Examples
+    --------
+    >>> read_rows('[{"variable": "age"}]')
+    [{'variable': 'age'}]
+    """
+    try:
+        rows = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return []
+    return [r for r in rows if isinstance(r, dict)] if isinstance(rows, list) else []
 
 
 def save_run(idata: xr.DataTree, folder: str | Path, *, force: bool = False) -> Path:
@@ -417,6 +463,6 @@ def read_run(folder: str | Path) -> xr.DataTree:
             own_errors(path, "a run"),
             xr.open_datatree(path, engine="h5netcdf") as stored,
         ):
-            return stored.load()
+            return update_layout(stored.load())
     except UnreadableFileError as error:
         raise RunFolderError(f"{path} cannot be read: {error} Fit again.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +11,12 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
-from bayes_mdd.features.roles import count_roles
+from bayes_mdd.features.roles import count_dropped, count_roles
+from bayes_mdd.features.sample import describe_sample, write_sample
+from bayes_mdd.files.marks import SAMPLE
 from bayes_mdd.files.netcdf import check_space
 from bayes_mdd.files.targets import check_run_target, find_existing
+from bayes_mdd.results.result import read_note
 from bayes_mdd.sampling.run_folder import (
     check_run_folder,
     describe_run,
@@ -105,6 +109,7 @@ def fit(
         raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
     family.check_method(spec, method)
     check_features(features)
+    rated = symptoms
     if not family.links_symptoms:
         symptoms = None
     data = family.prepare(spec, features, symptoms)
@@ -112,6 +117,8 @@ def fit(
     as_arm = getattr(spec, "controls", None) == "arm"
     roles = count_roles(features, controls_fitted=as_arm)
     provenance["roles"] = roles.to_dict("records")
+    if dropped := count_dropped(features):
+        provenance["dropped"] = dropped
     if run_dir is not None:
         finished = check_run_folder(run_dir, provenance, force=force)
         if finished is not None:
@@ -122,9 +129,26 @@ def fit(
     idata.attrs["model"] = family.kind
     provenance |= facts
     describe_run(idata, spec, sampler, features, provenance)
+    idata.attrs[SAMPLE] = write_sample(_describe_sample(idata, spec, features, rated))
     if run_dir is not None:
         write_or_keep(idata, spec, sampler, provenance, run_dir)
     return idata
+
+
+def _describe_sample(
+    idata: xr.DataTree, spec: Spec, features: xr.Dataset, symptoms: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Table 1, with the columns that the model and the reference use."""
+    reference = read_note(idata, "features_provenance").get("reference")
+    removed = reference.get("covariates", ()) if isinstance(reference, Mapping) else ()
+    linked = (*getattr(spec, "symptoms", ()), *getattr(spec, "ordinal_symptoms", ()))
+    return describe_sample(
+        features,
+        symptoms,
+        covariates=[*getattr(spec, "covariates", ()), *removed],
+        linked=linked,
+        controls_fitted=getattr(spec, "controls", None) == "arm",
+    )
 
 
 def find_run(

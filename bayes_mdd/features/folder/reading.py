@@ -18,6 +18,7 @@ from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.folder.layout import TIMESERIES, Layout, find_layout
 from bayes_mdd.features.folder.requested_parts import ReadRequest, add_parts
 from bayes_mdd.features.folder.sources import ReadValues, read_values
+from bayes_mdd.features.folder.study import read_study
 from bayes_mdd.features.matrices import FISHER_Z
 from bayes_mdd.features.provenance import inputs_digest, provenance_text
 from bayes_mdd.features.regions import check_regions, read_regions
@@ -221,6 +222,7 @@ def _build(
             other_session=read.other_session,
             description=layout.facts.get("description"),
             made_from=layout.facts.get("provenance"),
+            study=read_study(folder) or None,
             **read.facts,
         ),
     }
