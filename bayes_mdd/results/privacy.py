@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from bayes_mdd.dims import SUBJECT
@@ -160,7 +161,7 @@ def withhold_content(content: Any, participants: Collection[str]) -> Any:
     Parameters
     ----------
     content : object
-        Texts in mappings, lists and tuples; other values stay.
+        Texts in mappings, lists, tuples, and the pictures and tables of a page; other values stay.
     participants : collection of str
         Ids.
 
@@ -173,6 +174,10 @@ def withhold_content(content: Any, participants: Collection[str]) -> Any:
         return {k: withhold_content(v, participants) for k, v in content.items()}
     if isinstance(content, list | tuple):
         return type(content)(withhold_content(v, participants) for v in content)
+    if is_dataclass(content) and not isinstance(content, type):
+        texts = [f.name for f in fields(content) if f.metadata.get("text", True)]
+        changed = {t: withhold_content(getattr(content, t), participants) for t in texts}
+        return replace(content, **changed)
     return withhold(content, participants) if isinstance(content, str) else content
 
 

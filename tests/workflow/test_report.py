@@ -92,8 +92,8 @@ def test_page_is_complete_ordered_and_self_contained(fake_idata, tmp_path):
     # Sharing, explained, blocks, three maps (F4 is unused), symptoms.
     assert len(page.sources) == 7
     for source in page.sources:
-        assert source.startswith("data:image/png;base64,")
-        assert base64.b64decode(source.split(",", 1)[1])[:8] == b"\x89PNG\r\n\x1a\n"
+        assert source.startswith("data:image/svg+xml;base64,")
+        assert base64.b64decode(source.split(",", 1)[1]).startswith(b"<?xml")
     raw = re.sub(r"base64,[^\"]+", "", path.read_text())
     assert not re.search(r"https?://|url\(|@import|<script", raw)
     text = page.text
