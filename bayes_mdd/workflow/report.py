@@ -14,6 +14,7 @@ from bayes_mdd.results.page import PageOptions, write_page
 from bayes_mdd.results.quality import judge_data
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.rules import RULES
+from bayes_mdd.results.stored_analyses import read_analyses
 from bayes_mdd.workflow.families import family_of
 
 
@@ -28,6 +29,7 @@ def write_report(
     top_edges: int = 60,
     overwrite: bool = True,
     with_participants: bool = False,
+    run_dir: str | Path | None = None,
 ) -> Path:
     """Write one self-contained HTML page about a fit.
 
@@ -53,6 +55,10 @@ def write_report(
     with_participants : bool, default False
         Whether the page names participants (those who were left out, and those named in advice),
         the command line and folders. Without them the page can be shared.
+    run_dir : str or Path, optional
+        Run folder with the tables of ``bayes-mdd check --predictive``, ``--sensitivity`` and
+        ``--permutations``, which the page then shows; default the folder of `path`. Tables of
+        another run are not shown.
 
     Returns
     -------
@@ -83,5 +89,6 @@ def write_report(
         quality=quality,
         top_edges=top_edges,
         with_participants=with_participants,
+        analyses=read_analyses(path.parent if run_dir is None else run_dir, result),
     )
     return write_page(path, family.page(result, checks, table, options))

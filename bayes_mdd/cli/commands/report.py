@@ -30,6 +30,10 @@ def report(
     check_page(page, overwrite=force or output is None)
     idata = bm.read_run(run)
     path = bm.write_report(
-        idata, page, checks=read_checks(run), with_participants=with_participants
+        idata,
+        page,
+        checks=read_checks(run),
+        with_participants=with_participants,
+        run_dir=run,
     )
     print_lines([path])

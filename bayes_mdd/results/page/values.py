@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import pandas as pd
+
 from bayes_mdd.features import Quality
 
 
@@ -203,9 +205,12 @@ class PageOptions:
         Edges in each connectome picture.
     with_participants : bool, default False
         Whether the page names participants, the command line and folders.
+    analyses : mapping of str to DataFrame
+        Tables of additional analyses by name, see `bayes_mdd.results.stored_analyses`.
     """
 
     title: str | None = None
     quality: Quality | None = None
     top_edges: int = 60
     with_participants: bool = False
+    analyses: Mapping[str, pd.DataFrame] = field(default_factory=dict)

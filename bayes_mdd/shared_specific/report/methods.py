@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pandas as pd
 
 from bayes_mdd import __version__
@@ -13,31 +11,9 @@ from bayes_mdd.results.regions import is_edges
 from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 from bayes_mdd.shared_specific.report.methods_errors import say_dependence, say_reliability
+from bayes_mdd.shared_specific.report.references import ARVIZ, NILEARN, NUTPIE
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SharedSpecificSpec
-
-REFERENCES: Final = (
-    "De Vito R, Bellio R, Trippa L, Parmigiani G (2019). Multi-study factor analysis. "
-    "Biometrics 75, 337-346.",
-    "Piironen J, Vehtari A (2017). Sparsity information and regularization in the horseshoe and "
-    "other shrinkage priors. Electronic Journal of Statistics 11, 5018-5051.",
-    "Hoffman MD, Gelman A (2014). The No-U-Turn Sampler. Journal of Machine Learning Research "
-    "15, 1593-1623.",
-    "Abril-Pla O et al. (2023). PyMC: a modern and comprehensive probabilistic programming "
-    "framework in Python. PeerJ Computer Science 9, e1516.",
-    "Poworoznek E, Anceschi N, Ferrari F, Dunson D (2021). Efficiently resolving rotational "
-    "ambiguity in Bayesian matrix sampling with matching. arXiv:2107.13783.",
-    "Vehtari A, Gelman A, Simpson D, Carpenter B, Bürkner P-C (2021). Rank-normalization, "
-    "folding, and localization: an improved R-hat. Bayesian Analysis 16, 667-718.",
-    "Isserlis L (1918). On a formula for the product-moment coefficient of any order of a normal "
-    "frequency distribution in any number of variables. Biometrika 12, 134-139.",
-    "Olkin I, Siotani M (1976). Asymptotic distribution of functions of a correlation matrix. In: "
-    "Essays in Probability and Statistics, 235-251.",
-    "Thanwerdas Y, Pennec X (2021). Geodesics and curvature of the quotient-affine metrics on "
-    "full-rank correlation matrices. Geometric Science of Information, LNCS 12829, 93-102.",
-    "Zellner A (1962). An efficient method of estimating seemingly unrelated regressions and tests "
-    "for aggregation bias. Journal of the American Statistical Association 57, 348-368.",
-)
 
 
 def describe_methods(result: Result, cohort: CohortFacts, table: pd.DataFrame) -> list[str]:
@@ -55,7 +31,8 @@ def describe_methods(result: Result, cohort: CohortFacts, table: pd.DataFrame) -
     Returns
     -------
     list of str
-        Sentences in order; numbers in brackets refer to `REFERENCES`.
+        Sentences in order; numbers in brackets are positions in
+        `bayes_mdd.shared_specific.report.references.REFERENCES`.
     """
     spec = spec_of(result)
     return [
@@ -66,9 +43,11 @@ def describe_methods(result: Result, cohort: CohortFacts, table: pd.DataFrame) -
         *_say_regressors(result, spec),
         _say_fast(result) if result.approximate else _say_sampler(result),
         "Factors of all draws and chains were brought into one order and sign by matching [5]; "
-        "convergence was judged by rank-normalised R-hat and effective sample size [6].",
+        "convergence was judged by rank-normalised R-hat and effective sample size [6], computed "
+        f"with ArviZ [{ARVIZ}].",
         *say_reliability(result, table),
         _say_rules(result, table),
+        *_say_maps(result),
     ]
 
 
@@ -182,6 +161,8 @@ def _say_sampler(result: Result) -> str:
 def _name_sampler(result: Result) -> str:
     """Name what really sampled, as the run recorded it; the spec says what was asked for."""
     used = str(result.provenance.get("sampler_used") or result.sampler.backend)
+    if used.startswith("nutpie"):
+        used = f"{used} [{NUTPIE}]"
     how = result.provenance.get("sampled")
     if how == "independent":
         return (
@@ -223,3 +204,9 @@ def _say_rules(result: Result, table: pd.DataFrame) -> str:
         f"others but those of reliability {rules['ci_prob']:.0%} equal-tailed intervals unless a "
         "figure says otherwise."
     )
+
+
+def _say_maps(result: Result) -> list[str]:
+    """Name what drew the brain, where regions have coordinates."""
+    placed = {"region_x", "x"} & set(map(str, result.loadings.coords))
+    return [f"Maps in the brain were drawn with Nilearn [{NILEARN}]."] if placed else []

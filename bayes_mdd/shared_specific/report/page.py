@@ -36,7 +36,8 @@ from bayes_mdd.shared_specific.report.content import (
     say_detectable,
     summarise_findings,
 )
-from bayes_mdd.shared_specific.report.methods import REFERENCES, describe_methods
+from bayes_mdd.shared_specific.report.methods import describe_methods
+from bayes_mdd.shared_specific.report.references import REFERENCES
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.shared_specific.tables.arms import explained_by_arm
 from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
@@ -137,7 +138,7 @@ def _gather(
         "contrasts": [] if contrasts is None else _link_rows(contrasts, table),
         "linked": linked,
         "methods": describe_methods(result, cohort, table),
-        "references": REFERENCES,
+        "references": [r.text for r in REFERENCES],
         "limits": list_limits(result, cohort, symptoms=linked),
         "estimand": result.estimand,
         "provenance": list_provenance(result, with_participants=options.with_participants),
