@@ -166,7 +166,7 @@ def _with_links_by_arm(posterior: xr.Dataset, arms: Sequence[str]) -> xr.Dataset
 
 
 def _loadings(
-    rng: np.random.Generator, *, regional: bool, coordinates: bool, n_draws: int = 20
+    rng: np.random.Generator, *, regional: bool, coordinates: bool, chains: int, n_draws: int = 20
 ) -> xr.Dataset:
     coords = make_feature_coords(regional=regional)
     block = np.asarray(coords["block"][1])
@@ -189,9 +189,20 @@ def _loadings(
             "lower": (dims, lower),
             "upper": (dims, upper),
             "p_positive": (dims, (draws > 0).mean(axis=0)),
-            "draws": (("loading_draw", *dims), draws.astype("float32")),
+            "loadings": (
+                ("chain", "draw", *dims),
+                draws[: n_draws // chains * chains]
+                .reshape(chains, -1, *truth.shape)
+                .astype("float32"),
+            ),
         },
-        coords={**coords, **region, "factor": [f"F{k + 1}" for k in range(len(OWNERS))]},
+        coords={
+            **coords,
+            **region,
+            "factor": [f"F{k + 1}" for k in range(len(OWNERS))],
+            "chain": np.arange(chains),
+            "draw": np.arange(n_draws // chains),
+        },
         attrs={"ci_prob": 0.9, "ci_kind": "eti"},
     )
 
@@ -326,7 +337,7 @@ def make_fake_idata(
     rng = np.random.default_rng(seed)
     arm_of = [a for i, a in enumerate(arms) for _ in range(per_arm - i)]
     subjects = [f"sub-{i + 1:03d}" for i in range(len(arm_of))]
-    loadings = _loadings(rng, regional=regional, coordinates=coordinates)
+    loadings = _loadings(rng, regional=regional, coordinates=coordinates, chains=chains)
     of_block = loadings["block"].values.tolist()
     blocks = list(dict.fromkeys(of_block))
     counts = np.array([of_block.count(b) for b in blocks])

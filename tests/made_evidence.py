@@ -26,7 +26,10 @@ def make_fit(loadings: np.ndarray, *, noise: float = 0.05, names: Sequence[str] 
     maps = xr.Dataset(
         {
             "mean": (("factor", "feature"), draws.mean(axis=0)),
-            "draws": (("loading_draw", "factor", "feature"), draws.astype("float32")),
+            "loadings": (
+                ("chain", "draw", "factor", "feature"),
+                draws.reshape(2, 30, *loadings.shape).astype("float32"),
+            ),
         },
         coords={
             "factor": [f"F{k + 1}" for k in range(len(loadings))],

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import FACTOR, FEATURE, LOADING_DRAW
+from bayes_mdd.dims import FACTOR, FEATURE
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.evidence.places import Atlas, Place, arrange, place_findings, read_atlas_of
 from bayes_mdd.features.views import select_view
+from bayes_mdd.files.layout import merge_chains
 from bayes_mdd.results.result import read_group
 from bayes_mdd.types import Array
 
 _VIEW = "view"
-_DRAWS = "draws"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,8 @@ def read_maps(
     Returns
     -------
     loadings : Dataset
-        ``mean`` (factor, feature) and, if the fit has them, ``draws``.
+        ``mean`` (factor, feature) and, if the fit has them, ``loadings`` (chain, draw, factor,
+        feature).
     factors : tuple of str
         Names of the kept factors.
 
@@ -206,8 +207,8 @@ def place_on_maps(
         refused.append(reasons)
         mean = part["mean"].transpose(FACTOR, FEATURE).values[at].astype(float)
         draws = mean[None]
-        if _DRAWS in part and part.sizes[LOADING_DRAW]:
-            draws = part[_DRAWS].transpose(LOADING_DRAW, FACTOR, FEATURE).values[:, at]
+        if (kept := merge_chains(part)) is not None and len(kept):
+            draws = kept.values[:, at]
         views.append(ViewMap(atlas, mean, draws))
     reasons = {}
     for name in findings["finding_id"]:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, FACTOR
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.files.layout import merge_chains, update_layout
 from bayes_mdd.specs import MODELS, SamplerSpec, Spec
 
 #: What an attribute reads when a result does not state it.
@@ -103,6 +104,11 @@ class Result:
         return self.group("loadings", ["mean"])
 
     @cached_property
+    def loading_draws(self) -> xr.DataArray | None:
+        """Draws of the loadings, dims ``(loading_draw, factor, feature)``: chains in a row."""
+        return merge_chains(self.loadings)
+
+    @cached_property
     def constant(self) -> xr.Dataset:
         """Group ``constant_data``."""
         return self.group("constant_data")
@@ -168,7 +174,7 @@ def read_result(idata: xr.DataTree | Result) -> Result:
             "fitted result", [f"its spec cannot be read by this version: {error}"]
         ) from error
     return Result(
-        tree=idata,
+        tree=update_layout(idata),
         kind=kind,
         method=str(attrs.get("method", "mcmc")),
         spec=spec,

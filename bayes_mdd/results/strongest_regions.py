@@ -33,8 +33,8 @@ def top_regions(
     top : int, default 10
         At most so many rows, by ``strength``.
     draws : xarray.DataArray, optional
-        Draws of the loadings, dims ``(loading_draw, factor, feature)``:
-        ``idata["loadings"]["draws"]``. Adds the ends of the intervals.
+        Draws of the loadings, dims ``(chain, draw, factor, feature)``:
+        ``idata["loadings"]["loadings"]``. Adds the ends of the intervals.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def top_regions(
     >>> import bayes_mdd as bm
     >>> idata = bm.read_run("runs/demo")  # doctest: +SKIP
     >>> sig = bm.signatures(idata)  # doctest: +SKIP
-    >>> draws = idata["loadings"]["draws"]  # doctest: +SKIP
+    >>> draws = idata["loadings"]["loadings"]  # doctest: +SKIP
     >>> bm.top_regions(sig, "F3", draws=draws)  # doctest: +SKIP
     """
     one = select_factor(sig, factor, ("mean", "lower", "upper"), "top_regions")
@@ -115,7 +115,7 @@ def _match_draws(draws: xr.DataArray, one: xr.Dataset, factor: str) -> npt.NDArr
     if FACTOR not in draws.dims or FEATURE not in draws.dims:
         raise DataContractError(
             "top_regions",
-            [f"draws have the dimensions {draws.dims}; pass idata['loadings']['draws']."],
+            [f"draws have the dimensions {draws.dims}; pass idata['loadings']['loadings']."],
         )
     known = pd.Index(draws[FEATURE].values.astype(str))
     positions = known.get_indexer(pd.Index(one[FEATURE].values.astype(str)))

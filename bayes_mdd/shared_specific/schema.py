@@ -17,7 +17,6 @@ from bayes_mdd.dims import (
     FEATURE,
     ITEM,
     ITEM_COVARIATE,
-    LOADING_DRAW,
     SUBJECT,
     SYMPTOM,
 )
@@ -60,7 +59,7 @@ SYMPTOM_COVARIATE: Final = "symptom_covariate"
 SYMPTOM_KIND: Final = "symptom_kind"
 SYMPTOM_UNIT: Final = "symptom_unit"
 
-#: Dimensions without coordinates: pairs of subjects, and the basis orthogonal to the design.
+#: Numbered dimensions: pairs of subjects, and the basis orthogonal to the design.
 PAIR: Final = "pair"
 COMPONENT: Final = "component"
 COMPONENT_2: Final = "component_2"
@@ -199,7 +198,7 @@ _LOADINGS = (
         "probability that a loading is positive, plus half of that of being zero",
     ),
     Variable(LOADINGS, "inclusion", _MAP, PROBABILITY, "probability that a loading is not zero"),
-    Variable(LOADINGS, "draws", (LOADING_DRAW, *_MAP), LOADING_UNIT, "draws of whole maps"),
+    Variable(LOADINGS, LOADINGS, (*_SAMPLE, *_MAP), LOADING_UNIT, "draws of whole maps"),
     Variable(
         LOADINGS,
         NOISE,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, LOADING_DRAW, SUBJECT
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features import select_view
 from bayes_mdd.results.exports.folders import check_export, write_export
@@ -270,9 +270,5 @@ def tabulate_scores(result: Result, factors: Sequence[str]) -> pd.DataFrame:
 
 def _map_draws(result: Result, sig: xr.Dataset) -> xr.DataArray | None:
     """Draws of the maps in the order of the signatures, where the fit stores them."""
-    if not result.holds("loadings", "draws"):
-        return None
-    draws = result.loadings["draws"]
-    if set(draws.dims) != {LOADING_DRAW, FACTOR, FEATURE}:
-        return None
-    return draws.sel({FACTOR: sig[FACTOR].values}).transpose(LOADING_DRAW, FACTOR, FEATURE)
+    draws = result.loading_draws
+    return None if draws is None else draws.sel({FACTOR: sig[FACTOR].values})

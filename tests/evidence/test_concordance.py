@@ -153,7 +153,7 @@ def test_without_outcomes_only_the_pattern_counts():
 
 
 def test_signatures_have_no_intervals():
-    maps = make_fit(AS_REPORTED[None])["loadings"].to_dataset().drop_vars("draws")
+    maps = make_fit(AS_REPORTED[None])["loadings"].to_dataset().drop_vars("loadings")
     row = row_of(compare(maps), "F1")
     assert row["agreement"] == row["agreement_lower"] == row["agreement_upper"]
 

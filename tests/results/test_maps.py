@@ -20,7 +20,7 @@ def test_signature_copies_the_loadings(fake_idata):
     for name in ("mean", "sd", "lower", "upper", "p_positive"):
         assert sig[name].dims == ("factor", "feature")
         xr.testing.assert_equal(sig[name].drop_vars(of_factors), loadings[name])
-    assert "draws" not in sig and "loading_draw" not in sig.dims
+    assert set(sig.dims) == {"factor", "feature", "region"} and "loadings" not in sig
     assert sig["label"].values.tolist()[1] == "SSRI-specific"
     assert sig.attrs["estimand"] == "expression"
     assert sig.attrs["ci_prob"] == 0.9 and sig.attrs["ci_kind"] == "eti"

@@ -58,7 +58,7 @@ def test_regional_features_have_one_region():
 
 
 def test_regions_have_strength_and_both_parts_of_their_edges(sig, idata):
-    draws = idata["loadings"]["draws"]
+    draws = idata["loadings"]["loadings"]
     table = bm.top_regions(sig, "F3", top=4, draws=draws)
     one = sig.sel(factor="F3")
     clear = ((one["lower"] > 0) | (one["upper"] < 0)).values
@@ -73,8 +73,8 @@ def test_regions_have_strength_and_both_parts_of_their_edges(sig, idata):
         assert row.strength == pytest.approx(np.abs(mean).mean())
         assert row.positive == pytest.approx(np.clip(mean, 0, None).mean())
         assert row.negative == pytest.approx(np.clip(mean, None, 0).mean())
-        signed = draws.sel(factor="F3").values[:, mine] * np.sign(mean)
-        bounds = np.quantile(signed.mean(axis=1), [0.05, 0.95])
+        signed = draws.sel(factor="F3").values[..., mine] * np.sign(mean)
+        bounds = np.quantile(signed.mean(axis=-1), [0.05, 0.95])
         np.testing.assert_allclose([row.strength_lower, row.strength_upper], bounds, rtol=1e-5)
     everything = bm.top_regions(sig, "F3", top=99)
     assert len(everything) == everything.attrs["n_regions"] == 10
@@ -91,10 +91,10 @@ def test_what_does_not_fit_is_named(sig, idata):
         bm.top_regions(sig, "F1", top=0)
     with pytest.raises(DataContractError, match="pass what signatures returned"):
         bm.top_loadings(sig.drop_vars("p_positive"), "F1")
-    draws = idata["loadings"]["draws"]
+    draws = idata["loadings"]["loadings"]
     with pytest.raises(DataContractError, match="draws belong to another fit"):
         bm.top_regions(sig, "F1", draws=draws.isel(feature=slice(0, 9)))
-    with pytest.raises(DataContractError, match=r"pass idata\['loadings'\]\['draws'\]"):
+    with pytest.raises(DataContractError, match=r"pass idata\['loadings'\]\['loadings'\]"):
         bm.top_regions(sig, "F1", draws=draws.rename(feature="edge"))
     views = sig.assign_coords(view=("feature", np.where(np.arange(45) < 20, "fc", "sc")))
     assert set(bm.top_loadings(views, "F1")["view"]) <= {"fc", "sc"}

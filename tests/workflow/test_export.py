@@ -11,6 +11,7 @@ import pytest
 from fakes import make_fake_idata
 
 import bayes_mdd as bm
+from bayes_mdd.files.layout import merge_chains
 from bayes_mdd.files.marks import EXPORT, EXPORTED, RUN
 from bayes_mdd.results.regions import edge_matrix
 
@@ -68,7 +69,8 @@ def test_nifti_maps_have_values_units_space_and_intent(idata, sig, done):
     at = {stat: image.get_fdata()[0, 0, 1] for stat, image in images.items()}  # DMN_1
     touches = (sig["region_a"] == "DMN_1") | (sig["region_b"] == "DMN_1")
     loading = sig["mean"].sel(factor="F1").values[touches.values]
-    drawn = idata["loadings"]["draws"].sel(factor="F1").values[:, touches.values].mean(axis=1)
+    drawn = merge_chains(idata["loadings"].to_dataset()).sel(factor="F1").values
+    drawn = drawn[:, touches.values].mean(axis=1)
     assert at["mean"] == pytest.approx(loading.mean(), rel=1e-5)
     assert at["strength"] == pytest.approx(np.abs(loading).mean(), rel=1e-5)
     assert at["positive"] == pytest.approx(np.clip(loading, 0, None).mean(), rel=1e-5)
@@ -327,7 +329,7 @@ def test_tables_hold_the_strongest_loadings_and_regions(idata, sig, done):
     np.testing.assert_allclose(mine["upper"], wanted["upper"], rtol=1e-7)
     assert set(mine["name"]) == {str(sig["name"].sel(factor="F2").values)}
     regions = read_table(folder / "top_regions.tsv")
-    wanted = bm.top_regions(sig, "F3", draws=idata["loadings"]["draws"])
+    wanted = bm.top_regions(sig, "F3", draws=idata["loadings"]["loadings"])
     mine = regions[regions["factor"] == "F3"]
     np.testing.assert_allclose(mine["negative_lower"], wanted["negative_lower"], rtol=1e-7)
     dictionary = read_table(folder / "dictionary.tsv").set_index(["table", "column"])
@@ -407,7 +409,7 @@ def test_regional_features_have_maps_and_no_matrices(atlas, tmp_path):
 
 def test_a_fit_without_draws_of_its_maps_says_what_is_missing(idata, atlas, tmp_path):
     bare = idata.copy()
-    bare["loadings"] = bare["loadings"].to_dataset().drop_vars("draws")
+    bare["loadings"] = bare["loadings"].to_dataset().drop_vars("loadings")
     bm.export_run(bare, tmp_path, formats=["nifti"], atlas=atlas)
     assert not list((tmp_path / "nifti").glob("*stat-lower*"))
     note = json.loads((tmp_path / "nifti" / "factor-F1_stat-mean_statmap.json").read_text())
@@ -432,7 +434,8 @@ def test_views_are_exported_one_at_a_time(idata, sig, atlas, tmp_path):
     bm.export_run(views, tmp_path, formats=["nifti"], view="fc", atlas=atlas)
     upper = nib.load(tmp_path / "nifti" / "factor-F1_stat-upper_statmap.nii.gz").get_fdata()
     own = (sig["region_a"] == "CCN_2").values | (sig["region_b"] == "CCN_2").values
-    drawn = loadings["draws"].sel(factor="F1").values[:, own & (view == "fc")].mean(axis=1)
+    drawn = merge_chains(loadings).sel(factor="F1").values
+    drawn = drawn[:, own & (view == "fc")].mean(axis=1)
     assert upper[5, 0, 1] == pytest.approx(np.quantile(drawn, 0.95), rel=1e-5)
 
 

@@ -16,10 +16,10 @@ from bayes_mdd.dims import (
     DRAW,
     FACTOR,
     FEATURE,
-    LOADING_DRAW,
     REGION,
     SUBJECT,
 )
+from bayes_mdd.files.layout import add_coordinates, by_chain, spaced
 from bayes_mdd.results.schema import describe_variables
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.posterior.alignment import Alignment, align_factors
@@ -32,7 +32,7 @@ from bayes_mdd.shared_specific.posterior.edge_maps import summarise_edge_maps
 from bayes_mdd.shared_specific.posterior.edges import edge_explained, edge_scales
 from bayes_mdd.shared_specific.posterior.explained import Explained, explain
 from bayes_mdd.shared_specific.posterior.feature_noise import typical_noise
-from bayes_mdd.shared_specific.posterior.loadings import summarise_loadings
+from bayes_mdd.shared_specific.posterior.loadings import STORED_NUMBERS, summarise_loadings
 from bayes_mdd.shared_specific.posterior.means import draw_arm_means
 from bayes_mdd.shared_specific.posterior.stability import collect_reliability
 from bayes_mdd.shared_specific.posterior.stored_data import (
@@ -147,7 +147,7 @@ def assemble(
             **({} if reliable is None else {RELIABILITY: reliable}),
             **({} if data.whitening is None else {WHITENING: build_whitening_data(data)}),
             POSTERIOR: posterior,
-            LOADINGS: _loadings(spec, data, flat, coords, sampler, most_draws),
+            LOADINGS: _loadings(spec, data, flat, coords, sampler, most_draws, len(match)),
             FACTORS: summarise_agreement(posterior, match[:, order]),
             INVARIANTS: collect_invariants(spec, posterior, shares, data),
             BLOCK_DENSITY: block_log_likelihood(data, posterior),
@@ -156,7 +156,7 @@ def assemble(
             CONSTANT_DATA: build_constant_data(data, coords),
         }
     )
-    return describe_variables(tree, SCHEMA)
+    return describe_variables(add_coordinates(tree), SCHEMA)
 
 
 def _has_factors(name: str) -> bool:
@@ -247,13 +247,14 @@ def _loadings(
     coords: dict[str, Any],
     sampler: SamplerSpec,
     most_draws: int,
+    chains: int,
 ) -> xr.Dataset:
     """Group ``loadings``: maps of the factors, from a thinned part of the draws."""
     shown = data.shown
     n, p = flat[NOISE].shape[0], shown.feature_noise.size
     wanted = int(np.clip(SUMMARY_NUMBERS // p, MIN_SUMMARY, most_draws))
-    rows = np.linspace(0, n - 1, min(n, max(wanted, sampler.loading_draws or 0)))
-    rows = rows.round().astype(int)
+    rows = spaced(n, min(n, max(wanted, sampler.loading_draws or 0)))
+    keep = _kept_draws(len(rows), len(coords[FACTOR]) * p, sampler.loading_draws, chains)
     draws = (flat[SCORES][rows], flat[BLOCK_SCALE][rows], flat[NOISE][rows])
     if data.whitening is not None:
         scores = np.where(draws[1].any(axis=1)[:, None], draws[0], 0.0)
@@ -264,7 +265,7 @@ def _loadings(
         *draws,
         sparse=spec.edge_prior == "spike_slab",
         ci_prob=sampler.ci_prob,
-        keep=sampler.loading_draws,
+        keep=keep,
         rng=generator(sampler.seed, Stream.LOADINGS),
         noise_df=noise_df,
     )
@@ -274,12 +275,13 @@ def _loadings(
             data,
             scores,
             ci_prob=sampler.ci_prob,
-            keep=sampler.loading_draws,
+            keep=keep,
             rng=generator(sampler.seed, Stream.EDGE_LOADINGS),
         )
         summary |= of_maps
     variables: dict[str, Any] = {name: ((FACTOR, FEATURE), x) for name, x in summary.items()}
-    variables["draws"] = ((LOADING_DRAW, FACTOR, FEATURE), kept)
+    of_draws = rows[spaced(len(rows), len(kept))]
+    drawn = by_chain(kept, of_draws, n // chains, chains)
     if noise_df is not None:
         variables[NOISE] = ((FEATURE,), typical_noise(data, *draws, noise_df))
     of_features = {
@@ -288,8 +290,8 @@ def _loadings(
         if c.dims in ((FEATURE,), (REGION,))
     }
     return xr.Dataset(
-        variables,
-        coords={**of_features, FACTOR: coords[FACTOR]},
+        {**variables, **drawn.data_vars},
+        coords={**of_features, FACTOR: coords[FACTOR], **drawn.coords},
         attrs={
             "ci_prob": sampler.ci_prob,
             "ci_kind": "eti",
@@ -298,6 +300,12 @@ def _loadings(
             "edge_prior": spec.edge_prior,
         },
     )
+
+
+def _kept_draws(n: int, size: int, wanted: int | None, chains: int) -> int:
+    """Count the draws of maps of this size to keep, as many of each chain."""
+    kept = min(n, wanted or min(500, max(1, STORED_NUMBERS // max(1, size))))
+    return max(1, kept // chains) * chains
 
 
 def _storable(stats: xr.Dataset) -> xr.Dataset:
