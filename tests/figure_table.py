@@ -80,6 +80,13 @@ GAIN = pd.DataFrame(
 
 #: One line for every figure, or for every way in which it looks different.
 CASES: tuple[Case, ...] = (
+    Case("plot_sharing", lambda **on: plotting.plot_sharing(fit(), **on)),
+    Case(
+        "plot_sharing",
+        lambda **on: plotting.plot_sharing(fit(arms=("A", "B", "C")), **on),
+        variant="three arms",
+    ),
+    Case("plot_explained", lambda **on: plotting.plot_explained(fit(), **on), ARMS),
     Case("plot_gain_curve", lambda **on: plotting.plot_gain_curve(GAIN, **on)),
 )
 
@@ -92,14 +99,12 @@ PENDING: tuple[str, ...] = (
     "plot_compositions",
     "plot_connectome",
     "plot_crossover",
-    "plot_explained",
     "plot_icons",
     "plot_null",
     "plot_power",
     "plot_priorities",
     "plot_quality",
     "plot_response_factors",
-    "plot_sharing",
     "plot_site_effects",
     "plot_symptom_links",
     "plot_tipping",

@@ -7,12 +7,10 @@ from typing import Final
 import pandas as pd
 
 from bayes_mdd.dims import MISSING
-from bayes_mdd.results.rules import QUIET
+from bayes_mdd.results.rules import NOT_NAMEABLE, PRESENT, QUIET, UNDECIDED
 
-#: Label of a factor whose arm was not compared with another.
-PRESENT: Final = "present"
-#: Labels that name nothing, besides those of `QUIET`.
-NO_CLAIM: Final = ("undecided", "not nameable", MISSING)
+#: Labels that name nothing.
+NO_CLAIM: Final = (UNDECIDED, NOT_NAMEABLE, *QUIET)
 #: Blocks in a name, the largest first.
 BLOCKS_IN_NAME: Final = 2
 UNNAMED: Final = "unnamed"
@@ -43,7 +41,7 @@ def name_factor(factor: str, label: str, networks: str) -> str:
     >>> name_factor("F2", "undecided", "CCN-VIS")
     'F2 unnamed'
     """
-    if label in NO_CLAIM or label in QUIET:
+    if label in NO_CLAIM:
         return f"{factor} {UNNAMED}"
     claim = factor if label == PRESENT else f"{factor} {label}"
     blocks = [] if networks == MISSING else networks.split(", ")
@@ -71,3 +69,73 @@ def name_factors(table: pd.DataFrame) -> list[str]:
     """
     rows = table[["factor", "label", "networks"]].astype(str)
     return [name_factor(*row) for row in rows.itertuples(index=False, name=None)]
+
+
+def read_names(table: pd.DataFrame) -> list[str]:
+    """Read the names of a table of factors, with the label of those that have none.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``factor`` and ``label``; ``name`` where `classify_factors` gave it.
+
+    Returns
+    -------
+    list of str
+        One per row, for a row or title of a figure.
+
+    Examples
+    --------
+    >>> row = {"factor": "F2", "label": "undecided", "name": "F2 unnamed"}
+    >>> read_names(pd.DataFrame([row]))
+    ['F2 unnamed (undecided)']
+    """
+    if "name" not in table:
+        blocks = table.get("networks", MISSING)
+        table = table.assign(name=name_factors(table.assign(networks=blocks)))
+    rows = table[["name", "label"]].astype(str)
+    return [title_factor(*row) for row in rows.itertuples(index=False, name=None)]
+
+
+def title_factor(name: str, label: str) -> str:
+    """Add the label to the name of a factor that has none.
+
+    Parameters
+    ----------
+    name, label : str
+        From `classify_factors`.
+
+    Returns
+    -------
+    str
+        For a row or title of a figure.
+
+    Examples
+    --------
+    >>> title_factor("F1 shared: DMN-CCN", "shared"), title_factor("F3 unnamed", "n/a")
+    ('F1 shared: DMN-CCN', 'F3 unnamed (no claim)')
+    """
+    if not name.endswith(UNNAMED) or not label:
+        return name
+    return f"{name} ({'no claim' if label == MISSING else label})"
+
+
+def break_name(name: str) -> str:
+    """Break the name of a factor into two lines, for the rows of a figure.
+
+    Parameters
+    ----------
+    name : str
+        From `read_names`.
+
+    Returns
+    -------
+    str
+        With a line break before the blocks, or before the label of a factor without name.
+
+    Examples
+    --------
+    >>> break_name("F5 SNRI-specific: CCN-VIS, DMN-CCN").splitlines()
+    ['F5 SNRI-specific:', 'CCN-VIS, DMN-CCN']
+    """
+    return name.replace(": ", ":\n", 1).replace(" (", "\n(", 1)

@@ -115,6 +115,12 @@ class Limits:
 
 #: Label of a factor that explains nothing. It is no result: whatever is shown leaves it out.
 UNUSED: Final = "unused"
+#: Label of a factor that varies within scans, or between sessions, as much as between subjects.
+NOT_NAMEABLE: Final = "not nameable"
+#: Label of a factor about whose pattern the posterior does not decide.
+UNDECIDED: Final = "undecided"
+#: Label of a factor whose arm was not compared with another.
+PRESENT: Final = "present"
 #: Labels of factors about which nothing is said; figures show them in grey.
 QUIET: Final = (UNUSED, "n/a")
 #: The defaults of every public function.

@@ -35,25 +35,31 @@ def nothing_left_in_pyplot():
 def test_sharing_of_two_arms_is_one_axis(fake_idata):
     figure = plotting.plot_sharing(fake_idata)
     assert isinstance(figure, Figure)
-    share = fake_idata["posterior"]["sharing"].mean(("chain", "draw")).sel(arm="SSRI").values
+    share = fake_idata["posterior"]["sharing"].mean(("chain", "draw")).sel(arm="SNRI").values
     np.testing.assert_allclose(points(figure)[:, 0], share[:3])
     assert len(figure.axes) == 1
     words = texts(figure)
-    assert {"F1", "shared", "SSRI-specific", "SNRI-specific"} <= set(words)
-    assert not {"F4", "unused"} & set(words)
+    assert (
+        "F1 shared:\nDMN-CCN, DMN-DMN" in words and "F2 SSRI-specific:\nCCN-CCN, DMN-CCN" in words
+    )
+    assert {"SSRI only", "SNRI only"} <= set(words)
+    assert not [w for w in words if "F4" in w or "unused" in w]
     with pytest.raises(DataContractError, match="every factor is unused"):
         plotting.plot_sharing(make_fake_idata(idle=(0, 1, 2)))
-    assert any("50% and 90% intervals" in w for w in words)
+    (caption,) = [" ".join(w.split()) for w in words if w.startswith("23 participants")]
+    assert "(12 SSRI, 11 SNRI); point: posterior mean; lines: 50% and 90% equal" in caption
 
 
-def test_factors_that_are_not_stable_have_colours_of_their_own(fake_idata):
+def test_factors_without_a_claim_are_outlines_and_named_so(fake_idata):
     known = with_reliability(fake_idata, halves=[0.98, 0.5, 0.1, np.nan])
     figure = plotting.plot_sharing(known)
-    figure.draw_without_rendering()
-    of = {t.get_text(): t.get_color() for t in figure.findobj(plt.Text)}
-    labels = ("shared", "undecided", "not nameable")
-    assert len({of[label] for label in labels}) == 3
-    assert "F3  (not nameable)" in texts(plotting.plot_explained(known))
+    rows = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert rows[1:] == ["F2 unnamed\n(undecided)", "F3 unnamed\n(not nameable)"]
+    assert "F3 unnamed\n(not nameable)" in texts(plotting.plot_explained(known))
+    (marks,) = [c for c in figure.axes[0].collections if len(c.get_offsets()) == 3]
+    white = (marks.get_facecolors()[:, :3] == 1).all(axis=1)
+    assert white.tolist() == [False, True, True]
+    assert len(np.unique(marks.get_edgecolors(), axis=0)) == 3
 
 
 def test_sharing_of_three_arms_is_three_panels():
@@ -68,7 +74,7 @@ def test_sharing_of_three_arms_is_three_panels():
 
 def test_intervals_are_those_of_the_draws(fake_idata):
     figure = plotting.plot_sharing(fake_idata, probs=(0.5, 0.8))
-    draws = fake_idata["posterior"]["sharing"].sel(arm="SSRI", factor="F1").values
+    draws = fake_idata["posterior"]["sharing"].sel(arm="SNRI", factor="F1").values
     lines = [c for c in figure.axes[0].collections if hasattr(c, "get_segments")]
     thin = lines[1].get_segments()[0][:, 0]
     np.testing.assert_allclose(thin, np.quantile(draws, [0.1, 0.9]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, DrawingArea
 
 from bayes_mdd.errors import SpecError
 
@@ -23,6 +26,8 @@ PALETTE: Final = (
     "#F0E442",
     "#000000",
 )
+#: Markers in the order of the colours, so that arms differ without colour.
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 INK: Final = "#222222"
 FADED: Final = "#9A9A9A"
 TEXT: Final = 10
@@ -145,6 +150,145 @@ def pick_colours(names: Sequence[str]) -> dict[str, str]:
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
+def pick_markers(names: Sequence[str]) -> dict[str, str]:
+    """Assign a marker to every name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Arms, stages, ...
+
+    Returns
+    -------
+    dict
+        Name to marker; the list starts again after eight names.
+
+    Examples
+    --------
+    >>> pick_markers(["SSRI", "SNRI"])
+    {'SSRI': 'o', 'SNRI': 's'}
+    """
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(names)}
+
+
+def say_intervals(probs: tuple[float, float]) -> str:
+    """Say what points and lines of `draw_intervals` are.
+
+    Parameters
+    ----------
+    probs : tuple of float
+        Of the thick and the thin interval.
+
+    Returns
+    -------
+    str
+        For the caption of a figure.
+
+    Examples
+    --------
+    >>> say_intervals((0.5, 0.9))
+    'point: posterior mean; lines: 50% and 90% equal-tailed intervals'
+    """
+    return f"point: posterior mean; lines: {probs[0]:.0%} and {probs[1]:.0%} equal-tailed intervals"
+
+
+def write_caption(ax: Axes, text: str, *, across: int = 1) -> None:
+    """Write a caption below the axes and its label, left-aligned with it.
+
+    Room is made for its lines, and it never makes the axes narrower. Call it after the label of
+    the axis is set.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place.
+    text : str
+        The caption; lines are broken where it would be wider than the axes.
+    across : int, default 1
+        How many panels side by side the caption may cross.
+    """
+    # On average a character is a little wider than half its size.
+    room = max(24, int(_width_of(ax, across) * 72 / (0.56 * SMALL)))
+    lines = textwrap.wrap(text, room, break_on_hyphens=False)
+    place = ("axes fraction", ax.xaxis.label)
+    shown = ax.annotate(
+        "\n".join(lines),
+        (0, 0),
+        xycoords=place,
+        xytext=(0, -5),
+        textcoords="offset points",
+        va="top",
+        fontsize=SMALL,
+        color="0.3",
+        annotation_clip=False,
+    )
+    # The layout makes room for a box of the same height, but without width.
+    shown.set_in_layout(False)
+    height = 1.25 * SMALL * len(lines) + 2
+    ax.add_artist(
+        AnnotationBbox(
+            DrawingArea(0.1, height),
+            (0, 0),
+            xycoords=place,
+            xybox=(0, -5),
+            boxcoords="offset points",
+            box_alignment=(0, 1),
+            frameon=False,
+            pad=0,
+            annotation_clip=False,
+        )
+    )
+
+
+def _width_of(ax: Axes, across: int) -> float:
+    """Width of panels that the layout will leave beside the names of rows, in inches."""
+    page = cast(Figure, ax.get_figure(root=True)).get_figwidth()
+    place = ax.get_subplotspec()
+    if place is None:
+        return float(across * ax.get_position().width * page)
+    cell = across * page * len(place.colspan) / place.get_gridspec().ncols
+    names = [t.get_text() for t in ax.get_yticklabels() if t.get_visible()]
+    longest = max((len(line) for n in names for line in n.splitlines()), default=0)
+    return float(cell - 0.35 - longest * 0.56 * TEXT / 72 - (0.25 if ax.get_ylabel() else 0))
+
+
+def put_legend_above(ax: Axes, handles: Sequence[Artist] | None = None) -> None:
+    """Put a legend in one row between the axes and its title.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place; set the title first.
+    handles : sequence of Artist, optional
+        What to name; by default whatever has a label.
+    """
+    found = list(handles) if handles is not None else ax.get_legend_handles_labels()[0]
+    ax.legend(
+        handles=found,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=len(found),
+        frameon=False,
+        fontsize=SMALL,
+        borderaxespad=0.1,
+        columnspacing=1.4,
+        handletextpad=0.5,
+    )
+    raise_title(ax)
+
+
+def raise_title(ax: Axes) -> None:
+    """Lift the title by one line, for words or a legend below it.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place; set the title first.
+    """
+    title = ax.get_title(loc="left")
+    ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left", pad=2.2 * SMALL)
+
+
 def tidy(ax: Axes, *, title: str = "", xlabel: str = "", grid: str | None = None) -> None:
     """Set text sizes and remove spines without information.
 
@@ -176,6 +320,8 @@ def draw_intervals(
     colours: Sequence[str],
     *,
     probs: tuple[float, float] = (0.5, 0.9),
+    marker: str = "o",
+    hollow: npt.ArrayLike | None = None,
 ) -> None:
     """Draw one point with two intervals per row.
 
@@ -191,18 +337,24 @@ def draw_intervals(
         One per row.
     probs : tuple of float, default (0.5, 0.9)
         Of the thick and the thin equal-tailed interval; the point is the posterior mean.
+    marker : str, default "o"
+        Of the points.
+    hollow : array_like of bool, shape (row,), optional
+        Rows whose point is only an outline.
     """
     rows = np.asarray(rows, dtype=float)
     for prob, width in zip(probs, (5.0, 1.8), strict=True):
         low, high = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
         ax.hlines(rows, low, high, color=list(colours), linewidth=width, alpha=0.85, zorder=2)
+    empty = np.zeros(len(rows), bool) if hollow is None else np.asarray(hollow, dtype=bool)
     ax.scatter(
         draws.mean(axis=0),
         rows,
-        s=34,
-        c=list(colours),
-        edgecolors="white",
-        linewidths=0.9,
+        s=38,
+        c=["white" if h else c for c, h in zip(colours, empty, strict=True)],
+        marker=marker,
+        edgecolors=[c if h else "white" for c, h in zip(colours, empty, strict=True)],
+        linewidths=[1.4 if h else 0.9 for h in empty],
         zorder=3,
     )
 

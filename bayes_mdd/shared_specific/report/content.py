@@ -12,10 +12,9 @@ from bayes_mdd.dims import MISSING
 from bayes_mdd.results.checks import say_verdict
 from bayes_mdd.results.cohort_facts import CohortFacts
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import QUIET
+from bayes_mdd.results.rules import NOT_NAMEABLE, QUIET
 from bayes_mdd.results.text import format_probability
 from bayes_mdd.shared_specific.checks.detectable import EDGE_WISE, SMOOTH
-from bayes_mdd.shared_specific.tables.factors import NOT_NAMEABLE
 from bayes_mdd.shared_specific.tables.stability import (
     further_factors,
     is_dominated,

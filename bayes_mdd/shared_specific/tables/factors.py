@@ -14,7 +14,7 @@ from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.results.names import name_factors
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import QUIET, RULES, UNUSED, Rules
+from bayes_mdd.results.rules import NOT_NAMEABLE, PRESENT, QUIET, RULES, UNDECIDED, UNUSED, Rules
 from bayes_mdd.results.text import format_probability
 from bayes_mdd.results.used import used_factors
 from bayes_mdd.shared_specific.tables.stability import is_dominated, tabulate_stability
@@ -24,8 +24,6 @@ MIN_CHAINS = 2
 #: Blocks are named until they hold this share of what a factor explains, at most this many.
 NETWORKS_HOLD = 0.8
 NETWORKS_AT_MOST = 4
-#: Label of factors that vary within scans, or between sessions, as much as between subjects.
-NOT_NAMEABLE = "not nameable"
 #: Columns without a value for unused factors, by their beginning.
 RESULTS = ("p_", "mean_", "reliability", "leverage")
 #: What is added to every verdict of a fast fit.
@@ -224,12 +222,12 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
     if len(arms) > 1:
         label, verdict = _judge_pattern(row, arms, rules)
     else:
-        label = "present"
+        label = PRESENT
         verdict = f"Present: {_amounts(row, arms)} The fit has no other arm to compare with."
     if row["leverage"] > rules.leverage:
-        return "undecided", f"{row['_leverage_text']} {verdict}"
+        return UNDECIDED, f"{row['_leverage_text']} {verdict}"
     if row["stability"] in ("open", NOT_NAMEABLE):
-        withheld = "undecided" if row["stability"] == "open" else NOT_NAMEABLE
+        withheld = UNDECIDED if row["stability"] == "open" else NOT_NAMEABLE
         return withheld, f"{row['_stability_text']} Without this: {verdict}"
     return label, f"{verdict} {row['_stability_text']}".strip()
 
@@ -237,13 +235,13 @@ def _judge(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str
 def _judge_mean(row: pd.Series[Any], rules: Rules) -> str:
     """Label the difference of arm means; no claim where there is none about the factor."""
     p = float(row["p_mean_differs"])
-    if np.isnan(p) or row["label"] in (MISSING, UNUSED, "present", NOT_NAMEABLE):
+    if np.isnan(p) or row["label"] in (MISSING, UNUSED, PRESENT, NOT_NAMEABLE):
         return MISSING
     if row["stability"] == "open" or row["leverage"] > rules.leverage:
-        return "undecided"
+        return UNDECIDED
     if p > rules.probability:
         return "differs"
-    return "alike" if row["_p_mean_alike"] > rules.probability else "undecided"
+    return "alike" if row["_p_mean_alike"] > rules.probability else UNDECIDED
 
 
 def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[str, str]:
@@ -251,7 +249,7 @@ def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[
     chances |= {f"{a}-specific": float(row[f"p_specific_{a}"]) for a in arms}
     best = max(chances, key=lambda k: chances[k])
     if row["_fixed"]:
-        label = best if chances[best] > rules.probability else "undecided"
+        label = best if chances[best] > rules.probability else UNDECIDED
         return label, f"{_capital(label)}, fixed by the spec, not inferred; {_amounts(row, arms)}"
     if chances[best] > rules.probability:
         return (
@@ -261,7 +259,7 @@ def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[
     if len(arms) > 2:
         chances["some arms but not all"] = float(row["p_partial"])
     listed = ", ".join(f"P({k}) {format_probability(v)}" for k, v in chances.items())
-    return "undecided", f"Undecided: {listed}. No claim."
+    return UNDECIDED, f"Undecided: {listed}. No claim."
 
 
 def _amounts(row: pd.Series[Any], arms: list[str]) -> str:
@@ -272,7 +270,7 @@ def _amounts(row: pd.Series[Any], arms: list[str]) -> str:
 
 def _capital(text: str) -> str:
     # The name of an arm stays as the cohort spells it.
-    return text[0].upper() + text[1:] if text in ("shared", "undecided") else text
+    return text[0].upper() + text[1:] if text in ("shared", UNDECIDED) else text
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
