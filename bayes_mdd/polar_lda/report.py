@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bayes_mdd.dims import BLOCK, FACTOR
+from bayes_mdd.dims import BLOCK, FACTOR, MISSING
 from bayes_mdd.polar_lda.figures import plot_compositions, plot_null
 from bayes_mdd.polar_lda.table import looks_like_noise, spec_of
 from bayes_mdd.results.checks import judge, say_verdict
@@ -20,7 +20,15 @@ from bayes_mdd.results.covariates import describe_covariates
 from bayes_mdd.results.figures.blocks import plot_map_blocks
 from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.maps import gather_maps
-from bayes_mdd.results.page import PageOptions, check_row, embed, render_page
+from bayes_mdd.results.page import (
+    Column,
+    PageOptions,
+    Row,
+    Table,
+    check_row,
+    embed,
+    render_page,
+)
 from bayes_mdd.results.privacy import list_participants, withhold_content
 from bayes_mdd.results.quality import judge_data
 from bayes_mdd.results.result import Result
@@ -68,15 +76,21 @@ def build_page(
         "findings": [*say_reference(result), *_findings(result, checks, table, noise)],
         "roles": list_roles(result),
         "covariates": describe_covariates(result).to_dict("records"),
-        "arms": arms,
-        "factors": [_factor_row(row, arms) for _, row in table.iterrows()],
+        "factors": _tabulate_factors(table, arms),
+        "verdicts": [(row["name"], row["verdict"]) for _, row in table.iterrows()],
         "sensitivity": _sensitivity(result),
         "overlap": _overlap(result),
         "pictures": _draw(result, table, options.top_edges),
         "methods": _methods(result),
         "references": REFERENCES,
         "limits": _limits(result),
-        "provenance": list_provenance(result, with_participants=options.with_participants),
+        "provenance": Table(
+            "provenance",
+            "Provenance",
+            ("what", "value"),
+            list_provenance(result, with_participants=options.with_participants),
+            stack=True,
+        ),
         "with_participants": options.with_participants,
         "failed": not judge(checks).passed,
     }
@@ -114,31 +128,54 @@ def _findings(result: Result, checks: pd.DataFrame, table: pd.DataFrame, noise: 
     return said
 
 
-def _factor_row(row: pd.Series[Any], arms: list[str]) -> dict[str, Any]:
-    chances = [f"{row[f'p_more_{a}']:.2f}" for a in arms] if "p_alike" in row else []
-    return {
-        "factor": row["factor"],
-        "label": row["label"],
-        "quiet": row["label"] in QUIET,
-        "chances": chances,
-        "alike": f"{row['p_alike']:.2f}" if "p_alike" in row else "n/a",
-        "expressed": [
-            f"{row[f'expressed_{a}']:.2f} [{row[f'expressed_{a}_lower']:.2f}, "
-            f"{row[f'expressed_{a}_upper']:.2f}]"
-            for a in arms
-        ],
-        "networks": row["networks"],
-        "reproducible": "yes" if row["reproducible"] else "no",
-        "verdict": row["verdict"],
-    }
+def _tabulate_factors(table: pd.DataFrame, arms: list[str]) -> Table:
+    several = len(arms) > 1
+    chances = [*(f"P({a} more)" for a in arms), "P(alike)"] if several else []
+    columns = (
+        *("factor", "label"),
+        *(f"expressed, {a}" for a in arms),
+        *(Column(c, numeric=True) for c in chances),
+        *("largest blocks", "reproducible"),
+    )
+    rows = [_factor_row(row, arms, several) for _, row in table.iterrows()]
+    caption = "Mean composition of each arm (90% interval)" + (
+        ", and the probability that an arm expresses the factor more" if several else ""
+    )
+    return Table("factors", caption, columns, rows)
 
 
-def _sensitivity(result: Result) -> list[list[str]]:
+def _factor_row(row: pd.Series[Any], arms: list[str], several: bool) -> Row:
+    expressed = [
+        f"{row[f'expressed_{a}']:.2f} [{row[f'expressed_{a}_lower']:.2f}, "
+        f"{row[f'expressed_{a}_upper']:.2f}]"
+        for a in arms
+    ]
+    names = [*(f"p_more_{a}" for a in arms), "p_alike"] if several else []
+    chances = [f"{row[n]:.2f}" if n in row else MISSING for n in names]
+    cells = [
+        *(str(row["name"]), str(row["label"]), *expressed, *chances),
+        *(str(row["networks"]), "yes" if row["reproducible"] else "no"),
+    ]
+    return Row(cells, "quiet" if row["label"] in QUIET else "")
+
+
+def _sensitivity(result: Result) -> Table:
     table = result.group("sensitivity").to_dataframe()
-    return [[f"{scale:g}", *(f"{row[c]:.3g}" for c in _COLUMNS)] for scale, row in table.iterrows()]
+    heads = ("tokens per SD", *_COLUMNS.values())
+    return Table(
+        "tokens",
+        "Compositions and maps with other numbers of tokens, compared with those reported",
+        [Column(h, numeric=True) for h in heads],
+        [[f"{scale:g}", *(f"{row[c]:.3g}" for c in _COLUMNS)] for scale, row in table.iterrows()],
+    )
 
 
-_COLUMNS = ("nominal_sd", "composition_correlation", "map_correlation", "largest_change")
+_COLUMNS: Final = {
+    "nominal_sd": "nominal SD of a composition",
+    "composition_correlation": "correlation of compositions",
+    "map_correlation": "correlation of maps",
+    "largest_change": "largest change",
+}
 
 
 def _overlap(result: Result) -> dict[str, Any]:
@@ -166,19 +203,26 @@ def _overlap(result: Result) -> dict[str, Any]:
 def _draw(result: Result, table: pd.DataFrame, top_edges: int) -> dict[str, Any]:
     sig = gather_maps(result, table)
     shown = table.loc[~table["label"].isin(QUIET), "factor"].tolist()
+    names = table.set_index("factor")["name"]
     found: dict[str, Any] = {
-        "null": embed(plot_null(result), "Null", "gain of the fit and of permuted edges"),
+        "null": embed(
+            plot_null(result),
+            "Fit against permuted edges",
+            "Gain of the fit to the observed edges, and to edges permuted over participants",
+        ),
         "compositions": embed(
-            plot_compositions(result), "Compositions", "composition of participants by arm"
+            plot_compositions(result), "Compositions", "Composition of participants by arm"
         ),
         "maps": [],
     }
     if shown:
         figure = plot_map_blocks(sig, factors=shown)
-        found["maps"].append(embed(figure, "Blocks", "maps by pair of networks"))
+        found["maps"].append(embed(figure, "Blocks", "Maps by pair of networks"))
     for name in shown:
         figure = plot_connectome(sig, name, top=top_edges)
-        found["maps"].append(embed(figure, name, f"strongest edges of factor {name}"))
+        found["maps"].append(
+            embed(figure, f"Map of {names[name]}", f"Strongest edges of factor {name}")
+        )
     return found
 
 

@@ -44,7 +44,7 @@ def missing_section(
         content |= {
             "missing": _describe(table, sessions),
             "picture": embed(
-                plot_tipping(table), "missing",
+                plot_tipping(table), "If missing outcomes are worse",
                 "Average benefit and gain against the points by which missing outcomes are worse",
             ),
             "default": spec.default_arm,

@@ -34,7 +34,7 @@ from bayes_mdd.response.page.who import describe_patients
 from bayes_mdd.response.page.words import in_points
 from bayes_mdd.response.tripod import describe_tripod, tripod_table
 from bayes_mdd.results.checks import judge
-from bayes_mdd.results.page import check_row, render_page, write_page
+from bayes_mdd.results.page import Row, Table, check_row, render_page, write_page
 from bayes_mdd.specs.treatment_response import TreatmentResponseSpec
 
 TEMPLATE: Final = "response.html.j2"
@@ -166,4 +166,14 @@ def _checks(analysis: ResponseAnalysis, controls: pd.DataFrame | None) -> dict[s
 
 def _tripod(analysis: ResponseAnalysis, spec: TreatmentResponseSpec | None) -> dict[str, Any]:
     table = tripod_table(analysis, spec)
-    return {"tripod": describe_tripod(table), "items": table.to_dict("records")}
+    rows = [
+        Row(
+            [str(r[c]) for c in ("item", "report", "status", "answer")],
+            "quiet" if r["status"] == "for the authors" else "",
+        )
+        for r in table.to_dict("records")
+    ]
+    heads = ("item", "to be reported", "status", "from the run")
+    caption = "TRIPOD+AI: what the run answers, and what is left for the authors"
+    items = Table("tripod", caption, heads, rows, stack=True)
+    return {"tripod": describe_tripod(table), "items": items}

@@ -61,7 +61,7 @@ def clinic(tmp_path_factory):
 def test_the_literature_is_in_the_report_and_compared_with_the_run(run, run_cli):
     folder, _ = run
     page = (folder / "response" / "report.html").read_text(encoding="utf-8")
-    assert '<section id="literature">' in page
+    assert '<section id="literature"' in page
     assert "can be placed on the maps of this fit" in page
     said = json.loads(run_cli("evidence", folder, "--json").out)
     assert said["with_outcomes"]

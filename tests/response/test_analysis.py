@@ -131,7 +131,7 @@ def test_the_page_says_the_estimand_before_any_number(written, analysis):
         "question", "who", "average", "prognosis", "moderation", "policy", "hundred", "baselines",
         "missing", "controls", "power", "literature", "tripod", "references",
     ]  # fmt: skip
-    places = [page.index(f'<section id="{name}">') for name in order]
+    places = [page.index(f'<section id="{name}"') for name in order]
     assert places == sorted(places)
     assert page.count("<section") == len(order)
     assert analysis.sentence in page

@@ -99,14 +99,18 @@ def describe_value(analysis: ResponseAnalysis) -> dict[str, Any] | None:
     return {
         "rows": rows,
         "remission": "remission" in value.table,
-        "p_randomisation": "not computed" if pd.isna(p_value) else f"{p_value:.3f}",
-        "p_sequential": f"{value.p_sequential:.3f}",
+        "p_randomisation": "not computed" if pd.isna(p_value) else _say_p(p_value),
+        "p_sequential": _say_p(value.p_sequential),
         "slope": format_number(value.calibration.attrs["slope"]),
         "changed": f"{100 * value.changed:.0f}",
         "scores": value.describe(),
         "autoc": f"{value.toc.attrs['autoc']:.2f}",
         "qini": f"{value.toc.attrs['qini']:.2f}",
     }
+
+
+def _say_p(p_value: float) -> str:
+    return f"{p_value:.3f}" if p_value >= 0.0005 else "< 0.001"
 
 
 def count_hundred(analysis: ResponseAnalysis) -> dict[str, int]:
@@ -164,23 +168,37 @@ def draw_value(analysis: ResponseAnalysis) -> dict[str, Picture]:
     figures = {
         "benefits": (
             plot_benefits(value.people, minimum=minimum, arms=arms),
+            "Benefit by patient",
             "Benefit of each held-out patient, sorted, with 50% and 90% intervals",
+            "Each patient is scored by rules that did not see this patient. Sorted; lines: 50% and "
+            "90% intervals. Shaded: no preference.",
         ),
         "gain": (
             plot_gain_curve(value.curve),
+            "Gain of the rule",
             "Gain of the rule against the share of patients with a preference",
+            "",
         ),
         "priorities": (
             plot_priorities(value.toc, n=n),
+            "Patients with the highest predicted benefit",
             "Gain beyond the average of the patients with the highest predicted benefit",
+            "",
         ),
         "calibration": (
             plot_benefit_calibration(value.calibration),
+            "Calibration of the benefit",
             "Observed against predicted benefit in groups of held-out patients",
+            "",
         ),
         "icons": (
             plot_icons(count_hundred(analysis)),
+            "One hundred patients",
             "One hundred symbols: patients by the preference of the rule",
+            "",
         ),
     }
-    return {name: embed(figure, name, alt) for name, (figure, alt) in figures.items()}
+    return {
+        name: embed(figure, title, alt, caption)
+        for name, (figure, title, alt, caption) in figures.items()
+    }

@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_mdd.files.marks import read_mark
 from bayes_mdd.response.figures.baselines import MEASURES, plot_baselines
 from bayes_mdd.response.page.words import say_interval
-from bayes_mdd.results.page import Picture, embed
+from bayes_mdd.results.page import Column, Picture, Row, Table, embed
 
 #: Files of the run folder that are shown where they exist.
 BASELINES: Final = "baselines.tsv"
@@ -102,17 +102,36 @@ def describe_baselines(further: Further) -> dict[str, Any] | None:
                 "label": "" if pd.isna(label) else str(label),
             }
         )
+    names = [MEASURES[m][0] for m in measures]
     return {
-        "measures": [MEASURES[m][0] for m in measures],
+        "measures": names,
         "rows": rows,
+        "table": _tabulate(names, rows),
         "sentences": further.sentences,
         "pictures": [_draw(table, further.paired, m) for m in measures],
         "leaky": any(r["leaky"] for r in rows),
     }
 
 
+def _tabulate(measures: list[str], rows: list[dict[str, Any]]) -> Table:
+    labelled = any(r["label"] for r in rows)
+    columns = ["method", "columns", *measures, *(["note"] if labelled else [])]
+    return Table(
+        "baselines",
+        "Held-out patients, estimate and 90% interval",
+        tuple(Column(c) for c in columns),
+        tuple(
+            Row(
+                (r["method"], r["view"], *r["cells"], *((r["label"],) if labelled else ())),
+                "leaky" if r["leaky"] else "",
+            )
+            for r in rows
+        ),
+    )
+
+
 def _draw(table: pd.DataFrame, paired: pd.DataFrame | None, measure: str) -> Picture:
     return embed(
-        plot_baselines(table, paired, measure=measure), f"baselines {measure}",
+        plot_baselines(table, paired, measure=measure), f"{MEASURES[measure][0]} of each method",
         f"{MEASURES[measure][0]} of each method on held-out patients, with paired differences",
     )  # fmt: skip

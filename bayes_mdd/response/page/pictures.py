@@ -34,7 +34,7 @@ def draw_factors(analysis: ResponseAnalysis) -> Picture | None:
     if not len(analysis.summary):
         return None
     return embed(
-        plot_response_factors(analysis.response), "factors",
+        plot_response_factors(analysis.response), "Prognosis and moderation",
         "Prognosis beside moderation of each factor, with 50% and 90% intervals",
     )  # fmt: skip
 
@@ -131,6 +131,6 @@ def draw_power(analysis: ResponseAnalysis) -> Picture | None:
     arms = analysis.flow["analysed"].to_numpy()
     trial = (found, float(arms.min())) if np.isfinite(found) else None
     return embed(
-        plot_power(table, trial=trial), "power",
+        plot_power(table, trial=trial), "Patients needed",
         "Patients per arm that a trial needs against the SD of the benefit, by reliability",
     )  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayes_mdd.response.analysis import ResponseAnalysis
 from bayes_mdd.response.missing_section import say_handling, visits_of
-from bayes_mdd.results.page import format_number
+from bayes_mdd.results.page import Cell, format_number
 
 #: Difference between the arms, in SD, that is worth a look.
 LARGE = 0.25
@@ -65,10 +65,11 @@ def _balance_row(row: pd.Series[Any]) -> dict[str, Any]:
         if abs(row[arm]) < 1 and number:
             text = f"{row[arm]:.2f} ({row[f'{arm}_sd']:.2f})"
         cells[arm] = f"{text}, n = {int(row[f'{arm}_n'])}"
-    difference = row["difference"]
+    difference = float(row["difference"])
+    large = bool(np.isfinite(difference) and abs(difference) >= LARGE)
+    said = format_number(round(difference, 2) + 0.0)
     return {
         "name": str(row["column"]) if number else f"{row['column']}: {row['level']}",
         **cells,
-        "difference": format_number(round(float(difference), 2) + 0.0),
-        "large": bool(np.isfinite(difference) and abs(difference) >= LARGE),
+        "difference": Cell(said, "strong") if large else said,
     }

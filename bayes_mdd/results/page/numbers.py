@@ -25,7 +25,8 @@ def finish_page(page: str) -> str:
     Parameters
     ----------
     page : str
-        HTML from a template that extends ``base.html.j2``; other pages stay as they are.
+        HTML from a template that extends ``base.html.j2``. Anything else is a part of a page, which
+        stays as it is until the whole is finished.
 
     Returns
     -------
@@ -34,13 +35,14 @@ def finish_page(page: str) -> str:
 
     Examples
     --------
-    >>> finish_page('<figure id="a"><span class="number" data-of="a"></span></figure>')
-    '<figure id="a"><span class="number">Figure 1</span></figure>'
+    >>> page = '<!--contents--><figure id="a"><span class="number" data-of="a"></span></figure>'
+    >>> finish_page(page).endswith('<figure id="a"><span class="number">Figure 1</span></figure>')
+    True
     """
-    page, names = _number(page)
-    page = _REFERENCE.sub(lambda m: _refer(m[1], names), page)
     if CONTENTS not in page:
         return page
+    page, names = _number(page)
+    page = _REFERENCE.sub(lambda m: _refer(m[1], names), page)
     head, *rest = page.split(CONTENTS)
     contents = _list_places("".join(rest))
     return contents.join([head, *rest[:-1], _link_headings(rest[-1])])
@@ -61,7 +63,7 @@ def _number(page: str) -> tuple[str, dict[str, str]]:
         stop = starts[k + 1].start() if k + 1 < len(starts) else len(page)
         own = page[match.start() : stop]
         if new != name:
-            own = own.replace(f'"{name}"', f'"{new}"').replace(f'"{name}-', f'"{new}-')
+            own = own.replace(f'"{name}-', f'"{new}-').replace(f'"{name}"', f'"{new}"')
         own = _NUMBER.sub(lambda m: f'<span class="number">{names.get(m[1], "")}</span>', own)
         parts += [page[end : match.start()], own]
         end = stop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -15,6 +15,7 @@ from markupsafe import Markup
 from bayes_mdd import __version__
 from bayes_mdd.files.replace import write_text
 from bayes_mdd.results.page.numbers import finish_page
+from bayes_mdd.results.page.values import Column, Table, table_from_records
 
 FRAME: Final = "bayes_mdd.results.page"
 
@@ -35,7 +36,9 @@ def render_page(package: str, template: str, content: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        HTML. Figures and tables are numbered, and the navigation lists the sections.
+        HTML. Figures and tables are numbered, and the navigation lists the sections. A template
+        that does not extend the base gives a part of a page, which goes into a whole one with
+        ``{{ part | safe }}``.
     """
     environment = Environment(
         loader=_find_templates(package),
@@ -44,7 +47,9 @@ def render_page(package: str, template: str, content: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["slug"] = slug
+    environment.filters |= {"slug": slug, "sentence": _end_sentence}
+    environment.tests["whole"] = _is_whole
+    environment.globals["as_table"] = _as_table
     common = {
         "version": __version__,
         "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -52,6 +57,10 @@ def render_page(package: str, template: str, content: Mapping[str, Any]) -> str:
         "frame_script": Markup(_read(FRAME, "page.js")),
     }
     return finish_page(environment.get_template(template).render(common | dict(content)))
+
+
+#: A number with its interval, which is not broken into lines.
+_INTERVAL: Final = re.compile(r"[-+\u2212]?[\d.]+ ?%? ?\[[^\]]{1,30}\]")
 
 
 def slug(text: str) -> str:
@@ -91,6 +100,30 @@ def write_page(path: Path, page: str) -> Path:
         `path`.
     """
     return write_text(path, page)
+
+
+def _end_sentence(text: str) -> str:
+    """Begin with a capital letter and end with a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text[-1:] in ".!?" else ".")
+
+
+def _is_whole(text: str) -> bool:
+    return _INTERVAL.fullmatch(text) is not None
+
+
+def _as_table(
+    id: str,
+    caption: str,
+    columns: Sequence[Sequence[str]],
+    records: Iterable[Mapping[Any, Any]],
+    *,
+    note: str = "",
+    stack: bool = False,
+) -> Table:
+    """Make a table in a template: columns are (key, heading) or (key, heading, "n") if numeric."""
+    heads = {key: Column(title, bool(rest)) for key, title, *rest in columns}
+    return table_from_records(id, caption, heads, records, note=note, stack=stack)
 
 
 def _find_templates(package: str) -> BaseLoader:
