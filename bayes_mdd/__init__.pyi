@@ -62,6 +62,7 @@ from .response.store import write_response as write_response
 from .response.tables import summarise_response as summarise_response
 from .response.tripod import tripod_table as tripod_table
 from .results.export import export_signatures as export_signatures
+from .results.interactive.connectome import view_connectome as view_connectome
 from .results.maps import region_strength as region_strength
 from .results.strongest import top_loadings as top_loadings
 from .results.strongest_regions import top_regions as top_regions

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 import nibabel as nib
 import numpy as np
@@ -14,10 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE, MISSING
-from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, some
-from bayes_mdd.files.marks import read_mark
+from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.files.netcdf import write_netcdf
-from bayes_mdd.files.replace import make_folder, write_text, write_with
+from bayes_mdd.results.export_files import FORMER_MAPS, SharedFile, write_files
 from bayes_mdd.results.export_notes import common_note, factor_notes
 from bayes_mdd.results.images import (
     XYZ,
@@ -27,35 +24,22 @@ from bayes_mdd.results.images import (
     place_regions,
 )
 from bayes_mdd.results.maps import (
+    REGION_STATISTICS,
     STABILITY,
     STATISTICS,
     RegionStatistic,
     region_strength,
 )
+from bayes_mdd.results.region_maps import EDGE_MEANING, PARTS
 from bayes_mdd.results.regions import edge_matrix, is_edges, region_table
 
 FORMATS = ("tsv", "netcdf", "matrix", "nifti", "brainnet")
 NUMBERS = "%.6g"
 EDGE_COLUMNS = ("view", "region_a", "region_b", "network_a", "network_b", "block")
 REGION_COLUMNS = ("view", "region_name", "network", "x", "y", "z", "block")
-REGION_STATISTIC = {
-    "mean": "mean over the region's edges of the posterior mean loading, signed",
-    "mean_abs": "mean over the region's edges of the absolute posterior mean loading",
-}
-
-
-@dataclass(frozen=True)
-class _File:
-    """A file to be written, and the content of its sidecar."""
-
-    name: str
-    write: Callable[[Path], None]
-    note: dict[str, Any]
-
-    @property
-    def sidecar(self) -> str:
-        stem = self.name.removesuffix(".gz")
-        return stem.rsplit(".", 1)[0] + ".json"
+#: Statistics of regions in images by default, and labels of the former ones in file names.
+REGION_PARTS: Final = PARTS
+FORMER_LABELS: Final = {"mean": FORMER_MAPS[0], "mean_abs": FORMER_MAPS[1]}
 
 
 def export_signatures(
@@ -65,7 +49,7 @@ def export_signatures(
     atlas_img: Any = None,
     formats: Sequence[str] | None = None,
     radius: float = 5.0,
-    region_statistic: RegionStatistic = "mean",
+    region_statistic: RegionStatistic | Sequence[RegionStatistic] = REGION_PARTS,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write signatures to files, each with a JSON sidecar of the same stem.
@@ -84,8 +68,10 @@ def export_signatures(
         "nifti": an image per factor; "brainnet": ``.node`` and ``.edge`` for BrainNet Viewer.
     radius : float, default 5.0
         Of the spheres, in mm.
-    region_statistic : {"mean", "mean_abs"}, default "mean"
-        How the edges of a region make the one number of an image; see `region_strength`.
+    region_statistic : str or sequence of str, default ("strength", "positive", "negative")
+        How the edges of a region make the number of an image; one image per factor and statistic.
+        See `region_strength`. Images of regional features show the loading itself. Intervals of
+        these numbers are written by `export_run`.
     overwrite : bool, default False
         Whether files of the same names may be replaced.
 
@@ -104,15 +90,16 @@ def export_signatures(
         If a file exists and `overwrite` is False. Nothing is written then.
     """
     chosen = _check_formats(sig, formats, atlas_img)
-    files: list[_File] = []
+    statistics = _check_statistics(region_statistic)
+    files: list[SharedFile] = []
     if "tsv" in chosen:
-        files.append(_File("signatures.tsv", lambda p: _write_table(sig, p), _columns_note()))
+        files.append(SharedFile("signatures.tsv", lambda p: _write_table(sig, p), _columns_note()))
     if "netcdf" in chosen:
-        files.append(_File("signatures.nc", lambda p: _write_netcdf(sig, p), _columns_note()))
+        files.append(SharedFile("signatures.nc", lambda p: _write_netcdf(sig, p), _columns_note()))
     if "matrix" in chosen:
         files += _matrix_files(sig)
     if "brainnet" in chosen:
-        files += _brainnet_files(sig, region_statistic)
+        files += _brainnet_files(sig)
     if "nifti" in chosen:
         regions = region_table(sig)
         canvas = (
@@ -120,8 +107,8 @@ def export_signatures(
             if atlas_img is None
             else build_label_canvas(regions, atlas_img)
         )
-        files += _image_files(sig, canvas, region_statistic)
-    return _write_all(sig, files, Path(folder), overwrite=overwrite)
+        files += _image_files(sig, canvas, statistics)
+    return write_files(common_note(sig), files, Path(folder), overwrite=overwrite)
 
 
 def _check_formats(sig: xr.Dataset, formats: Sequence[str] | None, atlas_img: Any) -> set[str]:
@@ -154,54 +141,15 @@ def _check_formats(sig: xr.Dataset, formats: Sequence[str] | None, atlas_img: An
     return set(formats)
 
 
-def _write_all(sig: xr.Dataset, files: list[_File], folder: Path, *, overwrite: bool) -> list[Path]:
-    names = list(dict.fromkeys(n for f in files for n in (f.name, f.sidecar)))
-    existing = [n for n in names if (folder / n).exists()]
-    if existing and not overwrite:
-        raise RunFolderError(
-            f"{folder} already holds {some(existing)}; pass overwrite=True to replace them, "
-            "or choose another folder."
+def _check_statistics(statistic: RegionStatistic | Sequence[RegionStatistic]) -> tuple[str, ...]:
+    chosen = (statistic,) if isinstance(statistic, str) else tuple(statistic)
+    unknown = [s for s in chosen if s not in REGION_STATISTICS]
+    if unknown or not chosen:
+        raise SpecError(
+            f"region_statistic must be of {REGION_STATISTICS}, got {statistic!r}; several go into "
+            "a list."
         )
-    foreign = [n for f in files for n in _foreign(folder, f)]
-    if foreign:
-        raise RunFolderError(
-            f"{folder} holds {some(foreign)}, which bayes-mdd did not write and does not replace: "
-            "choose another folder, or move the files away."
-        )
-    make_folder(folder)
-    common = common_note(sig)
-    for file in files:
-        # The sidecar is first: it marks the file as one that may be replaced.
-        note = json.dumps({**common, **file.note}, indent=2, ensure_ascii=False)
-        write_text(folder / file.sidecar, note + "\n")
-        write_with(folder / file.name, file.write)
-    _remove_former(folder, set(names))
-    return [folder / n for n in names]
-
-
-def _foreign(folder: Path, file: _File) -> list[str]:
-    """List files of these names that this package did not write, which the sidecar tells."""
-    made_by = read_mark(folder / file.sidecar).get("GeneratedBy")
-    entries = made_by if isinstance(made_by, list) else []
-    if any(isinstance(entry, dict) and entry.get("Name") == "bayes-mdd" for entry in entries):
-        return []
-    return [n for n in (file.name, file.sidecar) if (folder / n).exists()]
-
-
-def _remove_former(folder: Path, kept: set[str]) -> None:
-    """Remove maps of factors that an earlier export to this folder wrote and this one does not."""
-    factors = {name.split("_")[0] for name in kept}
-    for sidecar in folder.glob("factor-*_*.json"):
-        if sidecar.name in kept or sidecar.name.split("_")[0] in factors:
-            continue
-        try:
-            note = json.loads(sidecar.read_text(encoding="utf-8"))
-            own = note["GeneratedBy"][0]["Name"] == "bayes-mdd"
-        except (OSError, ValueError, LookupError, TypeError):
-            continue
-        if own:
-            for ending in (".json", ".tsv", ".nii.gz", ".node", ".edge"):
-                sidecar.with_name(sidecar.stem + ending).unlink(missing_ok=True)
+    return tuple(dict.fromkeys(chosen))
 
 
 def _columns_note() -> dict[str, Any]:
@@ -253,7 +201,7 @@ def _write_netcdf(sig: xr.Dataset, path: Path) -> None:
     write_netcdf(sig.assign_attrs(attrs), path)
 
 
-def _matrix_files(sig: xr.Dataset) -> Iterator[_File]:
+def _matrix_files(sig: xr.Dataset) -> Iterator[SharedFile]:
     for name, one, note in factor_notes(sig):
         table = edge_matrix(sig, one["mean"].values)
 
@@ -261,33 +209,36 @@ def _matrix_files(sig: xr.Dataset) -> Iterator[_File]:
             table.to_csv(path, sep="\t", na_rep=MISSING, float_format=NUMBERS)
 
         shape = {"Layout": "square, symmetric, rows and columns named; diagonal not analysed"}
-        yield _File(f"factor-{name}_stat-mean_relmat.tsv", write, note | shape)
+        yield SharedFile(f"factor-{name}_stat-mean_relmat.tsv", write, note | shape)
 
 
-def _image_files(sig: xr.Dataset, canvas: Canvas, statistic: RegionStatistic) -> Iterator[_File]:
+def _image_files(
+    sig: xr.Dataset, canvas: Canvas, statistics: tuple[str, ...]
+) -> Iterator[SharedFile]:
     edges = is_edges(sig)
-    values = region_strength(sig, statistic if edges else "mean")
-    stat = {"mean": "regionmean", "mean_abs": "regionmeanabs"}[statistic] if edges else "mean"
-    for name, _, note in factor_notes(sig):
-        numbers = values.sel({FACTOR: name}).values
+    outside = {"MissingValue": "NaN (outside the regions, or not analysed)"}
+    for statistic in statistics if edges else ("mean",):
+        values = region_strength(sig, cast(RegionStatistic, statistic))
+        label = FORMER_LABELS.get(statistic, statistic) if edges else "mean"
+        meaning = EDGE_MEANING["strength" if statistic == "mean_abs" else statistic]
+        what = {"Statistic": meaning} if edges else {}
+        for name, _, note in factor_notes(sig):
+            numbers = values.sel({FACTOR: name}).values
 
-        def write(path: Path, numbers: Any = numbers) -> None:
-            # nibabel chooses compression by the file name, which the temporary name keeps.
-            nib.save(canvas.paint(numbers), path)
+            def write(path: Path, numbers: Any = numbers, title: str = f"{name} {label}") -> None:
+                # nibabel chooses compression by the file name, which the temporary name keeps.
+                nib.save(canvas.paint(numbers, name=title), path)
 
-        what = {"Statistic": REGION_STATISTIC[statistic]} if edges else {}
-        outside = {"MissingValue": "NaN (outside the regions, or not analysed)"}
-        yield _File(
-            f"factor-{name}_stat-{stat}_statmap.nii.gz", write, note | what | canvas.how | outside
-        )
+            stem = f"factor-{name}_stat-{label}_statmap.nii.gz"
+            yield SharedFile(stem, write, note | what | canvas.how | outside)
 
 
-def _brainnet_files(sig: xr.Dataset, statistic: RegionStatistic) -> Iterator[_File]:
+def _brainnet_files(sig: xr.Dataset) -> Iterator[SharedFile]:
     """BrainNet Viewer does not support missing values: regions without coordinates are omitted."""
     regions = region_table(sig)
     placed = place_regions(regions)
     kept = regions[placed]
-    size = region_strength(sig, "mean_abs")
+    size = region_strength(sig, "strength")
     colour = pd.factorize(kept["network"])[0] + 1 if "network" in kept else 1
     names = [n.replace(" ", "_") for n in kept.index]
     for name, one, note in factor_notes(sig):
@@ -302,10 +253,10 @@ def _brainnet_files(sig: xr.Dataset, statistic: RegionStatistic) -> Iterator[_Fi
             np.savetxt(path, np.nan_to_num(edges), fmt=NUMBERS, delimiter="\t")
 
         note = note | {
-            "NodeSize": REGION_STATISTIC["mean_abs"],
+            "NodeSize": EDGE_MEANING["strength"],
             "NodeColour": "number of the network in order of appearance",
             "RegionsNotWritten": [str(r) for r in regions.index[~placed]],
             "MissingValue": "0 (BrainNet Viewer has no other mark; also the diagonal)",
         }
-        yield _File(f"factor-{name}_brainnet.node", write_nodes, note)
-        yield _File(f"factor-{name}_brainnet.edge", write_edges, note)
+        yield SharedFile(f"factor-{name}_brainnet.node", write_nodes, note)
+        yield SharedFile(f"factor-{name}_brainnet.edge", write_edges, note)

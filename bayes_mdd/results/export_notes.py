@@ -60,7 +60,7 @@ def factor_notes(sig: xr.Dataset) -> Iterator[tuple[str, xr.Dataset, dict[str, A
         note: dict[str, Any] = {"Factor": str(name), "Statistic": "posterior mean"}
         note |= {
             key.capitalize(): str(one[key].values)
-            for key in ("label", "networks")
+            for key in ("name", "label", "networks")
             if key in one.coords
         }
         if STABILITY in one.coords:

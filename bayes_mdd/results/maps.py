@@ -13,11 +13,14 @@ from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.names import name_factors
 from bayes_mdd.results.privacy import share_provenance
-from bayes_mdd.results.regions import is_edges, region_positions, region_table
+from bayes_mdd.results.region_average import average_by_region
+from bayes_mdd.results.regions import region_table
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.used import used_factors
 
-RegionStatistic = Literal["mean", "mean_abs"]
+RegionStatistic = Literal["mean", "strength", "positive", "negative", "mean_abs"]
+#: Numbers of a region; the last is the former name of "strength".
+REGION_STATISTICS: Final = ("mean", "strength", "positive", "negative", "mean_abs")
 #: What a loading is measured in.
 LOADING_UNITS: Final = "SD of the standardised feature per SD of the factor's score"
 STATISTICS = ("mean", "sd", "lower", "upper", "p_positive")
@@ -113,17 +116,20 @@ def region_strength(sig: xr.Dataset, statistic: RegionStatistic = "mean") -> xr.
     ----------
     sig : xarray.Dataset
         What `signatures` returned.
-    statistic : {"mean", "mean_abs"}, default "mean"
+    statistic : {"mean", "strength", "positive", "negative", "mean_abs"}, default "mean"
         "mean" averages the posterior mean loadings of all edges that touch the region, which is
-        the posterior mean of the average loading (positive and negative edges cancel).
-        "mean_abs" averages their absolute values: how much the region takes part, without sign
-        (not the posterior mean of that quantity, which would be larger).
+        the posterior mean of the average loading; positive and negative edges cancel.
+        "strength" averages their absolute values: how much the region takes part, without sign
+        (not the posterior mean of that quantity, which would be larger). "positive" and
+        "negative" are the parts of the edges above and below 0, each divided by the number of
+        all edges of the region: ``strength = positive - negative`` and
+        ``mean = positive + negative``. "mean_abs" is another name of "strength".
 
     Returns
     -------
     xarray.DataArray
         Dims ``(factor, region)``; NaN for a region that no feature touches. For regional
-        features this is the loading itself (or its absolute value).
+        features this is the loading itself, its absolute value, or its part above or below 0.
 
     Raises
     ------
@@ -131,20 +137,39 @@ def region_strength(sig: xr.Dataset, statistic: RegionStatistic = "mean") -> xr.
         If `statistic` is unknown.
     DataContractError
         If the features name no regions.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> sig = bm.signatures(bm.read_run("runs/demo"))  # doctest: +SKIP
+    >>> bm.region_strength(sig, "strength").sel(factor="F1").to_series()  # doctest: +SKIP
     """
-    if statistic not in ("mean", "mean_abs"):
-        raise SpecError(f"statistic must be 'mean' or 'mean_abs', got {statistic!r}.")
+    if statistic not in REGION_STATISTICS:
+        raise SpecError(f"statistic must be one of {REGION_STATISTICS}, got {statistic!r}.")
     names = region_table(sig).index
     value = sig["mean"].transpose(FACTOR, FEATURE).values
-    value = np.abs(value) if statistic == "mean_abs" else value
-    total = np.zeros((value.shape[0], len(names)))
-    count = np.zeros(len(names))
-    for side in ("region_a", "region_b") if is_edges(sig) else ("region_name",):
-        at = region_positions(sig, names, side)
-        for row, loading in zip(total, value, strict=True):
-            np.add.at(row, at, loading)
-        np.add.at(count, at, 1)
-    with np.errstate(invalid="ignore"):
-        average = np.where(count > 0, total / count, np.nan)
+    average = average_by_region(sig)(take_part(value, statistic))
     coords = {FACTOR: sig[FACTOR].values, REGION: names.to_numpy(dtype=str)}
     return xr.DataArray(average, dims=(FACTOR, REGION), coords=coords, name=statistic)
+
+
+def take_part(value: npt.NDArray[Any], statistic: str) -> npt.NDArray[Any]:
+    """Take the part of loadings that a statistic of regions averages.
+
+    Parameters
+    ----------
+    value : ndarray
+        Loadings.
+    statistic : str
+        Of `REGION_STATISTICS`.
+
+    Returns
+    -------
+    ndarray
+        As they are, their absolute values, or those above or below 0 with 0 elsewhere.
+    """
+    if statistic == "positive":
+        return np.clip(value, 0, None)
+    if statistic == "negative":
+        return np.clip(value, None, 0)
+    return value if statistic == "mean" else np.abs(value)

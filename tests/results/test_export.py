@@ -124,7 +124,7 @@ def test_label_image_is_painted_by_label(sig, atlas, tmp_path):
     export_signatures(
         shuffled, tmp_path / "o", atlas_img=tmp_path / "atlas.nii.gz", formats=["nifti"]
     )
-    path = tmp_path / "o" / "factor-F1_stat-regionmean_statmap.nii.gz"
+    path = tmp_path / "o" / "factor-F1_stat-strength_statmap.nii.gz"
     image = nib.load(path)
     data = image.get_fdata()
     assert image.get_data_dtype() == np.float32
@@ -132,11 +132,11 @@ def test_label_image_is_painted_by_label(sig, atlas, tmp_path):
     labels = np.asarray(atlas.dataobj)
     known = np.isin(labels, sig["region_label"].values)
     assert np.isnan(data[~known]).all()
-    strength = region_strength(sig).sel(factor="F1")
+    strength = region_strength(sig, "strength").sel(factor="F1")
     for region, label in zip(sig["region"].values, sig["region_label"].values, strict=True):
         wanted = np.float32(strength.sel(region=region))
         assert (data[labels == label] == wanted).all()
-    note = json.loads(path.with_name("factor-F1_stat-regionmean_statmap.json").read_text())
+    note = json.loads(path.with_name("factor-F1_stat-strength_statmap.json").read_text())
     assert note["Estimand"] == "expression"
     assert note["Statistic"].startswith("mean over the region's edges")
     assert note["Interval"] == {"ci_prob": 0.9, "ci_kind": "eti"}
@@ -144,6 +144,29 @@ def test_label_image_is_painted_by_label(sig, atlas, tmp_path):
     assert note["Atlas"] == "atlas.nii.gz" and note["AtlasLabelsWithoutRegion"] == 1
     assert note["Reference"] == sig.attrs["reference"]
     assert note["GeneratedBy"][0]["Name"] == "bayes-mdd" and note["GeneratedBy"][0]["Version"]
+
+
+def test_region_maps_keep_both_signs_and_replace_the_former_one(sig, tmp_path):
+    former = export_signatures(sig, tmp_path, formats=["nifti"], region_statistic="mean")
+    assert {p.name.split("_")[1] for p in former} == {"stat-regionmean"}
+    (tmp_path / "factor-F1_stat-mine_statmap.nii.gz").write_bytes(b"kept")
+    written = export_signatures(sig, tmp_path, formats=["nifti"])
+    assert {p.name.split("_")[1] for p in written} == {
+        *("stat-strength", "stat-positive", "stat-negative")
+    }
+    assert not list(tmp_path.glob("*regionmean*")) and list(tmp_path.glob("*stat-mine*"))
+    images = {
+        stat: nib.load(tmp_path / f"factor-F1_stat-{stat}_statmap.nii.gz")
+        for stat in ("strength", "positive", "negative")
+    }
+    data = {stat: image.get_fdata() for stat, image in images.items()}
+    np.testing.assert_allclose(data["strength"], data["positive"] - data["negative"], atol=1e-6)
+    assert np.nanmax(data["negative"]) <= 0 <= np.nanmin(data["positive"])
+    assert images["negative"].header.get_intent()[2] == "F1 negative"
+    note = json.loads((tmp_path / "factor-F1_stat-negative_statmap.json").read_text())
+    assert "below 0, else 0" in note["Statistic"] and note["Name"] == str(sig["name"].values[0])
+    with pytest.raises(SpecError, match="'middle'"):
+        export_signatures(sig, tmp_path / "x", region_statistic="middle")
 
 
 def test_a_region_that_was_not_analysed_stays_nan(sig, atlas, tmp_path):
@@ -164,10 +187,10 @@ def test_spheres_sit_at_their_coordinates(sig, tmp_path):
     sig = sig.copy(deep=True)
     sig["region_x"].values[9] = np.nan
     export_signatures(sig, tmp_path, formats=["nifti"], radius=4.0)
-    image = nib.load(tmp_path / "factor-F3_stat-regionmean_statmap.nii.gz")
+    image = nib.load(tmp_path / "factor-F3_stat-strength_statmap.nii.gz")
     assert image.shape == (99, 117, 95)
     data = image.get_fdata()
-    strength = region_strength(sig).sel(factor="F3").values
+    strength = region_strength(sig, "strength").sel(factor="F3").values
     inverse = np.linalg.inv(image.affine)
     for i in range(9):
         centre = [float(sig[f"region_{c}"][i]) for c in "xyz"]
@@ -180,7 +203,7 @@ def test_spheres_sit_at_their_coordinates(sig, tmp_path):
     centres = np.stack([sig[f"region_{c}"].values[:9] for c in "xyz"], axis=1)
     distance = np.linalg.norm(world[:, None] - centres, axis=2).min(axis=1)
     assert distance.max() <= 4.0 + 1e-6
-    note = json.loads((tmp_path / "factor-F3_stat-regionmean_statmap.json").read_text())
+    note = json.loads((tmp_path / "factor-F3_stat-strength_statmap.json").read_text())
     assert note["SphereRadius"] == {"Value": 4.0, "Units": "mm"}
     assert note["RegionsNotPainted"] == ["Reward_3"]
 

@@ -55,6 +55,27 @@ def test_strength_is_the_mean_over_a_regions_edges(fake_idata):
         region_strength(sig, "median")
 
 
+def test_signed_parts_do_not_cancel(fake_idata):
+    sig = signatures(fake_idata)
+    touches = ((sig["region_a"] == "DMN_2") | (sig["region_b"] == "DMN_2")).values
+    edges = sig["mean"].sel(factor="F1").values[touches]
+    assert edges.min() < 0 < edges.max()
+    part = {s: region_strength(sig, s) for s in ("mean", "strength", "positive", "negative")}
+    at = {name: float(v.sel(factor="F1", region="DMN_2")) for name, v in part.items()}
+    assert at["positive"] == pytest.approx(edges[edges > 0].sum() / 9)
+    assert at["negative"] == pytest.approx(edges[edges < 0].sum() / 9)
+    xr.testing.assert_allclose(part["strength"], part["positive"] - part["negative"])
+    xr.testing.assert_allclose(part["mean"], part["positive"] + part["negative"])
+    xr.testing.assert_identical(
+        part["strength"], region_strength(sig, "mean_abs").rename("strength")
+    )
+    # Edges that cancel leave no mean and full strength.
+    sign = np.where(np.arange(45) % 2, 1.0, -1.0)
+    opposed = sig.assign(mean=sig["mean"] * 0 + sign)
+    assert float(np.abs(region_strength(opposed)).min()) < 0.2
+    np.testing.assert_allclose(region_strength(opposed, "strength"), 1)
+
+
 def test_strength_follows_names_not_positions(fake_idata):
     sig = signatures(fake_idata)
     shuffled = sig.isel(

@@ -56,7 +56,10 @@ def test_nifti_maps_have_values_units_space_and_intent(idata, sig, done):
     folder = folder_of(done, "nifti")
     images = {
         stat: nib.load(folder / f"factor-F1_stat-{stat}_statmap.nii.gz")
-        for stat in ("mean", "lower", "upper", "ppositive", "strength", "positive", "negative")
+        for stat in (
+            *("mean", "lower", "upper", "ppositive", "strength", "positive", "negative"),
+            *("strengthlower", "positiveupper"),
+        )
     }
     for stat, image in images.items():
         header = image.header
@@ -64,13 +67,13 @@ def test_nifti_maps_have_values_units_space_and_intent(idata, sig, done):
         assert (int(header["sform_code"]), int(header["qform_code"])) == (4, 4)
         np.testing.assert_allclose(image.affine, AFFINE)
         np.testing.assert_allclose(image.get_qform(), AFFINE, atol=1e-5)
-        assert header.get_intent()[0] == "estimate" and header.get_intent()[2] == f"F1 {stat}"
+        assert header.get_intent()[0] == "estimate" and header.get_intent()[2] == f"F1 {stat}"[:15]
         assert image.get_data_dtype() == np.float32
     at = {stat: image.get_fdata()[0, 0, 1] for stat, image in images.items()}  # DMN_1
     touches = (sig["region_a"] == "DMN_1") | (sig["region_b"] == "DMN_1")
     loading = sig["mean"].sel(factor="F1").values[touches.values]
-    drawn = merge_chains(idata["loadings"].to_dataset()).sel(factor="F1").values
-    drawn = drawn[:, touches.values].mean(axis=1)
+    draws = merge_chains(idata["loadings"].to_dataset()).sel(factor="F1").values[:, touches.values]
+    drawn = draws.mean(axis=1)
     assert at["mean"] == pytest.approx(loading.mean(), rel=1e-5)
     assert at["strength"] == pytest.approx(np.abs(loading).mean(), rel=1e-5)
     assert at["positive"] == pytest.approx(np.clip(loading, 0, None).mean(), rel=1e-5)
@@ -78,6 +81,10 @@ def test_nifti_maps_have_values_units_space_and_intent(idata, sig, done):
     assert at["lower"] == pytest.approx(np.quantile(drawn, 0.05), rel=1e-5)
     assert at["upper"] == pytest.approx(np.quantile(drawn, 0.95), rel=1e-5)
     assert at["ppositive"] == pytest.approx((drawn > 0).mean())
+    aligned = (draws * np.sign(loading)).mean(axis=1)
+    assert at["strengthlower"] == pytest.approx(np.quantile(aligned, 0.05), rel=1e-5)
+    above = (draws * (loading > 0)).mean(axis=1)
+    assert at["positiveupper"] == pytest.approx(np.quantile(above, 0.95), rel=1e-5)
     assert np.isnan(images["ppositive"].get_fdata()[5, 5, 5])
     note = json.loads((folder / "factor-F1_stat-ppositive_statmap.json").read_text())
     assert note["Units"] == "probability" and note["Interval"]["ci_prob"] == 0.9
@@ -375,6 +382,9 @@ def test_neurovault_folder(idata, done):
     images = pd.read_csv(folder / "images.tsv", sep="\t")
     assert sorted(images["file"]) == sorted(p.name for p in folder.glob("*.nii.gz"))
     assert set(images["number_of_subjects"]) == {idata["posterior"].sizes["subject"]}
+    assert set(images["file"].str.split("_").str[1]) == {
+        *("stat-strength", "stat-positive", "stat-negative")
+    }
     assert images["name"].is_unique and set(images["analysis_level"]) == {"group"}
     image = nib.load(folder / images["file"].iloc[0])
     assert int(image.header["sform_code"]) == 4 and image.ndim == 3

@@ -18,8 +18,8 @@ from bayes_mdd.dims import FACTOR
 from bayes_mdd.results.export_notes import common_note, factor_notes
 from bayes_mdd.results.exports.bids import STATISTICS
 from bayes_mdd.results.exports.material import Material, save_image, write_json
-from bayes_mdd.results.exports.surface import NO_SURFACE
 from bayes_mdd.results.regions import edge_matrix
+from bayes_mdd.results.surface_atlas import NO_SURFACE
 
 _CIFTI: Any = nib.cifti2
 _SCALARS: Final = "NIFTI_INTENT_CONNECTIVITY_PARCELLATED_SCALAR"

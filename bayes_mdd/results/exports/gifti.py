@@ -11,7 +11,7 @@ import numpy as np
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.results.export_notes import common_note, factor_notes
 from bayes_mdd.results.exports.material import Material, save_image, write_json
-from bayes_mdd.results.exports.surface import CORTEX, NO_SURFACE
+from bayes_mdd.results.surface_atlas import CORTEX, NO_SURFACE
 
 _GIFTI: Any = nib.gifti
 

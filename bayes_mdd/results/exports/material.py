@@ -14,15 +14,15 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.files.replace import write_text, write_with
-from bayes_mdd.results.exports.region_maps import RegionMaps, summarise_regions
-from bayes_mdd.results.exports.surface import SurfaceAtlas, read_surface_atlas
 from bayes_mdd.results.images import (
     Canvas,
     build_label_canvas,
     build_sphere_canvas,
     place_regions,
 )
+from bayes_mdd.results.region_maps import RegionMaps, summarise_regions
 from bayes_mdd.results.regions import is_edges, region_table
+from bayes_mdd.results.surface_atlas import SurfaceAtlas, read_surface_atlas
 
 NO_REGIONS = "the features name no regions."
 NO_EDGES = "the features are no edges between regions."

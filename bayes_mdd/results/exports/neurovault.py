@@ -19,8 +19,8 @@ from bayes_mdd.results.export_notes import common_note
 from bayes_mdd.results.exports.material import Material, write_json
 from bayes_mdd.results.exports.nifti import write_images
 from bayes_mdd.results.images import MNI_CODE
+from bayes_mdd.results.region_maps import PARTS
 
-STATISTICS: Final = ("mean", "strength")
 _NO_MNI: Final = (
     "NeuroVault takes images in MNI space, and the header of the atlas image names another: give "
     "the atlas in MNI152 space (code 4), or leave --atlas out where the regions have MNI "
@@ -57,7 +57,7 @@ def write(material: Material, folder: Path) -> None:
         An empty folder.
     """
     rows: list[dict[str, Any]] = []
-    for stem, note in write_images(material, folder, STATISTICS):
+    for stem, note in write_images(material, folder, PARTS if material.edges else ("mean",)):
         label = str(note.get("Label", MISSING))
         title = str(note["Factor"]) if label == MISSING else f"{note['Factor']} ({label})"
         rows.append(

@@ -10,9 +10,10 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE
-from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.errors import SpecError
 from bayes_mdd.results.images import place_regions
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
+from bayes_mdd.results.strongest import check_top, is_clear
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,36 +58,6 @@ class Choice:
         else:
             said = f"all {self.n_clear} {what} whose {self.condition}"
         return said + (f" (not drawn: {self.n_hidden} without coordinates)" * bool(self.n_hidden))
-
-
-def pick_factor(sig: xr.Dataset, factor: str, caller: str) -> xr.Dataset:
-    """Take the part of signatures that belongs to one factor.
-
-    Parameters
-    ----------
-    sig : xarray.Dataset
-        What `signatures` returned.
-    factor : str
-        Key or name of the factor, e.g. ``"F1"``.
-    caller : str
-        Function that asks, for the error.
-
-    Returns
-    -------
-    xarray.Dataset
-        Without the dimension ``factor``.
-
-    Raises
-    ------
-    DataContractError
-        If there is no such factor.
-    """
-    known = [str(f) for f in sig[FACTOR].values]
-    if factor not in known:
-        raise DataContractError(
-            caller, [f"there is no factor '{factor}'; there are {some(known, 20)}."]
-        )
-    return sig.sel({FACTOR: factor})
 
 
 def name_of(one: xr.Dataset) -> str:
@@ -175,10 +146,9 @@ def choose_features(
     SpecError
         If `top` is below 1 or `min_prob` is no probability.
     """
-    if top < 1:
-        raise SpecError(f"top must be at least 1, got {top}.")
+    check_top(top)
     if min_prob is None:
-        clear = ((one["lower"] > 0) | (one["upper"] < 0)).values
+        clear = is_clear(one)
         condition = f"{float(one.attrs.get('ci_prob', np.nan)):.0%} interval excludes 0"
     elif 0 <= min_prob <= 1:
         clear = (sign_probability(one) >= min_prob) & (one["mean"].values != 0)

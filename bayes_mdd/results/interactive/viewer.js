@@ -73,6 +73,18 @@
     return Math.min(3, Math.floor(4 * Math.abs(value(row, 0)) / (largest || 1)));
   }
 
+  function between(a, b, part) { return a.map(function (v, k) { return v + part * (b[k] - v); }); }
+  function distance(a, b) {
+    return Math.sqrt(a.reduce(function (sum, v, k) { return sum + (v - b[k]) * (v - b[k]); }, 0));
+  }
+  // Dashes of equal length in mm (the library scales its own with the length of the line).
+  function pieces(length) {
+    if (!length) { return [[0, 1]]; }
+    var n = Math.max(2, Math.round(length / 8)), on = 0.58, all = n - 1 + on, made = [];
+    for (var k = 0; k < n; k++) { made.push([k / all, (k + on) / all]); }
+    return made;
+  }
+
   function drawEdges(rows, largest) {
     var traces = [], touch = spots("markers", {
       text: [], hoverinfo: "text", marker: { size: 9, opacity: 0.01, color: "#000" }
@@ -81,16 +93,19 @@
       WIDTHS.forEach(function (width) {
         traces.push(spots("lines", {
           hoverinfo: "skip", connectgaps: false,
-          line: { width: width, color: sign > 0 ? RGB.plus : RGB.minus, dash: sign > 0 ? "solid" : "dash" }
+          line: { width: width, color: sign > 0 ? RGB.plus : RGB.minus }
         }));
       });
     });
     rows.forEach(function (row) {
       var trace = traces[(value(row, 0) < 0 ? 4 : 0) + bin(row, largest)];
       var a = place(row[0]), b = place(row[1]);
-      put(trace, a); put(trace, b); put(trace, [null, null, null]);
+      pieces(value(row, 0) < 0 ? distance(a, b) : 0).forEach(function (piece) {
+        put(trace, between(a, b, piece[0])); put(trace, between(a, b, piece[1]));
+        put(trace, [null, null, null]);
+      });
       [0.35, 0.5, 0.65].forEach(function (part) {
-        put(touch, a.map(function (v, k) { return v + part * (b[k] - v); }));
+        put(touch, between(a, b, part));
         touch.text.push(describe(row));
       });
     });

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.sparse import coo_array
 
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
-from bayes_mdd.results.maps import region_strength
-from bayes_mdd.results.regions import is_edges, region_positions, region_table
+from bayes_mdd.results.maps import take_part
+from bayes_mdd.results.region_average import average_by_region
+from bayes_mdd.results.regions import is_edges, region_table
 
+#: Intervals of signed parts: the sign of an edge is that of its posterior mean in every draw.
+_FIXED = "over draws in which each edge keeps the sign of its posterior mean"
 #: Short names of the statistics in file names, and what they are, for edges and for regions.
 EDGE_MEANING = {
-    "mean": "posterior mean of the mean loading of the region's edges, signed",
+    "mean": "posterior mean of the mean loading of the region's edges, signed (edges of opposite "
+    "sign cancel)",
     "lower": "lower end of the equal-tailed interval of the mean loading of the region's edges",
     "upper": "upper end of the equal-tailed interval of the mean loading of the region's edges",
     "ppositive": "posterior probability that the mean loading of the region's edges is above 0",
-    "strength": "mean over the region's edges of the absolute posterior mean loading",
+    "strength": "mean over the region's edges of the absolute posterior mean loading; equals "
+    "positive minus negative",
     "positive": "mean over the region's edges of the posterior mean loading where it is above 0, "
     "else 0",
     "negative": "mean over the region's edges of the posterior mean loading where it is below 0, "
     "else 0",
+}
+PARTS = ("strength", "positive", "negative")
+ENDS = ("lower", "upper")
+EDGE_MEANING |= {
+    f"{part}{end}": f"{end} end of the equal-tailed interval of '{part}', {_FIXED}"
+    for part in PARTS
+    for end in ENDS
 }
 REGION_MEANING = {
     "mean": "posterior mean of the region's loading",
@@ -69,8 +80,9 @@ def summarise_regions(sig: xr.Dataset, draws: xr.DataArray | None) -> RegionMaps
     -------
     RegionMaps
         For edges ``mean``, ``strength``, ``positive``, ``negative`` and, with draws, ``lower``,
-        ``upper`` and ``ppositive`` of the signed mean, computed in each draw; for regional
-        features the statistics of the loadings.
+        ``upper`` and ``ppositive`` of the signed mean, and ``strengthlower``, ``strengthupper``
+        and so on of the parts, computed in each draw with the sign that the posterior mean of each
+        edge has; for regional features the statistics of the loadings.
     """
     names = region_table(sig).index.to_numpy(dtype=str)
     coords = {FACTOR: sig[FACTOR].values, REGION: names}
@@ -78,52 +90,34 @@ def summarise_regions(sig: xr.Dataset, draws: xr.DataArray | None) -> RegionMaps
     def _put(values: Any) -> xr.DataArray:
         return xr.DataArray(np.asarray(values), dims=(FACTOR, REGION), coords=coords)
 
+    average = average_by_region(sig)
     if not is_edges(sig):
-        at = region_positions(sig, region_table(sig).index, "region_name")
-        average = _averager(at, len(names))
         found = {
             short: _put(average(sig[name].transpose(FACTOR, FEATURE).values))
             for short, name in _OF_FEATURES.items()
         }
         return RegionMaps(found, REGION_MEANING)
-    sides = [region_positions(sig, region_table(sig).index, f"region_{s}") for s in "ab"]
-    average = _averager(np.concatenate(sides), len(names))
     mean = sig["mean"].transpose(FACTOR, FEATURE).values
-    found = {
-        "mean": region_strength(sig, "mean"),
-        "strength": region_strength(sig, "mean_abs"),
-        "positive": _put(average(np.tile(np.clip(mean, 0, None), 2))),
-        "negative": _put(average(np.tile(np.clip(mean, None, 0), 2))),
-    }
+    found = {part: _put(average(take_part(mean, part))) for part in ("mean", *PARTS)}
     if draws is None:
         return RegionMaps(found, {k: EDGE_MEANING[k] for k in found}, NO_DRAWS)
     tail = (1 - float(sig.attrs.get("ci_prob", 0.9))) / 2
-    low, high, above = [], [], []
-    for factor in sig[FACTOR].values:
+    bounds: dict[str, list[Any]] = {part: [] for part in ("mean", *PARTS)}
+    above = []
+    for i, factor in enumerate(sig[FACTOR].values):
         one = draws.sel({FACTOR: factor}).transpose(..., FEATURE).values.astype(np.float64)
-        of_region = average(np.tile(one, 2))
-        bounds = np.quantile(of_region, [tail, 1 - tail], axis=0)
-        low.append(bounds[0])
-        high.append(bounds[1])
-        above.append(np.where(np.isfinite(bounds[0]), (of_region > 0).mean(axis=0), np.nan))
-    shape = len(low), len(names)
-    found |= {
-        "lower": _put(np.reshape(low, shape)),
-        "upper": _put(np.reshape(high, shape)),
-        "ppositive": _put(np.reshape(above, shape)),
-    }
+        up, down = mean[i] > 0, mean[i] < 0
+        weights = {"mean": 1.0, "strength": up * 1.0 - down, "positive": up, "negative": down}
+        for part, weight in weights.items():
+            of_region = average(one * weight)
+            bounds[part].append(np.quantile(of_region, [tail, 1 - tail], axis=0))
+            if part == "mean":
+                known = np.isfinite(of_region[0])
+                above.append(np.where(known, (of_region > 0).mean(axis=0), np.nan))
+    shape = len(above), len(names)
+    for part, of_part in bounds.items():
+        for k, end in enumerate(ENDS):
+            ends = np.reshape([pair[k] for pair in of_part], shape)
+            found[end if part == "mean" else f"{part}{end}"] = _put(ends)
+    found["ppositive"] = _put(np.reshape(above, shape))
     return RegionMaps({k: found[k] for k in EDGE_MEANING}, EDGE_MEANING)
-
-
-def _averager(at: Any, n_regions: int) -> Callable[[Any], Any]:
-    """Make a function that averages the features of each region; NaN where there is none."""
-    count = np.bincount(at, minlength=n_regions).astype(float)
-    entries = 1 / count[at], (at, np.arange(len(at)))
-    weight = coo_array(entries, shape=(n_regions, len(at))).tocsr()
-
-    def average(values: Any) -> Any:
-        out = np.asarray((weight @ np.asarray(values).T).T)
-        out[..., count == 0] = np.nan
-        return out
-
-    return average
