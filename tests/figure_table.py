@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import made_response_figures as made
 import numpy as np
-import pandas as pd
 import xarray as xr
 from fakes import make_fake_idata
 from matplotlib.figure import Figure
@@ -17,6 +17,7 @@ import bayes_mdd as bm
 from bayes_mdd import plotting
 
 ARMS = ("SSRI", "SNRI")
+STAGES = ("before", "after")
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,10 @@ def sites() -> tuple[xr.Dataset, xr.Dataset]:
     return before, before.assign(y=before["y"] - np.repeat(shift, 20, axis=0))
 
 
-GAIN = pd.DataFrame(
-    {"p_star": [0.5, 0.8], "gain": [0.4, 0.2], "se": [0.2, 0.1], "decided": [0.6, 0.3]}
-)
+def two_sites() -> tuple[xr.Dataset, ...]:
+    keep = sites()[0]["site"].values != "Utrecht"
+    return tuple(one.isel(subject=keep) for one in sites())
+
 
 #: One line for every figure, or for every way in which it looks different.
 CASES: tuple[Case, ...] = (
@@ -87,25 +89,51 @@ CASES: tuple[Case, ...] = (
         variant="three arms",
     ),
     Case("plot_explained", lambda **on: plotting.plot_explained(fit(), **on), ARMS),
-    Case("plot_gain_curve", lambda **on: plotting.plot_gain_curve(GAIN, **on)),
+    Case("plot_symptom_links", lambda **on: plotting.plot_symptom_links(fit(), **on)),
+    Case(
+        "plot_symptom_links",
+        lambda **on: plotting.plot_symptom_links(fit(links="by_arm"), by_arm=True, **on),
+        ARMS,
+        "by arm",
+    ),
+    Case("plot_site_effects", lambda **on: plotting.plot_site_effects(*sites(), **on), STAGES),
+    Case(
+        "plot_site_effects",
+        lambda **on: plotting.plot_site_effects(*two_sites(), **on),
+        STAGES,
+        "two sites",
+    ),
+    Case("plot_gain_curve", lambda **on: plotting.plot_gain_curve(made.CURVE, n=48, **on)),
+    Case("plot_priorities", lambda **on: plotting.plot_priorities(made.toc(), **on)),
+    Case(
+        "plot_benefit_calibration",
+        lambda **on: plotting.plot_benefit_calibration(made.GROUPS, **on),
+    ),
+    Case("plot_benefits", lambda **on: plotting.plot_benefits(made.benefits(), **on)),
+    Case("plot_icons", lambda **on: plotting.plot_icons(made.COUNTS, **on)),
+    Case("plot_crossover", lambda **on: plotting.plot_crossover(made.response(), **on), ARMS),
+    Case(
+        "plot_response_factors", lambda **on: plotting.plot_response_factors(made.response(), **on)
+    ),
+    Case(
+        "plot_tipping",
+        lambda **on: plotting.plot_tipping(made.missing(), **on),
+        ("both arms", *ARMS),
+    ),
+    Case("plot_power", lambda **on: plotting.plot_power(made.power(), trial=(0.6, 24), **on)),
+    Case("plot_baselines", lambda **on: plotting.plot_baselines(*made.baselines(), **on)),
+    Case("plot_compositions", lambda **on: plotting.plot_compositions(made.polar(), **on)),
+    Case(
+        "plot_compositions",
+        lambda **on: plotting.plot_compositions(made.polar(n_factors=4), **on),
+        variant="four factors",
+    ),
+    Case("plot_null", lambda **on: plotting.plot_null(made.polar(), **on)),
 )
 
 #: Functions that have no line yet. Empty when all are converted.
 PENDING: tuple[str, ...] = (
-    "plot_baselines",
-    "plot_benefit_calibration",
-    "plot_benefits",
     "plot_block_map",
-    "plot_compositions",
     "plot_connectome",
-    "plot_crossover",
-    "plot_icons",
-    "plot_null",
-    "plot_power",
-    "plot_priorities",
     "plot_quality",
-    "plot_response_factors",
-    "plot_site_effects",
-    "plot_symptom_links",
-    "plot_tipping",
 )

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bayes_mdd.features.adjust.sites import site_of, site_variance
-from bayes_mdd.results.figures.style import FADED, PALETTE, SMALL, name_rows, new_figure, tidy
+from bayes_mdd.results.figures.style import (
+    FADED,
+    INK,
+    PALETTE,
+    TEXT,
+    name_rows,
+    open_panels,
+    put_legend_above,
+    tidy,
+    write_caption,
+)
+from bayes_mdd.types import Array
+
+#: Colour, marker and line of each stage, which differ without colour.
+STAGES: Final = {"before": ("#6E6E6E", "o", "--"), "after": (PALETTE[0], "s", "-")}
 
 
 def plot_site_effects(
-    before: xr.Dataset, after: xr.Dataset | None = None, *, covariates: Sequence[str] = ()
+    before: xr.Dataset,
+    after: xr.Dataset | None = None,
+    *,
+    covariates: Sequence[str] = (),
+    axes: Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot the variance of features explained by site, before and after harmonisation.
 
@@ -25,58 +46,102 @@ def plot_site_effects(
         The same features harmonised (`harmonize_sites`), or standardised.
     covariates : sequence of str
         Coordinates of the subjects to adjust for first.
+    axes : sequence of two Axes, optional
+        Where to draw; default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
         Left, the distribution over features of the share of variance explained by site; right,
-        how far each site lies from the mean of all, in SD (root mean square over features).
+        how far the mean of each site lies from the mean of all sites, in SD of the participants
+        within sites (root mean square over features), with the distance expected by chance. With
+        two sites, which lie equally far from their mean, the distance between them.
 
     Raises
     ------
     DataContractError
         If sites or covariates are absent or missing for a subject.
+    SpecError
+        If there are not two axes.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> features = bm.read_features("data/demo")  # doctest: +SKIP
+    >>> figure = bm.plotting.plot_site_effects(features)  # doctest: +SKIP
     """
     stages = {"before": before} | ({} if after is None else {"after": after})
-    colours = dict(zip(stages, (FADED, PALETTE[0]), strict=False))
-    sites = np.unique(site_of(before)).tolist()
-    figure = new_figure(8.6, max(2.8, 1.6 + 0.4 * len(sites)))
-    left, right = figure.subplots(1, 2)
-    shares = {stage: site_variance(one, covariates) for stage, one in stages.items()}
-    top = max(float(np.nanmax(s)) for s, _, _ in shares.values())
-    bins = np.linspace(0, max(top, 1e-6), 41)
-    for stage, (share, _, _) in shares.items():
-        known = share[np.isfinite(share)]
-        left.hist(
-            known,
-            bins,
-            weights=np.full(len(known), 1 / len(known)),
-            histtype="stepfilled" if stage == "before" else "step",
-            color=colours[stage],
-            alpha=0.5 if stage == "before" else 1.0,
-            linewidth=1.6,
-            label=f"{stage} (median {np.median(known):.3f})",
-        )
-    left.axvline(shares["before"][2], color=FADED, linestyle=":", linewidth=1)
-    left.set_yticks([])
-    left.spines["left"].set_visible(False)
-    left.legend(fontsize=SMALL, frameon=False)
-    tidy(left, title="Variance that goes with site", xlabel="share (dotted: by chance)")
-    for stage, one in stages.items():
-        right.scatter(
-            _distances(one, sites), range(len(sites)), s=40, color=colours[stage], label=stage
-        )
-    right.set_xlim(left=0)
-    tidy(right, title="Distance of each site", xlabel="SD", grid="x")
-    name_rows(right, sites)
+    site = site_of(before)
+    sites, counts = np.unique(site, return_counts=True)
+    rows = 1 if len(sites) == 2 else len(sites)
+    figure, (left, right) = open_panels(axes, (1, 2), 7.0, max(3.4, 2.3 + 0.36 * rows))
+    _draw_shares(left, stages, covariates)
+    _draw_distances(right, stages, sites.tolist(), counts)
+    adjusted = f", adjusted for {', '.join(covariates)}" if covariates else ""
+    write_caption(
+        left,
+        f"{len(site)} participants, {len(sites)} sites, {before['y'].shape[1]} features{adjusted}. "
+        "Left: dotted, mean share expected by chance. Right: SD of participants within sites, root "
+        "mean square over features; bar: distance expected by chance.",
+        across=2,
+    )
     return figure
 
 
-def _distances(features: xr.Dataset, sites: Sequence[str]) -> list[float]:
+def _draw_shares(ax: Axes, stages: dict[str, xr.Dataset], covariates: Sequence[str]) -> None:
+    shares = {stage: site_variance(one, covariates) for stage, one in stages.items()}
+    known = {stage: s[np.isfinite(s)] for stage, (s, _, _) in shares.items()}
+    top = max(float(s.max()) for s in known.values() if len(s))
+    bins = np.linspace(0, 100 * max(top, 1e-6), 31)
+    handles = []
+    for stage, values in known.items():
+        colour, _, line = STAGES[stage]
+        counts, _ = np.histogram(100 * values, bins)
+        ax.stairs(
+            100 * counts / len(values), bins, color=colour, linewidth=1.6, linestyle=line, zorder=3
+        )
+        label = f"{stage}: median {100 * np.median(values):.1f}%"
+        handles.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.6, label=label))
+    chance = 100 * shares["before"][2]
+    ax.axvline(chance, color=FADED, linestyle=":", linewidth=1.4)
+    ax.set_xlim(left=0)
+    tidy(ax, title="Variance that goes with site", xlabel="% of a feature's variance", grid="y")
+    ax.set_ylabel("% of features", fontsize=TEXT, color=INK)
+    put_legend_above(ax, handles, columns=1)
+
+
+def _draw_distances(
+    ax: Axes, stages: dict[str, xr.Dataset], sites: list[str], counts: Array
+) -> None:
+    two = len(sites) == 2
+    names = [f"{s} ({n})" for s, n in zip(sites, counts, strict=True)]
+    rows = ["\nto ".join(names)] if two else names
+    chance = np.sqrt([sum(1 / counts)]) if two else _expect(counts)
+    ax.vlines(chance, np.arange(len(rows)) - 0.3, np.arange(len(rows)) + 0.3, color=INK, zorder=1)
+    handles = []
+    for stage, one in stages.items():
+        colour, marker, _ = STAGES[stage]
+        far = _distances(one, sites)
+        far = 2 * far[:1] if two else far
+        ax.scatter(far, range(len(rows)), s=42, color=colour, marker=marker, zorder=3)
+        handles.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=stage))
+    ax.set_xlim(left=0, right=1.08 * ax.get_xlim()[1])
+    title = "Distance between the sites" if two else "Distance of each site from all"
+    tidy(ax, title=title, xlabel="distance of means, SD", grid="x")
+    name_rows(ax, rows)
+    put_legend_above(ax, handles)
+
+
+def _expect(counts: Array) -> Array:
+    """Distance of each site mean from the mean of site means by chance, in SD."""
+    k = len(counts)
+    return np.asarray(np.sqrt((1 - 2 / k) / counts + (1 / counts).sum() / k**2))
+
+
+def _distances(features: xr.Dataset, sites: Sequence[str]) -> Array:
     y, site = features["y"].values.astype(float), site_of(features)
     means = np.stack([y[site == s].mean(axis=0) for s in sites])
     inner = y - means[np.searchsorted(sites, site)]
     sd = np.sqrt((inner**2).mean(axis=0))
     sd = np.where(sd > 0, sd, np.nan)
-    far = np.sqrt(np.nanmean(((means - means.mean(axis=0)) / sd) ** 2, axis=1))
-    return [float(v) for v in far]
+    return np.asarray(np.sqrt(np.nanmean(((means - means.mean(axis=0)) / sd) ** 2, axis=1)))

@@ -252,8 +252,10 @@ def _width_of(ax: Axes, across: int) -> float:
     return float(cell - 0.35 - longest * 0.56 * TEXT / 72 - (0.25 if ax.get_ylabel() else 0))
 
 
-def put_legend_above(ax: Axes, handles: Sequence[Artist] | None = None) -> None:
-    """Put a legend in one row between the axes and its title.
+def put_legend_above(
+    ax: Axes, handles: Sequence[Artist] | None = None, *, columns: int | None = None
+) -> None:
+    """Put a legend between the axes and its title, without a frame.
 
     Parameters
     ----------
@@ -261,32 +263,36 @@ def put_legend_above(ax: Axes, handles: Sequence[Artist] | None = None) -> None:
         Changed in place; set the title first.
     handles : sequence of Artist, optional
         What to name; by default whatever has a label.
+    columns : int, optional
+        Entries side by side; by default all in one row.
     """
     found = list(handles) if handles is not None else ax.get_legend_handles_labels()[0]
     ax.legend(
         handles=found,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=len(found),
+        ncols=columns or max(len(found), 1),
         frameon=False,
         fontsize=SMALL,
         borderaxespad=0.1,
         columnspacing=1.4,
         handletextpad=0.5,
     )
-    raise_title(ax)
+    raise_title(ax, -(-len(found) // (columns or max(len(found), 1))))
 
 
-def raise_title(ax: Axes) -> None:
-    """Lift the title by one line, for words or a legend below it.
+def raise_title(ax: Axes, lines: int = 1) -> None:
+    """Lift the title, for words or a legend below it.
 
     Parameters
     ----------
     ax : matplotlib.axes.Axes
         Changed in place; set the title first.
+    lines : int, default 1
+        By how many lines.
     """
     title = ax.get_title(loc="left")
-    ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left", pad=2.2 * SMALL)
+    ax.set_title(title, fontsize=TEXT + 1, color=INK, loc="left", pad=(0.5 + 1.7 * lines) * SMALL)
 
 
 def tidy(ax: Axes, *, title: str = "", xlabel: str = "", grid: str | None = None) -> None:

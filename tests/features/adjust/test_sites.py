@@ -99,12 +99,26 @@ def test_the_plot_shows_both_stages(shifted, plain):
     figure = plotting.plot_site_effects(shifted, plain, covariates=["age"])
     figure.draw_without_rendering()
     left, right = figure.axes
-    assert [t.get_text() for t in right.get_yticklabels()] == ["A", "B", "C"]
-    before, after = (c.get_offsets()[:, 0] for c in right.collections)
-    assert before.max() > after.max()
+    assert [t.get_text()[:2] for t in right.get_yticklabels()] == ["A ", "B ", "C "]
+    chance, before, after = right.collections
+    assert before.get_offsets()[:, 0].min() > after.get_offsets()[:, 0].max()
+    expected = np.array([x[0, 0] for x in chance.get_segments()])
+    np.testing.assert_allclose(after.get_offsets()[:, 0], expected, rtol=0.35)
     words = [t.get_text() for t in left.get_legend().get_texts()]
-    assert words[0].startswith("before (median 0.")
+    assert words[0].startswith("before: median ") and words[0].endswith("%")
     assert len(plotting.plot_site_effects(shifted).axes) == 2
+
+
+def test_two_sites_have_one_distance_which_is_not_drawn_twice(shifted):
+    two = shifted.isel(subject=shifted["site"].values != "C")
+    right = plotting.plot_site_effects(two).axes[1]
+    assert [len(c.get_offsets()) for c in right.collections[1:]] == [1]
+    y, first = two["y"].values, two["site"].values == "A"
+    means = [y[first].mean(axis=0), y[~first].mean(axis=0)]
+    sd = np.sqrt(np.where(first[:, None], (y - means[0]) ** 2, (y - means[1]) ** 2).mean(axis=0))
+    apart = np.sqrt((((means[0] - means[1]) / sd) ** 2).mean())
+    assert right.collections[1].get_offsets()[0, 0] == pytest.approx(apart)
+    assert right.get_yticklabels()[0].get_text().startswith("A (")
 
 
 def test_missing_neuroharmonize_is_reported(shifted, monkeypatch):
