@@ -112,7 +112,8 @@ def tabulate_curve(found: Sequence[HeldOut], rule: DecisionRule) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``p_star``, ``gain``, ``se``, and the shares ``decided`` and ``changed``.
+        ``p_star``, ``gain``, ``se``, and the shares ``decided`` and ``changed``; the number of
+        patients in ``attrs["n"]``.
     """
     rows = []
     for p_star in P_STARS:
@@ -129,7 +130,9 @@ def tabulate_curve(found: Sequence[HeldOut], rule: DecisionRule) -> pd.DataFrame
                 "changed": float(np.mean([(d == 1).mean() for d in decided])),
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    table.attrs["n"] = len(found[0].benefit)
+    return table
 
 
 def tabulate_priorities(people: HeldOut) -> pd.DataFrame:
@@ -144,12 +147,14 @@ def tabulate_priorities(people: HeldOut) -> pd.DataFrame:
     -------
     DataFrame
         ``share``, ``gain`` and its standard error ``se``, which is descriptive because folds share
-        patients; the areas under the curve in ``attrs`` (``autoc``, ``qini``).
+        patients; the areas under the curve and the number of patients in ``attrs`` (``autoc``,
+        ``qini``, ``n``).
     """
     share, gain = prioritised_effects(people.benefit, people.effect)
     error = _priority_errors(people.benefit, people.effect)
     table = pd.DataFrame({"share": share, "gain": gain, "se": error})
     table.attrs["autoc"] = float(gain.mean())
+    table.attrs["n"] = len(table)
     table.attrs["qini"] = float((share * gain).mean())
     return table
 
@@ -181,7 +186,8 @@ def tabulate_calibration(found: Sequence[HeldOut]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by group: ``predicted``, ``observed``, ``se``; the slope in ``attrs["slope"]``.
+        Indexed by group: ``predicted``, ``observed``, ``se``; the slope in ``attrs["slope"]``, the
+        number of patients in ``attrs["n"]``.
     """
     slopes, parts = [], []
     for held in found:
@@ -201,4 +207,5 @@ def tabulate_calibration(found: Sequence[HeldOut]) -> pd.DataFrame:
     n = len(found[0].benefit) / GROUPS
     table = by.mean().assign(se=by["observed"].std() / np.sqrt(n))
     table.attrs["slope"] = float(np.mean(slopes))
+    table.attrs["n"] = len(found[0].benefit)
     return table

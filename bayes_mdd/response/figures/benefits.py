@@ -11,8 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.response.figures.frame import label_y, patients, take_ax
-from bayes_mdd.results.figures.style import FADED, INK, PALETTE, SMALL, TEXT, tidy
+from bayes_mdd.response.figures.frame import label_y, patients
+from bayes_mdd.results.figures.style import (
+    FADED,
+    INK,
+    PALETTE,
+    SMALL,
+    TEXT,
+    open_axes,
+    say_intervals,
+    tidy,
+    write_caption,
+)
 from bayes_mdd.types import Array, IntArray
 
 #: Columns of a table of benefits, as `evaluate_policy` names them.
@@ -51,8 +61,8 @@ def plot_benefits(
     Returns
     -------
     matplotlib.figure.Figure
-        Mean, 50% and 90% interval of each patient; shaded where the expected benefit is too small
-        for a preference.
+        Mean, 50% and 90% equal-tailed interval of each patient; shaded where the expected benefit
+        is too small for a preference.
 
     Raises
     ------
@@ -80,30 +90,26 @@ def plot_benefits(
         raise DataContractError("plot_benefits", [f"there is no {some(missing)}."])
     table = benefits.sort_values("benefit")
     rows = np.arange(len(table))
-    figure, ax = take_ax(ax, 7.6, 3.8)
+    figure, ax = open_axes(ax, 7.6, 3.8)
     thin = min(1.0, 120 / max(len(table), 1))
-    for low, high, width, name in (
-        ("benefit_lower", "benefit_upper", 1.0, "90% interval"),
-        ("benefit_lower_50", "benefit_upper_50", 2.8, "50% interval"),
+    for low, high, width in (
+        ("benefit_lower", "benefit_upper", 1.0),
+        ("benefit_lower_50", "benefit_upper_50", 2.8),
     ):
         ax.vlines(
-            rows, table[low], table[high], color=PALETTE[0], alpha=0.45, linewidth=width * thin,
-            label=name,
-        )  # fmt: skip
-    ax.scatter(rows, table["benefit"], s=10 * thin, color=INK, zorder=3, label="mean")
+            rows, table[low], table[high], color=PALETTE[0], alpha=0.45, linewidth=width * thin
+        )
+    ax.scatter(rows, table["benefit"], s=10 * thin, color=INK, zorder=3)
     ax.axhline(0, color=FADED, linewidth=1)
+    said = say_intervals((0.5, 0.9))
     if minimum is not None:
-        ax.axhspan(
-            -minimum, minimum, color="0.9", linewidth=0, zorder=0,
-            label=f"less than {minimum:.2g}: no preference",
-        )  # fmt: skip
-    ax.legend(frameon=False, fontsize=SMALL, loc="upper left", ncols=2)
-    lowest, highest = ax.get_ylim()
-    ax.set_ylim(lowest, highest + 0.18 * (highest - lowest))
+        ax.axhspan(-minimum, minimum, color="0.9", linewidth=0, zorder=0)
+        said += f"; shaded: less than {minimum:.2g} {unit}, no preference"
     tidy(ax, title=f"Benefit of {arms[1]} over {arms[0]}", grid="y")
-    ax.set_xlabel(f"{patients(len(table))}, sorted", fontsize=SMALL, color=INK)
+    ax.set_xlabel(f"{patients(len(table))}, sorted", fontsize=TEXT, color=INK)
     ax.set_xticks([])
     label_y(ax, f"{unit} (above 0: {arms[1]} is better)")
+    write_caption(ax, said)
     return figure
 
 
@@ -143,7 +149,7 @@ def plot_icons(
         )
     labels = [f"{n}  {name}" for name, n in counts.items()]
     words = 0.27 * max(map(len, labels))
-    figure, ax = take_ax(ax, 3.9 + 0.3 * words, 3.6)
+    figure, ax = open_axes(ax, 3.9 + 0.3 * words, 3.6)
     group = np.repeat(np.arange(len(numbers)), numbers)
     place: IntArray = np.arange(100)
     for i, label in enumerate(labels):

@@ -13,9 +13,18 @@ from matplotlib.figure import Figure
 
 from bayes_mdd.dims import CHAIN, DRAW, FACTOR
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.response.figures.frame import draw_band, label_y, patients, take_axes
+from bayes_mdd.response.figures.frame import MEAN_AND_BAND, draw_band, label_y
 from bayes_mdd.response.fit import DRUG, MODERATION, PROGNOSIS
-from bayes_mdd.results.figures.style import FADED, INK, SMALL, pick_colours, tidy
+from bayes_mdd.results.figures.style import (
+    FADED,
+    INK,
+    open_panels,
+    pick_colours,
+    put_legend_above,
+    raise_title,
+    tidy,
+    write_caption,
+)
 from bayes_mdd.types import Array
 
 #: Style and marker of the default and of the other drug, which differ without colours.
@@ -57,8 +66,8 @@ def plot_crossover(
     -------
     matplotlib.figure.Figure
         Left: outcomes, adjusted for baseline, covariates and site, and the expected outcome on each
-        drug with its 90% interval; the lines cross where the drugs are equally good. Right: the
-        benefit of the other drug, in points.
+        drug with its 90% equal-tailed interval; the lines cross where the drugs are equally good.
+        Right: the benefit of the other drug, in points, with the same interval; ticks are patients.
 
     Raises
     ------
@@ -74,7 +83,7 @@ def plot_crossover(
     >>> figure = plot_crossover(fitted)
     """
     shown = _read(response, factor)
-    figure, (left, right) = take_axes(axes, 2, 9.6, 4.0)
+    figure, (left, right) = open_panels(axes, (1, 2), 7.8, 4.0)
     _draw_outcomes(left, shown)
     _draw_benefit(right, shown)
     return figure
@@ -127,24 +136,28 @@ def _draw_outcomes(ax: Axes, shown: _Panel) -> None:
             alpha=0.45, linewidths=0,
         )  # fmt: skip
         curves = level + shown.either + half * shown.change
-        label = f"{arm} ({patients(int(own.sum()))})"
+        label = f"{arm} (n = {int(own.sum())})"
         draw_band(ax, shown.grid, curves, colours[arm], label, style)
-    ax.legend(frameon=False, fontsize=SMALL, loc="best")
     better = "higher" if shown.sign < 0 else "lower"
     tidy(ax, title="Outcome on each drug", xlabel=f"score of {shown.factor}, SD", grid="y")
+    put_legend_above(ax)
+    write_caption(ax, f"marks: patients; {MEAN_AND_BAND}")
     label_y(ax, f"{shown.outcome}, adjusted, points ({better} is better)")
 
 
 def _draw_benefit(ax: Axes, shown: _Panel) -> None:
     default, other = shown.arms
     ax.axhspan(-shown.minimum, shown.minimum, color="0.93", linewidth=0)
-    draw_band(ax, shown.grid, -shown.sign * shown.change, INK, "mean and 90% interval")
+    draw_band(ax, shown.grid, -shown.sign * shown.change, INK, "")
     ax.axhline(0, color=FADED, linewidth=1)
     # Where the patients are.
     ax.plot(
         shown.score, np.zeros_like(shown.score), "|", color=INK, markersize=7, alpha=0.35,
         transform=ax.get_xaxis_transform(), clip_on=False,
     )  # fmt: skip
-    ax.legend(frameon=False, fontsize=SMALL, loc="best")
     tidy(ax, title=f"Benefit of {other} over {default}", xlabel=f"score of {shown.factor}, SD")
-    label_y(ax, f"points (shaded: less than {shown.minimum:.2g})")
+    # The legend of the other panel lifts its title.
+    raise_title(ax)
+    label_y(ax, f"points (above 0: {other} is better)")
+    said = f"{MEAN_AND_BAND}; ticks: patients; shaded: less than {shown.minimum:.2g} points"
+    write_caption(ax, said)

@@ -12,9 +12,18 @@ from matplotlib.figure import Figure
 
 from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SUBJECT
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.response.figures.frame import patients, take_axes
+from bayes_mdd.response.figures.frame import patients
 from bayes_mdd.response.fit import MODERATION, PROGNOSIS
-from bayes_mdd.results.figures.style import FADED, PALETTE, draw_intervals, name_rows, tidy
+from bayes_mdd.results.figures.style import (
+    FADED,
+    PALETTE,
+    draw_intervals,
+    name_rows,
+    open_panels,
+    say_intervals,
+    tidy,
+    write_caption,
+)
 
 
 def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> Figure:
@@ -30,8 +39,9 @@ def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None 
     Returns
     -------
     matplotlib.figure.Figure
-        Posterior means with 50% and 90% intervals. Left: change of the outcome per SD of the score
-        on either drug. Right: change of the difference between the drugs. Both have the same scale.
+        Posterior means with 50% and 90% equal-tailed intervals. Left: change of the outcome per SD
+        of the score on either drug. Right: change of the difference between the drugs. Both have
+        the same scale.
 
     Raises
     ------
@@ -51,7 +61,7 @@ def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None 
     if not names:
         raise DataContractError("plot_response_factors", ["the fit has no factor."])
     spec = json.loads(response.attrs["spec"])
-    figure, panels = take_axes(axes, 2, 9.0, 1.7 + 0.42 * len(names))
+    figure, panels = open_panels(axes, (1, 2), 7.8, 1.8 + 0.36 * len(names))
     titles = {
         PROGNOSIS: "Prognosis: outcome on either drug",
         MODERATION: f"Moderation: {response.attrs['other_arm']} minus {spec['default_arm']}",
@@ -65,11 +75,13 @@ def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None 
             ax, draws.reshape(-1, len(names)), np.arange(len(names)), [PALETTE[0]] * len(names)
         )
         ax.axvline(0, color=FADED, linewidth=1, zorder=1)
-        what = f"{unit} per SD of the score\n(mean, 50% and 90% intervals; {patients(n)})"
+        what = f"{unit} per SD of the score ({patients(n)})"
         tidy(ax, title=title, xlabel=what, grid="x")
+        write_caption(ax, say_intervals((0.5, 0.9)))
         name_rows(ax, names)
     low, high = zip(*(ax.get_xlim() for ax in panels), strict=True)
     for ax in panels:
         ax.set_xlim(min(low), max(high))
-    panels[1].set_yticklabels([])
+    if axes is None:
+        panels[1].set_yticklabels([])
     return figure

@@ -7,72 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.results.figures.style import INK, TEXT, new_figure
+from bayes_mdd.results.figures.style import INK, TEXT
 from bayes_mdd.types import Array
 
 #: Half-width of a 90% interval in standard errors.
 NINETY = 1.645
-
-
-def take_axes(
-    axes: Sequence[Axes] | None, n: int, width: float, height: float
-) -> tuple[Figure, Sequence[Axes]]:
-    """Take axes that were given, or those of a new figure.
-
-    Parameters
-    ----------
-    axes : sequence of Axes or None
-        Where to draw.
-    n : int
-        How many are needed, side by side.
-    width, height : float
-        Of a new figure, in inches.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-        The figure of the axes.
-    axes : sequence of Axes
-        As many as needed.
-
-    Raises
-    ------
-    DataContractError
-        If their number is wrong or they belong to no figure.
-    """
-    if axes is None:
-        figure = new_figure(width, height)
-        return figure, list(np.atleast_1d(figure.subplots(1, n)))
-    if len(axes) != n:
-        raise DataContractError("axes", [f"expected {n}, got {len(axes)}."])
-    found = axes[0].get_figure(root=True)
-    if found is None:
-        raise DataContractError("axes", ["they belong to no figure."])
-    return found, list(axes)
-
-
-def take_ax(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
-    """Take one pair of axes that was given, or that of a new figure.
-
-    Parameters
-    ----------
-    ax : Axes or None
-        Where to draw.
-    width, height : float
-        Of a new figure, in inches.
-
-    Returns
-    -------
-    figure : matplotlib.figure.Figure
-        The figure of the axes.
-    ax : Axes
-        Where to draw.
-    """
-    figure, (found,) = take_axes(None if ax is None else [ax], 1, width, height)
-    return figure, found
+#: What `draw_band` draws, and intervals of that half-width, in captions.
+MEAN_AND_BAND = "line: posterior mean; band: 90% equal-tailed interval"
+NORMAL = "90% intervals, normal approximation"
 
 
 def draw_band(ax: Axes, x: Array, draws: Array, colour: str, label: str, style: str = "-") -> None:
@@ -132,6 +76,22 @@ def require(table: pd.DataFrame, what: str, columns: Sequence[str]) -> None:
         raise DataContractError(what, [f"there is no column {some(missing)}."])
     if not len(table):
         raise DataContractError(what, ["the table has no row."])
+
+
+def say_n(n: int | None) -> str:
+    """Write a number of patients behind the name of an axis.
+
+    Parameters
+    ----------
+    n : int or None
+        How many, where it is known.
+
+    Returns
+    -------
+    str
+        For example ``" (n = 48)"``; empty where it is not known.
+    """
+    return "" if n is None else f" (n = {n})"
 
 
 def patients(n: int) -> str:

@@ -8,14 +8,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_mdd.response.figures.frame import label_y, require, take_axes
-from bayes_mdd.results.figures.style import FADED, PALETTE, SMALL, tidy
+from bayes_mdd.response.figures.frame import label_y, require
+from bayes_mdd.results.figures.style import (
+    FADED,
+    PALETTE,
+    open_panels,
+    put_legend_above,
+    tidy,
+    write_caption,
+)
 
-#: Lines of the arms: colour, style, and shift of the intervals along the axis in shares of a step.
+#: Lines of the arms: colour, style, marker, and shift along the axis in shares of a step.
 _LINES = {
-    "both": (PALETTE[0], "-", 0.0),
-    "other": (PALETTE[1], "--", -0.06),
-    "default": (PALETTE[2], ":", 0.06),
+    "both": (PALETTE[0], "-", "o", 0.0),
+    "other": (PALETTE[1], "--", "^", -0.06),
+    "default": (PALETTE[2], ":", "s", 0.06),
 }
 _PANELS = {
     "average": ("average_benefit", "average_lower", "average_upper"),
@@ -56,11 +63,13 @@ def plot_tipping(table: pd.DataFrame, *, axes: Sequence[Axes] | None = None) -> 
     """
     columns = [c for names in _PANELS.values() for c in names]
     require(table, "plot_tipping", ("delta", "arms", "reasons", *columns))
-    figure, panels = take_axes(axes, 2, 10.2, 3.8)
+    figure, panels = open_panels(axes, (1, 2), 7.8, 3.8)
     shown = table[table["reasons"] == "all"]
     names = {"both": "both arms", **table.attrs.get("arms", {})}
     tipping = pd.DataFrame(table.attrs.get("tipping", []))
     titles = ("Average benefit of the other drug", "Gain of the rule over the default")
+    missing = table.attrs.get("missing")
+    said = f"{f'{missing} missing' if missing else 'missing'} outcomes are worse in the arms named"
     results = ("average effect", "gain")
     for ax, key, title, result in zip(panels, _PANELS, titles, results, strict=True):
         _draw_lines(ax, shown, key, names)
@@ -69,21 +78,19 @@ def plot_tipping(table: pd.DataFrame, *, axes: Sequence[Axes] | None = None) -> 
         ax.axhline(0, color=FADED, linewidth=1, zorder=1)
         ax.set_xticks(sorted(set(shown["delta"])))
         tidy(ax, title=title, xlabel="missing outcomes worse by, points", grid="y")
-        label_y(ax, "points (90% interval)")
-    panels[1].legend(
-        title="worse in", title_fontsize=SMALL, fontsize=SMALL, frameon=False, loc="upper left",
-        bbox_to_anchor=(1.02, 1.0),
-    )  # fmt: skip
+        label_y(ax, "points, above 0: better")
+        put_legend_above(ax)
+        write_caption(ax, f"{said}; lines: 90% intervals; crosses: tipping points")
     return figure
 
 
 def _draw_lines(ax: Axes, shown: pd.DataFrame, key: str, names: dict[str, str]) -> None:
     value, lower, upper = _PANELS[key]
     step = float(shown["delta"].max()) / 3
-    for arms, (colour, style, offset) in _LINES.items():
+    for arms, (colour, style, marker, offset) in _LINES.items():
         rows = shown[shown["arms"] == arms].sort_values("delta")
         x = rows["delta"] + offset * step
-        ax.plot(x, rows[value], style, marker="o", markersize=4, color=colour,
+        ax.plot(x, rows[value], style, marker=marker, markersize=4, color=colour,
                 label=names.get(arms, arms))  # fmt: skip
         ax.vlines(x, rows[lower], rows[upper], color=colour, alpha=0.5, linewidth=1)
 

@@ -7,27 +7,38 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_mdd.response.figures.frame import NINETY, label_y, require, take_ax
-from bayes_mdd.results.figures.style import FADED, INK, PALETTE, SMALL, tidy
+from bayes_mdd.response.figures.frame import NINETY, NORMAL, label_y, require, say_n
+from bayes_mdd.results.figures.style import (
+    FADED,
+    INK,
+    PALETTE,
+    SMALL,
+    open_axes,
+    tidy,
+    write_caption,
+)
 
 #: Smallest share of patients whose mean is drawn: fewer vary too much to be read.
 LEAST_SHARE = 0.1
 
 
-def plot_gain_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+def plot_gain_curve(curve: pd.DataFrame, *, n: int | None = None, ax: Axes | None = None) -> Figure:
     """Plot what a rule gains against how often it states a preference.
 
     Parameters
     ----------
     curve : DataFrame
         ``curve`` of `evaluate_policy`.
+    n : int, optional
+        Number of patients; default that of the table, where it is known.
     ax : Axes, optional
         Where to draw; default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One point with its 90% interval for each required probability of a benefit.
+        One point with its 90% interval (normal approximation) for each required probability of a
+        benefit.
 
     Raises
     ------
@@ -41,7 +52,7 @@ def plot_gain_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     >>> figure = plot_gain_curve(curve)
     """
     require(curve, "plot_gain_curve", ("p_star", "gain", "se", "decided"))
-    figure, ax = take_ax(ax, 5.2, 3.8)
+    figure, ax = open_axes(ax, 5.2, 3.8)
     share = 100 * curve["decided"].to_numpy()
     ax.errorbar(
         share, curve["gain"], NINETY * curve["se"], color=PALETTE[0], fmt="o-", markersize=4,
@@ -55,8 +66,10 @@ def plot_gain_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
         )  # fmt: skip
     ax.axhline(0, color=FADED, linewidth=1)
     ax.margins(x=0.12, y=0.12)
-    tidy(ax, title="Gain of the rule", xlabel="patients with a preference, %", grid="y")
-    label_y(ax, "points over the default\n(90% interval)")
+    tidy(ax, title="Gain of the rule",
+         xlabel=f"patients with a preference, %{say_n(_count(curve, n))}", grid="y")  # fmt: skip
+    label_y(ax, "points over the default")
+    write_caption(ax, f"points with {NORMAL}, by the required probability P of a benefit")
     return figure
 
 
@@ -68,7 +81,7 @@ def plot_priorities(toc: pd.DataFrame, *, n: int | None = None, ax: Axes | None 
     toc : DataFrame
         ``toc`` of `evaluate_policy`.
     n : int, optional
-        Number of patients; default one for each row.
+        Number of patients; default that of the table, where it is known.
     ax : Axes, optional
         Where to draw; default a new figure.
 
@@ -90,7 +103,7 @@ def plot_priorities(toc: pd.DataFrame, *, n: int | None = None, ax: Axes | None 
     >>> figure = plot_priorities(toc)
     """
     require(toc, "plot_priorities", ("share", "gain"))
-    figure, ax = take_ax(ax, 5.2, 3.8)
+    figure, ax = open_axes(ax, 5.2, 3.8)
     shown = toc[toc["share"] >= LEAST_SHARE]
     share, gain = 100 * shown["share"].to_numpy(), shown["gain"].to_numpy()
     if "se" in shown:
@@ -100,34 +113,36 @@ def plot_priorities(toc: pd.DataFrame, *, n: int | None = None, ax: Axes | None 
     ax.axhline(0, color=FADED, linewidth=1)
     areas = [f"{w} {toc.attrs[k]:.2f}" for w, k in (("AUTOC", "autoc"), ("Qini", "qini"))
              if k in toc.attrs]  # fmt: skip
-    if areas:
-        ax.annotate(
-            f"{', '.join(areas)} points\n(descriptive, not tested)", (0.98, 0.97),
-            xycoords="axes fraction", ha="right", va="top", fontsize=SMALL, color=INK,
-        )  # fmt: skip
     tidy(
         ax, title="Who gains most from the other drug",
-        xlabel=f"patients of highest predicted benefit, % of {len(toc) if n is None else n}",
+        xlabel=f"patients of highest predicted benefit, %{say_n(_count(toc, n))}",
         grid="y",
     )  # fmt: skip
-    label_y(ax, "points beyond the average\n(pointwise 90% band)")
+    label_y(ax, "points beyond the average")
+    said = [f"pointwise {NORMAL}"] if "se" in shown else []
+    said += [f"{', '.join(areas)} points (descriptive, not tested)"] if areas else []
+    write_caption(ax, "; ".join(said))
     return figure
 
 
-def plot_benefit_calibration(calibration: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
+def plot_benefit_calibration(
+    calibration: pd.DataFrame, *, n: int | None = None, ax: Axes | None = None
+) -> Figure:
     """Plot observed against predicted benefit in groups of held-out patients.
 
     Parameters
     ----------
     calibration : DataFrame
         ``calibration`` of `evaluate_policy`.
+    n : int, optional
+        Number of patients; default that of the table, where it is known.
     ax : Axes, optional
         Where to draw; default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Groups with 90% intervals, and the line on which both are equal.
+        Groups with 90% intervals (normal approximation), and the line on which both are equal.
 
     Raises
     ------
@@ -141,17 +156,24 @@ def plot_benefit_calibration(calibration: pd.DataFrame, *, ax: Axes | None = Non
     >>> figure = plot_benefit_calibration(groups)
     """
     require(calibration, "plot_benefit_calibration", ("predicted", "observed", "se"))
-    figure, ax = take_ax(ax, 5.2, 3.8)
+    figure, ax = open_axes(ax, 5.2, 3.8)
     x = calibration["predicted"].to_numpy()
     ax.errorbar(
         x, calibration["observed"], NINETY * calibration["se"], color=PALETTE[0], fmt="o",
         markersize=5, capsize=2,
     )  # fmt: skip
     ends = np.array([x.min(), x.max()]) + np.array([-0.1, 0.1]) * max(float(np.ptp(x)), 1e-6)
-    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--", label="predicted = observed")
+    ax.plot(ends, ends, color=INK, linewidth=1, linestyle="--")
     ax.axhline(0, color="0.85", linewidth=1)
-    ax.legend(frameon=False, fontsize=SMALL, loc="best")
     title = f"Calibration of the benefit ({len(calibration)} groups)"
-    tidy(ax, title=title, xlabel="predicted benefit, points", grid="y")
-    label_y(ax, "observed benefit, points\n(90% interval)")
+    tidy(ax, title=title,
+         xlabel=f"predicted benefit, points{say_n(_count(calibration, n))}", grid="y")  # fmt: skip
+    label_y(ax, "observed benefit, points")
+    write_caption(ax, f"points with {NORMAL}; dashed: predicted = observed")
     return figure
+
+
+def _count(table: pd.DataFrame, n: int | None) -> int | None:
+    """Count the patients, unless their number was given."""
+    known = table.attrs.get("n")
+    return n if n is not None else None if known is None else int(known)

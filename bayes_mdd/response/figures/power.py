@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-from bayes_mdd.response.figures.frame import label_y, require, take_ax
-from bayes_mdd.results.figures.style import INK, PALETTE, SMALL, tidy
+from bayes_mdd.errors import DataContractError
+from bayes_mdd.response.figures.frame import label_y, require
+from bayes_mdd.results.figures.style import INK, PALETTE, SMALL, open_axes, tidy
 
 #: Styles of lines, which differ without colours.
 STYLES = ("-", "--", "-.", ":")
@@ -45,7 +46,7 @@ def plot_power(
     Raises
     ------
     DataContractError
-        If a column is missing.
+        If a column is missing, or every number of patients.
 
     Examples
     --------
@@ -55,11 +56,13 @@ def plot_power(
     >>> figure = plot_power(table, trial=(0.75, 60))
     """
     require(table, "plot_power", ("benefit_sd", "reliability", "n_per_arm"))
-    figure, ax = take_ax(ax, 6.2, 4.0)
+    if table["n_per_arm"].isna().all():
+        raise DataContractError("plot_power", ["no number of patients is known: nothing to draw."])
+    figure, ax = open_axes(ax, 6.2, 4.0)
     for i, (reliability, rows) in enumerate(table.groupby("reliability")):
-        shown = rows.dropna().sort_values("benefit_sd")
+        shown = rows.dropna(subset=["benefit_sd", "n_per_arm"]).sort_values("benefit_sd")
         ax.plot(
-            shown["benefit_sd"], shown["n_per_arm"], STYLES[i % len(STYLES)],
+            shown["benefit_sd"], shown["n_per_arm"].astype(float), STYLES[i % len(STYLES)],
             color=PALETTE[i % len(PALETTE)], linewidth=1.8, label=f"{reliability:g}",
         )  # fmt: skip
     if trial is not None:
