@@ -96,6 +96,7 @@ CASES: tuple[Case, ...] = (
         ARMS,
         "by arm",
     ),
+    Case("plot_quality", lambda **on: plotting.plot_quality(quality(), **on), STAGES),
     Case("plot_site_effects", lambda **on: plotting.plot_site_effects(*sites(), **on), STAGES),
     Case(
         "plot_site_effects",
@@ -135,5 +136,4 @@ CASES: tuple[Case, ...] = (
 PENDING: tuple[str, ...] = (
     "plot_block_map",
     "plot_connectome",
-    "plot_quality",
 )

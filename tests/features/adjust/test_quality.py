@@ -247,7 +247,10 @@ def test_the_plot_shows_subjects_and_thresholds(clean):
     assert np.isclose(shown, 0.8).any()
     assert [line.get_xdata()[0] for line in first.lines] == [0.5]
     assert [line.get_xdata()[0] for line in second.lines] == [8.0]
-    assert "before (median |r|" in third.get_legend().get_texts()[0].get_text()
+    assert third.get_legend().get_texts()[0].get_text().startswith("before: median |r| ")
+    summary = plot_quality(quality, participants=False)
+    marks = [c for ax in summary.axes[:2] for c in ax.collections if len(c.get_offsets()) > 1]
+    assert marks == [], "no mark of a participant"
     nothing = Quality.from_facts(
         quality.to_facts()
         | {"people": [{"group": "A", "motion": None, "largest_z": None}], "distribution": []}
