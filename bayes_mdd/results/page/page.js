@@ -62,15 +62,16 @@
     table.rowsAsWritten = Array.from(body.rows);
     if (table.rowsAsWritten.length > 2) all("thead th", table).forEach(function (th) {
       if (!plain(th)) return;
-      var b = make("button"); b.type = "button"; b.append.apply(b, Array.from(th.childNodes)); th.append(b);
-      th.setAttribute("aria-sort", "none"); b.addEventListener("click", function () { sortBy(table, th); });
+      // Text outside the button is printed again at the top of each page.
+      th.append("\u00a0", button("", "Sort by " + plain(th), function () {}));
+      th.setAttribute("aria-sort", "none"); th.addEventListener("click", function () { sortBy(table, th); });
     });
     var tools = make("div", "", "tools");
     tools.append(button("Download TSV", "Download " + (number(box) || "the table") + " as TSV", function () {
       var rows = all("tr", table).map(function (r) {
         return Array.from(r.cells).map(function (c) { var s = c.querySelector(".symbol"), t = plain(c); return s ? t.replace(s.textContent, "").trim() : t; }).join("\t");
       });
-      save(box.id.replace(/^table-/, "") + ".tsv", ["\ufeff", rows.join("\n"), "\n"], "text/tab-separated-values;charset=utf-8");
+      save(box.id.replace(/^table-/, "") + ".tsv", [rows.join("\n"), "\n"], "text/tab-separated-values;charset=utf-8");
     }));
     box.append(tools);
   });
