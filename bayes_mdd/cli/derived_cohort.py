@@ -87,6 +87,9 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     from bayes_mdd.cohort import read_participants
 
     participants = _participants_file(request)
+    people = read_participants(participants, controls=request.controls)
+    for note in people.attrs["notes"]:
+        log.info("%s: %s", participants.name, note)
     log.info("Reading %s", request.source)
     features = bm.read_derivatives(
         request.source,
@@ -94,7 +97,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         format=request.format,
         atlas=request.atlas,
         regions=_regions(request),
-        participants=read_participants(participants, controls=request.controls),
+        participants=people,
         entities=parse_entities(request.entities),
         weighting=request.weighting,
         units=request.units,
@@ -235,10 +238,10 @@ def _with_covariates(
 ) -> pd.DataFrame:
     """Read the table as text, with covariates of the files; named controls are written ``HC``."""
     from bayes_mdd.cohort import read_participants
-    from bayes_mdd.cohort.tables import read_table
+    from bayes_mdd.cohort.spreadsheets import read_participant_cells
     from bayes_mdd.dims import MISSING
 
-    table = read_table(participants)
+    table, _ = read_participant_cells(participants)
     people = read_participants(participants, controls=controls)
     if controls:
         table["diagnosis"] = people["diagnosis"].to_numpy()

@@ -13,7 +13,8 @@ from bayes_mdd.cohort.columns import convert_column, table_problems
 from bayes_mdd.cohort.control_question import no_diagnosis_problem
 from bayes_mdd.cohort.levels import invisible_problems, levels_of
 from bayes_mdd.cohort.roles import control_problems, describe_levels, mark_controls
-from bayes_mdd.cohort.tables import id_problems, read_json, read_table
+from bayes_mdd.cohort.spreadsheets import read_participant_cells
+from bayes_mdd.cohort.tables import id_problems, read_json
 from bayes_mdd.cohort.visits import crossover_problems, several_arms
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE
 from bayes_mdd.errors import DataContractError, some
@@ -27,7 +28,8 @@ def read_participants(path: str | Path, *, controls: Sequence[str] | None = None
     Parameters
     ----------
     path : str or Path
-        The table, or the cohort folder with ``participants.tsv``.
+        The table, or the cohort folder with ``participants.tsv``. Empty cells of a ``.csv`` file
+        are missing values.
     controls : sequence of str, optional
         The diagnoses that mark healthy controls, in place of the known words (see Notes). Empty if
         there are none.
@@ -39,7 +41,8 @@ def read_participants(path: str | Path, *, controls: Sequence[str] | None = None
         with NaN for ``n/a``; text columns keep ``n/a``. A column is numeric if the sidecar states
         Units for it, or if at least half of its cells other than ``n/a`` are numbers and the
         sidecar states no Levels. Arm, diagnosis, site and sex are always text. The diagnosis of
-        controls is ``HC``; ``attrs["notes"]`` lists the words that were read as such.
+        controls is ``HC``; ``attrs["notes"]`` lists the words that were read as such, and the
+        columns with empty cells.
 
     Raises
     ------
@@ -57,7 +60,10 @@ def read_participants(path: str | Path, *, controls: Sequence[str] | None = None
     if path.is_dir():
         path = path / "participants.tsv"
     sidecar = read_json(path.with_suffix(".json"))
-    return participants_table(read_table(path), sidecar, str(path), controls=controls)
+    table, notes = read_participant_cells(path)
+    participants = participants_table(table, sidecar, str(path), controls=controls)
+    participants.attrs["notes"] = [*notes, *participants.attrs["notes"]]
+    return participants
 
 
 def participants_table(

@@ -147,3 +147,16 @@ def test_missing_arms_are_reported():
         check_design(make_participants(site=["a"], treatment=["SSRI"]))
     with pytest.raises(DataContractError, match="no patient has an arm"):
         check_design(make_participants(arm=["n/a", "n/a"]))
+
+
+def test_an_empty_cell_of_a_spreadsheet_is_missing(tmp_path):
+    rows = "participant_id,diagnosis,arm,age,hamd\np1,MDD,SSRI,31,17\np2,HC,,,\n"
+    (tmp_path / "table.csv").write_text(rows)
+    read = read_participants(tmp_path / "table.csv")
+    assert read.loc["p2", "arm"] == "n/a"
+    assert read["age"].tolist()[0] == 31
+    assert read.loc["p2", ["age", "hamd"]].isna().all()
+    assert read.attrs["notes"][0] == "empty cells were read as n/a: arm (1), age (1), hamd (1)."
+    (tmp_path / "table.csv").write_text(rows + ",MDD,SNRI,40,12\n")
+    with pytest.raises(DataContractError, match="participant_id is missing in line"):
+        read_participants(tmp_path / "table.csv")

@@ -46,8 +46,19 @@ def _square(path: Path) -> Array | None:
         return None
 
 
-def _looks_functional(matrix: Array) -> bool:
-    """Whether values look like correlations: signed, or at most 1 with a diagonal of 1."""
+def looks_functional(matrix: Array) -> bool:
+    """Whether values look like correlations: signed, or at most 1 with a diagonal of 1.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (region, region)
+        Any square matrix; unknown values are NaN.
+
+    Returns
+    -------
+    bool
+        False where values may be counts or lengths.
+    """
     off = matrix[~np.eye(len(matrix), dtype=bool)]
     known = off[np.isfinite(off)]
     diagonal = np.diag(matrix)
@@ -62,7 +73,7 @@ def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     for name in files:
         if name.extension in (".csv", ".txt", ".tsv") and (m := _square(name.path)) is not None:
             # Covariances may be positive throughout; their names tell them from connectomes.
-            functional.append(_looks_functional(m) or bool(stated_measure(name)))
+            functional.append(looks_functional(m) or bool(stated_measure(name)))
             found.append(name)
     if not found:
         return {}
@@ -119,7 +130,7 @@ def _find_brainnet(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     if not edges:
         return {}
     matrices = [_square(n.path) for n in edges]
-    functional = any(_looks_functional(m) for m in matrices if m is not None)
+    functional = any(looks_functional(m) for m in matrices if m is not None)
     return {FUNCTIONAL if functional else STRUCTURAL: edges}
 
 
