@@ -63,6 +63,7 @@ from .response.tables import summarise_response as summarise_response
 from .response.tripod import tripod_table as tripod_table
 from .results.export import export_signatures as export_signatures
 from .results.interactive.connectome import view_connectome as view_connectome
+from .results.interactive.surface import view_surface as view_surface
 from .results.maps import region_strength as region_strength
 from .results.strongest import top_loadings as top_loadings
 from .results.strongest_regions import top_regions as top_regions

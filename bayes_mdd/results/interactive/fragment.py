@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from jinja2 import Environment, StrictUndefined
 
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.results.figures.style import pick_colours
 from bayes_mdd.results.images import XYZ
 from bayes_mdd.results.interactive.choice import find_placed, name_of, sign_probability
 from bayes_mdd.results.interactive.library import pack_brain, pack_library
+from bayes_mdd.results.interactive.parts import read_part, render, to_json
 from bayes_mdd.results.regions import is_edges, region_positions
 
 #: Largest number of features that the slider offers, and how many are shown first.
@@ -38,9 +36,6 @@ NO_REGIONS: Final = "There is no interactive brain: the features name no regions
 SEVERAL: Final = (
     "There is no interactive brain, because the features have several views. "
     "bayes_mdd.view_connectome shows one of them: pass it select_view(sig, view)."
-)
-_ENVIRONMENT: Final = Environment(
-    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 
 
@@ -74,12 +69,12 @@ def interactive_connectome(sig: xr.Dataset, names: Mapping[str, str] | None = No
     >>> part = interactive_connectome(sig)  # doctest: +SKIP
     """
     if reason := why_no_viewer(sig):
-        return _render("line.html.j2", reason=reason)
+        return render("line.html.j2", reason=reason)
     library = pack_library()
     if library is None:
-        return _render("line.html.j2", reason=NO_LIBRARY)
+        return render("line.html.j2", reason=NO_LIBRARY)
     edges = is_edges(sig)
-    return _render(
+    return render(
         "viewer.html.j2",
         what="edges" if edges else "regions",
         edges=edges,
@@ -90,9 +85,10 @@ def interactive_connectome(sig: xr.Dataset, names: Mapping[str, str] | None = No
         first=FIRST,
         levels=LEVELS,
         first_level=LEVELS.index(FIRST_LEVEL),
-        style=_read("viewer.css"),
-        script=_read("viewer.js"),
-        data=_json(_gather(sig, names)),
+        style=read_part("viewer.css"),
+        common=read_part("common.js"),
+        script=read_part("viewer.js"),
+        data=to_json(_gather(sig, names)),
         library=library,
         brain=pack_brain(),
     )
@@ -171,17 +167,3 @@ def _strongest(
 def _rounded(values: npt.ArrayLike, digits: int = 1) -> list[float | None]:
     """JSON has no NaN."""
     return [round(float(v), digits) if np.isfinite(v) else None for v in np.asarray(values)]
-
-
-def _json(content: Any) -> str:
-    """JSON that cannot end the script in which it stands."""
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _read(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
-
-
-def _render(template: str, **content: Any) -> str:
-    return _ENVIRONMENT.from_string(_read(template)).render(content)

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from bayes_mdd.results.region_surface import SIDES, load_mesh
+
 #: Where nilearn's pages hold plotly: a script whose first comment names the library.
 _SCRIPT: Final = re.compile(r"<script[^>]*>(\s*/\*\*?[^/]*?plotly\.js[\s\S]*?)</script>")
-_MESH: Final = "fsaverage5"
 #: Precision of coordinates in the page, in mm.
 _STEP: Final = 0.01
 
@@ -58,20 +59,34 @@ def pack_brain() -> str:
     Returns
     -------
     str
+        See `pack_mesh`.
+    """
+    return pack_mesh(load_mesh())
+
+
+def pack_mesh(mesh: Any) -> str:
+    """Compress a surface.
+
+    Parameters
+    ----------
+    mesh : nilearn.surface.PolyMesh
+        Both hemispheres.
+
+    Returns
+    -------
+    str
         gzip in base64. For each hemisphere (left, right): number of vertices and of faces (int32),
-        coordinates in 0.01 mm (int16: all x, all y, all z), vertices of the faces (uint16: all of
+        coordinates in 0.01 mm (int16: all x, all y, all z), vertices of the faces (int32: all of
         the first corner, of the second, of the third); little-endian.
     """
-    from nilearn.datasets import load_fsaverage
-
-    parts: Any = load_fsaverage(_MESH)["pial"].parts
     packed = []
-    for side in ("left", "right"):
-        places, faces = np.asarray(parts[side].coordinates), np.asarray(parts[side].faces)
+    for side in SIDES:
+        part = mesh.parts[side]
+        places, faces = np.asarray(part.coordinates), np.asarray(part.faces)
         packed += [
             np.array([len(places), len(faces)], dtype="<i4").tobytes(),
             np.rint(places.T / _STEP).astype("<i2").tobytes(),
-            faces.T.astype("<u2").tobytes(),
+            faces.T.astype("<i4").tobytes(),
         ]
     return pack(b"".join(packed))
 
