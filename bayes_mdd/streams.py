@@ -17,6 +17,8 @@ class Stream(IntEnum):
 
     #: Null distributions of components, scores of factors that start switched off (fit).
     START = 0
+    #: Seeds of the chains (fit, response).
+    CHAINS = 35
     #: Displaced and random starts of the search for modes (fit).
     MODES = 30
     #: Loadings given the draws of everything else (fit).

@@ -29,6 +29,7 @@ from bayes_mdd.cli.commands.signatures import signatures
 from bayes_mdd.cli.commands.simulate import simulate
 from bayes_mdd.cli.commands.validate import validate
 from bayes_mdd.cli.messages import log
+from bayes_mdd.cli.signals import Stopped, stopped_by_signals
 from bayes_mdd.cli.status import ExitStatus
 from bayes_mdd.errors import BayesMDDError
 
@@ -110,9 +111,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [w for w in words if w != "--debug"]
-    with messages.on_stderr():
+    with messages.on_stderr(), stopped_by_signals():
         try:
             app(words, prog_name=PROGRAM)
+        except Stopped as stopped:
+            log.error("%s", stopped)
+            sys.exit(stopped.status)
         except (BayesMDDError, OSError) as error:
             if debug:
                 raise

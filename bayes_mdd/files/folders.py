@@ -88,7 +88,7 @@ def restore_folder(folder: Path) -> None:
         final = resolve(folder)
         if final.exists():
             return
-        for old in sorted(final.parent.glob(f"{_OLD}{_tag(final)}-*")):
+        for old in sorted(final.parent.glob(f"{_OLD}{tag_of(final)}-*")):
             old.rename(final)
             _log.warning("%s was being replaced when a process ended; it is restored.", folder)
             return
@@ -98,7 +98,7 @@ def restore_folder(folder: Path) -> None:
 
 def _make_work(final: Path) -> tuple[Path, bool]:
     """Make the hidden folder beside the final one, or in it where only that is possible."""
-    name = f"{_NEW}{_tag(final)}-{secrets.token_hex(6)}"
+    name = f"{_NEW}{tag_of(final)}-{secrets.token_hex(6)}"
     if not final.exists() or not (os.path.ismount(final) or _is_current(final)):
         _remove_stale(final)
         try:
@@ -129,7 +129,7 @@ def _take_place(work: Path, final: Path) -> None:
     if not final.exists() or not any(final.iterdir()):
         work.rename(final)
     elif not _exchange(work, final):
-        old = final.with_name(f"{_OLD}{_tag(final)}-{secrets.token_hex(6)}")
+        old = final.with_name(f"{_OLD}{tag_of(final)}-{secrets.token_hex(6)}")
         final.rename(old)
         try:
             work.rename(final)
@@ -152,7 +152,7 @@ def _exchange(first: Path, second: Path) -> bool:
 def _remove_stale(final: Path) -> None:
     """Remove what killed processes left of earlier attempts to write the same folder."""
     before = time.time() - _STALE
-    for path in final.parent.glob(f"{_NEW}{_tag(final)}-*"):
+    for path in final.parent.glob(f"{_NEW}{tag_of(final)}-*"):
         try:
             if path.stat().st_mtime < before:
                 shutil.rmtree(path, ignore_errors=True)
@@ -160,5 +160,17 @@ def _remove_stale(final: Path) -> None:
             continue
 
 
-def _tag(final: Path) -> str:
+def tag_of(final: Path) -> str:
+    """Make a short name for hidden files that belong to a folder.
+
+    Parameters
+    ----------
+    final : Path
+        The folder.
+
+    Returns
+    -------
+    str
+        Eight hexadecimal digits of its name.
+    """
     return hashlib.sha256(final.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]

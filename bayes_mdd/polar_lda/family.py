@@ -14,6 +14,7 @@ from bayes_mdd.polar_lda.fit import fit_polar_lda
 from bayes_mdd.polar_lda.report import build_page
 from bayes_mdd.polar_lda.table import overview, tabulate_factors
 from bayes_mdd.results.family import Family
+from bayes_mdd.sampling.chains import ChainStore
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
 
 KIND = "polar_lda"
@@ -62,7 +63,12 @@ def prepare(spec: PolarLDASpec, features: xr.Dataset, symptoms: pd.DataFrame | N
 
 
 def fit(
-    spec: PolarLDASpec, data: PolarData, sampler: SamplerSpec, method: str, progressbar: bool
+    spec: PolarLDASpec,
+    data: PolarData,
+    sampler: SamplerSpec,
+    method: str,
+    progressbar: bool,
+    store: ChainStore | None = None,
 ) -> tuple[xr.DataTree, dict[str, Any]]:
     """Fit the model.
 
@@ -78,6 +84,8 @@ def fit(
         Not used: the spec chooses.
     progressbar : bool
         Whether to show the progress of the chains.
+    store : ChainStore, optional
+        Keeps chains as they finish.
 
     Returns
     -------
@@ -86,7 +94,7 @@ def fit(
     facts : dict
         For the provenance.
     """
-    return fit_polar_lda(spec, data, sampler, progressbar=progressbar)
+    return fit_polar_lda(spec, data, sampler, progressbar=progressbar, store=store)
 
 
 def describe_fit(spec: PolarLDASpec, sampler: SamplerSpec, method: str) -> str:

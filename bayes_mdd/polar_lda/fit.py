@@ -16,12 +16,18 @@ from bayes_mdd.polar_lda.robustness.bootstrap import bootstrap_maps
 from bayes_mdd.polar_lda.robustness.null import null_run
 from bayes_mdd.polar_lda.robustness.overlap import posterior_overlap, published_overlap
 from bayes_mdd.polar_lda.robustness.token_scale import nominal_sd, token_sensitivity
+from bayes_mdd.sampling.chains import ChainStore
 from bayes_mdd.sampling.draws import sampler_version
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
 
 
 def fit_polar_lda(
-    spec: PolarLDASpec, data: PolarData, sampler: SamplerSpec, *, progressbar: bool
+    spec: PolarLDASpec,
+    data: PolarData,
+    sampler: SamplerSpec,
+    *,
+    progressbar: bool,
+    store: ChainStore | None = None,
 ) -> tuple[xr.DataTree, dict[str, Any]]:
     """Fit the model, and compute what a reader needs to judge the fit.
 
@@ -35,6 +41,8 @@ def fit_polar_lda(
         Seed and intervals; with ``method="full_bayes"`` also draws and chains.
     progressbar : bool
         Whether the sampler shows one.
+    store : ChainStore, optional
+        Keeps chains as they finish.
 
     Returns
     -------
@@ -63,7 +71,9 @@ def fit_polar_lda(
     if spec.method == "full_bayes":
         from bayes_mdd.polar_lda.bayes.sampling import sample_composition
 
-        groups = sample_composition(spec, data, model, sampler, progressbar=progressbar)
+        groups = sample_composition(
+            spec, data, model, sampler, progressbar=progressbar, store=store
+        )
         clock.lap("compile_and_sample")
     else:
         groups = _bootstrap(spec, data, model, sampler)

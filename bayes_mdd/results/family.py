@@ -96,7 +96,8 @@ class Family:
     prepare : callable
         ``(spec, features, symptoms) -> data``; `data` has ``excluded``.
     fit : callable
-        ``(spec, data, sampler, method, progressbar) -> (DataTree, facts for the provenance)``.
+        ``(spec, data, sampler, method, progressbar, store) -> (DataTree, facts for the
+        provenance)``; `store` keeps chains as they finish, or is None.
     checks : callable
         ``(result, limits) -> list of Check``; `limits` None stands for the family's own.
     table : callable
@@ -125,7 +126,7 @@ class Family:
     spec: type[Spec]
     check_method: Callable[[Any, str], None]
     prepare: Callable[[Any, xr.Dataset, pd.DataFrame | None], Prepared]
-    fit: Callable[[Any, Any, SamplerSpec, str, bool], tuple[xr.DataTree, dict[str, Any]]]
+    fit: Callable[[Any, Any, SamplerSpec, str, bool, Any], tuple[xr.DataTree, dict[str, Any]]]
     checks: Callable[[Result, Limits | None], list[Check]]
     table: Callable[[Result, Rules], pd.DataFrame]
     page: Callable[[Result, pd.DataFrame, pd.DataFrame, PageOptions], str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from bayes_mdd.errors import SpecError
+from bayes_mdd.sampling.chains import ChainStore, digest_start, sample_chains
 from bayes_mdd.sampling.compiled import compile_density
 from bayes_mdd.sampling.density import LogDensity, LogDensityFunction
 from bayes_mdd.sampling.draws import LIBRARY, LIBRARY_VERSION, pack_draws
@@ -66,6 +66,7 @@ def sample_graph(
     var_names: list[str],
     progressbar: bool,
     without_rewrites: tuple[str, ...] = (),
+    store: ChainStore | None = None,
 ) -> xr.DataTree:
     """Sample a PyMC graph with the No-U-Turn sampler.
 
@@ -86,11 +87,13 @@ def sample_graph(
         Show the progress of the chains.
     without_rewrites : tuple of str
         Names of PyTensor rewrites that the back end "pymc" leaves out when it compiles the graph.
+    store : ChainStore, optional
+        Keeps chains as they finish; only the back end "nutpie" does.
 
     Returns
     -------
     DataTree
-        As PyMC returns it.
+        Groups ``posterior`` and ``sample_stats``; from "pymc" and "numpyro" as PyMC returns them.
 
     Raises
     ------
@@ -98,18 +101,19 @@ def sample_graph(
         If the back end is not installed.
     """
     check_backend(sampler)
-    options: dict[str, Any] = {"nuts": {"target_accept": sampler.target_accept}}
+    _report("PyMC graph", len(model.free_RVs), "free variables", sampler)
     if sampler.backend == "nutpie":
-        # nutpie would add a jitter of +-1 to every coordinate, far from the initial values.
-        options["compile_kwargs"] = {"jitter_rvs": set()}
-    elif sampler.backend == "pymc":
+        return _sample_with_nutpie(
+            model, initial, sampler, var_names=var_names, progressbar=progressbar, store=store
+        )
+    options: dict[str, Any] = {"nuts": {"target_accept": sampler.target_accept}}
+    if sampler.backend == "pymc":
         options["init"] = "adapt_diag"
         if without_rewrites:
             mode = get_default_mode().excluding(*without_rewrites)
             options["compile_kwargs"] = {"mode": mode}
     else:
         options["nuts"]["chain_method"] = "sequential"
-    _report("PyMC graph", len(model.free_RVs), "free variables", sampler)
     with model, _quiet(), threadpool_limits(1):
         drawn: xr.DataTree = pm.sample(
             sampler.draws,
@@ -126,6 +130,30 @@ def sample_graph(
     return drawn
 
 
+def _sample_with_nutpie(
+    model: pm.Model,
+    initial: dict[str, Any],
+    sampler: SamplerSpec,
+    *,
+    var_names: list[str],
+    progressbar: bool,
+    store: ChainStore | None,
+) -> xr.DataTree:
+    with _quiet(), threadpool_limits(1):
+        compiled = nutpie.compile_pymc_model(
+            model,
+            var_names=var_names,
+            backend="numba",
+            initial_points=initial,
+            # nutpie would add a jitter of +-1 to every coordinate, far from the initial values.
+            jitter_rvs=set(),
+        )
+        start = digest_start([initial[name] for name in sorted(initial)])
+        drawn = sample_chains(compiled, sampler, start, store=store, progressbar=progressbar)
+    drawn["posterior"].attrs |= {LIBRARY: "nutpie", LIBRARY_VERSION: nutpie.__version__}
+    return drawn
+
+
 def sample_density(
     density: LogDensity,
     first: Array,
@@ -133,6 +161,7 @@ def sample_density(
     sampler: SamplerSpec,
     *,
     progressbar: bool,
+    store: ChainStore | None = None,
 ) -> xr.DataTree:
     """Sample a log density with nutpie's No-U-Turn sampler.
 
@@ -149,6 +178,8 @@ def sample_density(
         Draws, chains and seed.
     progressbar : bool
         Show the progress of the chains.
+    store : ChainStore, optional
+        Keeps chains as they finish.
 
     Returns
     -------
@@ -162,24 +193,14 @@ def sample_density(
     """
     model = _standardised(density, first, scale)
     _report("compiled density", density.size, "coordinates", sampler)
-    began = time.perf_counter()
     with threadpool_limits(1):
-        drawn = nutpie.sample(
-            model,
-            draws=sampler.draws,
-            tune=sampler.tune,
-            chains=sampler.chains,
-            cores=min(sampler.cores or cpu_count(), sampler.chains),
-            seed=sampler.seed,
-            target_accept=sampler.target_accept,
-            save_warmup=False,
-            progress_bar=progressbar,
-        )
-        seconds = time.perf_counter() - began
-        points = drawn["posterior"]["point"].values
+        start = digest_start([first, scale])
+        drawn = sample_chains(model, sampler, start, store=store, progressbar=progressbar)
+        points: Array = drawn["posterior"].to_dataset()["point"].values
         rng = generator(sampler.seed, Stream.OUTCOME)
         kept = density.outcome(points.reshape(-1, density.size), rng)
-    attrs = {LIBRARY: "nutpie", LIBRARY_VERSION: nutpie.__version__, "sampling_time": seconds}
+    attrs = {LIBRARY: "nutpie", LIBRARY_VERSION: nutpie.__version__}
+    attrs |= {str(name): value for name, value in drawn["posterior"].attrs.items()}
     stats = drawn["sample_stats"].to_dataset()
     return pack_draws(kept, density.outcome_dims, points.shape[:2], stats, **attrs)
 

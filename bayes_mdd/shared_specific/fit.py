@@ -15,6 +15,7 @@ from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.rules import WEIGHT_LEFT_MIN
 from bayes_mdd.results.schema import describe_variables
+from bayes_mdd.sampling.chains import ChainStore
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.data.within_scan import WithDifferences, add_differences, rescale
 from bayes_mdd.shared_specific.density.density import has_closed_form
@@ -70,6 +71,7 @@ def fit_factors(
     sampler: SamplerSpec,
     method: str,
     progressbar: bool,
+    store: ChainStore | None = None,
 ) -> tuple[xr.DataTree, dict[str, Any]]:
     """Fit the factor model.
 
@@ -85,6 +87,8 @@ def fit_factors(
         How the posterior is obtained.
     progressbar : bool
         Whether to show the progress of the chains.
+    store : ChainStore, optional
+        Keeps chains as they finish.
 
     Returns
     -------
@@ -122,7 +126,9 @@ def fit_factors(
     if method == "fast":
         drawn = sample_fast(reduced, rows, start, sampler)
     else:
-        drawn = sample_posterior(reduced, rows, start, sampler, progressbar=progressbar)
+        drawn = sample_posterior(
+            reduced, rows, start, sampler, progressbar=progressbar, store=store
+        )
     added |= drawn.facts
     sampled = time.perf_counter()
     raw = drawn.raw

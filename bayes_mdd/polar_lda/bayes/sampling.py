@@ -19,6 +19,7 @@ from bayes_mdd.polar_lda.data import PolarData
 from bayes_mdd.polar_lda.groups import blocks_group, summarise_maps
 from bayes_mdd.polar_lda.robustness.overlap import posterior_overlap
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX, MATCH_MIN
+from bayes_mdd.sampling.chains import ChainStore
 from bayes_mdd.sampling.sample import sample_graph
 from bayes_mdd.specs import PolarLDASpec, SamplerSpec
 from bayes_mdd.types import Array, IntArray
@@ -31,6 +32,7 @@ def sample_composition(
     sampler: SamplerSpec,
     *,
     progressbar: bool,
+    store: ChainStore | None = None,
 ) -> dict[str, xr.Dataset]:
     """Sample compositions, patterns of signed blocks and arms together.
 
@@ -46,6 +48,8 @@ def sample_composition(
         Draws, chains, seed and intervals.
     progressbar : bool
         Whether to show one.
+    store : ChainStore, optional
+        Keeps chains as they finish.
 
     Returns
     -------
@@ -62,6 +66,7 @@ def sample_composition(
         sampler,
         var_names=list(STORED),
         progressbar=progressbar,
+        store=store,
     )
     posterior = _align(raw["posterior"].to_dataset(), composition, tokens)
     maps = posterior["pattern"]

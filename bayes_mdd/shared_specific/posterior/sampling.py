@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from bayes_mdd.sampling.chains import ChainStore
 from bayes_mdd.sampling.compiled import EntryUnavailableError
 from bayes_mdd.sampling.draws import sampler_version
 from bayes_mdd.sampling.sample import check_backend, sample_density, sample_graph
@@ -75,6 +76,7 @@ def sample_posterior(
     sampler: SamplerSpec,
     *,
     progressbar: bool,
+    store: ChainStore | None = None,
 ) -> Drawn:
     """Sample the posterior with the No-U-Turn sampler.
 
@@ -94,6 +96,8 @@ def sample_posterior(
         Draws, chains, seed and back end.
     progressbar : bool
         Show the progress of the chains.
+    store : ChainStore, optional
+        Keeps chains as they finish.
 
     Returns
     -------
@@ -106,7 +110,7 @@ def sample_posterior(
         If the back end is not installed.
     """
     if sampler.backend != "nutpie" or not has_closed_form(spec):
-        return _sample_graph(spec, data, start, sampler, progressbar=progressbar)
+        return _sample_graph(spec, data, start, sampler, progressbar=progressbar, store=store)
     density = make_density(spec, data, guess_score_variance(data, start))
     if not start.n_on and spec.spare_factors == "pinned" and spec.sharing is None:
         # No pattern exceeds the threshold, so all factors are superfluous and pinned.
@@ -116,10 +120,10 @@ def sample_posterior(
         return Drawn.of(raw, "independent")
     first, scale = first_point(density, start), initial_scales(density, start)
     try:
-        raw = sample_density(density, first, scale, sampler, progressbar=progressbar)
+        raw = sample_density(density, first, scale, sampler, progressbar=progressbar, store=store)
     except EntryUnavailableError as error:
         log.warning("%s. Sampling the PyMC graph instead, which is compiled first.", error)
-        return _sample_graph(spec, data, start, sampler, progressbar=progressbar)
+        return _sample_graph(spec, data, start, sampler, progressbar=progressbar, store=store)
     return Drawn.of(raw, "density")
 
 
@@ -130,6 +134,7 @@ def _sample_graph(
     sampler: SamplerSpec,
     *,
     progressbar: bool,
+    store: ChainStore | None = None,
 ) -> Drawn:
     check_backend(sampler)
     if sampler.backend == "numpyro":
@@ -143,6 +148,7 @@ def _sample_graph(
         sampler,
         var_names=[name for name in STORED if name in model.named_vars],
         progressbar=progressbar,
+        store=store,
         without_rewrites=FAILS_WITH_ONE_FACTOR if spec.n_factors == 1 else (),
     )
     return Drawn.of(raw, "graph")
