@@ -11,6 +11,9 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, FEATURE
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.results.maps import take_part
+from bayes_mdd.results.region_average import average_by_region
+from bayes_mdd.results.region_maps import PARTS
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
 from bayes_mdd.results.strongest import check_top, describe_factor, is_clear, select_factor
 
@@ -75,26 +78,24 @@ def top_regions(
         raise DataContractError("top_regions", [SEVERAL_VIEWS.format(some(views, 12))])
     regions = region_table(sig)
     sides = ("region_a", "region_b") if is_edges(sig) else ("region_name",)
-    at = [region_positions(one, regions.index, side) for side in sides]
-    count = _sum_by_region(at, np.ones(one.sizes[FEATURE]), len(regions))
+    at = np.concatenate([region_positions(one, regions.index, side) for side in sides])
+    count = np.bincount(at, minlength=len(regions))
     touched = np.flatnonzero(count > 0)
+    average = average_by_region(one)
     mean = one["mean"].values
-    up, down = np.where(mean > 0, 1.0, 0.0), np.where(mean < 0, 1.0, 0.0)
-    parts = {"strength": up - down, "positive": up, "negative": down}
     columns: dict[str, Any] = {"region": regions.index.to_numpy(dtype=str)[touched]}
     if "network" in regions:
         columns["network"] = regions["network"].to_numpy(dtype=str)[touched]
-    columns["n_features"] = count[touched].astype(int)
-    clear = _sum_by_region(at, is_clear(one).astype(float), len(regions))
-    columns["n_clear"] = clear[touched].astype(int)
+    columns["n_features"] = count[touched]
+    columns["n_clear"] = np.rint((average(is_clear(one)) * count)[touched]).astype(int)
     drawn = None if draws is None else _match_draws(draws, one, factor)
     tail = (1 - float(one.attrs.get("ci_prob", 0.9))) / 2
-    for name, sign in parts.items():
-        total = _sum_by_region(at, sign * mean, len(regions))[touched]
-        columns[name] = total / count[touched]
+    for name in PARTS:
+        columns[name] = average(take_part(mean, name))[touched]
         if drawn is not None:
-            each = np.stack([_sum_by_region(at, sign * row, len(regions)) for row in drawn])
-            low, high = np.quantile(each[:, touched] / count[touched], [tail, 1 - tail], axis=0)
+            # Each edge keeps the sign of its posterior mean.
+            each = average(drawn * _weigh(mean, name))[:, touched]
+            low, high = np.quantile(each, [tail, 1 - tail], axis=0)
             columns |= {f"{name}_lower": low, f"{name}_upper": high}
     table = pd.DataFrame(columns)
     order = np.argsort(-table["strength"].to_numpy(), kind="stable")[:top]
@@ -103,11 +104,10 @@ def top_regions(
     return table
 
 
-def _sum_by_region(
-    at: list[npt.NDArray[np.intp]], values: npt.NDArray[np.float64], n_regions: int
-) -> npt.NDArray[np.float64]:
-    """Sum the features of every region; an edge counts for both of its ends."""
-    return np.sum([np.bincount(a, weights=values, minlength=n_regions) for a in at], axis=0)
+def _weigh(mean: npt.NDArray[np.float64], part: str) -> npt.NDArray[np.float64]:
+    """Weight of each loading in a part, by the sign of its posterior mean."""
+    sign = np.sign(mean)
+    return sign if part == "strength" else np.abs(np.sign(take_part(mean, part)))
 
 
 def _match_draws(draws: xr.DataArray, one: xr.Dataset, factor: str) -> npt.NDArray[np.float64]:
