@@ -82,6 +82,7 @@ from .shared_specific.new_subjects.export import export_projection as export_pro
 from .shared_specific.new_subjects.export import summarise_projection as summarise_projection
 from .shared_specific.new_subjects.projection import project as project
 from .shared_specific.tables.arms import explained_by_arm as explained_by_arm
+from .shared_specific.tables.cohorts import match_cohorts as match_cohorts
 from .shared_specific.tables.links import summarise_symptom_links as summarise_symptom_links
 from .simulate import simulate_cohort as simulate_cohort
 from .simulate import simulate_trial as simulate_trial

@@ -98,12 +98,42 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
             "idata, factors=factors",
             "The share of each arm's variance that each factor explains.",
         ),
+        Entry(
+            "plot_variance",
+            "idata, factors=factors",
+            "The same as a heat map with numbers and intervals, and the total of each arm.",
+        ),
+        Entry(
+            "plot_scores",
+            "idata, factors=factors",
+            "Scores by arm: distribution, mean of the arm, and each participant with an interval.",
+        ),
     ),
     "Maps of factors": (
         Entry(
             "plot_connectome",
             'sig, "F2"',
             "The strongest edges of one factor whose interval excludes 0, in a glass brain.",
+        ),
+        Entry(
+            "plot_top_edges",
+            'sig, "F3", top=15',
+            "The strongest loadings of one factor by name, with intervals.",
+        ),
+        Entry(
+            "plot_circle",
+            'sig, "F3", top=40',
+            "The strongest edges of one factor on a circle of networks.",
+        ),
+        Entry(
+            "plot_regions",
+            'sig, "F3"',
+            "How much each region takes part in one factor, in a glass brain.",
+        ),
+        Entry(
+            "plot_regions",
+            'sig, "F3", "negative", kind="surface"',
+            "The loadings below 0 of one factor on the cortex.",
         ),
         Entry(
             "plot_block_map",
@@ -116,6 +146,11 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
             "plot_symptom_links",
             "idata, factors=factors",
             "The weight of each factor in each symptom.",
+        ),
+        Entry(
+            "plot_score_symptom",
+            'idata, "F3", "retardation", factors=factors',
+            "A symptom as it was rated against the scores of a factor, with the link of the model.",
         ),
     ),
     "Data": (

@@ -383,3 +383,19 @@ def with_reliability(idata: xr.DataTree, **sources: Sequence[float]) -> xr.DataT
         )
     )
     return out
+
+
+def with_ratings(idata: xr.DataTree) -> xr.DataTree:
+    """Add raw ratings of both symptoms, as whole numbers; the third subject has none."""
+    subjects = idata["posterior"]["subject"].values
+    rng = np.random.default_rng(3)
+    rating = rng.integers(0, 13, size=(len(subjects), len(SYMPTOMS))).astype(float)
+    rating[2] = np.nan
+    out = idata.copy()
+    out["observed_data"] = xr.DataTree(
+        xr.Dataset(
+            {"symptoms": (("subject", "dimension"), rating)},
+            coords={"subject": subjects, "dimension": list(SYMPTOMS)},
+        )
+    )
+    return out

@@ -10,7 +10,8 @@ from typing import Any
 import made_response_figures as made
 import numpy as np
 import xarray as xr
-from fakes import make_fake_idata
+from fakes import make_fake_idata, with_ratings
+from made_arviz import with_groups
 from matplotlib.figure import Figure
 
 import bayes_mdd as bm
@@ -46,8 +47,31 @@ def fit(**options: Any) -> xr.DataTree:
 
 
 @cache
+def rated() -> xr.DataTree:
+    """The fit of `fit` with raw ratings."""
+    return with_ratings(fit())
+
+
+@cache
 def sig(**options: Any) -> xr.Dataset:
     return bm.signatures(fit(**options))
+
+
+@cache
+def cohorts() -> dict[str, xr.DataTree]:
+    """Two cohorts with the same factors but one."""
+    other = fit().copy(deep=True)
+    maps = other["loadings"].to_dataset()
+    maps["mean"][2] = maps["mean"][2].values[::-1]
+    other["loadings"] = maps
+    return {"Lyon": fit(), "Utrecht": other}
+
+
+@cache
+def change(**options: Any) -> xr.DataTree:
+    tree = fit(**options).copy()
+    tree.attrs["estimand"] = "change"
+    return tree
 
 
 @cache
@@ -96,6 +120,49 @@ CASES: tuple[Case, ...] = (
         ARMS,
         "by arm",
     ),
+    Case("plot_scores", lambda **on: plotting.plot_scores(fit(), **on)),
+    Case(
+        "plot_scores",
+        lambda **on: plotting.plot_scores(
+            fit(arms=("SSRI", "SNRI", "bupropion")), factors=["F1"], points=False, **on
+        ),
+        variant="three arms",
+    ),
+    Case(
+        "plot_score_symptom",
+        lambda **on: plotting.plot_score_symptom(rated(), "F1", "retardation", **on),
+        ARMS,
+    ),
+    Case("plot_variance", lambda **on: plotting.plot_variance(fit(), **on)),
+    Case("plot_top_edges", lambda **on: plotting.plot_top_edges(sig(), "F1", **on)),
+    Case("plot_circle", lambda **on: plotting.plot_circle(sig(), "F1", **on)),
+    Case(
+        "plot_circle",
+        lambda **on: plotting.plot_circle(sig(), "F1", by="network", **on),
+        variant="networks",
+    ),
+    Case("plot_connectome", lambda **on: plotting.plot_connectome(sig(), "F1", **on)),
+    Case(
+        "plot_connectome",
+        lambda **on: plotting.plot_connectome(sig(coordinates=False), "F1", **on),
+        variant="matrix",
+    ),
+    Case(
+        "plot_connectome",
+        lambda **on: plotting.plot_connectome(sig(regional=True), "F3", **on),
+        variant="regions",
+    ),
+    Case(
+        "plot_connectome",
+        lambda **on: plotting.plot_connectome(sig(regional=True, coordinates=False), "F3", **on),
+        variant="forest",
+    ),
+    Case("plot_regions", lambda **on: plotting.plot_regions(sig(), "F1", **on)),
+    Case(
+        "plot_regions",
+        lambda **on: plotting.plot_regions(sig(regional=True), "F1", **on),
+        variant="regions",
+    ),
     Case("plot_quality", lambda **on: plotting.plot_quality(quality(), **on), STAGES),
     Case("plot_site_effects", lambda **on: plotting.plot_site_effects(*sites(), **on), STAGES),
     Case(
@@ -129,11 +196,41 @@ CASES: tuple[Case, ...] = (
         lambda **on: plotting.plot_compositions(made.polar(n_factors=4), **on),
         variant="four factors",
     ),
+    Case("plot_cohorts", lambda **on: plotting.plot_cohorts(cohorts(), **on), ARMS),
+    Case(
+        "plot_cohorts",
+        lambda **on: plotting.plot_cohorts(cohorts(), show="sharing", **on),
+        variant="sharing",
+    ),
+    Case("plot_change_maps", lambda **on: plotting.plot_change_maps(change(), "F1", **on), ARMS),
+    Case(
+        "plot_change_maps",
+        lambda **on: plotting.plot_change_maps(change(regional=True), "F1", **on),
+        ARMS,
+        variant="regions",
+    ),
     Case("plot_null", lambda **on: plotting.plot_null(made.polar(), **on)),
+    Case("plot_convergence", lambda **on: plotting.plot_convergence(with_groups(), **on)),
+    Case(
+        "plot_convergence",
+        lambda **on: plotting.plot_convergence(with_groups(chains=1), **on),
+        variant="one chain",
+    ),
+    Case("plot_prior_posterior", lambda **on: plotting.plot_prior_posterior(with_groups(), **on)),
+    Case(
+        "plot_prior_posterior",
+        lambda **on: plotting.plot_prior_posterior(
+            with_groups(n_arms=3), ["sharing"], kind="kde", **on
+        ),
+        variant="three arms",
+    ),
+    Case("plot_predictive", lambda **on: plotting.plot_predictive(with_groups(), **on), ARMS),
+    Case(
+        "plot_predictive",
+        lambda **on: plotting.plot_predictive(with_groups(n_arms=1, symptoms=False), **on),
+        variant="one arm",
+    ),
 )
 
 #: Functions that have no line yet. Empty when all are converted.
-PENDING: tuple[str, ...] = (
-    "plot_block_map",
-    "plot_connectome",
-)
+PENDING: tuple[str, ...] = ("plot_block_map",)
