@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,9 +57,10 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            data = os.read(self._read, 1 << 20)
+            ready, _, _ = select.select([self._read], [], [], PATIENCE)
+            data = os.read(self._read, 1 << 20) if ready else b""
             if not data:
-                raise RuntimeError("Chromium ended.")
+                raise RuntimeError("Chromium ended, or did not answer.")
             self._rest += data
         message, self._rest = self._rest.split(b"\0", 1)
         return json.loads(message)
@@ -70,7 +73,7 @@ class Browser:
         self.call("Page.navigate", url=url)
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
             self.events.append(self._receive())
-        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        time.sleep(0.05)  # Scripts may be switched off, so that no frame can be waited for.
 
     def resize(self, width: int, height: int = 900) -> None:
         """Change the size of the window."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 
 if TYPE_CHECKING:
+    from browser import Browser
     from made_fit import Made
 
     from bayes_mdd.simulate import SimulatedCohort
@@ -73,6 +74,17 @@ def _run_cli(*words: object) -> CommandResult:
 def run_cli() -> Callable[..., CommandResult]:
     """Call ``bayes-mdd`` in this process: ``run_cli("fit", spec, cohort)``."""
     return _run_cli
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium; skips the test where it is not installed."""
+    from browser import find_chromium, open_browser
+
+    if find_chromium() is None:
+        pytest.skip("Chromium is not installed, so no page is opened")
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def _number(page: str) -> tuple[str, dict[str, str]]:
 
 
 def _refer(name: str, names: dict[str, str]) -> str:
-    return f'<a class="ref" href="#{name}">{names.get(name, "below")}</a>'
+    return f'<a class="ref" href="#{name}">{names[name]}</a>' if name in names else "below"
 
 
 def _list_places(page: str) -> str:
