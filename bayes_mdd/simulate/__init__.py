@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bayes_mdd.simulate._cohort import SimulatedCohort, simulate_cohort
 from bayes_mdd.simulate._design import DEMO_ARMS, DEMO_LINKS, DEMO_PATTERNS, DEMO_SEED
+from bayes_mdd.simulate._sources import write_sources
 from bayes_mdd.simulate._trial import SimulatedTrial, simulate_trial
 from bayes_mdd.simulate._trial_write import write_trial
 from bayes_mdd.simulate._write import write_cohort
@@ -29,5 +30,6 @@ __all__ = [
     "simulate_cohort",
     "simulate_trial",
     "write_cohort",
+    "write_sources",
     "write_trial",
 ]
