@@ -7,6 +7,7 @@ LOCAL_UV := .tools/uv-venv/bin/uv
 UV := $(or $(shell command -v uv 2>/dev/null),$(LOCAL_UV))
 BIN ?= .venv/bin
 RUN ?= runs/demo
+SHOTS ?= runs/screenshots
 # Processes of the tests; 0 runs them in the process of pytest (for a debugger).
 JOBS ?= 2
 # One stamp for each set of packages in .venv. The developers' set adds to the run-time set.
@@ -20,7 +21,7 @@ LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) docs docs-links notebooks \
-  picture gallery bench validation lock lowest clean
+  picture screenshots gallery bench validation lock lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -53,6 +54,9 @@ picture: $(DEV)  ## draw the picture of README and documentation from the demo r
 
 gallery: $(DEV)  ## draw the gallery of figures of the documentation from the demo run in runs/demo
 	$(BIN)/python docs/draw_gallery.py --run $(RUN) --response-run $(RUN)/response_crossover $(ARGS)
+
+screenshots: $(DEV)  ## take pictures of the reports of RUN and of the built docs (needs Chromium)
+	$(BIN)/python docs/screenshots.py $(RUN) $(SHOTS)
 
 bench: $(DEV)  ## time the fit of the demo cohort and of larger ones
 	$(BIN)/python benchmarks/run.py $(ARGS)
