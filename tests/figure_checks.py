@@ -43,7 +43,7 @@ def find_faults(figure: Figure, *, arms: Sequence[str] = (), alone: bool = True)
     """
     figure.draw_without_rendering()
     shown = visible_texts(figure)
-    boxes = [t.get_window_extent() for t in shown]
+    boxes = [_box(t) for t in shown]
     found = [f"panel of {w:.1f} x {h:.1f} inches" for w, h in _collapsed(figure)]
     found += [
         f"clipped: {_say(t)}" for t, b in zip(shown, boxes, strict=True) if not _inside(b, figure)
@@ -62,7 +62,7 @@ def find_faults(figure: Figure, *, arms: Sequence[str] = (), alone: bool = True)
 def visible_texts(figure: Figure) -> list[Text]:
     """Texts that a reader sees: none of hidden axes, no tick labels outside the view."""
     hidden: set[Text] = set()
-    for ax in figure.axes:
+    for ax in figure.findobj(Axes):  # insets, too
         if not ax.get_visible():
             hidden |= set(ax.findobj(Text))
         for axis in (ax.xaxis, ax.yaxis):
@@ -97,6 +97,11 @@ def _collapsed(figure: Figure) -> list[tuple[float, float]]:
     return [(w, h) for w, h in sizes if min(w, h) < SMALLEST_PANEL]
 
 
+def _box(text: Text) -> Bbox:
+    """Box of the words of a text, without the arrow of an annotation."""
+    return Text.get_window_extent(text)
+
+
 def _inside(box: Bbox, figure: Figure) -> bool:
     page = figure.bbox
     return bool(
@@ -121,10 +126,10 @@ def _overlapping(shown: Sequence[Text], boxes: Sequence[Bbox]) -> list[tuple[Tex
 def _corners(text: Text) -> np.ndarray:
     """Corners of the turned rectangle that a text fills, shape (corner, 2)."""
     turn = text.get_rotation()
-    around = text.get_window_extent()
+    around = _box(text)
     centre = np.array([(around.x0 + around.x1) / 2, (around.y0 + around.y1) / 2])
     text.set_rotation(0)
-    flat = text.get_window_extent()
+    flat = _box(text)
     text.set_rotation(turn)
     half = np.maximum(np.array([flat.width, flat.height]) / 2 - SLACK, 0.1)
     angle = np.deg2rad(turn)
@@ -228,6 +233,6 @@ def grey(figure: Figure, fine: int = FINE) -> np.ndarray:
     """Render a figure in greyscale: luminance from 0 to 1, shape (row, column)."""
     held = io.BytesIO()
     figure.savefig(held, format="rgba", dpi=fine * figure.dpi)
-    width, height = (int(fine * n) for n in figure.bbox.size)
+    width, height = (round(fine * n) for n in figure.bbox.size)
     pixels = np.frombuffer(held.getvalue(), dtype=np.uint8).reshape(height, width, 4)
     return np.asarray(pixels[..., :3] @ [0.299, 0.587, 0.114] / 255)

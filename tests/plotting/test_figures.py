@@ -20,6 +20,12 @@ def texts(figure: Figure) -> list[str]:
     return [t.get_text() for t in figure.findobj(plt.Text) if t.get_text()]
 
 
+def caption_of(figure: Figure) -> str:
+    """Words below the first axes."""
+    (caption,) = [t for t in figure.axes[0].texts if not t.get_in_layout()]
+    return " ".join(caption.get_text().split())
+
+
 def points(figure: Figure, axis: int = 0) -> np.ndarray:
     """Posterior means of the three factors that are used, drawn on one panel."""
     sets = [np.asarray(c.get_offsets()) for c in figure.axes[axis].collections]
@@ -165,26 +171,44 @@ def test_edges_of_regions_without_coordinates_are_counted(fake_idata):
     clear = ((one["lower"] > 0) | (one["upper"] < 0)).values
     lost = clear & ((one["region_a"] == "DMN_3") | (one["region_b"] == "DMN_3")).values
     assert 0 < lost.sum() < clear.sum()
-    words = texts(plotting.plot_connectome(sig, "F1"))
-    title = next(w for w in words if w.startswith("F1"))
-    assert f"all {int(clear.sum() - lost.sum())} edges" in title
-    assert f"(not drawn: {int(lost.sum())} more, of regions without coordinates)" in title
+    caption = caption_of(plotting.plot_connectome(sig, "F1"))
+    assert f"All {int(clear.sum() - lost.sum())} edges" in caption
+    assert f"(not drawn: {int(lost.sum())} more, of regions without coordinates)" in caption
 
 
-def test_connectome_says_how_edges_were_chosen(fake_idata):
+def test_connectome_says_how_edges_were_chosen_and_names_regions(fake_idata):
     sig = signatures(fake_idata)
-    words = texts(plotting.plot_connectome(sig, "F2"))
-    assert any(w.startswith("F2  (SSRI-specific): all 3 edges whose 90%") for w in words)
-    assert {"DMN", "CCN", "Reward"} <= set(words)
+    figure = plotting.plot_connectome(sig, "F2")
+    words = texts(figure)
+    assert {"F2 SSRI-specific: CCN-CCN, DMN-CCN", "CCN", "1", "2", "3"} <= set(words)
+    assert not {"DMN", "Reward"} & set(words), "networks without an edge are not in the legend"
+    caption = caption_of(figure)
+    assert caption.startswith("All 3 edges whose 90% interval excludes 0. Loadings: posterior")
+    assert all(f"CCN_{i}" in caption for i in (1, 2, 3))
     with pytest.raises(DataContractError, match="F7"):
         plotting.plot_connectome(sig, "F7")
+
+
+def test_the_sign_of_edges_is_shown_by_the_line(fake_idata):
+    sig = signatures(fake_idata)
+    figure = plotting.plot_connectome(sig, "F1")
+    one = sig.sel(factor="F1")
+    shown, _ = _select(one, 30, "edges", np.ones(45, dtype=bool))
+    values = one["mean"].values[shown]
+    first = figure.axes[0].child_axes[0]
+    lines = [c for c in first.collections if hasattr(c, "get_segments")]
+    assert [len(c.get_segments()) for c in lines] == [(values > 0).sum(), (values < 0).sum()]
+    solid, dashed = (c.get_linestyles()[0] for c in lines)
+    assert solid[1] is None and dashed[1] is not None
+    strongest = np.abs(values[values > 0]).argmax()
+    assert np.argmax(lines[0].get_linewidths()) == strongest
 
 
 def test_connectome_with_nothing_to_show(fake_idata):
     sig = signatures(fake_idata).copy(deep=True)
     sig["lower"].values[:], sig["upper"].values[:] = -1.0, 1.0
-    words = texts(plotting.plot_connectome(sig, "F1"))
-    assert any("no edges have a 90% interval that excludes 0" in w for w in words)
+    caption = caption_of(plotting.plot_connectome(sig, "F1"))
+    assert caption == "No edges have a 90% interval that excludes 0."
 
 
 def test_without_coordinates_a_matrix(fake_idata):
@@ -195,16 +219,21 @@ def test_without_coordinates_a_matrix(fake_idata):
     assert matrix.shape == (10, 10)
     # Networks stay together in their order of appearance: Reward, DMN, CCN.
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["Reward", "DMN", "CCN"]
-    assert np.isfinite(matrix).sum() == 6
-    assert np.isfinite(matrix[7:, 7:]).sum() == 6
+    # Each edge once: positive below the diagonal, negative above.
+    assert np.isfinite(matrix).sum() == 3
+    assert np.isfinite(matrix[7:, 7:]).sum() == 3
+    below = np.tri(10, dtype=bool)
+    assert (matrix[below & np.isfinite(matrix)] > 0).all()
+    assert (matrix[~below & np.isfinite(matrix)] < 0).all()
 
 
 def test_regional_maps():
     idata = make_fake_idata(regional=True, coordinates=False)
     figure = plotting.plot_connectome(signatures(idata), "F3", top=3)
     assert len(figure.axes[0].get_yticks()) == 3
-    words = texts(plotting.plot_connectome(signatures(make_fake_idata(regional=True)), "F3"))
-    assert any("all 7 regions whose 90% interval" in w for w in words)
+    figure = plotting.plot_connectome(signatures(make_fake_idata(regional=True)), "F3")
+    assert caption_of(figure).startswith("All 7 regions whose 90% interval")
+    assert {"positive", "negative"} <= set(texts(figure))
 
 
 def test_nothing_is_changed(fake_idata):

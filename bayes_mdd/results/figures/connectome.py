@@ -1,35 +1,70 @@
-"""The edges of a factor in the brain."""
+"""The edges or regions of a factor in the brain."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.results.figures.flat import draw_forest, draw_matrix
+from bayes_mdd.results.figures.glass import draw_edges, draw_nodes, number_regions, open_brain
+from bayes_mdd.results.figures.labels import shorten_names
 from bayes_mdd.results.figures.style import (
     INK,
-    PALETTE,
     SMALL,
-    TEXT,
-    new_figure,
+    open_axes,
     pick_colours,
+    pick_markers,
+    put_legend_above,
     tidy,
+    write_caption,
 )
 from bayes_mdd.results.images import XYZ, place_regions
+from bayes_mdd.results.names import title_factor
 from bayes_mdd.results.regions import edge_matrix, is_edges, region_positions, region_table
+from bayes_mdd.types import Array
 
-#: Blue to red through white: distinguishable with all kinds of colour vision.
-CMAP = "RdBu_r"
+#: Colour, line and marker of positive and negative loadings, which differ without colour.
+POSITIVE: Final = ("#D55E00", "-", "o")
+NEGATIVE: Final = ("#0072B2", (0, (2.2, 1.2)), "D")
+#: So many regions are named.
+NUMBERED: Final = 8
 
 
-def plot_connectome(sig: xr.Dataset, factor: str, *, top: int = 60) -> Figure:
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What is drawn of a factor, and how it was chosen."""
+
+    one: xr.Dataset
+    regions: pd.DataFrame
+    placed: npt.NDArray[np.bool_]
+    shown: npt.NDArray[np.bool_]
+    title: str
+    caption: str
+
+    @property
+    def values(self) -> Array:
+        """Loadings that are drawn."""
+        return np.asarray(self.one["mean"].values[self.shown], dtype=float)
+
+    def at(self, side: str) -> npt.NDArray[np.intp]:
+        """Rows of `regions` at one end of the features that are drawn."""
+        return region_positions(self.one, self.regions.index, side)[self.shown]
+
+
+def plot_connectome(
+    sig: xr.Dataset, factor: str, *, top: int = 30, ax: Axes | None = None
+) -> Figure:
     """Plot the strongest certain loadings of a factor in the brain.
 
     Parameters
@@ -38,40 +73,69 @@ def plot_connectome(sig: xr.Dataset, factor: str, *, top: int = 60) -> Figure:
         What `signatures` returned.
     factor : str
         For example ``"F1"``.
-    top : int, default 60
+    top : int, default 30
         Shows at most this many edges (or regions): the largest absolute posterior means among
-        those whose interval excludes 0. The title says how many there were, and how many more
+        those whose interval excludes 0. The caption says how many there were, and how many more
         touch regions without coordinates, which a brain cannot show.
+    ax : Axes, optional
+        Where to draw; default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A glass brain where regions have MNI coordinates, else a matrix; for regional features
-        a glass brain of regions, else a forest.
+        A glass brain where regions have MNI coordinates: positive loadings solid, negative ones
+        dashed, as wide as the loading is strong, and the regions with the strongest edges numbered
+        and named in the caption. Without coordinates a matrix. For regional features a glass brain
+        of regions (circles positive, diamonds negative), else a forest with intervals.
 
     Raises
     ------
     DataContractError
         If the factor is unknown, or features name no regions.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> sig = bm.signatures(bm.read_run("runs/demo"))  # doctest: +SKIP
+    >>> figure = bm.plotting.plot_connectome(sig, "F1", top=20)  # doctest: +SKIP
     """
     known = [str(f) for f in sig[FACTOR].values]
     if factor not in known:
         raise DataContractError(
             "plot_connectome", [f"there is no factor '{factor}'; there are {some(known, 20)}."]
         )
+    drawn = _choose(sig, factor, top)
+    if not drawn.placed.any() or not drawn.shown.any():
+        return _plot_flat(drawn, ax)
+    figure, ax = open_axes(ax, 7.0, 4.25)
+    tidy(ax, title=drawn.title)
+    views = open_brain(ax)
+    touched, handles = (_draw_edges if is_edges(sig) else _draw_regions)(views, drawn)
+    xyz = drawn.regions[XYZ].to_numpy(dtype=float)
+    others = np.flatnonzero(drawn.placed)
+    number_regions(ax, views["z"], xyz[touched[:NUMBERED]], xyz[others])
+    put_legend_above(ax, handles, columns=_columns(handles))
+    short = shorten_names(drawn.regions.index.astype(str))
+    named = [
+        f"{i} {short[str(drawn.regions.index[t])]}" for i, t in enumerate(touched[:NUMBERED], 1)
+    ]
+    write_caption(ax, f"{drawn.caption} Strongest regions, numbered: {', '.join(named)}.")
+    return figure
+
+
+def _choose(sig: xr.Dataset, factor: str, top: int) -> _Shown:
     one = sig.sel({FACTOR: factor})
     regions = region_table(sig)
     placed = place_regions(regions)
     drawable = _find_drawable(one, regions, placed)
-    shown, title = _select(one, top, "edges" if is_edges(sig) else "regions", drawable)
-    label = f"  ({one['label'].values})" if "label" in one.coords else ""
-    title = f"{factor}{label}: {title}"
-    if not is_edges(sig):
-        return _plot_regions(one, regions, shown, title, in_brain=bool(placed.any()))
-    matrix = edge_matrix(one, np.where(shown, one["mean"].values, np.nan))
-    if placed.any():
-        return _plot_brain(matrix, regions, placed, title)
-    return _plot_matrix(matrix, regions, title)
+    shown, chosen = _select(one, top, "edges" if is_edges(sig) else "regions", drawable)
+    label = str(one["label"].values) if "label" in one.coords else ""
+    name = str(one["name"].values) if "name" in one.coords else f"{factor} {label}".strip()
+    caption = f"{chosen[0].upper()}{chosen[1:]}."
+    if shown.any():
+        units = one.attrs.get("units", "unknown units")
+        caption += f" Loadings: posterior means, {units}."
+    return _Shown(one, regions, placed, shown, title_factor(name, label), caption)
 
 
 def _find_drawable(
@@ -92,7 +156,7 @@ def _select(
     mean = one["mean"].values
     clear = ((one["lower"] > 0) | (one["upper"] < 0)).values
     hidden = int((clear & ~drawable).sum())
-    tail = f"\n(not drawn: {hidden} more, of regions without coordinates)" if hidden else ""
+    tail = f" (not drawn: {hidden} more, of regions without coordinates)" if hidden else ""
     clear = clear & drawable
     order = np.argsort(np.where(clear, -np.abs(mean), np.inf), kind="stable")
     shown = np.zeros(len(mean), dtype=bool)
@@ -105,133 +169,105 @@ def _select(
     return shown, f"{which} {count}{tail}"
 
 
-def _plot_brain(
-    matrix: pd.DataFrame, regions: pd.DataFrame, placed: npt.NDArray[np.bool_], title: str
-) -> Figure:
-    from nilearn import plotting
-
-    # nilearn does not accept NaN; here 0 means "not drawn".
-    adjacency = np.nan_to_num(matrix.to_numpy()[np.ix_(placed, placed)])
-    kept = regions[placed]
-    network = kept.get("network", pd.Series("region", index=kept.index)).astype(str)
-    colours = pick_colours(list(dict.fromkeys(network)))
-    touched = (adjacency != 0).any(axis=0)
-    limit = float(np.abs(adjacency).max()) or 1.0
-    figure = Figure(figsize=(9.0, 4.0))
-    plotting.plot_connectome(
-        adjacency,
-        kept[XYZ].to_numpy(dtype=float),
-        node_color=[colours[n] for n in network],
-        node_size=np.where(touched, 30, 3 if len(kept) > 60 else 14),
-        edge_cmap=CMAP,
-        edge_vmin=-limit,
-        edge_vmax=limit,
-        edge_kwargs={"linewidth": 1.6},
-        figure=figure,
-        axes=(0.0, 0.13, 0.97, 0.72),
-        colorbar=bool(touched.any()),
-    )
-    used = [
-        n
-        for n in colours
-        if len(colours) <= len(PALETTE) or touched[(network == n).to_numpy()].any()
+def _draw_edges(views: dict[str, Axes], drawn: _Shown) -> tuple[npt.NDArray[np.intp], list[Artist]]:
+    """Edges and their regions; the regions in the order of the loadings that they touch."""
+    a, b, values = drawn.at("region_a"), drawn.at("region_b"), drawn.values
+    xyz = drawn.regions[XYZ].to_numpy(dtype=float)
+    strength = np.abs(values)
+    limit = float(strength.max())
+    handles: list[Artist] = []
+    for words, sign, (colour, line, _) in (("positive", 1, POSITIVE), ("negative", -1, NEGATIVE)):
+        mine = np.sign(values) == sign
+        if mine.any():
+            ends = np.stack([xyz[a[mine]], xyz[b[mine]]], axis=1)
+            draw_edges(views, ends, _width(strength[mine], limit), colour, line)
+            handles.append(Line2D([], [], color=colour, linestyle=line, label=words, linewidth=2))
+    ends_of = sorted({float(f"{v:.2g}") for v in (strength.min(), limit)})
+    handles += [
+        Line2D([], [], color=INK, linewidth=_width(np.array(v), limit), label=f"|loading| {v:g}")
+        for v in ends_of
     ]
-    return _finish(figure, title, {n: colours[n] for n in used}, with_bar=bool(touched.any()))
+    total = np.bincount(a, strength, len(xyz)) + np.bincount(b, strength, len(xyz))
+    handles += _draw_networks(views, drawn, total > 0)
+    order = np.argsort(-total, kind="stable")
+    return order[total[order] > 0], handles
 
 
-def _finish(figure: Figure, title: str, colours: dict[str, str], *, with_bar: bool) -> Figure:
-    figure.suptitle(title, fontsize=TEXT + 1, color=INK, x=0.02, ha="left", y=0.98)
-    if with_bar:
-        figure.text(0.945, 0.87, "loading", fontsize=SMALL, color=INK, ha="center")
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=c, markersize=6, label=n)
-        for n, c in colours.items()
-    ]
-    if handles:
-        figure.legend(
-            handles=handles,
-            loc="lower center",
-            ncols=4 if len(handles) > 5 else max(len(handles), 1),
-            columnspacing=1.4,
-            frameon=False,
-            fontsize=SMALL,
-        )
+def _width(strength: Array, limit: float) -> Array:
+    return np.asarray(0.5 + 1.8 * strength / limit)
+
+
+def _draw_networks(
+    views: dict[str, Axes], drawn: _Shown, touched: npt.NDArray[np.bool_]
+) -> list[Artist]:
+    """Regions with edges, by network; the others as small dots."""
+    xyz = drawn.regions[XYZ].to_numpy(dtype=float)
+    draw_nodes(views, xyz[drawn.placed & ~touched], 7, "0.55")
+    if "network" not in drawn.regions:
+        draw_nodes(views, xyz[touched], 30, INK)
+        return []
+    network = drawn.regions["network"].astype(str)
+    names = list(dict.fromkeys(network))
+    colours, markers = pick_colours(names), pick_markers(names)
+    handles: list[Artist] = []
+    for name in names:
+        mine = (network == name).to_numpy() & touched
+        if mine.any():
+            draw_nodes(views, xyz[mine], 30, colours[name], markers[name])
+            look = {"color": colours[name], "marker": markers[name], "markersize": 6}
+            look |= {"markeredgecolor": INK, "markeredgewidth": 0.4}
+            handles.append(Line2D([], [], linestyle="", label=name, **look))
+    return handles
+
+
+def _draw_regions(
+    views: dict[str, Axes], drawn: _Shown
+) -> tuple[npt.NDArray[np.intp], list[Artist]]:
+    """Regions as large as their loadings; in the order of these."""
+    at, values = drawn.at("region_name"), drawn.values
+    xyz = drawn.regions[XYZ].to_numpy(dtype=float)
+    strength = np.abs(values)
+    limit = float(strength.max())
+    rest = drawn.placed.copy()
+    rest[at] = False
+    draw_nodes(views, xyz[rest], 7, "0.55")
+    handles: list[Artist] = []
+    for words, sign, (colour, _, marker) in (("positive", 1, POSITIVE), ("negative", -1, NEGATIVE)):
+        mine = np.sign(values) == sign
+        if mine.any():
+            draw_nodes(views, xyz[at[mine]], 12 + 90 * strength[mine] / limit, colour, marker)
+            look = {"color": colour, "marker": marker, "markersize": 7}
+            handles.append(Line2D([], [], linestyle="", label=words, **look))
+    for v in sorted({float(f"{v:.2g}") for v in (strength.min(), limit)}):
+        size = float(np.sqrt(12 + 90 * v / limit))
+        look = {"color": INK, "marker": "o", "markersize": size}
+        handles.append(Line2D([], [], linestyle="", label=f"|loading| {v:g}", **look))
+    return at[np.argsort(-strength, kind="stable")], handles
+
+
+def _columns(handles: list[Artist]) -> int:
+    """How many entries of a legend stand side by side."""
+    longest = max(len(str(h.get_label())) for h in handles)
+    return min(len(handles), max(2, int(6.6 * 72 / (0.56 * SMALL * (longest + 6)))))
+
+
+def _plot_flat(drawn: _Shown, ax: Axes | None) -> Figure:
+    """Where there is no coordinate, or nothing to draw in a brain."""
+    if not drawn.shown.any():
+        figure, ax = open_axes(ax, 7.0, 1.5)
+        tidy(ax, title=drawn.title)
+        ax.set(xticks=[], yticks=[])
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        write_caption(ax, drawn.caption)
+        return figure
+    if not is_edges(drawn.one):
+        figure, ax = open_axes(ax, 7.0, 1.6 + 0.26 * max(int(drawn.shown.sum()), 2))
+        draw_forest(ax, drawn.one, drawn.shown)
+    else:
+        figure, ax = open_axes(ax, 6.4, 6.2)
+        matrix = edge_matrix(drawn.one, np.where(drawn.shown, drawn.one["mean"].values, np.nan))
+        draw_matrix(ax, matrix, drawn.regions)
+    tidy(ax, title=drawn.title)
+    write_caption(ax, drawn.caption)
     return figure
-
-
-def _plot_matrix(matrix: pd.DataFrame, regions: pd.DataFrame, title: str) -> Figure:
-    """Draw a matrix of regions ordered by network, where there are no coordinates."""
-    network = regions.get("network", pd.Series("", index=regions.index)).astype(str)
-    first = {n: i for i, n in enumerate(dict.fromkeys(network))}
-    order = np.argsort(network.map(first).to_numpy(), kind="stable")
-    names = network.iloc[order].tolist()
-    values = matrix.to_numpy()[np.ix_(order, order)]
-    limit = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 1.0
-    figure = new_figure(7.0, 6.2)
-    ax = figure.subplots()
-    image = ax.imshow(values, cmap=CMAP, vmin=-limit, vmax=limit)
-    edges = [i for i in range(1, len(names)) if names[i] != names[i - 1]]
-    for edge in edges:
-        ax.axhline(edge - 0.5, color="0.6", linewidth=0.8)
-        ax.axvline(edge - 0.5, color="0.6", linewidth=0.8)
-    starts, ends = [0, *edges], [*edges, len(names)]
-    middles = [(s + e - 1) / 2 for s, e in zip(starts, ends, strict=True)]
-    groups = [names[s] for s in starts]
-    ax.set_xticks(middles, groups, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(middles, groups)
-    ax.tick_params(length=0)
-    tidy(ax, title=title)
-    _bar(figure, image, ax)
-    return figure
-
-
-def _plot_regions(
-    one: xr.Dataset,
-    regions: pd.DataFrame,
-    shown: npt.NDArray[np.bool_],
-    title: str,
-    *,
-    in_brain: bool,
-) -> Figure:
-    values = pd.Series(one["mean"].values, index=one["region_name"].values.astype(str))
-    drawn = values[shown]
-    if not in_brain or drawn.empty:
-        return _plot_forest(one, shown, title)
-    from nilearn import plotting
-
-    limit = float(np.abs(drawn).max()) or 1.0
-    figure = Figure(figsize=(9.0, 4.0))
-    plotting.plot_markers(
-        drawn.to_numpy(),
-        regions.loc[drawn.index, XYZ].to_numpy(dtype=float),
-        node_size=60,
-        node_cmap=CMAP,
-        node_vmin=-limit,
-        node_vmax=limit,
-        alpha=1.0,
-        node_kwargs={"edgecolors": "0.3", "linewidths": 0.6},
-        figure=figure,
-        axes=(0.0, 0.05, 0.97, 0.8),
-    )
-    return _finish(figure, title, {}, with_bar=True)
-
-
-def _plot_forest(one: xr.Dataset, shown: npt.NDArray[np.bool_], title: str) -> Figure:
-    part = one.isel(feature=np.flatnonzero(shown))
-    part = part.isel(feature=np.argsort(-np.abs(part["mean"].values), kind="stable"))
-    rows = np.arange(part.sizes["feature"])
-    figure = new_figure(7.0, 1.4 + 0.24 * max(len(rows), 2))
-    ax = figure.subplots()
-    ax.axvline(0, color="0.6", linewidth=1)
-    ax.hlines(rows, part["lower"].values, part["upper"].values, color=PALETTE[0], linewidth=2)
-    ax.plot(part["mean"].values, rows, "o", color=PALETTE[0])
-    ax.set_yticks(rows, [str(f) for f in part["feature"].values])
-    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-    tidy(ax, title=title, xlabel=f"loading ({one.attrs.get('units', 'unknown units')})", grid="x")
-    return figure
-
-
-def _bar(figure: Figure, image: Any, ax: Any) -> None:
-    bar = figure.colorbar(image, ax=ax, shrink=0.7, pad=0.02, aspect=25)
-    bar.set_label("loading", fontsize=TEXT, color=INK)
-    bar.ax.tick_params(labelsize=SMALL)

@@ -281,6 +281,26 @@ def put_legend_above(
     raise_title(ax, -(-len(found) // (columns or max(len(found), 1))))
 
 
+def put_bar_beside(ax: Axes, image: Any, name: str) -> None:
+    """Put a colour bar into the margin to the right of the axes, to which it belongs.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Changed in place.
+    image : matplotlib.cm.ScalarMappable
+        What has the colours.
+    name : str
+        Quantity and unit.
+    """
+    inner = ax.inset_axes((1.04, 0.0, 0.045, 1.0))
+    bar = cast(Figure, ax.get_figure(root=True)).colorbar(image, cax=inner)
+    inner.set_label("<colorbar>")
+    bar.set_label(name, fontsize=SMALL, color=INK)
+    inner.tick_params(labelsize=SMALL)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
 def raise_title(ax: Axes, lines: int = 1) -> None:
     """Lift the title, for words or a legend below it.
 
