@@ -40,11 +40,12 @@ def test_spreadsheets_are_converted(cohort, tmp_path):
 
 def test_output_of_xcpd_is_converted(cohort, tmp_path):
     folder = write_sources(cohort, tmp_path / "xcp_d", "xcpd")
-    read = bm.read_derivatives(folder, kind=FC, halves=True, pieces=8)
+    read = bm.read_derivatives(folder, kind=FC, format="xcpd_relmat")
     wanted = cohort.features.sel(subject=read["subject"].values)
     np.testing.assert_allclose(read["y"], wanted["y"], atol=1e-3)
     np.testing.assert_allclose(read["mean_fd"], wanted["mean_fd"])
-    assert {"half_difference", "pieces"} <= set(read.data_vars)
+    series = list(folder.glob("sub-*/func/*_timeseries.tsv"))
+    assert len(series) == read.sizes["subject"]
 
 
 def test_layouts_that_are_refused(tmp_path):
