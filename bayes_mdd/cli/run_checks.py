@@ -267,7 +267,8 @@ def write_checks(
     run_dir : Path or None
         Its folder; None to write nothing.
     analyses : sequence of Analysis
-        Additional analyses; their tables go to ``<name>.tsv``.
+        Additional analyses; their tables go to ``<name>.tsv``. Checks of analyses that an earlier
+        call ran stay until these are run again.
 
     Returns
     -------
@@ -278,7 +279,7 @@ def write_checks(
     from bayes_mdd.results.covariates import describe_covariates
     from bayes_mdd.results.result import read_result
 
-    table = bm.diagnose(idata)
+    table = _keep_earlier(bm.diagnose(idata), run_dir, analyses)
     covariates = describe_covariates(read_result(idata))
     files = []
     for analysis in analyses:
@@ -300,6 +301,32 @@ def write_checks(
     if run_dir is not None:
         write_text(run_dir / CHECKS_FILE, json.dumps(stored, indent=2) + "\n")
     return RunChecks(table, analyses, files, covariates)
+
+
+#: Tables of additional analyses, by a part of the names of their checks.
+_TABLES = {
+    "predictive p: ": "predictive_checks",
+    "permutations of arms": "permutations",
+    "rest on a prior": "prior_sensitivity",
+}
+
+
+def _keep_earlier(
+    table: pd.DataFrame, run_dir: Path | None, analyses: Sequence[Analysis]
+) -> pd.DataFrame:
+    """Keep the checks of analyses that an earlier call ran and that this one does not repeat."""
+    from bayes_mdd.results.checks import CHECK_COLUMNS, Check, join_checks
+
+    stored = None if run_dir is None else read_checks(run_dir)
+    if run_dir is None or stored is None:
+        return table
+    repeated = {name for a in analyses for name in a.tables}
+    kept = []
+    for row in stored.to_dict("records"):
+        made = next((t for part, t in _TABLES.items() if part in str(row["name"])), None)
+        if made and made not in repeated and (run_dir / f"{made}.tsv").is_file():
+            kept.append(Check(*(row[c] for c in CHECK_COLUMNS)))
+    return join_checks(table, kept)
 
 
 def read_checks(run_dir: Path) -> pd.DataFrame | None:

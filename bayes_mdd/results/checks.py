@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pandas as pd
 
@@ -182,6 +182,35 @@ class Verdict:
 PREDICTIVE: Final = "predictive p: "
 
 
+def weigh(table: pd.DataFrame, data: Collection[str] = ()) -> Literal["clear", "caution", "stop"]:
+    """Weigh what failed checks mean for reading the results.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `diagnose`, with whatever was appended.
+    data : collection of str
+        Names of the checks that are about the data.
+
+    Returns
+    -------
+    {"clear", "caution", "stop"}
+        "clear" if no check failed; "caution" if only checks of the data or predictive checks
+        failed; "stop" otherwise: results must not be interpreted.
+
+    Examples
+    --------
+    >>> rows = [Check("R-hat", 1.0, "< 1.01", True, ""), Check("outliers", 3, "0", False, "")]
+    >>> weigh(tabulate_checks(rows)), weigh(tabulate_checks(rows), data=["outliers"])
+    ('stop', 'caution')
+    """
+    failed = judge(table).failed
+    if not failed:
+        return "clear"
+    mild = all(name in data or name.startswith(PREDICTIVE) for name in failed)
+    return "caution" if mild else "stop"
+
+
 def say_verdict(table: pd.DataFrame, data: Collection[str] = ()) -> str:
     """Write the verdict over all checks as a sentence or two.
 
@@ -208,7 +237,6 @@ def say_verdict(table: pd.DataFrame, data: Collection[str] = ()) -> str:
         unjudged = len(verdict.open)
         tail = f", {unjudged} could not be judged" if unjudged else ""
         return f"No check failed: {verdict.n_checks - unjudged} of {verdict.n_checks} passed{tail}."
-    of_data = [n for n in verdict.failed if n in data]
     assumed = [n for n in verdict.failed if n.startswith(PREDICTIVE)]
     if len(assumed) == len(verdict.failed):
         names = ", ".join(n.removeprefix(PREDICTIVE) for n in assumed)
@@ -221,7 +249,7 @@ def say_verdict(table: pd.DataFrame, data: Collection[str] = ()) -> str:
     said = (
         f"{len(verdict.failed)} of {verdict.n_checks} checks failed ({', '.join(verdict.failed)})."
     )
-    if len(of_data) + len(assumed) < len(verdict.failed):
+    if weigh(table, data) == "stop":
         return f"{said} Do not interpret the results below until these checks pass."
     return (
         f"{said} Data of this kind can produce patterns that are artefacts: follow the advice in "

@@ -124,7 +124,7 @@ def tabulate_sample(
             "Counts below five, and those from which they would follow, are not shown, so that "
             "the table describes no single person."
         )
-    return Table("table-1", "Participants by arm before the analysis (Table 1)", columns, rows,
+    return Table("table-1", "Characteristics of the participants by arm", columns, rows,
                  note=" ".join([*said, *([note] if note else [])]))  # fmt: skip
 
 

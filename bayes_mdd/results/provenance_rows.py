@@ -43,6 +43,7 @@ def list_main_facts(result: Result) -> list[tuple[str, str]]:
     rows = [("Dataset", study.name), ("DOI of the dataset", study.doi)]
     rows += [(title, _text(features.get(key))) for key, title in _FEATURES]
     rows += [
+        ("Estimand", result.estimand),
         ("Units of the features", result.units),
         ("Reference", result.reference),
         ("Model", result.kind),

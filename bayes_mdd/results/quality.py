@@ -10,10 +10,16 @@ from bayes_mdd.features import Quality
 from bayes_mdd.features.adjust.quality_checks import FOLLOW_MOTION
 from bayes_mdd.results.checks import Check, tabulate_checks
 from bayes_mdd.results.figures.quality import plot_quality
-from bayes_mdd.results.page import check_row, embed, format_number
+from bayes_mdd.results.page import Column, Table, check_row, embed, format_number
 from bayes_mdd.results.result import Result
 from bayes_mdd.specs.column_names import is_motion_name
 
+_MOTION_HEADS: Final = {
+    "people": "n",
+    "known": "with motion",
+    "sd": "SD",
+    "above": "above the limit",
+}
 #: Added to the correlation of features with motion where the model has a covariate of motion.
 ACCOUNTED: Final = (
     "{covariate} is a covariate of the model, which removes its linear effect in the fit: the "
@@ -72,7 +78,9 @@ def _judge(row: pd.Series[Any], motion: list[str]) -> Check:
     return Check(str(row["name"]), value, f"<= {row['threshold']:g}", passed, advice)
 
 
-def gather_quality(result: Result, quality: Quality | None) -> dict[str, Any] | None:
+def gather_quality(
+    result: Result, quality: Quality | None, *, points: bool = False
+) -> dict[str, Any] | None:
     """Gather what the section on the quality of the features shows.
 
     Parameters
@@ -81,6 +89,8 @@ def gather_quality(result: Result, quality: Quality | None) -> dict[str, Any] | 
         A fit; the quality may have been recorded with its features.
     quality : Quality, optional
         What `check_quality` returned.
+    points : bool, default False
+        Whether values of single participants are shown: one mark each, and the largest motion.
 
     Returns
     -------
@@ -93,15 +103,21 @@ def gather_quality(result: Result, quality: Quality | None) -> dict[str, Any] | 
         return None
     pictures = []
     if quality.subjects[["motion", "largest_z"]].notna().any(axis=None):
-        alt = (
-            "motion and outliers of every participant, and the correlation of features with motion"
-        )
-        pictures.append(embed(plot_quality(quality), "Quality", alt))
+        of = "every participant" if points else "each group"
+        alt = f"motion and largest values of {of}, and the correlation of features with motion"
+        figure = plot_quality(quality, participants=points)
+        pictures.append(embed(figure, "Quality of the features", alt))
     return {
         "checks": [check_row(row) for _, row in tabulate_checks(checks).iterrows()],
-        "columns": [str(c) for c in quality.motion.columns],
-        "motion": [
-            [format_number(v) for v in row] for row in quality.motion.to_numpy(dtype=object)
-        ],
+        "motion_table": _tabulate_motion(quality.motion, points=points),
         "pictures": pictures,
     }
+
+
+def _tabulate_motion(motion: pd.DataFrame, *, points: bool) -> Table:
+    """Write motion by group; the largest value is that of one participant."""
+    shown = motion if points else motion.drop(columns="max", errors="ignore")
+    heads = [_MOTION_HEADS.get(str(c), str(c)) for c in shown.columns]
+    columns = [Column(head, numeric=i > 0) for i, head in enumerate(heads)]
+    rows = [[format_number(v) for v in row] for row in shown.to_numpy(dtype=object)]
+    return Table("motion", "Head motion (mm) by group", columns, rows)

@@ -119,7 +119,8 @@ def judge_permutations(table: pd.DataFrame, factors: pd.DataFrame, *, alpha: flo
     Returns
     -------
     Check
-        Not judged (``passed`` None) where no factor is called specific.
+        Not judged (``passed`` None) where no factor is called specific, or where so few
+        permutations cannot reach `alpha`.
     """
     p = float(table.attrs["p_value"])
     claimed = factors.loc[factors["label"].str.endswith("-specific"), "factor"].tolist()
@@ -130,13 +131,14 @@ def judge_permutations(table: pd.DataFrame, factors: pd.DataFrame, *, alpha: flo
             f"{', '.join(claimed)} may be due to chance: permuted labels give factors as specific. "
             "Do not report them as specific."
         )
-        if count + 1 < 1 / alpha:
-            advice = f"{count} permutations cannot reach {alpha:g}: increase their number."
+    few = count + 1 < 1 / alpha
+    if claimed and few:
+        advice = f"{count} permutations cannot reach {alpha:g}: increase their number."
     return Check(
         f"p of the largest P(specific), {count} permutations of arms",
         p,
         f"<= {alpha:g}",
-        (p <= alpha) if claimed else None,
+        (p <= alpha) if claimed and not few else None,
         advice,
     )
 

@@ -88,7 +88,7 @@ def test_a_specific_factor_is_believed_only_beyond_its_null():
     nothing = judge_permutations(table, FACTORS.assign(label="shared"))
     assert nothing.passed is None
     few = judge_permutations(table.head(4), FACTORS)
-    assert "increase their number" in few.advice
+    assert "increase their number" in few.advice and few.passed is None
 
 
 def test_what_cannot_be_permuted_is_refused(run):
