@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 import xarray as xr
 
-from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT, SYMPTOM
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SYMPTOM
+from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.files.layout import spaced
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.shared_specific.checks.log_prior import log_priors
 from bayes_mdd.shared_specific.checks.prior_predictive import draw_factors, draw_symptoms
 from bayes_mdd.shared_specific.checks.refit_without import describe_data
+from bayes_mdd.shared_specific.checks.replicates import replicate_features, summarise_replicates
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
 from bayes_mdd.shared_specific.new_subjects.leave_one_out import subject_log_likelihood
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS, read_fitted
 from bayes_mdd.shared_specific.prior.priors import build_priors
 from bayes_mdd.shared_specific.schema import (
     CONSTANT_DATA,
+    FACTORS,
+    LOADINGS,
     LOG_LIKELIHOOD,
     LOG_PRIOR,
     OBSERVED_DATA,
     POSTERIOR,
     POSTERIOR_PREDICTIVE,
+    PREDICTIVE_STATISTICS,
     PRIOR,
     SAMPLE_STATS,
     WHITENED_BLOCK,
 )
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.streams import Stream, generator
-from bayes_mdd.types import Array, IntArray
+from bayes_mdd.types import IntArray
 
 #: Variables of the posterior whose prior is drawn, with their dimensions within a draw.
 PRIOR_DIMS = {
@@ -42,11 +49,14 @@ PRIOR_DIMS = {
     "explained": (ARM, FACTOR),
     "symptom_weight": (FACTOR, SYMPTOM),
 }
+#: Groups that can be asked for.
+GROUPS: Final = (LOG_LIKELIHOOD, LOG_PRIOR, PRIOR, POSTERIOR_PREDICTIVE, PREDICTIVE_STATISTICS)
 
 
 def add_arviz_groups(
     idata: xr.DataTree,
     *,
+    groups: Sequence[str] | None = None,
     training: xr.Dataset | None = None,
     max_draws: int = MAX_DRAWS,
     predictive_draws: int = 100,
@@ -65,6 +75,9 @@ def add_arviz_groups(
     ----------
     idata : DataTree
         From `fit`. It is not changed.
+    groups : sequence of str, optional
+        Only these of ``"log_likelihood"`` (which takes longest), ``"log_prior"``, ``"prior"``,
+        ``"posterior_predictive"`` and ``"predictive_statistics"``. Default: all.
     training : Dataset, optional
         FeatureSet of the fit; needed where the run does not hold it.
     max_draws : int, default 1000
@@ -82,24 +95,28 @@ def add_arviz_groups(
     -------
     DataTree
         ``posterior`` and ``sample_stats``, thinned to the same draws, without factors that were
-        not sampled; ``log_likelihood``: ``features`` (chain, draw, subject), the log density of a
-        subject's features given all other subjects, with scores, loadings and covariate effects
-        integrated out, so that participants are the observations; ``log_prior``: one variable for
-        each group of priors; ``prior``: variables of the posterior drawn from their priors;
+        not sampled, and ``loadings``, ``factors`` and ``constant_data`` of the run;
+        ``log_likelihood``: ``features`` (chain, draw, subject), the log density of a subject's
+        features given all other subjects, with scores, loadings and covariate effects integrated
+        out, so that participants are the observations; ``log_prior``: one variable for each group
+        of priors; ``prior``: variables of the posterior drawn from their priors;
         ``posterior_predictive`` and ``observed_data``: ``y`` (subject, feature), in the unit of the
         features that were fitted, which are the whitened ones where edges were whitened;
-        ``constant_data`` of the run.
+        ``predictive_statistics``: statistics of features and residuals (source, chain, draw), where
+        ``source`` is ``"observed"`` or ``"replicated"``.
 
     Raises
     ------
     DataContractError
         If the run has no factor, or does not contain its features.
+    SpecError
+        If `groups` holds another name.
 
     Warns
     -----
     UserWarning
         If there is no ``log_likelihood``, because each feature has its own noise or the likelihood
-        is weighted.
+        is weighted, or no ``predictive_statistics``, because there are too few participants.
 
     See Also
     --------
@@ -107,6 +124,8 @@ def add_arviz_groups(
         with many features; `arviz.loo` warns of it.
     prior_sensitivity : Sensitivity of results, with the likelihood of symptoms, which
         ``log_likelihood`` does not contain.
+    bayes_mdd.plotting.plot_prior_posterior, bayes_mdd.plotting.plot_predictive : Figures of these
+        groups.
 
     Notes
     -----
@@ -122,6 +141,7 @@ def add_arviz_groups(
     >>> az.loo(tree).n_data_points  # doctest: +SKIP
     62
     """
+    wanted = _check_groups(groups)
     result = read_result(idata)
     spec_of(result)
     fitted = read_fitted(result, training, max_draws=max_draws)
@@ -130,28 +150,61 @@ def add_arviz_groups(
         raise DataContractError("run", ["it has no factor, so there is nothing to examine."])
     draws = fitted.draws
     at = np.searchsorted(result.posterior[DRAW].values, draws.draw)
-    rng = generator(seed, Stream.ARVIZ)
+    prior_rng, predictive_rng, statistics_rng = generator(seed, Stream.ARVIZ).spawn(3)
     chosen = result.posterior.isel({DRAW: at})
-    coords = {CHAIN: draws.chain, DRAW: draws.draw}
-    stats = result.group(SAMPLE_STATS)
-    groups = {
+    found = {
         POSTERIOR: chosen.isel({FACTOR: on}),
-        SAMPLE_STATS: stats.isel({DRAW: at}).assign_coords(coords),
-        LOG_PRIOR: _log_prior(fitted, chosen, on, generator(seed, Stream.SENSITIVITY)),
-        PRIOR: _prior(result, fitted, on, prior_draws, rng),
+        SAMPLE_STATS: result.group(SAMPLE_STATS)
+        .isel({DRAW: at})
+        .assign_coords({CHAIN: draws.chain, DRAW: draws.draw}),
         CONSTANT_DATA: result.constant,
+        **{
+            name: result.group(name).isel({FACTOR: on})
+            for name in (LOADINGS, FACTORS)
+            if name in result.tree.children
+        },
     }
+    if LOG_PRIOR in wanted:
+        rng = generator(seed, Stream.SENSITIVITY)
+        found[LOG_PRIOR] = _log_prior(fitted, chosen, on, rng)
+    if PRIOR in wanted:
+        found[PRIOR] = _prior(result, fitted, on, prior_draws, prior_rng)
+    if LOG_LIKELIHOOD in wanted:
+        found |= _log_likelihood(result, training, max_draws, seed)
+    each = min(len(draws.draw), predictive_draws // len(draws.chain))
+    rows = spaced(len(draws.draw), max(1, each))
+    if POSTERIOR_PREDICTIVE in wanted:
+        observed, replicated = replicate_features(fitted, rows, max_features, predictive_rng)
+        found |= {OBSERVED_DATA: observed, POSTERIOR_PREDICTIVE: replicated}
+    if PREDICTIVE_STATISTICS in wanted:
+        try:
+            found[PREDICTIVE_STATISTICS] = summarise_replicates(fitted, rows, statistics_rng)
+        except DataContractError as error:
+            warnings.warn(f"No group predictive_statistics: {error}", stacklevel=2)
+    tree = xr.DataTree.from_dict(found)
+    tree.attrs = dict(idata.attrs)
+    return tree
+
+
+def _check_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
+    if groups is None:
+        return GROUPS
+    wanted = (groups,) if isinstance(groups, str) else tuple(groups)
+    if unknown := [g for g in wanted if g not in GROUPS]:
+        raise SpecError(f"groups: {some(unknown)} unknown; there are {some(GROUPS, len(GROUPS))}.")
+    return wanted
+
+
+def _log_likelihood(
+    result: Result, training: xr.Dataset | None, max_draws: int, seed: int
+) -> dict[str, xr.Dataset]:
+    """Group ``log_likelihood``, where the model has one."""
     try:
         value = subject_log_likelihood(result, training=training, max_draws=max_draws, seed=seed)
     except SpecError as error:
-        warnings.warn(f"No group log_likelihood: {error}", stacklevel=2)
-    else:
-        groups[LOG_LIKELIHOOD] = value.to_dataset(name="features")
-    observed, replicated = _replicate(fitted, predictive_draws, max_features, rng)
-    groups |= {OBSERVED_DATA: observed, POSTERIOR_PREDICTIVE: replicated}
-    tree = xr.DataTree.from_dict(groups)
-    tree.attrs = dict(idata.attrs)
-    return tree
+        warnings.warn(f"No group log_likelihood: {error}", stacklevel=3)
+        return {}
+    return {LOG_LIKELIHOOD: value.to_dataset(name="features")}
 
 
 def _log_prior(
@@ -202,46 +255,3 @@ def _prior(
             **({SYMPTOM: posterior[SYMPTOM]} if "symptom_weight" in wanted else {}),
         },
     )
-
-
-def _replicate(
-    fitted: Fitted, n_draws: int, max_features: int, rng: np.random.Generator
-) -> tuple[xr.Dataset, xr.Dataset]:
-    """Features as they were fitted, and as the model replicates them."""
-    draws = fitted.draws
-    chains, length = len(draws.chain), len(draws.draw)
-    rows = np.linspace(0, length - 1, max(1, min(length, n_draws // chains))).round().astype(int)
-    kept = np.linspace(0, fitted.y.shape[1] - 1, min(max_features, fitted.y.shape[1]))
-    kept = kept.round().astype(int)
-    unit = fitted.feature_noise[kept] * fitted.scale[:, None]
-    y = np.empty((chains, rows.size, len(fitted.subjects), kept.size), dtype=np.float32)
-    for c, r in np.ndindex(chains, rows.size):
-        y[c, r] = _replicate_once(fitted, c * length + int(rows[r]), kept, rng) * unit
-    whitened = fitted.transform is not None
-    names = [f"w{i + 1}" for i in kept] if whitened else np.array(fitted.features)[kept].tolist()
-    coords = {SUBJECT: list(fitted.subjects), FEATURE: names}
-    observed = xr.Dataset({"y": ((SUBJECT, FEATURE), fitted.y[:, kept] * unit)}, coords=coords)
-    replicated = xr.Dataset(
-        {"y": ((CHAIN, DRAW, SUBJECT, FEATURE), y)},
-        coords={**coords, CHAIN: draws.chain, DRAW: draws.draw[rows]},
-    )
-    return observed, replicated
-
-
-def _replicate_once(fitted: Fitted, t: int, kept: IntArray, rng: np.random.Generator) -> Array:
-    """Features under one draw: loadings and covariate effects are drawn, then noise is added."""
-    draws, x = fitted.draws, fitted.regressors
-    out = np.empty((len(fitted.subjects), kept.size))
-    for b in range(len(fitted.blocks)):
-        columns = np.flatnonzero(fitted.block[kept] == b)
-        if not columns.size:
-            continue
-        noise = draws.noise[t, b]
-        w = np.concatenate([x, fitted.scaled_scores[t] * draws.block_scale[t, b]], axis=1)
-        prior = np.diag(np.repeat([0.0, 1.0], [x.shape[1], w.shape[1] - x.shape[1]]))
-        covariance = np.linalg.inv(fitted.weight * (w.T @ w) + prior)
-        mean = fitted.weight * covariance @ (w.T @ fitted.y[:, kept[columns]])
-        root = np.linalg.cholesky((covariance + covariance.T) / 2)
-        drawn = mean + noise * root @ rng.standard_normal(mean.shape)
-        out[:, columns] = w @ drawn + noise * rng.standard_normal((len(x), columns.size))
-    return out

@@ -179,14 +179,7 @@ def predictive_checks(
     fitted = read_fitted(idata, training, max_draws=draws)
     shared, skipped = _regions(idata)
     rng = generator(seed, Stream.PREDICTIVE)
-    seen = [
-        (_statistics(data, fitted, shared), _statistics(replicate, fitted, shared))
-        for data, replicate in residual_pairs(fitted, rng)
-    ]
-    observed, replicated = (
-        {name: np.stack([pair[side][name] for pair in seen]) for name in seen[0][0]}
-        for side in (0, 1)
-    )
+    observed, replicated = residual_statistics(fitted, shared, rng)
     symptoms, why = symptom_statistics(idata, fitted, rng)
     skipped |= why
     for name, (data, replicate) in symptoms.items():
@@ -195,7 +188,7 @@ def predictive_checks(
         skipped[ARMS] = "there is one arm"
     names = [n for n in MEANING if n in observed and n not in skipped]
     table = pd.DataFrame([_row(n, observed[n], replicated[n]) for n in names])
-    table.attrs["draws"] = len(seen)
+    table.attrs["draws"] = len(observed[FEATURES])
     blocks = _blocks(fitted, observed, replicated)
     return PredictiveChecks(
         table=table,
@@ -208,6 +201,36 @@ def predictive_checks(
         feature_weight=fitted.weight,
         whitened=WHITENING in idata.children,
     )
+
+
+def residual_statistics(
+    fitted: Fitted, shared: SharedRegions | None, rng: np.random.Generator
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Statistics of the residuals of the data and of replicates, draw by draw.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fit, with the draws to use.
+    shared : SharedRegions, optional
+        Edges that share a region.
+    rng : numpy.random.Generator
+        For the replicates.
+
+    Returns
+    -------
+    observed, replicated : dict of ndarray, shape (draw, ...)
+        By statistic.
+    """
+    seen = [
+        (_statistics(data, fitted, shared), _statistics(replicate, fitted, shared))
+        for data, replicate in residual_pairs(fitted, rng)
+    ]
+    observed, replicated = (
+        {name: np.stack([pair[side][name] for pair in seen]) for name in seen[0][0]}
+        for side in (0, 1)
+    )
+    return observed, replicated
 
 
 def _regions(idata: xr.DataTree) -> tuple[SharedRegions | None, dict[str, str]]:
