@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,8 @@ from bayes_mdd.results.region_maps import PARTS
 from bayes_mdd.results.regions import is_edges, region_positions, region_table
 from bayes_mdd.results.strongest import check_top, describe_factor, is_clear, select_factor
 
+#: Draws that are averaged at once.
+AT_ONCE: Final = 50
 SEVERAL_VIEWS: Final = (
     "the features have several views: choose one with bm.select_view(sig, view); there are {}."
 )
@@ -88,14 +91,12 @@ def top_regions(
         columns["network"] = regions["network"].to_numpy(dtype=str)[touched]
     columns["n_features"] = count[touched]
     columns["n_clear"] = np.rint((average(is_clear(one)) * count)[touched]).astype(int)
-    drawn = None if draws is None else _match_draws(draws, one, factor)
+    drawn = {} if draws is None else _draw_parts(_match_draws(draws, one, factor), mean, average)
     tail = (1 - float(one.attrs.get("ci_prob", 0.9))) / 2
     for name in PARTS:
         columns[name] = average(take_part(mean, name))[touched]
-        if drawn is not None:
-            # Each edge keeps the sign of its posterior mean.
-            each = average(drawn * _weigh(mean, name))[:, touched]
-            low, high = np.quantile(each, [tail, 1 - tail], axis=0)
+        if drawn:
+            low, high = np.quantile(drawn[name][:, touched], [tail, 1 - tail], axis=0)
             columns |= {f"{name}_lower": low, f"{name}_upper": high}
     table = pd.DataFrame(columns)
     order = np.argsort(-table["strength"].to_numpy(), kind="stable")[:top]
@@ -104,13 +105,18 @@ def top_regions(
     return table
 
 
-def _weigh(mean: npt.NDArray[np.float64], part: str) -> npt.NDArray[np.float64]:
-    """Weight of each loading in a part, by the sign of its posterior mean."""
-    sign = np.sign(mean)
-    return sign if part == "strength" else np.abs(np.sign(take_part(mean, part)))
+def _draw_parts(
+    drawn: npt.NDArray[Any], mean: npt.NDArray[Any], average: Callable[[Any], Any]
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Draws of the parts of every region; each edge keeps the sign of its posterior mean."""
+    # In pieces: all draws of a large map at once take much memory.
+    pieces = [drawn[i : i + AT_ONCE] for i in range(0, len(drawn), AT_ONCE)]
+    up = np.concatenate([average(p * (mean > 0)) for p in pieces])
+    down = np.concatenate([average(p * (mean < 0)) for p in pieces])
+    return {"strength": up - down, "positive": up, "negative": down}
 
 
-def _match_draws(draws: xr.DataArray, one: xr.Dataset, factor: str) -> npt.NDArray[np.float64]:
+def _match_draws(draws: xr.DataArray, one: xr.Dataset, factor: str) -> npt.NDArray[Any]:
     """Draws of a factor's loadings in the order of its map, shape (draw, feature)."""
     if FACTOR not in draws.dims or FEATURE not in draws.dims:
         raise DataContractError(
@@ -124,5 +130,4 @@ def _match_draws(draws: xr.DataArray, one: xr.Dataset, factor: str) -> npt.NDArr
             "top_regions", ["draws belong to another fit: its factors or features differ."]
         )
     values = draws.sel({FACTOR: factor}).isel({FEATURE: positions})
-    flat = values.transpose(..., FEATURE).values.reshape(-1, len(positions))
-    return np.asarray(flat, dtype=np.float64)
+    return np.asarray(values.transpose(..., FEATURE).values.reshape(-1, len(positions)))

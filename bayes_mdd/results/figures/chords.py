@@ -99,7 +99,9 @@ def draw_chords(ax: Axes, one: xr.Dataset) -> None:
     for network, start, end in zip(networks, starts, ends, strict=True):
         ax.add_patch(PathPatch(band(start, end), facecolor=colours[network], edgecolor="none"))
     signs = table["sign"].to_dict()
-    drawn = table[table["share"] >= LEAST]
+    # A factor that is spread over many pairs has none of 1%.
+    least = min(LEAST, float(table["share"].max()) / 2)
+    drawn = table[table["share"] >= least]
     for block in drawn.index[::-1]:
         if len(pieces.get(str(block), [])) == 2:
             colour, hatch = STYLES[signs[str(block)]]
@@ -112,7 +114,7 @@ def draw_chords(ax: Axes, one: xr.Dataset) -> None:
     write_caption(
         ax,
         f"Width: share of a pair of networks in the sum of squared posterior mean loadings of "
-        f"{one.sizes['feature']} edges; the largest: {largest}; pairs below {LEAST:.0%} are "
+        f"{one.sizes['feature']} edges; the largest: {largest}; pairs below {least:.1%} are "
         f"not drawn. Positive, negative: at least {ONE_SIGN:.0%} of the share.",
     )
 

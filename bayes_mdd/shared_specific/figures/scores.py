@@ -94,7 +94,7 @@ def plot_scores(
     n = len(table)
     shape = math.ceil(n / columns), min(columns, n)
     width = 7.0 if shape[1] > 1 else 5.5
-    height = shape[0] * (1.0 + 0.62 * len(scores.arms)) + 0.6
+    height = shape[0] * (0.95 + 0.52 * len(scores.arms)) + 0.7
     empty = shape[0] * shape[1] - n
     if axes is None:
         figure, panels = open_panels(None, shape, width, height, sharex=True, sharey=True)
@@ -154,7 +154,7 @@ def _draw_factor(ax: Axes, scores: ScoreDraws, factor: int, *, points: bool, pro
         mean = scores.arm_mean[:, a, factor]
         low, high = np.quantile(mean, [tail, 1 - tail])
         ax.hlines(row, low, high, color=INK, linewidth=2.6, zorder=4)
-        ax.scatter(mean.mean(), row, s=30, c="white", marker="d", edgecolors=INK, zorder=5)
+        ax.scatter(mean.mean(), row, s=24, c="white", marker="d", edgecolors=INK, zorder=5)
     counts = [int((scores.arm == a).sum()) for a in scores.arms]
     names = [f"{a}\nn = {c}" for a, c in zip(scores.arms, counts, strict=True)]
     ax.set_yticks(np.arange(len(names))[::-1], names, fontsize=SMALL)
