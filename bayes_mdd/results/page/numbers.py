@@ -8,6 +8,9 @@ from typing import Final
 
 #: Where the frame puts the contents: twice, beside the text and as a menu.
 CONTENTS: Final = "<!--contents-->"
+#: A library that is unpacked in the page (the rotatable brain) compiles functions.
+_LIBRARY: Final = '<script type="application/gzip"'
+_SCRIPTS: Final = "script-src 'unsafe-inline'"
 _ID = re.compile(r'<(figure|div class="table[^"]*") id="([^"]+)"')
 _NUMBER = re.compile(r'<span class="number" data-of="([^"]+)"></span>')
 _REFERENCE = re.compile(r'<a class="ref" href="#([^"]+)"></a>')
@@ -31,7 +34,8 @@ def finish_page(page: str) -> str:
     Returns
     -------
     str
-        The page. Ids that occur twice get a number.
+        The page. Ids that occur twice get a number, and the content security policy lets a
+        library that is packed in the page compile functions.
 
     Examples
     --------
@@ -41,6 +45,8 @@ def finish_page(page: str) -> str:
     """
     if CONTENTS not in page:
         return page
+    if _LIBRARY in page:
+        page = page.replace(_SCRIPTS, f"{_SCRIPTS} 'unsafe-eval'", 1)
     page, names = _number(page)
     page = _REFERENCE.sub(lambda m: _refer(m[1], names), page)
     head, *rest = page.split(CONTENTS)

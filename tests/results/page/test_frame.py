@@ -23,6 +23,7 @@ from bayes_mdd.results.page import (
     render_page,
     table_from_records,
 )
+from bayes_mdd.results.page.numbers import finish_page
 from bayes_mdd.results.page.pictures import draw_svg
 from bayes_mdd.results.privacy import withhold_content
 
@@ -120,6 +121,14 @@ def test_numbers_references_and_contents(page: Path) -> None:
     assert len(ids) == len(set(ids)), "equal ids get a number"
     assert "≤ 1.01" in html
     assert "sample more" not in html, "a check that passed gives no advice"
+
+
+def test_only_pages_with_a_packed_library_compile_functions(page: Path) -> None:
+    html = page.read_text(encoding="utf-8")
+    assert "unsafe-eval" not in html
+    start = "<!--contents--><meta content=\"script-src 'unsafe-inline'\">"
+    packed = finish_page(f'{start}<script type="application/gzip">x</script>')
+    assert "script-src 'unsafe-inline' 'unsafe-eval'" in packed
 
 
 def test_a_figure_is_the_same_svg_every_time_and_large_ones_are_png() -> None:
