@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_mdd.results.figures.blocks import plot_map_blocks
@@ -20,6 +21,7 @@ def plot_block_map(
     factors: Sequence[str] | None = None,
     labels: pd.DataFrame | None = None,
     columns: int = 3,
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot how strongly each factor is present in each pair of networks.
 
@@ -36,20 +38,31 @@ def plot_block_map(
         the signatures.
     columns : int, default 3
         Panels side by side.
+    axes : Axes or sequence of Axes, optional
+        Where to draw: one for each factor, or one for regional features; default a new figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One triangle of networks per factor, on one colour scale; for regional features one table
-        of factors and networks.
+        One symmetric square of networks per factor, on one colour scale: numbers below the
+        diagonal, and above it whether most loadings of the block are positive, negative or both.
+        For regional features one table of factors and networks.
 
     Raises
     ------
     DataContractError
         If a factor is unknown or `result` lacks a variable.
+    SpecError
+        If there are not as many axes as panels.
+
+    Examples
+    --------
+    >>> import bayes_mdd as bm
+    >>> idata = bm.read_run("runs/demo")  # doctest: +SKIP
+    >>> figure = bm.plotting.plot_block_map(idata, factors=["F1"])  # doctest: +SKIP
     """
     if isinstance(result, xr.Dataset):
-        return plot_map_blocks(result, factors=factors, columns=columns)
+        return plot_map_blocks(result, factors=factors, columns=columns, axes=axes)
     fitted = read_result(result)
     table = tabulate_factors(fitted) if labels is None else labels
-    return plot_explained_blocks(fitted, table, factors=factors, columns=columns)
+    return plot_explained_blocks(fitted, table, factors=factors, columns=columns, axes=axes)

@@ -93,20 +93,27 @@ def test_explained_is_in_percent_of_the_arm(fake_idata):
     np.testing.assert_allclose(points(figure)[3:, 0], explained.sel(arm="SNRI").values[:3])
 
 
-def test_block_map_shows_the_arm_where_the_factor_is(fake_idata):
+def test_block_map_shows_the_arm_where_the_factor_is_and_signs(fake_idata):
     figure = plotting.plot_block_map(fake_idata)
     within = fake_idata["posterior"]["explained_block"].mean(("chain", "draw")) * 100
     names = [t.get_text() for t in figure.axes[0].get_yticklabels()]
     assert names == ["DMN", "CCN", "Reward"]
-    panels = figure.axes[:3]  # F4 is unused; the last axes are the colour bar
-    assert [p.get_title(loc="left").split()[0] for p in panels] == ["F1", "F2", "F3"]
-    square = np.ma.filled(panels[1].images[0].get_array(), np.nan)
+    titles = [ax.get_title(loc="left").split()[0] for ax in figure.axes]
+    assert titles == ["F1", "F2", "F3"], "F4 is unused"
+    square = np.ma.filled(figure.axes[1].images[0].get_array(), np.nan)
     wanted = within.sel(factor="F2", arm="SSRI", block="DMN-CCN")
-    assert square[1, 0] == pytest.approx(float(wanted))
-    assert np.isnan(square[0, 1])
+    assert square[1, 0] == square[0, 1] == pytest.approx(float(wanted))
     assert square[2, 1] == pytest.approx(
         float(within.sel(factor="F2", arm="SSRI", block="CCN-Reward"))
     )
+    # Cells of next to nothing bear no number; a block within one network bears its sign.
+    inside = (fake_idata["loadings"]["block"] == "CCN-CCN").values
+    loading = fake_idata["loadings"]["mean"].sel(factor="F2").values[inside]
+    above = (loading[loading > 0] ** 2).sum() / (loading**2).sum()
+    sign = "+" if above >= 0.8 else "\N{MINUS SIGN}" if above <= 0.2 else "±"
+    (written,) = [t.get_text() for t in figure.axes[1].texts if t.get_in_layout()]
+    assert written == f"{square[1, 1]:.0f}{sign}"
+    assert "in the arm where it is largest" in caption_of(figure)
 
 
 def test_block_map_of_signatures_and_regions(fake_idata):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
@@ -15,17 +16,86 @@ from matplotlib.figure import Figure
 
 from bayes_mdd.dims import BLOCK, FACTOR, FEATURE
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.results.figures.style import INK, SMALL, TEXT, new_figure, tidy
+from bayes_mdd.results.figures.block_cells import (
+    fill_square,
+    has_room,
+    name_networks,
+    say_sign,
+    write_cell,
+    write_number,
+    write_square,
+)
+from bayes_mdd.results.figures.style import (
+    TEXT,
+    open_panels,
+    put_bar_beside,
+    tidy,
+    width_of,
+    write_caption,
+)
+from bayes_mdd.results.names import break_name, title_factor
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.rules import QUIET, UNUSED
 
-CMAP = "YlGnBu"
-#: Numbers are written into the cells of maps of at most this many networks.
-WRITE_UP_TO = 8
+CMAP: Final = "YlGnBu"
+#: Cells below this share of the largest variance bear no text.
+SMALLEST: Final = 0.05
+SIGNS: Final = "+: most loadings of the block are positive; \N{MINUS SIGN}: negative; ±: both"
+
+
+@dataclass(frozen=True, eq=False)
+class BlockValues:
+    """One number per factor and block, with what is written about it.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame, shape (factor, block)
+        The numbers, at least 0.
+    positive : pandas.DataFrame, shape (factor, block)
+        Share of the sum of squares of loadings that is of positive ones.
+    blocks : pandas.DataFrame
+        Networks ``a`` and ``b`` of each block, from `block_networks`.
+    labels, names : dict of str to str
+        Label and name of each factor.
+    quantity : str
+        Name of the colour bar.
+    caption : str
+        What is drawn, in a sentence.
+    smallest : float
+        Share of the largest number below which cells bear no text.
+    """
+
+    values: pd.DataFrame
+    positive: pd.DataFrame
+    blocks: pd.DataFrame
+    labels: dict[str, str]
+    names: dict[str, str]
+    quantity: str
+    caption: str
+    smallest: float = SMALLEST
+
+    def title(self, factor: str) -> str:
+        """Name of a factor, with the label of one without name.
+
+        Parameters
+        ----------
+        factor : str
+            Its key.
+
+        Returns
+        -------
+        str
+            For a title.
+        """
+        return title_factor(self.names[factor], self.labels[factor])
 
 
 def plot_map_blocks(
-    sig: xr.Dataset, *, factors: Sequence[str] | None = None, columns: int = 3
+    sig: xr.Dataset,
+    *,
+    factors: Sequence[str] | None = None,
+    columns: int = 3,
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot the root mean square loading of each factor in each pair of networks.
 
@@ -37,6 +107,8 @@ def plot_map_blocks(
         Which factors; by default all that are neither unused nor irreproducible.
     columns : int, default 3
         Panels side by side.
+    axes : Axes or sequence of Axes, optional
+        Where to draw, one for each factor; default a new figure.
 
     Returns
     -------
@@ -50,76 +122,120 @@ def plot_map_blocks(
     """
     if "mean" not in sig:
         raise DataContractError("signature", ["'mean' is missing; pass what signatures returned."])
-    squares = pd.DataFrame(
-        sig["mean"].transpose(FEATURE, FACTOR).values ** 2,
-        columns=[str(f) for f in sig[FACTOR].values],
+    known = [str(f) for f in sig[FACTOR].values]
+    squares, positive = square_by_block(sig)
+    marks = sig["label"].values if "label" in sig.coords else [""] * len(known)
+    names = sig["name"].values if "name" in sig.coords else known
+    drawn = BlockValues(
+        squares.pow(0.5),
+        positive,
+        block_networks(sig),
+        {f: str(m) for f, m in zip(known, marks, strict=True)},
+        {f: str(n) for f, n in zip(known, names, strict=True)},
+        "root mean square loading",
+        "Root mean square of the posterior mean loadings of each pair of networks, "
+        f"{sig.attrs.get('units', 'unknown units')}; {SIGNS}.",
+        math.sqrt(SMALLEST),
     )
-    by_block = squares.groupby(sig[BLOCK].values.astype(str)).mean().pow(0.5)
-    marks = sig["label"].values if "label" in sig.coords else [""] * squares.shape[1]
-    labels = {f: str(m) for f, m in zip(squares.columns, marks, strict=True)}
-    name = "root mean square\nloading"
-    return draw_blocks(by_block.T, block_networks(sig), labels, name, factors, columns=columns)
+    return draw_blocks(drawn, factors, columns=columns, axes=axes)
+
+
+def square_by_block(loadings: xr.Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Mean squared loading by factor and block, and the share of it that is of positive loadings.
+
+    Parameters
+    ----------
+    loadings : xarray.Dataset
+        With the posterior mean loadings ``mean`` and their blocks.
+
+    Returns
+    -------
+    squares, positive : pandas.DataFrame, shape (factor, block)
+        The share is NaN where all loadings are 0.
+    """
+    mean = loadings["mean"].transpose(FEATURE, FACTOR).values
+    columns = [str(f) for f in loadings[FACTOR].values]
+    block = loadings[BLOCK].values.astype(str)
+    squares = pd.DataFrame(mean**2, columns=columns).groupby(block).mean()
+    above = pd.DataFrame(np.where(mean > 0, mean**2, 0.0), columns=columns).groupby(block).mean()
+    return squares.T, (above / squares.where(squares > 0)).T
 
 
 def draw_blocks(
-    values: pd.DataFrame,
-    blocks: pd.DataFrame,
-    labels: dict[str, str],
-    name: str,
+    drawn: BlockValues,
     factors: Sequence[str] | None = None,
     *,
     columns: int = 3,
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Draw one number per factor and block.
 
     Parameters
     ----------
-    values : pandas.DataFrame, shape (factor, block)
+    drawn : BlockValues
         The numbers.
-    blocks : pandas.DataFrame
-        Networks ``a`` and ``b`` of each block, from `block_networks`.
-    labels : dict of str to str
-        Label of each factor.
-    name : str
-        Name of the colour bar.
     factors : sequence of str, optional
         Which factors; by default all that are neither unused nor irreproducible.
     columns : int, default 3
         Panels side by side.
+    axes : Axes or sequence of Axes, optional
+        Where to draw: one for each factor, or one for regional features.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One triangle of networks per factor, on one colour scale; for regional features one table
-        of factors and networks.
+        One symmetric square of networks per factor, on one colour scale: numbers below the
+        diagonal, signs above; for regional features one table of factors and networks.
 
     Raises
     ------
     DataContractError
         If a factor is unknown.
+    SpecError
+        If there are not as many axes as panels.
     """
-    chosen = _choose(values.index.tolist(), labels, factors)
-    values = values.loc[chosen]
+    chosen = _choose(drawn.values.index.tolist(), drawn.labels, factors)
+    top = float(np.nanmax(drawn.values.loc[chosen].to_numpy())) or 1.0
+    blocks = drawn.blocks
     if (blocks["a"] == blocks["b"]).all():
-        return _plot_table(values, labels, name)
+        return _plot_table(drawn, chosen, top, axes)
     networks = list(dict.fromkeys([*blocks["a"], *blocks["b"]]))
-    n_columns = min(columns, len(chosen))
-    n_rows = math.ceil(len(chosen) / n_columns)
-    side = max(2.6, 0.42 * len(networks) + 1.2)
-    figure = new_figure(side * n_columns + 1.0, side * n_rows)
-    panels = figure.subplots(n_rows, n_columns, squeeze=False).ravel()
-    top = float(np.nanmax(values.to_numpy())) or 1.0
-    image: Any = None
-    for ax, factor in zip(panels, chosen, strict=False):
-        square = _square(pd.Series(values.loc[factor]), blocks, networks)
-        image = _draw_triangle(ax, square, networks, top)
-        tidy(ax, title=f"{factor}  ({labels[factor]})")
+    figure, panels, beside = _open(axes, len(chosen), columns, len(networks))
+    for i, (ax, factor) in enumerate(zip(panels, chosen, strict=True)):
+        square = fill_square(pd.Series(drawn.values.loc[factor]), blocks, networks)
+        sign = fill_square(pd.Series(drawn.positive.loc[factor]), blocks, networks)
+        image = ax.imshow(square, cmap=CMAP, vmin=0, vmax=top, aspect="equal")
+        name_networks(ax, networks)
+        ax.set_yticks(range(len(networks)), networks)
+        width = width_of(ax)
+        cell = 0.9 * width / len(networks)
+        write_square(ax, np.where(square < drawn.smallest * top, np.nan, square), sign, top, cell)
+        lines = break_name(drawn.title(factor)).splitlines()
+        room = max(12, int(width * 72 / (0.56 * (TEXT + 1))))
+        tidy(ax, title="\n".join(w for line in lines for w in textwrap.wrap(line, room)))
         for spine in ax.spines.values():
             spine.set_visible(False)
-    for ax in panels[len(chosen) :]:
-        ax.set_visible(False)
-    _add_bar(figure, image, panels.tolist(), name)
+        if i == min(beside, len(chosen)) - 1:
+            put_bar_beside(ax, image, drawn.quantity)
+    first = len(chosen) - 1 - (len(chosen) - 1) % beside
+    write_caption(panels[first], drawn.caption, across=max(len(chosen) - first, min(beside, 2)))
     return figure
+
+
+def _open(
+    axes: Axes | Sequence[Axes] | None, count: int, columns: int, n_networks: int
+) -> tuple[Figure, list[Axes], int]:
+    """One panel per factor, and how many stand side by side."""
+    if axes is not None:
+        return *open_panels(axes, (1, count), 1, 1), count
+    beside = min(columns, count)
+    rows = math.ceil(count / beside)
+    width = 7.0 if beside > 1 else min(7.0, 2.6 + 0.45 * n_networks)
+    height = (width - 0.8) / beside + (0.7 if beside > 1 else 0.3)
+    figure, panels = open_panels(None, (rows, beside), width, rows * height + 0.6)
+    for spare in panels[count:]:
+        spare.remove()
+    return figure, panels[:count], beside
 
 
 def _choose(known: list[str], labels: dict[str, str], factors: Sequence[str] | None) -> list[str]:
@@ -136,68 +252,25 @@ def _choose(known: list[str], labels: dict[str, str], factors: Sequence[str] | N
     return list(factors)
 
 
-def _square(
-    row: pd.Series[Any], blocks: pd.DataFrame, networks: list[str]
-) -> npt.NDArray[np.float64]:
-    """Fill the lower triangle; NaN where there is no such block."""
-    square = np.full((len(networks), len(networks)), np.nan)
-    a = pd.Index(networks).get_indexer(pd.Index(blocks["a"]))
-    b = pd.Index(networks).get_indexer(pd.Index(blocks["b"]))
-    square[np.maximum(a, b), np.minimum(a, b)] = row.reindex(blocks.index).to_numpy()
-    return square
-
-
-def _draw_triangle(
-    ax: Axes, square: npt.NDArray[np.float64], networks: list[str], top: float
-) -> Any:
-    image = ax.imshow(square, cmap=CMAP, vmin=0, vmax=top, aspect="equal")
-    at = np.arange(len(networks))
-    ax.set_xticks(at, networks, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(at, networks)
-    ax.tick_params(length=0)
-    if len(networks) <= WRITE_UP_TO:
-        _write_cells(ax, square, top)
-    return image
-
-
-def _write_cells(ax: Axes, values: npt.NDArray[np.float64], top: float) -> None:
-    decimals = 0 if top >= 10 else 1 if top >= 1 else 2
-    for (i, j), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            colour = "white" if value > 0.6 * top else INK
-            ax.text(
-                j,
-                i,
-                f"{value:.{decimals}f}",
-                ha="center",
-                va="center",
-                fontsize=SMALL - 1,
-                color=colour,
-            )
-
-
-def _plot_table(values: pd.DataFrame, labels: dict[str, str], name: str) -> Figure:
+def _plot_table(
+    drawn: BlockValues, chosen: list[str], top: float, axes: Axes | Sequence[Axes] | None
+) -> Figure:
     """One row per factor, one column per network."""
-    figure = new_figure(3.0 + 0.55 * values.shape[1], 1.5 + 0.45 * len(values))
-    ax = figure.subplots()
-    top = float(np.nanmax(values.to_numpy())) or 1.0
-    image = ax.imshow(values.to_numpy(), cmap=CMAP, vmin=0, vmax=top, aspect="auto")
-    ax.set_xticks(
-        np.arange(values.shape[1]), values.columns, rotation=45, ha="right", rotation_mode="anchor"
+    values = drawn.values.loc[chosen]
+    figure, (ax,) = open_panels(
+        axes, (1, 1), min(7.0, 3.4 + 0.55 * values.shape[1]), 2.0 + 0.45 * len(values)
     )
-    ax.set_yticks(np.arange(len(values)), [f"{f}  ({labels[f]})" for f in values.index])
-    ax.tick_params(length=0)
-    if values.shape[1] <= 2 * WRITE_UP_TO:
-        _write_cells(ax, values.to_numpy(), top)
+    image = ax.imshow(values.to_numpy(), cmap=CMAP, vmin=0, vmax=top, aspect="auto")
+    name_networks(ax, [str(c) for c in values.columns])
+    ax.set_yticks(np.arange(len(values)), [break_name(drawn.title(f)) for f in chosen])
+    signs = drawn.positive.loc[chosen, values.columns].to_numpy()
+    numbers = has_room(top, width_of(ax) / values.shape[1])
+    for (i, j), value in np.ndenumerate(values.where(values >= drawn.smallest * top).to_numpy()):
+        number = write_number(value, top) if numbers else ""
+        write_cell(ax, i, j, value, f"{number}{say_sign(float(signs[i, j]))}", top)
     tidy(ax)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    _add_bar(figure, image, [ax], name)
+    put_bar_beside(ax, image, drawn.quantity)
+    write_caption(ax, drawn.caption)
     return figure
-
-
-def _add_bar(figure: Figure, image: Any, panels: list[Axes], name: str) -> None:
-    bar = figure.colorbar(image, ax=panels, shrink=0.8, pad=0.02, aspect=25)
-    bar.set_label(name, fontsize=TEXT, color=INK)
-    bar.ax.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,6 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import DataContractError, some
@@ -22,6 +21,7 @@ from bayes_mdd.results.figures.labels import shorten_names
 from bayes_mdd.results.figures.style import (
     INK,
     SMALL,
+    legend_mark,
     open_axes,
     pick_colours,
     pick_markers,
@@ -35,8 +35,8 @@ from bayes_mdd.results.regions import edge_matrix, is_edges, region_positions, r
 from bayes_mdd.types import Array
 
 #: Colour, line and marker of positive and negative loadings, which differ without colour.
-POSITIVE: Final = ("#D55E00", "-", "o")
-NEGATIVE: Final = ("#0072B2", (0, (2.2, 1.2)), "D")
+POSITIVE: Final[tuple[str, Any, str]] = ("#D55E00", "-", "o")
+NEGATIVE: Final[tuple[str, Any, str]] = ("#0072B2", (0, (2.2, 1.2)), "D")
 #: So many regions are named.
 NUMBERED: Final = 8
 
@@ -181,10 +181,10 @@ def _draw_edges(views: dict[str, Axes], drawn: _Shown) -> tuple[npt.NDArray[np.i
         if mine.any():
             ends = np.stack([xyz[a[mine]], xyz[b[mine]]], axis=1)
             draw_edges(views, ends, _width(strength[mine], limit), colour, line)
-            handles.append(Line2D([], [], color=colour, linestyle=line, label=words, linewidth=2))
+            handles.append(legend_mark(words, colour, line=line))
     ends_of = sorted({float(f"{v:.2g}") for v in (strength.min(), limit)})
     handles += [
-        Line2D([], [], color=INK, linewidth=_width(np.array(v), limit), label=f"|loading| {v:g}")
+        legend_mark(f"|loading| {v:g}", INK, line="-", width=float(_width(np.array(v), limit)))
         for v in ends_of
     ]
     total = np.bincount(a, strength, len(xyz)) + np.bincount(b, strength, len(xyz))
@@ -214,9 +214,10 @@ def _draw_networks(
         mine = (network == name).to_numpy() & touched
         if mine.any():
             draw_nodes(views, xyz[mine], 30, colours[name], markers[name])
-            look = {"color": colours[name], "marker": markers[name], "markersize": 6}
-            look |= {"markeredgecolor": INK, "markeredgewidth": 0.4}
-            handles.append(Line2D([], [], linestyle="", label=name, **look))
+            look: dict[str, Any] = {"markeredgecolor": INK, "markeredgewidth": 0.4}
+            handles.append(
+                legend_mark(name, colours[name], marker=markers[name], markersize=6, **look)
+            )
     return handles
 
 
@@ -236,12 +237,10 @@ def _draw_regions(
         mine = np.sign(values) == sign
         if mine.any():
             draw_nodes(views, xyz[at[mine]], 12 + 90 * strength[mine] / limit, colour, marker)
-            look = {"color": colour, "marker": marker, "markersize": 7}
-            handles.append(Line2D([], [], linestyle="", label=words, **look))
+            handles.append(legend_mark(words, colour, marker=marker, markersize=7))
     for v in sorted({float(f"{v:.2g}") for v in (strength.min(), limit)}):
         size = float(np.sqrt(12 + 90 * v / limit))
-        look = {"color": INK, "marker": "o", "markersize": size}
-        handles.append(Line2D([], [], linestyle="", label=f"|loading| {v:g}", **look))
+        handles.append(legend_mark(f"|loading| {v:g}", INK, marker="o", markersize=size))
     return at[np.argsort(-strength, kind="stable")], handles
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +53,7 @@ def draw_matrix(ax: Axes, matrix: pd.DataFrame, regions: pd.DataFrame) -> None:
         (0.02, 0.02, "positive", ("left", "bottom")),
         (0.98, 0.98, "negative", ("right", "top")),
     ):
-        place = {"ha": sides[0], "va": sides[1], "transform": ax.transAxes}
+        place: dict[str, Any] = {"ha": sides[0], "va": sides[1], "transform": ax.transAxes}
         ax.text(x, y, words, fontsize=SMALL, color=INK, **place)
     put_bar_beside(ax, image, "loading")
 

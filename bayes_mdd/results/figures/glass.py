@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +87,7 @@ def open_brain(ax: Axes) -> dict[str, Axes]:
     return views
 
 
-def draw_edges(views: dict[str, Axes], ends: Array, width: Array, colour: str, line: str) -> None:
+def draw_edges(views: dict[str, Axes], ends: Array, width: Array, colour: str, line: Any) -> None:
     """Draw straight edges.
 
     Parameters
@@ -98,8 +98,10 @@ def draw_edges(views: dict[str, Axes], ends: Array, width: Array, colour: str, l
         MNI coordinates of both ends, in mm.
     width : ndarray, shape (edge,)
         In points.
-    colour, line : str
+    colour : str
         Of all edges.
+    line : str or tuple
+        Style of their lines.
     """
     for view, (i, j) in VIEWS.items():
         views[view].add_collection(

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features import Quality
@@ -18,6 +17,7 @@ from bayes_mdd.results.figures.style import (
     INK,
     PALETTE,
     TEXT,
+    legend_mark,
     name_rows,
     open_panels,
     put_legend_above,
@@ -184,7 +184,7 @@ def _draw_distribution(
             linestyle=line,
         )
         label = f"{stage}: median |r| {median[stage]:.2f}"
-        handles.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.6, label=label))
+        handles.append(legend_mark(label, colour, line=line, width=1.6))
     chance = float(qcfc["expected_abs_r"].iloc[-1])
     for side in (-chance, chance):
         ax.axvline(side, color=FADED, linestyle=":", linewidth=1.4)

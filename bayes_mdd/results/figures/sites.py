@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from bayes_mdd.features.adjust.sites import site_of, site_variance
 from bayes_mdd.results.figures.style import (
@@ -17,6 +16,7 @@ from bayes_mdd.results.figures.style import (
     INK,
     PALETTE,
     TEXT,
+    legend_mark,
     name_rows,
     open_panels,
     put_legend_above,
@@ -76,7 +76,7 @@ def plot_site_effects(
     rows = 1 if len(sites) == 2 else len(sites)
     figure, (left, right) = open_panels(axes, (1, 2), 7.0, max(3.4, 2.3 + 0.36 * rows))
     _draw_shares(left, stages, covariates)
-    _draw_distances(right, stages, sites.tolist(), counts)
+    _draw_distances(right, stages, sites.tolist(), counts.astype(float))
     adjusted = f", adjusted for {', '.join(covariates)}" if covariates else ""
     write_caption(
         left,
@@ -101,7 +101,7 @@ def _draw_shares(ax: Axes, stages: dict[str, xr.Dataset], covariates: Sequence[s
             100 * counts / len(values), bins, color=colour, linewidth=1.6, linestyle=line, zorder=3
         )
         label = f"{stage}: median {100 * np.median(values):.1f}%"
-        handles.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.6, label=label))
+        handles.append(legend_mark(label, colour, line=line, width=1.6))
     chance = 100 * shares["before"][2]
     ax.axvline(chance, color=FADED, linestyle=":", linewidth=1.4)
     ax.set_xlim(left=0)
@@ -114,7 +114,7 @@ def _draw_distances(
     ax: Axes, stages: dict[str, xr.Dataset], sites: list[str], counts: Array
 ) -> None:
     two = len(sites) == 2
-    names = [f"{s} ({n})" for s, n in zip(sites, counts, strict=True)]
+    names = [f"{s} ({n:g})" for s, n in zip(sites, counts, strict=True)]
     rows = ["\nto ".join(names)] if two else names
     chance = np.sqrt([sum(1 / counts)]) if two else _expect(counts)
     ax.vlines(chance, np.arange(len(rows)) - 0.3, np.arange(len(rows)) + 0.3, color=INK, zorder=1)
@@ -124,7 +124,7 @@ def _draw_distances(
         far = _distances(one, sites)
         far = 2 * far[:1] if two else far
         ax.scatter(far, range(len(rows)), s=42, color=colour, marker=marker, zorder=3)
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=stage))
+        handles.append(legend_mark(stage, colour, marker=marker))
     ax.set_xlim(left=0, right=1.08 * ax.get_xlim()[1])
     title = "Distance between the sites" if two else "Distance of each site from all"
     tidy(ax, title=title, xlabel="distance of means, SD", grid="x")

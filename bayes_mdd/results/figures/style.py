@@ -11,6 +11,7 @@ import numpy.typing as npt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, DrawingArea
 
 from bayes_mdd.errors import SpecError
@@ -208,7 +209,7 @@ def write_caption(ax: Axes, text: str, *, across: int = 1) -> None:
         How many panels side by side the caption may cross.
     """
     # On average a character is a little wider than half its size.
-    room = max(24, int(_width_of(ax, across) * 72 / (0.56 * SMALL)))
+    room = max(24, int(width_of(ax, across) * 72 / (0.56 * SMALL)))
     lines = textwrap.wrap(text, room, break_on_hyphens=False)
     place = ("axes fraction", ax.xaxis.label)
     shown = ax.annotate(
@@ -240,8 +241,21 @@ def write_caption(ax: Axes, text: str, *, across: int = 1) -> None:
     )
 
 
-def _width_of(ax: Axes, across: int) -> float:
-    """Width of panels that the layout will leave beside the names of rows, in inches."""
+def width_of(ax: Axes, across: int = 1) -> float:
+    """Estimate the width of panels that a layout will leave beside the names of rows.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        The first panel.
+    across : int, default 1
+        How many panels side by side.
+
+    Returns
+    -------
+    float
+        In inches.
+    """
     page = cast(Figure, ax.get_figure(root=True)).get_figwidth()
     place = ax.get_subplotspec()
     if place is None:
@@ -281,6 +295,32 @@ def put_legend_above(
     raise_title(ax, -(-len(found) // (columns or max(len(found), 1))))
 
 
+def legend_mark(
+    label: str, colour: str, *, line: Any = "", width: float = 2, **look: Any
+) -> Line2D:
+    """Make one entry of a legend.
+
+    Parameters
+    ----------
+    label : str
+        Its words.
+    colour : str
+        Of line and marker.
+    line : str or tuple, default ""
+        Style of the line; none by default.
+    width : float, default 2
+        Of the line, in points.
+    **look
+        For `matplotlib.lines.Line2D`, e.g. ``marker="s"``.
+
+    Returns
+    -------
+    Line2D
+        Without data.
+    """
+    return Line2D([], [], color=colour, linestyle=line, linewidth=width, label=label, **look)
+
+
 def put_bar_beside(ax: Axes, image: Any, name: str) -> None:
     """Put a colour bar into the margin to the right of the axes, to which it belongs.
 
@@ -298,7 +338,7 @@ def put_bar_beside(ax: Axes, image: Any, name: str) -> None:
     inner.set_label("<colorbar>")
     bar.set_label(name, fontsize=SMALL, color=INK)
     inner.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def raise_title(ax: Axes, lines: int = 1) -> None:

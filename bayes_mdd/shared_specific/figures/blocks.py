@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR
-from bayes_mdd.results.figures.blocks import draw_blocks
+from bayes_mdd.results.figures.blocks import SIGNS, BlockValues, draw_blocks, square_by_block
+from bayes_mdd.results.figures.people import count_people
+from bayes_mdd.results.names import name_factors
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
 
@@ -19,6 +22,7 @@ def plot_explained_blocks(
     *,
     factors: Sequence[str] | None = None,
     columns: int = 3,
+    axes: Axes | Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot the variance explained within each block, in the arm where it is largest.
 
@@ -32,6 +36,8 @@ def plot_explained_blocks(
         Which factors; by default all that are neither unused nor irreproducible.
     columns : int, default 3
         Panels side by side.
+    axes : Axes or sequence of Axes, optional
+        Where to draw, one for each factor; default a new figure.
 
     Returns
     -------
@@ -50,7 +56,18 @@ def plot_explained_blocks(
         index=[str(f) for f in within[FACTOR].values],
         columns=[str(b) for b in within[BLOCK].values],
     )
-    labels = {str(k): str(v) for k, v in zip(table["factor"], table["label"], strict=True)}
-    name = "variance explained\nwithin the block, %"
-    blocks = block_networks(result.loadings)
-    return draw_blocks(values, blocks, labels, name, factors, columns=columns)
+    known = [str(f) for f in table["factor"]]
+    names = table["name"] if "name" in table else name_factors(table)
+    where = ", in the arm where it is largest" if len(result.arms) > 1 else ""
+    people = count_people(result)
+    drawn = BlockValues(
+        values,
+        square_by_block(result.loadings)[1],
+        block_networks(result.loadings),
+        dict(zip(known, map(str, table["label"]), strict=True)),
+        dict(zip(known, map(str, names), strict=True)),
+        "variance explained, %",
+        f"Variance that the factor explains within each pair of networks{where}, posterior mean"
+        f"{f'; {people}' if people else ''}; {SIGNS}.",
+    )
+    return draw_blocks(drawn, factors, columns=columns, axes=axes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from bayes_mdd.results.figures.style import (
     INK,
     SMALL,
     draw_intervals,
+    legend_mark,
     name_rows,
     open_axes,
     open_panels,
@@ -235,13 +237,10 @@ def mark_arms(arms: Sequence[str]) -> list[Line2D]:
         With colour, marker and name.
     """
     colours, markers = pick_colours(arms), pick_markers(arms)
+    look: dict[str, Any] = {"markersize": 6, "markeredgecolor": "white", "markeredgewidth": 0.9}
     return [
-        Line2D(
-            [], [], color=colours[a], marker=markers[a], markersize=6, linewidth=1.8, label=a,
-            markeredgecolor="white", markeredgewidth=0.9,
-        )
-        for a in arms
-    ]  # fmt: skip
+        legend_mark(a, colours[a], line="-", width=1.8, marker=markers[a], **look) for a in arms
+    ]
 
 
 def _used(table: pd.DataFrame, what: str) -> pd.DataFrame:
