@@ -84,6 +84,7 @@ from .shared_specific.new_subjects.projection import project as project
 from .shared_specific.tables.arms import explained_by_arm as explained_by_arm
 from .shared_specific.tables.cohorts import match_cohorts as match_cohorts
 from .shared_specific.tables.links import summarise_symptom_links as summarise_symptom_links
+from .shared_specific.tables.reported import reported_variables as reported_variables
 from .simulate import simulate_cohort as simulate_cohort
 from .simulate import simulate_trial as simulate_trial
 from .simulate import SimulatedCohort as SimulatedCohort

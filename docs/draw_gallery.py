@@ -153,6 +153,23 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
             "A symptom as it was rated against the scores of a factor, with the link of the model.",
         ),
     ),
+    "Checks of a fit": (
+        Entry(
+            "plot_convergence",
+            "idata",
+            "Whether the chains agree: ranks, traces, energy and R-hat, drawn by ArviZ.",
+        ),
+        Entry(
+            "plot_prior_posterior",
+            "idata, factors=factors",
+            "What the data changed: prior against posterior of sharing and of weights in symptoms.",
+        ),
+        Entry(
+            "plot_predictive",
+            "idata",
+            "Whether data replicated by the model look like the data, and statistics of residuals.",
+        ),
+    ),
     "Data": (
         Entry(
             "plot_quality",

@@ -107,8 +107,9 @@ def add_coordinates(tree: xr.DataTree) -> xr.DataTree:
     named: dict[str, xr.Variable] = {}
     for group in _NAMING:
         if group in tree.children:
-            for name in tree[group].indexes:
-                named.setdefault(str(name), tree[group][name].variable)
+            for name, coordinate in tree[group].coords.items():
+                if coordinate.dims == (name,):
+                    named.setdefault(str(name), coordinate.variable)
     out = tree.copy()
     for group, node in tree.children.items():
         missing = {

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import arviz as az
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
+from made_arviz import with_groups
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import bayes_mdd as bm
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.results.result import read_result
 from bayes_mdd.shared_specific.checks import leave_one_out as predictive
 from bayes_mdd.shared_specific.checks.refit_without import score_without
@@ -99,6 +104,66 @@ def test_replicates_look_like_the_features(tree, stored):
     assert agreement[0, 1] > 0.1
 
 
+def test_statistics_of_replicates_agree_with_the_table_of_checks(tree, stored):
+    found = tree["predictive_statistics"].to_dataset()
+    assert found["source"].values.tolist() == ["observed", "replicated"]
+    assert found.sizes["chain"] * found.sizes["draw"] == 8
+    # The SD of features is neither above nor below that of replicates by construction.
+    ratio = found["feature_sd"].mean(("chain", "draw"))
+    np.testing.assert_allclose(ratio[0], ratio[1], rtol=0.1)
+    table = bm.predictive_checks(stored, draws=40).table.set_index("check")
+    seen = found["residual_kurtosis"].mean(("chain", "draw"))
+    kurtosis = table.loc["residual kurtosis"]
+    assert float(seen[0]) == pytest.approx(kurtosis["observed"], abs=0.1)
+    assert float(seen[1]) == pytest.approx(kurtosis["expected"], abs=0.1)
+
+
+def test_groups_can_be_chosen_and_draws_do_not_depend_on_the_choice(tree, stored):
+    options = {"max_draws": 40, "predictive_draws": 8, "prior_draws": 100, "max_features": 60}
+    one = bm.add_arviz_groups(stored, groups=["prior", "posterior_predictive"], **options)
+    assert not {"log_likelihood", "log_prior", "predictive_statistics"} & set(one.children)
+    for name in ("prior", "posterior_predictive"):
+        xr.testing.assert_identical(one[name].to_dataset(), tree[name].to_dataset())
+    with pytest.raises(SpecError, match="priors unknown"):
+        bm.add_arviz_groups(stored, groups=["priors"])
+
+
+def test_reported_variables_are_those_of_the_fit_that_vary(stored):
+    names = bm.reported_variables(stored)
+    assert names == ["sharing", "explained", "reliability", "symptom_weight", "symptom_noise"]
+    table = az.summary(stored, var_names=names, ci_prob=0.9)
+    sizes = stored["posterior"].sizes
+    n = 3 * sizes["arm"] * sizes["factor"] + sizes["symptom"] * (sizes["factor"] + 1)
+    assert len(table) == n and {"eti90_lb", "eti90_ub"} <= set(table.columns)
+
+
+@pytest.mark.slow
+def test_figures_of_a_run_and_of_its_groups(stored, tree):
+    """A fast fit has everything that the figures need, and they say that it is approximate."""
+    figures = [
+        bm.plotting.plot_convergence(stored),
+        bm.plotting.plot_prior_posterior(tree),
+        bm.plotting.plot_predictive(tree),
+    ]
+    assert plt.get_fignums() == []
+    for figure in figures[::2]:
+        assert "approximate" in " ".join(t.get_text() for t in figure.findobj(Text))
+    assert len(figures[0].axes) == len(figures[2].axes) == 6
+    with pytest.raises(DataContractError, match="because edges were whitened"):
+        bm.plotting.plot_prior_posterior(tree, ["explained"])
+    with pytest.raises(SpecError, match="scores cannot be shown"):
+        bm.plotting.plot_prior_posterior(tree, ["scores"])
+    with pytest.raises(SpecError, match="axes must be 6 Axes"):
+        bm.plotting.plot_convergence(stored, axes=Figure().subplots(1, 2))
+
+
+@pytest.mark.slow
+def test_a_single_chain_has_no_ranks_and_no_rhat():
+    figure = bm.plotting.plot_convergence(with_groups(chains=1))
+    said = " ".join(t.get_text() for t in figure.findobj(Text))
+    assert "this fit has one" in said and "R-hat needs two chains" in said
+
+
 def test_priors_are_those_of_the_model(tree):
     share = tree["prior"]["sharing"]
     np.testing.assert_allclose(share.sum("arm"), 1.0)
@@ -153,3 +218,14 @@ def test_leave_one_out_answers_for_everyone(stored, monkeypatch):
     assert not loo.warning and (loo.pareto_k.values <= loo.good_k).all()
     with pytest.warns(UserWarning, match="Pareto k is above"):
         bm.leave_one_out(stored, max_draws=150, refit=False)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_code_of_the_guide_runs(series_run, repository, monkeypatch):
+    text = (repository / "docs" / "arviz.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+    monkeypatch.chdir(series_run.folder.parent)
+    scope: dict[str, object] = {}
+    exec(code.replace("runs/demo", str(series_run.folder)), scope)
+    assert "loadings" in scope["idata"].children and "prior" in scope["tree"].children

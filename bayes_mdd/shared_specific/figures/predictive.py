@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import arviz as az
@@ -41,6 +41,7 @@ from bayes_mdd.shared_specific.schema import (
     PREDICTIVE_STATISTICS,
     WHITENING,
 )
+from bayes_mdd.types import Array
 
 #: Panels of statistics of residuals: title and axis.
 PANELS: Final = {
@@ -163,7 +164,8 @@ def _draw_features(ax: Axes, tree: xr.DataTree, xlabel: str) -> None:
         },
     )
     tidy(ax, title="Feature values", xlabel=xlabel)
-    ax.set_xlim(np.quantile(shown["observed_data"]["y"].values, [0.0005, 0.9995]))
+    own: Array = tree[OBSERVED_DATA].to_dataset()["y"].values
+    ax.set_xlim(*(float(x) for x in np.quantile(own, [0.0005, 0.9995])))
     ax.set_ylabel("density", fontsize=SMALL)
     put_legend_above(
         ax,
@@ -217,8 +219,8 @@ def _draw_statistic(ax: Axes, values: xr.DataArray, title: str, xlabel: str) -> 
 def _tstat(
     ax: Axes,
     values: xr.DataArray,
-    curve: dict[str, object],
-    mark: dict[str, object],
+    curve: Mapping[str, object],
+    mark: Mapping[str, object],
     kind: Literal["hist", "ecdf"],
 ) -> None:
     """Draw a statistic of the replicates and its mean for the data."""
@@ -241,7 +243,7 @@ def _tstat(
         visuals={
             "title": False,
             "remove_axis": False,
-            "dist": curve,
-            "observed_tstat": mark,
+            "dist": dict(curve),
+            "observed_tstat": dict(mark),
         },
     )

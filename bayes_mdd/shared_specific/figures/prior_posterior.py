@@ -127,7 +127,7 @@ def plot_prior_posterior(
             _draw(ax, *sides, kind)
             last = r == rows - 1
             tidy(ax, title=title if r == 0 else "", xlabel=unit if last else "")
-            ax.set_xlim(limits[c])
+            ax.set_xlim(*limits[c])
             ax.set_yticks([0, 0.5, 1] if kind == "ecdf" and c == 0 else [])
             if variable not in (SHARING, EXPLAINED):
                 ax.axvline(0, color="0.75", linewidth=0.8, zorder=0)
@@ -224,7 +224,9 @@ def _draw(
     )
     for line in ax.lines:
         line.set_linewidth(1.6)
-    top = 1.0 if kind == "ecdf" else max(float(np.max(line.get_ydata())) for line in ax.lines)
+    top = 1.0
+    if kind == "kde":
+        top = max(float(np.asarray(line.get_ydata(), dtype=float).max()) for line in ax.lines)
     ax.set_ylim(-0.02 * top, 1.05 * top)
 
 
