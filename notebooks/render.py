@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
+import io
 import logging
 import os
 import re
@@ -24,11 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from PIL import Image
 
 NOTEBOOKS = Path(__file__).resolve().parent
 PAGES = NOTEBOOKS.parent / "docs" / "notebooks"
 #: Resolution of pictures whose function does not set one, in dots per inch.
 DPI = 90
+#: Colours of a picture, which is stored with a palette.
+COLOURS = 128
 #: Largest copy, in bytes, as for any file of the repository.
 LARGEST = 512_000
 #: Seconds for one cell.
@@ -61,7 +66,7 @@ def first_sentence(markdown: str) -> str:
         return ""
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", markdown)
     plain = " ".join(re.sub(r"[*`$]", "", plain).split())
-    return re.split(r"(?<=[.:;?])\s", plain, maxsplit=1)[0]
+    return re.split(r"(?<=[.?!])\s", plain, maxsplit=1)[0]
 
 
 def page_text(source: Any, executed: Any) -> Any:
@@ -72,7 +77,7 @@ def page_text(source: Any, executed: Any) -> Any:
         if cell.cell_type == "markdown":
             cell.source = linked_from_pages(cell.source)
             continue
-        cell.outputs = next(outputs)
+        cell.outputs = [smaller(clean(output)) for output in next(outputs)]
         after = page.cells[number + 1 : number + 2]
         said = first_sentence(after[0].source) if after and after[0].cell_type != "code" else ""
         if said and any("image/png" in o.get("data", {}) for o in cell.outputs):
@@ -87,6 +92,11 @@ def clean(output: Any) -> Any:
     if output.output_type == "execute_result":
         output["execution_count"] = None
     if "data" not in output:
+        if output.output_type == "stream":
+            # Colours of a terminal, and progress bars.
+            plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.text.replace("\r", ""))
+            lines = plain.splitlines(keepends=True)
+            output["text"] = "".join(line for line in lines if "━" not in line)
         return output
     data = {k: v for k, v in output.data.items() if k in ("image/png", "text/html", "text/plain")}
     html = data.get("text/html", "")
@@ -100,6 +110,19 @@ def clean(output: Any) -> Any:
     return output
 
 
+def smaller(output: Any) -> Any:
+    """Store a picture with a palette, in about a third of the bytes."""
+    data = output.get("data", {})
+    if "image/png" in data:
+        picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+        if picture.mode != "P":
+            stored = io.BytesIO()
+            few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            few.save(stored, "png", optimize=True)
+            data["image/png"] = base64.b64encode(stored.getvalue()).decode()
+    return output
+
+
 @contextmanager
 def settings_of_pages() -> Iterator[None]:
     """Set the resolution of pictures; nothing of this machine's Jupyter settings is used."""
@@ -108,6 +131,8 @@ def settings_of_pages() -> Iterator[None]:
         style.write_text(f"figure.dpi: {DPI}\nsavefig.dpi: {DPI}\n", encoding="utf-8")
         new = {
             "MATPLOTLIBRC": str(style),
+            # Commands of this environment, as in one that is activated.
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "JUPYTER_PLATFORM_DIRS": "1",
             "JUPYTER_CONFIG_DIR": f"{folder}/config",
             "JUPYTER_RUNTIME_DIR": f"{folder}/runtime",
@@ -126,7 +151,7 @@ def settings_of_pages() -> Iterator[None]:
 
 
 def execute(path: Path) -> Any:
-    """Run a notebook in its folder and return it with cleaned outputs."""
+    """Run a notebook in its folder and return it with its outputs."""
     from nbclient import NotebookClient
 
     notebook = read(path)
@@ -140,9 +165,6 @@ def execute(path: Path) -> Any:
     )
     with settings_of_pages():
         client.execute()
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [clean(output) for output in cell.outputs]
     return notebook
 
 

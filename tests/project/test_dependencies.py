@@ -31,7 +31,7 @@ USED_BY_NAME = {
     "myst-nb": ("docs/conf.py", '"myst_nb"'),
     "pydata-sphinx-theme": ("docs/conf.py", 'html_theme = "pydata_sphinx_theme"'),
     "pytest-xdist": ("Makefile", "--numprocesses"),
-    "ipykernel": ("notebooks/07_which_drug.ipynb", '"kernelspec"'),
+    "ipykernel": ("notebooks/01_first_fit.ipynb", '"kernelspec"'),
     "nbclient": ("tests/project/test_notebooks.py", 'importorskip("nbclient")'),
     "pytest-timeout": ("pyproject.toml", "\ntimeout = "),
 }
@@ -69,8 +69,9 @@ def sources(folders: Iterable[Path]) -> list[tuple[Path, str]]:
         for path in sorted(folder.rglob("*.ipynb")):
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             lines = [s for cell in cells if cell["cell_type"] == "code" for s in cell["source"]]
-            # Lines with % are commands to IPython.
-            found.append((path, "\n".join(s.rstrip() for s in lines if not s.startswith("%"))))
+            # Lines with % and ! are commands to IPython and to a shell.
+            python = [s.rstrip() for s in lines if not s.startswith(("%", "!"))]
+            found.append((path, "\n".join(python)))
     return found
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-
-import bayes_mdd as bm
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
@@ -87,32 +85,54 @@ def test_links_of_a_notebook_lead_from_its_page(render):
     assert text == "[a](../x.md) [b](../../models/y.md) [c](https://z.org)"
 
 
-def called(name: str) -> Iterator[tuple[Any, list[str]]]:
+def uses_of(name: str) -> Iterator[tuple[list[str], list[str]]]:
     """Yield every public name that a notebook uses, with the keywords of its calls."""
     code = code_of(nbformat.read(FOLDER / f"{name}.ipynb", as_version=4))
     lines = "\n".join(cell.source for cell in code).splitlines()
-    tree = ast.parse("\n".join(line for line in lines if not line.startswith("%")))
+    tree = ast.parse("\n".join(line for line in lines if not line.startswith(("%", "!"))))
     for node in ast.walk(tree):
         function = node.func if isinstance(node, ast.Call) else node
-        if not (isinstance(function, ast.Attribute) and ast.unparse(function).startswith("bm.")):
-            continue
-        words = [k.arg for k in node.keywords if k.arg] if isinstance(node, ast.Call) else []
-        parts = ast.unparse(function).split(".")[1:]
-        if all(part.isidentifier() for part in parts):
-            found: Any = bm
-            for part in parts:
-                found = getattr(found, part)
-            yield found, words
+        if isinstance(function, ast.Attribute) and ast.unparse(function).startswith("bm."):
+            parts = ast.unparse(function).split(".")[1:]
+            words = [k.arg for k in node.keywords if k.arg] if isinstance(node, ast.Call) else []
+            if all(part.isidentifier() for part in parts):
+                yield parts, words
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def defined(module: str, name: str) -> ast.stmt | None:
+    """Find the definition of a name by following imports, without importing anything."""
+    base = FOLDER.parent / Path(*module.split("."))
+    files = [base / "__init__.pyi", base / "__init__.py", base.with_suffix(".py")]
+    for path in (p for p in files if p.exists()):
+        package = module if path.stem == "__init__" else module.rpartition(".")[0]
+        for node in parsed(path).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+                return node
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    parent = package.rsplit(".", node.level - 1)[0] if node.level else ""
+                    source = ".".join(s for s in (parent, node.module) if s)
+                    return node if source == module else defined(source, alias.name) or node
+    return None
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_public_names_and_keywords_exist(name):
-    uses = list(called(name))
+    uses = list(uses_of(name))
     assert uses
-    for function, words in uses:
-        known = inspect.signature(function).parameters if words else {}
-        if not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-            assert set(words) <= set(known), function
+    for parts, words in uses:
+        found = defined(".".join(["bayes_mdd", *parts[:-1]]), parts[-1])
+        assert found is not None, f"bm.{'.'.join(parts)}"
+        if isinstance(found, ast.FunctionDef) and not found.args.kwarg:
+            known = {a.arg for a in (*found.args.args, *found.args.kwonlyargs)}
+            assert set(words) <= known, f"bm.{'.'.join(parts)}"
 
 
 @pytest.mark.slow
