@@ -31,7 +31,7 @@ def take_all(run: Path, folder: Path) -> list[Path]:
     run : Path
         A run folder with ``report.html``; reports on treatment response in it are shown as well.
     folder : Path
-        Where the pictures go.
+        Where the pictures go; PNG and PDF files in it are removed first.
 
     Returns
     -------
@@ -39,6 +39,8 @@ def take_all(run: Path, folder: Path) -> list[Path]:
         The pictures.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("*.png"), *folder.glob("*.pdf")]:
+        old.unlink()
     with open_browser() as browser:
         taken = list(_take_report(browser, run / "report.html", folder, "report"))
         for path in sorted(run.rglob("response/report.html")):
@@ -54,13 +56,13 @@ def take_all(run: Path, folder: Path) -> list[Path]:
 def _take_report(browser: Browser, path: Path, folder: Path, name: str) -> Iterator[Path]:
     yield from _take_screens(browser, path, folder, name)
     browser.show(path, *SCREENS[1])
-    yield browser.picture(folder / f"{name}_390_whole.png", whole=True)
+    yield from browser.strips(folder, f"{name}_390_whole")
     browser.show(path, *SCREENS[0])
-    yield browser.picture(folder / f"{name}_1280_whole.png", whole=True)
+    yield from browser.strips(folder, f"{name}_1280_whole")
     if browser.run("document.querySelector('article.card') !== null"):
         yield browser.picture(folder / f"{name}_card.png", part="article.card")
     browser.call("Emulation.setEmulatedVisionDeficiency", type="achromatopsia")
-    yield browser.picture(folder / f"{name}_grey.png", whole=True)
+    yield from browser.strips(folder, f"{name}_grey")
     browser.call("Emulation.setEmulatedVisionDeficiency", type="none")
     yield from _print(browser, folder, name)
 
@@ -76,8 +78,6 @@ def _print(browser: Browser, folder: Path, name: str) -> Iterator[Path]:
     pdf = browser.print_pdf(folder / f"{name}.pdf")
     yield pdf
     if shutil.which("pdftoppm"):
-        for old in folder.glob(f"{name}_print-*.png"):
-            old.unlink()
         stem = folder / f"{name}_print"
         subprocess.run(["pdftoppm", "-r", str(DPI), "-png", str(pdf), str(stem)], check=True)
         yield from sorted(folder.glob(f"{name}_print-*.png"))

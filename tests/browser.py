@@ -121,8 +121,8 @@ class Browser:
         ]
         return [url for url in asked if not url.startswith(("data:", "blob:", "about:"))]
 
-    def picture(self, path: Path, *, whole: bool = False, part: str = "") -> Path:
-        """Write a PNG of the window, the whole page, or the first element of a selector."""
+    def picture(self, path: Path, *, part: str = "") -> Path:
+        """Write a PNG of the window, or of the first element of a selector."""
         clip: dict[str, Any] = {}
         if part:
             box = self.run(
@@ -131,11 +131,25 @@ class Browser:
             )
             clip = {"clip": dict(zip(("x", "y", "width", "height"), box, strict=True))}
             clip["clip"]["scale"] = 1
-        shot = self.call(
-            "Page.captureScreenshot", captureBeyondViewport=whole or bool(part), **clip
-        )
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=bool(part), **clip)
         path.write_bytes(base64.b64decode(shot["data"]))
         return path
+
+    def strips(self, folder: Path, name: str, height: int = 3000) -> list[Path]:
+        """Write the whole page as PNGs from top to bottom; one picture has at most 16384 pixels."""
+        width, whole = self.run("[innerWidth, document.documentElement.scrollHeight]")
+        paths = []
+        for k in range(-(-whole // height)):
+            top = k * height
+            size = {"width": width, "height": min(height, whole - top), "scale": 1}
+            shot = self.call(
+                "Page.captureScreenshot",
+                captureBeyondViewport=True,
+                clip={"x": 0, "y": top, **size},
+            )
+            paths.append(folder / f"{name}-{k + 1:02}.png")
+            paths[-1].write_bytes(base64.b64decode(shot["data"]))
+        return paths
 
     def print_pdf(self, path: Path, **options: Any) -> Path:
         """Print the page on A4."""
@@ -162,6 +176,8 @@ def open_browser() -> Iterator[Browser]:
         read, to_write = os.pipe()
         arguments = [
             *(program, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
+            # WebGL without a graphics card.
+            *("--use-angle=swiftshader", "--enable-unsafe-swiftshader"),
             *("--remote-debugging-pipe", f"--user-data-dir={profile}", "--no-first-run"),
             *("--disable-background-networking", "--disable-dev-shm-usage", "--disable-extensions"),
         ]
