@@ -102,6 +102,7 @@ def participants_table(
             [
                 f"there is no column '{ID}'; found {some(table.columns)}. Rename the column that "
                 f"holds the participant ids to '{ID}'."
+                f"{_other_names(table)}"
             ],
         )
     once = table[~table[ID].isin(several_arms(table, ID))]
@@ -126,6 +127,13 @@ def participants_table(
     if controls is not None:
         participants.attrs["controls"] = list(controls)
     return participants
+
+
+def _other_names(table: pd.DataFrame) -> str:
+    """Name the other columns that are to be renamed, so that it is done at once."""
+    meanings = {ARM: "the treatment arm, n/a for controls", DIAGNOSIS: "HC for controls"}
+    lacking = [f"'{name}' ({said})" for name, said in meanings.items() if name not in table]
+    return f" Likewise {' and '.join(lacking)}." if lacking else ""
 
 
 def check_participants(participants: pd.DataFrame, *, arms: Sequence[str] | None = None) -> None:

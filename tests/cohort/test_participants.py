@@ -160,3 +160,12 @@ def test_an_empty_cell_of_a_spreadsheet_is_missing(tmp_path):
     (tmp_path / "table.csv").write_text(rows + ",MDD,SNRI,40,12\n")
     with pytest.raises(DataContractError, match="participant_id is missing in line"):
         read_participants(tmp_path / "table.csv")
+
+
+def test_all_columns_to_rename_are_named_at_once(tmp_path):
+    (tmp_path / "table.csv").write_text("Code,Group,Drug\n1,MDD,SSRI\n")
+    with pytest.raises(DataContractError) as caught:
+        read_participants(tmp_path / "table.csv")
+    said = str(caught.value)
+    assert "to 'participant_id'. Likewise 'arm' (the treatment arm, n/a for controls) and" in said
+    assert "'diagnosis' (HC for controls)." in said
