@@ -75,7 +75,7 @@ def list_internal_facts(result: Result, *, with_participants: bool) -> list[tupl
     list of (str, str)
         Dotted key and value.
     """
-    known = ("fit.versions.", "fit.machine.", "fit.commit", "features.study.")
+    known = ("fit.versions", "fit.machine", "fit.commit", "features.study")
     return [
         (key, value)
         for key, value in list_provenance(result, with_participants=with_participants)

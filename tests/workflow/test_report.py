@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from fakes import make_fake_idata, with_reliability
+from matplotlib.figure import Figure
 
 from bayes_mdd import classify_factors, diagnose, read_run, summarise_symptom_links, write_report
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
@@ -25,17 +27,35 @@ from bayes_mdd.shared_specific.report.methods import describe_methods
 
 SECTIONS = [
     "summary",
-    "leading",
-    "factors",
-    "blocks",
-    "symptoms",
-    "cohort",
+    "participants",
     "checks",
+    "factors",
+    "arms",
+    "symptoms",
+    "sensitivity",
     "methods",
     "limits",
+    "glossary",
     "provenance",
 ]
-VOID = {"meta", "img", "br", "hr", "link"}
+VOID = {"meta", "img", "br", "hr", "link", "input"}
+
+
+@pytest.fixture
+def no_drawing(monkeypatch):
+    """Pages without figures and viewer, which take most of the time."""
+    from bayes_mdd.results import quality
+    from bayes_mdd.results.page import Picture
+    from bayes_mdd.shared_specific.report import cards, page, pictures
+
+    def stand_in(figure, title, alt, caption=""):
+        return Picture(title, alt, "aGk=", caption)
+
+    for module in (cards, pictures, quality):
+        monkeypatch.setattr(module, "embed", stand_in)
+        for name in [n for n in vars(module) if n.startswith("plot_")]:
+            monkeypatch.setattr(module, name, lambda *a, **k: None)
+    monkeypatch.setattr(page, "interactive_connectome", lambda sig: "<p>viewer</p>")
 
 
 def make_checks(passed=(True, True, None)) -> pd.DataFrame:
@@ -48,6 +68,11 @@ def make_checks(passed=(True, True, None)) -> pd.DataFrame:
             "advice": ["", "sample longer", None],
         }
     )
+
+
+def blank(*args: object, **options: object) -> Figure:
+    """Stand in for a figure that is tested elsewhere."""
+    return Figure(figsize=(1, 1))
 
 
 class Page(HTMLParser):
@@ -83,61 +108,101 @@ class Page(HTMLParser):
         return " ".join(w for w in self.words if w)
 
 
-def test_page_is_complete_ordered_and_self_contained(fake_idata, tmp_path):
+def test_page_is_complete_ordered_and_self_contained(fake_idata, tmp_path, monkeypatch):
+    # Drawn for the test in the browser; takes most of the time.
+    monkeypatch.setattr("bayes_mdd.shared_specific.report.cards.plot_connectome", blank)
     path = write_report(fake_idata, tmp_path / "report.html", checks=make_checks())
     assert path == tmp_path / "report.html"
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     page = Page(path)
     assert page.sections == SECTIONS
-    # Sharing, explained, blocks, three maps (F4 is unused), symptoms.
-    assert len(page.sources) == 7
-    for source in page.sources:
-        assert source.startswith("data:image/svg+xml;base64,")
-        assert base64.b64decode(source.split(",", 1)[1]).startswith(b"<?xml")
+    # Sharing, explained, scores, blocks, symptoms; map and strongest edges of three factors (F4 is
+    # unused).
+    pictures = [s for s in page.sources if s.startswith("data:image/")]
+    assert len(pictures) == 5 + 2 * 3
+    for source in pictures:
+        data = base64.b64decode(source.split(",", 1)[1])
+        assert data[:8] == b"\x89PNG\r\n\x1a\n" or b"<svg" in data[:600]
+    others = {s for s in page.sources if not s.startswith(("data:", "#"))}
+    assert all(s.startswith("https://doi.org/10.") for s in others)
     raw = re.sub(r"base64,[^\"]+", "", path.read_text())
-    assert not re.search(r"https?://|url\(|@import|<script", raw)
+    assert not re.search(r"url\((?!#)|@import|<script[^>]+src|<link", raw)
     text = page.text
+    assert "Three patterns of brain connectivity: one shared by all arms" in text
     assert "F2 to SSRI (P > 0.99), F3 to SNRI (P > 0.99)" in text
-    assert "healthy control (n = 2)" in text and "sub-hc01" not in text
+    assert "healthy control: 2" in text and "sub-hc01" not in text
     assert "No check failed: 2 of 3 passed, 1 could not be judged." in text
     assert "1.003" in text and "not an effect of a drug" in text
     assert "0.60 [0.4" in text
     assert "12 SSRI, 11 SNRI" in text
+    assert "DMN_1" in text and "default mode network" in text
+    assert "bayes-mdd check RUN --predictive" in text
 
 
-def test_names_are_escaped(tmp_path):
+def test_names_are_escaped(tmp_path, no_drawing):
     evil = "<script>alert(1)</script>"
     idata = make_fake_idata(arms=[evil, "B&C"], coordinates=False, symptoms=False)
+    study = {"name": evil, "networks": {"DMN": evil}}
+    notes = json.loads(idata.attrs["features_provenance"]) | {"study": study}
+    idata.attrs["features_provenance"] = json.dumps(notes)
     path = write_report(idata, tmp_path / "r.html", checks=make_checks(), title=evil)
-    assert "<script" not in path.read_text()
+    assert "<script>alert" not in path.read_text()
     page = Page(path)
     assert f"{evil}-specific" in page.text and "B&C-specific" in page.text
     assert "The model had no symptoms." in page.text
 
 
-def test_one_arm_and_no_agreement(tmp_path):
+def test_one_arm_and_no_agreement(tmp_path, no_drawing):
     idata = make_fake_idata(arms=["drug"], disagreeing=("F1", "F2", "F3"), coordinates=False)
     page = Page(write_report(idata, tmp_path / "r.html", checks=make_checks()))
     assert page.sections == SECTIONS
-    assert "The fit has one arm, so sharing is not assessed." in page.text
+    assert "No pattern of brain connectivity is supported by these data" in page.text
+    assert "The fit has one arm: nothing is compared." in page.text
     assert "no map is shown" in page.text
     assert "because the chains disagree or there are too few draws: F1, F2, F3" in page.text
 
 
-def test_checks_are_computed_when_none_are_given(small_run, tmp_path):
+def test_checks_are_computed_when_none_are_given(small_run, tmp_path, no_drawing):
     idata = read_run(small_run.folder)
     page = Page(write_report(idata, tmp_path / "r.html"))
     names = diagnose(idata)["name"]
     assert len(names) > 5
     assert all(name in page.text for name in names)
+    # The fit recorded Table 1 and the study.
+    assert "Simulated cohort (no real person)" in page.text
+    assert "simulated data, no patients" in page.text
+    assert "Healthy controls (n = 10)" in page.text and "Severity: hamd17_total" in page.text
+    assert (small_run.folder / "table1.tsv").read_text().startswith("variable\tkind\t")
 
 
-def test_a_report_counts_failed_checks_and_active_factors(tmp_path):
+def test_a_report_counts_failed_checks_and_active_factors(tmp_path, no_drawing):
     idata = make_fake_idata(coordinates=False, idle=(0, 1, 2))
     checks = make_checks((True, False, True))
     page = Page(write_report(idata, tmp_path / "r.html", checks=checks))
     assert "1 of 3 checks failed (largest R-hat)" in page.text
+    assert "Do not interpret these results yet" in page.text
     assert "The data support no patterns (of at most 4 considered)." in page.text
+
+
+def test_tables_of_additional_analyses_of_this_run_are_shown(small_run, tmp_path, no_drawing):
+    run = Path(shutil.copytree(small_run.folder, tmp_path / "run"))
+    idata = read_run(run)
+    rows = "permutation\tmax_p_specific\tarm\n0\t0.9\tSSRI\n1\t0.2\tSNRI\n"
+    (run / "permutations.tsv").write_text(rows)
+    (run / "prior_sensitivity.tsv").write_text("not a table")
+    text = Page(write_report(idata, run / "report.html", checks=make_checks())).text
+    assert "The largest P(specific) was 0.90 with the arms as they are" in text
+    assert "bayes-mdd check RUN --sensitivity" in text
+    assert (
+        "--permutations"
+        in Page(write_report(idata, tmp_path / "r.html", checks=make_checks())).text
+    )
+    shown = Page(write_report(idata, tmp_path / "r.html", checks=make_checks(), run_dir=run)).text
+    assert "The largest P(specific)" in shown
+    changed = json.loads((run / "provenance.json").read_text()) | {"fingerprint": "other"}
+    (run / "provenance.json").write_text(json.dumps(changed))
+    text = Page(write_report(idata, run / "report.html", checks=make_checks())).text
+    assert "The largest P(specific)" not in text
 
 
 def test_refusals(fake_idata, tmp_path):
@@ -184,7 +249,7 @@ def test_unclear_symptom_links_are_not_listed(fake_idata):
     assert "F3 with" not in text and "F4 with" not in text
 
 
-def test_links_of_both_kinds_and_by_arm_are_reported(tmp_path):
+def test_links_of_both_kinds_and_by_arm_are_reported(tmp_path, no_drawing):
     idata = make_fake_idata(links="by_arm", coordinates=False)
     page = Page(write_report(idata, tmp_path / "r.html", checks=make_checks()))
     assert "F2 with cognitive -0.40 [" in page.text and "] log-odds" in page.text
@@ -192,10 +257,10 @@ def test_links_of_both_kinds_and_by_arm_are_reported(tmp_path):
     assert re.search(r"F1 retardation SSRI - SNRI SD 0\.80 \[0\.80, 0\.80\]", page.text)
     assert "Ordinal items (cognitive) were linked by a cumulative logit" in page.text
     assert "Weights could differ between arms" in page.text
-    # One figure of links more than without arms.
+    assert "Symptom links by arm" in page.text
     plain = make_fake_idata(coordinates=False)
     other = Page(write_report(plain, tmp_path / "p.html", checks=make_checks()))
-    assert len(page.sources) == len(other.sources) + 1
+    assert "Symptom links by arm" not in other.text
     assert "Differences of weights" not in other.text and "cumulative logit" not in other.text
 
 
@@ -269,14 +334,14 @@ def test_provenance_is_flat_and_names_nobody(fake_idata):
     assert not any("sub-hc01" in value for value in rows.values())
 
 
-def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp_path):
+def test_quality_of_the_features_is_shown_where_it_is_known(fake_idata, tmp_path, no_drawing):
     rng = np.random.default_rng(0)
     on = {
         "subject": [f"s{i}" for i in range(24)],
         "feature": ["a--b", "a--c"],
         "block": ("feature", ["N-N", "N-M"]),
         "arm": ("subject", ["SSRI", "SNRI"] * 12),
-        "mean_fd": ("subject", [*rng.uniform(0.05, 0.2, 23), 0.91]),
+        "mean_fd": ("subject", [*rng.uniform(0.05, 0.2, 23), 0.917]),
     }
     features = xr.Dataset({"y": (("subject", "feature"), rng.normal(size=(24, 2)))}, on)
     quality = check_quality(features)
@@ -287,15 +352,17 @@ def test_quality_of_the_features_has_a_section_where_it_is_known(fake_idata, tmp
     travelled = fake_idata.copy()
     travelled.attrs["features_provenance"] = record_quality(features, quality).attrs["provenance"]
     page = Page(write_report(travelled, tmp_path / "r.html", checks=checks))
-    at = SECTIONS.index("checks")
-    assert page.sections == [*SECTIONS[:at], "quality", *SECTIONS[at:]]
+    assert page.sections == SECTIONS
+    assert "Quality of the features" in page.text
+    # The largest motion is that of one participant.
+    assert "0.917" not in page.text
     assert "mean_fd exceeds 0.5 mm in one participant" in page.text and "s23" not in page.text
     # One verdict: what failed in the data has failed on the page.
     failed = [c["name"] for c in given["checks"] if c["state"] == "failed"]
     n = len(checks) + len(given["checks"])
     assert f"{len(failed)} of {n} checks failed ({', '.join(failed)})" in page.text
     named = write_report(travelled, tmp_path / "n.html", checks=checks, with_participants=True)
-    assert "mean_fd exceeds 0.5 mm in s23" in Page(named).text
+    assert "mean_fd exceeds 0.5 mm in s23" in Page(named).text and "0.917" in Page(named).text
     assert "features.quality" not in page.text
     travelled.attrs["features_provenance"] = '{"quality": 3}'
     assert gather_quality(read_result(travelled), None) is None
@@ -309,23 +376,24 @@ def test_a_change_is_not_called_a_pattern_at_one_time_point(fake_idata):
     assert "at one time point" not in first
 
 
-def test_one_scan_alone_says_once_that_reliability_is_unknown(fake_idata, tmp_path):
+def test_one_scan_alone_says_that_reliability_is_unknown(fake_idata, tmp_path, no_drawing):
     page = Page(write_report(fake_idata, tmp_path / "r.html", checks=make_checks()))
     assert page.text.count("Reliability unknown") == 1
-    assert "Factors of unknown reliability" in page.text and "Stable factors" not in page.text
+    assert "a lasting trait cannot be told from a state of the day" in page.text
+    assert "Patterns of unknown reliability" in page.text and "Stable patterns" not in page.text
     assert "reliability" not in page.sections and "further" not in page.sections
 
 
-def test_only_stable_factors_lead_the_report(fake_idata, tmp_path):
+def test_only_stable_factors_lead_the_report(fake_idata, tmp_path, no_drawing):
     known = with_reliability(
         fake_idata, halves=[0.98, 0.5, 0.9, np.nan], pieces=[0.9, 0.5, 0.1, np.nan]
     )
     page = Page(write_report(known, tmp_path / "r.html", checks=make_checks()))
-    assert page.sections[:4] == ["summary", "leading", "further", "reliability"]
-    # The map of every active factor is drawn, those that are not signatures apart.
-    assert len(page.sources) == 7
-    stable, _, rest = page.text.partition("Factors that are not signatures")
-    assert "F1: shared" in stable and "F2: undecided" in rest and "F3: not nameable" in rest
+    assert page.sections[3:6] == ["factors", "further", "reliability"]
+    stable, _, rest = page.text.partition("Patterns that are not signatures")
+    assert "F1 in the brain" in stable and "F2 in the brain" in rest and "F3 in the brain" in rest
+    assert "F2 unnamed (undecided)" in rest and "F3 unnamed (not nameable)" in rest
+    assert "Only F1 is shown to be reliable over the pieces of a scan" in stable
     assert "One of these is stable: F1." in stable
     assert "One is undecided, because their reliability is open: F2." in stable
     assert "One is not nameable (state or motion; no signature): F3." in stable
@@ -338,7 +406,7 @@ def test_only_stable_factors_lead_the_report(fake_idata, tmp_path):
     assert "Ornstein-Uhlenbeck" in page.text and "intraclass" not in page.text
 
 
-def test_a_factor_of_one_participant_has_no_label(fake_idata, tmp_path):
+def test_a_factor_of_one_participant_has_no_label(fake_idata, tmp_path, no_drawing):
     idata = with_reliability(fake_idata, halves=[0.98, 0.98, 0.98, np.nan])
     posterior = idata["posterior"].to_dataset().copy(deep=True)
     posterior["scores"].values[:, :, 3, 0] += 40.0
@@ -347,7 +415,7 @@ def test_a_factor_of_one_participant_has_no_label(fake_idata, tmp_path):
     assert table.loc["F1", "label"] == "undecided" and table.loc["F1", "leverage"] > 1 / 3
     text = Page(write_report(idata, tmp_path / "r.html", checks=make_checks())).text
     assert "One is undecided, because one participant holds too much of their variance: F1." in text
-    assert "F1: undecided One participant holds" in text.partition("not signatures")[2]
+    assert re.search(r"F1 unnamed \(undecided\)[ #]+One participant holds", text)
 
 
 def test_methods_say_how_errors_of_edges_were_modelled(fake_idata):

@@ -154,8 +154,6 @@ def _list_facts(
     if np.isfinite(row["reliability"]):
         value = write_interval(row, "reliability")
         facts.append(("Reliability", f"{value}, {row['stability']}"))
-    else:
-        facts.append(("Reliability", "unknown"))
     share = row.get("networks_share", np.nan)
     held = f" (hold {share:.0%} of what it explains)" if np.isfinite(share) else ""
     facts.append(("Network blocks", f"{row['networks']}{held}"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import ARM, FACTOR, MISSING, SYMPTOM
@@ -85,11 +86,9 @@ def _predictive(analyses: Mapping[str, pd.DataFrame], checks: pd.DataFrame) -> A
     rows = []
     for _, r in found.iterrows():
         state = states.get(str(r["check"]), "not judged")
-        cells = [
-            format_number(float(r[c])) if c in r else MISSING for c in ("observed", "expected")
-        ]
+        cells = [format_number(r[c]) if c in r else MISSING for c in ("observed", "expected")]
         cls = state.replace(" ", "-")
-        p = format_number(float(r["p_value"]))
+        p = format_number(r["p_value"])
         rows.append([str(r["check"]), *cells, p, Cell(state, cls), str(r.get("meaning", ""))])
     columns = [
         Column("statistic"),
@@ -115,7 +114,10 @@ def _permutations(found: pd.DataFrame | None) -> AnalysisPart:
     command = f"bayes-mdd check {RUN} --permutations 19"
     if found is None or not {"permutation", "max_p_specific"} <= set(found.columns):
         return AnalysisPart(title=title, why=why, command=command)
-    statistic = found.sort_values("permutation")["max_p_specific"].to_numpy(dtype=float)
+    ordered = found.sort_values("permutation")
+    statistic = pd.to_numeric(ordered["max_p_specific"], errors="coerce").to_numpy(dtype=float)
+    if len(statistic) < 2 or not np.isfinite(statistic).all():
+        return AnalysisPart(title=title, why=why, command=command)
     p = float((statistic >= statistic[0]).mean())
     n = len(statistic) - 1
     said = (
@@ -132,13 +134,13 @@ def _priors(found: pd.DataFrame | None) -> AnalysisPart:
     command = f"bayes-mdd check {RUN} --sensitivity"
     if found is None or not {"quantity", "factor", "diagnosis"} <= set(found.columns):
         return AnalysisPart(title=title, why=why, command=command)
-    chosen = found[found["diagnosis"].fillna("").astype(str) != ""]
+    chosen = found[found["diagnosis"].notna() & (found["diagnosis"].astype(str) != "")]
     if chosen.empty:
         said = f"None of {len(found)} reported quantities depends on a prior."
         return AnalysisPart(title=title, why=why, command=command, result=said)
     rows = [
         [str(_cell(r, name)) for name in (FACTOR, "quantity", ARM, SYMPTOM)]
-        + [f"{float(r['mean']):.3g}", str(_cell(r, "rests_on")), str(r["diagnosis"])]
+        + [format_number(r.get("mean")), str(_cell(r, "rests_on")), str(r["diagnosis"])]
         for _, r in chosen.head(MOST_ROWS).iterrows()
     ]
     columns = [
