@@ -10,11 +10,15 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import nutpie
 import pymc as pm
 import xarray as xr
 from joblib import cpu_count
 from pytensor.compile.mode import get_default_mode
+from pytensor.graph.basic import Variable
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor import TensorConstant
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
@@ -130,6 +134,25 @@ def sample_graph(
     return drawn
 
 
+def initial_numbers(value: Any) -> npt.ArrayLike:
+    """Return an initial value, or the constants of the distribution from which chains draw it.
+
+    Parameters
+    ----------
+    value : array_like or random variable
+        What a chain starts from.
+
+    Returns
+    -------
+    ndarray
+        Numbers that differ where the start differs.
+    """
+    if not isinstance(value, Variable):
+        return np.asarray(value, dtype=float)
+    constants = [node for node in ancestors([value]) if isinstance(node, TensorConstant)]
+    return np.concatenate([np.ravel(np.asarray(node.data, dtype=float)) for node in constants])
+
+
 def _sample_with_nutpie(
     model: pm.Model,
     initial: dict[str, Any],
@@ -148,7 +171,7 @@ def _sample_with_nutpie(
             # nutpie would add a jitter of +-1 to every coordinate, far from the initial values.
             jitter_rvs=set(),
         )
-        start = digest_start([initial[name] for name in sorted(initial)])
+        start = digest_start([initial_numbers(initial[name]) for name in sorted(initial)])
         drawn = sample_chains(compiled, sampler, start, store=store, progressbar=progressbar)
     drawn["posterior"].attrs |= {LIBRARY: "nutpie", LIBRARY_VERSION: nutpie.__version__}
     return drawn

@@ -6,11 +6,13 @@ import tomllib
 
 import numpy as np
 import nutpie
+import pymc as pm
 import pytest
 
 import bayes_mdd as bm
+from bayes_mdd.sampling.chains import digest_start
 from bayes_mdd.sampling.compiled import TESTED_NUTPIE
-from bayes_mdd.sampling.sample import sample_density
+from bayes_mdd.sampling.sample import initial_numbers, sample_density
 
 MEAN, COVARIANCE = np.array([1.0, -2.0, 30.0]), np.diag([1.0, 4.0, 1e-4])
 COVARIANCE[0, 1] = COVARIANCE[1, 0] = 1.2
@@ -109,3 +111,15 @@ def test_without_a_pattern_draws_are_independent(features, tmp_path):
     assert list(idata["sample_stats"]) == ["diverging"]
     assert checks.loc["min BFMI (energy)", "passed"] is None
     assert checks.loc["min BFMI (energy)", "advice"].startswith("Not judged")
+
+
+def test_a_random_start_of_chains_is_identified():
+    """Chains of treatment response start at draws of distributions, not at numbers."""
+    start = {
+        scale: digest_start(
+            [initial_numbers(pm.Normal.dist(0, scale, shape=2)), initial_numbers(1)]
+        )
+        for scale in (0.1, 0.2)
+    }
+    assert start[0.1] != start[0.2]
+    assert start[0.1] == digest_start([initial_numbers(pm.Normal.dist(0, 0.1, shape=2)), 1.0])
