@@ -122,12 +122,14 @@ CROSSOVER, NULL_TWIN = "response_crossover", "response_null_twin"
 EXPORTED = (
     f"*/{EXPORT}",
     *(f"{name}/factor-*" for name in ("nifti", "brainnet", "graphml", "cifti", "gifti")),
+    *("html/factor-*", "html/index.html"),
     *(f"bids/{name}" for name in ("README", ".bidsignore", "dataset_description.json")),
     *(f"bids/{name}" for name in ("atlases/*/atlas-regions*", "group/seg-regions*")),
     *(f"tables/{name}.tsv" for name in ("factors", "links", "links_by_arm", "arms", "scores")),
     *(f"tables/{name}.tsv" for name in ("top_loadings", "top_regions")),
     *("tables/dictionary.tsv", "tables/tables.json"),
     *("neurovault/factor-*", "neurovault/images.tsv", "neurovault/collection.json"),
+    *(f"figures/{name}" for name in ("*.svg", "*.png", "figures.json", "README.md")),
 )
 
 _RUN_FILES = (

@@ -10,6 +10,7 @@ import xarray as xr
 from bayes_mdd.errors import SpecError
 from bayes_mdd.polar_lda.checks import check_fit
 from bayes_mdd.polar_lda.data import PolarData, prepare_counts
+from bayes_mdd.polar_lda.figures import list_figures
 from bayes_mdd.polar_lda.fit import fit_polar_lda
 from bayes_mdd.polar_lda.report import build_page
 from bayes_mdd.polar_lda.table import overview, tabulate_factors
@@ -130,4 +131,5 @@ FAMILY = Family(
     page=build_page,
     overview=overview,
     describe_fit=describe_fit,
+    figures=list_figures,
 )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SUBJECT
+from bayes_mdd.results.drawings import BOTH_INTERVALS, Drawing
+from bayes_mdd.results.figures.blocks import plot_map_blocks
+from bayes_mdd.results.figures.connectome import plot_connectome
 from bayes_mdd.results.figures.style import (
     FADED,
     PALETTE,
@@ -153,3 +158,56 @@ def plot_null(idata: xr.DataTree | Result, *, ax: Axes | None = None) -> Figure:
     ax.spines["left"].set_visible(False)
     put_legend_above(ax)
     return figure
+
+
+def list_figures(
+    result: Result, table: pd.DataFrame, sig: xr.Dataset, with_participants: bool
+) -> list[Drawing]:
+    """List the figures that a polar LDA supports.
+
+    Parameters
+    ----------
+    result : Result
+        A polar LDA.
+    table : DataFrame
+        What `classify_factors` returned.
+    sig : Dataset
+        What `signatures` returned.
+    with_participants : bool
+        Whether figures with one mark per participant are wanted.
+
+    Returns
+    -------
+    list of Drawing
+        Those of all factors, then those of each.
+    """
+    found = [
+        Drawing(
+            name="null", caption="Gain of the fit against fits to permuted edges.",
+            draw=partial(plot_null, result),
+        )
+    ]  # fmt: skip
+    if with_participants:
+        found.append(
+            Drawing(
+                name="compositions", caption="Composition by arm, one mark per participant.",
+                draw=partial(plot_compositions, result), interval=BOTH_INTERVALS,
+            )
+        )  # fmt: skip
+    shown = [str(f) for f in sig[FACTOR].values]
+    if shown:
+        found.append(
+            Drawing(
+                name="blocks", caption="Maps by pair of networks.",
+                draw=partial(plot_map_blocks, sig, factors=shown),
+            )
+        )  # fmt: skip
+    return found + [
+        Drawing(
+            name=f"factor-{factor}_connectome",
+            caption=f"{factor}. The strongest edges whose interval excludes 0.",
+            draw=partial(plot_connectome, sig, factor), factor=factor,
+            interval=f"{float(sig.attrs['ci_prob']):.0%}, equal-tailed",
+        )
+        for factor in shown
+    ]  # fmt: skip

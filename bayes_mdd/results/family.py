@@ -6,7 +6,7 @@ finds it by its kind and calls the functions below; it knows nothing else of a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.results.checks import Check
+from bayes_mdd.results.drawings import Drawing
 from bayes_mdd.results.page import PageOptions
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import Limits, Rules
@@ -81,6 +82,30 @@ def no_links(result: Result, ci_prob: float) -> Mapping[str, pd.DataFrame]:
     return {}
 
 
+def no_figures(
+    result: Result, table: pd.DataFrame, sig: xr.Dataset, with_participants: bool
+) -> Sequence[Drawing]:
+    """List the figures of a fit: none.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+    table : DataFrame
+        Its factors.
+    sig : Dataset
+        Its maps.
+    with_participants : bool
+        Whether figures with one mark per participant are wanted.
+
+    Returns
+    -------
+    sequence of Drawing
+        Empty.
+    """
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """One model family as the main job sees it.
@@ -116,6 +141,9 @@ class Family:
     links : callable
         ``(result, ci_prob) -> mapping of str to DataFrame``: tables of the symptom links by name,
         ``links`` and ``links_by_arm``; empty where the fit has none.
+    figures : callable
+        ``(result, table, sig, with_participants) -> sequence of Drawing``: the figures that a fit
+        supports, for files.
     items : callable
         ``(spec) -> tuple of str``: single items of scales that the spec links.
     prior : callable, optional
@@ -135,5 +163,6 @@ class Family:
     links_symptoms: bool = False
     arm_totals: Callable[[Result, float], pd.DataFrame] = no_arm_totals
     links: Callable[[Result, float], Mapping[str, pd.DataFrame]] = no_links
+    figures: Callable[[Result, pd.DataFrame, xr.Dataset, bool], Sequence[Drawing]] = no_figures
     items: Callable[[Any], tuple[str, ...]] = no_items
     prior: Callable[[Any, xr.Dataset, pd.DataFrame | None, int, int], pd.DataFrame] | None = None

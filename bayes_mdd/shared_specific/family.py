@@ -10,6 +10,7 @@ from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.checks.convergence import check_fit
 from bayes_mdd.shared_specific.checks.prior_predictive import prior_predictive, summarise_prior
 from bayes_mdd.shared_specific.data.prepare import prepare
+from bayes_mdd.shared_specific.figures.listing import list_figures
 from bayes_mdd.shared_specific.fit import check_method, fit_factors
 from bayes_mdd.shared_specific.report.page import build_page
 from bayes_mdd.shared_specific.spec import KIND
@@ -107,6 +108,7 @@ FAMILY = Family(
     links_symptoms=True,
     arm_totals=lambda result, ci_prob: explained_by_arm(result, ci_prob=ci_prob),
     links=tabulate_links,
+    figures=list_figures,
     items=lambda spec: spec.ordinal_symptoms,
     prior=expect_prior,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from bayes_mdd.results.rules import RULES
 from bayes_mdd.results.used import used_factors
 from bayes_mdd.sampling.run_folder import read_run
 from bayes_mdd.workflow.families import family_of
+from bayes_mdd.workflow.response_drawings import read_response_drawings
 
 ALL = "all"
 
@@ -65,8 +66,8 @@ def export_run(
     folder : str or Path
         Gets one folder per format; created when it does not exist.
     formats : sequence of str, default ("all",)
-        Of "nifti", "bids", "brainnet", "graphml", "cifti", "gifti", "tables" and "neurovault";
-        "all" writes those that apply to the run.
+        Of "nifti", "bids", "brainnet", "graphml", "cifti", "gifti", "tables", "neurovault", "html"
+        and "figures"; "all" writes those that apply to the run.
     atlas : str or Path, optional
         Label image of the regions (NIfTI). Without it, images show spheres at the MNI coordinates
         of the regions.
@@ -77,7 +78,8 @@ def export_run(
     radius : float, default 5.0
         Of the spheres, in mm.
     with_participants : bool, default False
-        Whether "tables" holds the scores, one row per participant and factor.
+        Whether "tables" holds the scores, one row per participant and factor, and "figures"
+        those with one mark per participant.
     overwrite : bool, default False
         Whether earlier exports of the same formats may be replaced, each as a whole.
 
@@ -121,6 +123,9 @@ def export_run(
         radius=radius,
         with_participants=with_participants,
     )
+    if "figures" in chosen and not isinstance(run, xr.DataTree):
+        more = read_response_drawings(Path(run), with_participants=with_participants)
+        material = replace(material, drawings=(*material.drawings, *more))
     reasons = {name: FORMATS[name].why_not(material) for name in chosen}
     left_out = {name: reason for name, reason in reasons.items() if reason}
     if asked and left_out:
@@ -222,6 +227,7 @@ def gather_material(
         n_participants=result.posterior.sizes[SUBJECT],
         model=result.kind,
         tables=tables,
+        drawings=family.figures(result, table, sig, with_participants),
         atlas=atlas,
         surface_atlas=surface_atlas,
         radius=radius,

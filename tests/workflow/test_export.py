@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 
 import nibabel as nib
 import numpy as np
@@ -14,9 +15,20 @@ import bayes_mdd as bm
 from bayes_mdd.files.layout import merge_chains
 from bayes_mdd.files.marks import EXPORT, EXPORTED, RUN
 from bayes_mdd.results.regions import edge_matrix
+from bayes_mdd.shared_specific.figures import listing
 
 AFFINE = np.array([[3.0, 0, 0, -20], [0, 3, 0, -30], [0, 0, 3, -10], [0, 0, 0, 1]])
 LABELS = [31, 12, 7, 5, 22, 23, 40, 2, 9, 11]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_figures():
+    """One figure per run: `test_export_figures.py` tests all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        of_all = listing._of_all
+        patch.setattr(listing, "_of_one", lambda *_: ())
+        patch.setattr(listing, "_of_all", lambda *given: islice(of_all(*given), 1))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +266,10 @@ def test_cifti_parcels(sig, on_surface):
     scalars = nib.load(folder / "factor-F1_regions.pscalar.nii")
     assert scalars.nifti_header.get_intent()[0] == "ConnParcelScalr"
     names, parcels = (scalars.header.get_axis(i) for i in (0, 1))
-    assert names.name[:2].tolist() == ["F1 mean", "F1 lower"]
+    assert names.name[:2].tolist() == [
+        "F1 shared: DMN-CCN, DMN-DMN, mean",
+        "F1 shared: DMN-CCN, DMN-DMN, lower",
+    ]
     assert parcels.name.tolist() == sig["region"].values.tolist()
     assert parcels.nvertices == {
         "CIFTI_STRUCTURE_CORTEX_LEFT": 20,
@@ -275,13 +290,39 @@ def test_gifti_maps_lie_on_their_vertices(sig, on_surface):
     folder = folder_of(on_surface, "gifti")
     left, right = (nib.load(folder / f"factor-F1_hemi-{h}_regions.func.gii") for h in "LR")
     assert left.meta["AnatomicalStructurePrimary"] == "CortexLeft"
-    assert right.darrays[0].meta["Name"] == "F1 mean"
+    assert right.darrays[0].meta["Name"] == "F1 shared: DMN-CCN, DMN-DMN, mean"
     strength = bm.region_strength(sig).sel(factor="F1").values
     wanted = np.full(20, np.nan)
     wanted[2:17] = np.repeat(strength[:5], 3)
     np.testing.assert_allclose(left.darrays[0].data, wanted, rtol=1e-5)
     np.testing.assert_allclose(right.darrays[0].data[:12], np.repeat(strength[5:9], 3), rtol=1e-5)
     assert np.isnan(right.darrays[0].data[12:]).all()
+
+
+def test_every_file_bears_the_name_of_its_factor(idata, sig, done, on_surface):
+    names = bm.classify_factors(idata).query("label != 'unused'").set_index("factor")["name"]
+    assert sig["name"].values.tolist() == names.tolist()
+    for factor, name in names.items():
+        notes = [
+            p
+            for root in (folder_of(done, "nifti").parent, folder_of(on_surface, "cifti").parent)
+            for p in root.rglob("*.json")
+            if {f"factor-{factor}", f"desc-{factor}"} & set(p.stem.split(".")[0].split("_"))
+        ]
+        assert len(notes) > 12
+        assert {json.loads(p.read_text())["Name"] for p in notes} == {name}
+        surface = folder_of(on_surface, "cifti") / f"factor-{factor}_regions.pscalar.nii"
+        assert all(n.startswith(name) for n in nib.load(surface).header.get_axis(0).name)
+        graph = folder_of(done, "graphml") / f"factor-{factor}.graphml"
+        assert f'<data key="g0">{name}</data>' in graph.read_text()
+    images = pd.read_csv(folder_of(done, "neurovault") / "images.tsv", sep="\t")
+    assert {n.rsplit(", ", 1)[0] for n in images["name"]} == set(names)
+    tables = [p for p in folder_of(done, "tables").glob("*.tsv") if p.stem != "dictionary"]
+    for path in tables:
+        table = read_table(path)
+        if {"factor", "name"} <= set(table):
+            said = table.drop_duplicates("factor").set_index("factor")["name"]
+            assert said.to_dict() == {f: names[f] for f in said.index}, path.name
 
 
 def test_a_file_that_is_no_surface_atlas_is_named(idata, atlas, tmp_path):
@@ -410,7 +451,7 @@ def test_all_says_what_it_leaves_out(done):
 def test_regional_features_have_maps_and_no_matrices(atlas, tmp_path):
     regional = make_fake_idata(regional=True)
     done = bm.export_run(regional, tmp_path, atlas=atlas)
-    assert set(done.files) == {"nifti", "tables", "neurovault"}
+    assert {"nifti", "tables", "neurovault", "html"} <= set(done.files)
     assert "no edges" in done.left_out["graphml"]
     lower = nib.load(tmp_path / "nifti" / "factor-F1_stat-lower_statmap.nii.gz").get_fdata()
     wanted = float(bm.signatures(regional)["lower"].sel(factor="F1", feature="DMN_1"))

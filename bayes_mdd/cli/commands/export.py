@@ -15,7 +15,7 @@ from bayes_mdd.cli.output import print_json, print_lines
 from bayes_mdd.errors import SpecError
 from bayes_mdd.files.marks import require_run
 
-NAMES = "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault"
+NAMES = "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault, figures, html"
 
 
 def export(
@@ -57,7 +57,8 @@ def export(
         bool,
         typer.Option(
             "--with-participants",
-            help="Write scores by participant into the tables; do not share the files then.",
+            help="Write scores by participant into the tables, and figures with one mark per "
+            "participant; do not share the files then.",
         ),
     ] = False,
     force: Annotated[
@@ -74,8 +75,10 @@ def export(
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     require_run(run)
     require_files([("--atlas", atlas), ("--surface-atlas", surface_atlas)])
-    if with_participants and not {"tables", "all"} & set(formats):
-        raise SpecError("--with-participants concerns the tables: add --format tables.")
+    if with_participants and not {"tables", "figures", "all"} & set(formats):
+        raise SpecError(
+            "--with-participants concerns tables and figures: add --format tables or figures."
+        )
     done = bm.export_run(
         run,
         output or run / "export",

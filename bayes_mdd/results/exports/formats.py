@@ -12,8 +12,10 @@ from bayes_mdd.results.exports import (
     bids,
     brainnet,
     cifti,
+    figures,
     gifti,
     graphml,
+    html,
     neurovault,
     nifti,
     tables,
@@ -50,4 +52,6 @@ FORMATS: Final[Mapping[str, Format]] = {
     "gifti": _of(gifti),
     "tables": _of(tables),
     "neurovault": _of(neurovault),
+    "figures": _of(figures),
+    "html": _of(html),
 }

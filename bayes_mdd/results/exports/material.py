@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.files.replace import write_text, write_with
+from bayes_mdd.results.drawings import Drawing
 from bayes_mdd.results.images import (
     Canvas,
     build_label_canvas,
@@ -47,6 +48,8 @@ class Material:
     tables : mapping of str to DataFrame
         Result tables by name: ``factors``, and where the fit has them ``arms``, ``links``,
         ``links_by_arm`` and ``scores`` (one row per participant and factor).
+    drawings : sequence of Drawing
+        Figures that the fit supports, drawn when they are written.
     atlas : Path, optional
         Label image of the regions.
     surface_atlas : Path, optional
@@ -60,6 +63,7 @@ class Material:
     n_participants: int
     model: str
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    drawings: Sequence[Drawing] = ()
     atlas: Path | None = None
     surface_atlas: Path | None = None
     radius: float = 5.0
