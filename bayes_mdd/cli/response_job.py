@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -145,6 +146,7 @@ def analyse_cohort(
     from bayes_mdd.response.page.further import read_further
     from bayes_mdd.response.store import REPORT, check_response_target, to_tsv, write_response
     from bayes_mdd.response.stored_outcomes import restore_outcomes
+    from bayes_mdd.studies.fan_out import keep_results
 
     check_response_target(run_dir, spec, method, force=force)
     data, outcomes = read_scans_and_outcomes(spec, first, folder, controls)
@@ -157,12 +159,18 @@ def analyse_cohort(
     )
     scans = main_job.complete_run(idata, run_dir)
     log.info("Analysing outcomes (%s)", method)
-    moments = bm.score_moments(idata)
-    analysis = bm.analyse_response(
-        asked, moments, outcomes, visits, evaluation=spec.evaluation, sampler=spec.sampler,
-        method=method, incomplete=spec.outcome.incomplete, refit=again,
-        progressbar=show_progress_bar(),
-    )  # fmt: skip
+    moments = bm.score_moments(idata, factors=bm.classify_factors(idata))
+    # The folds and the factors of the fit depend on the spec and on these inputs.
+    inputs = json.loads(idata.attrs["provenance"])["inputs_sha256"]
+    key = {"study": "response", "spec": spec.to_mapping(), "inputs": inputs}
+    target = run_dir.with_name(f"{run_dir.name}-response")
+    with keep_results(None if again is None else target, key, noun="fits of folds") as kept:
+        analysis = bm.analyse_response(
+            asked, moments, outcomes, visits, evaluation=spec.evaluation, sampler=spec.sampler,
+            method=method, incomplete=spec.outcome.incomplete,
+            refit=None if again is None else replace(again, keep=kept),
+            progressbar=show_progress_bar(),
+        )  # fmt: skip
     control = None
     if analysis.moderation is not None:
         analysed = restore_outcomes(analysis.response)

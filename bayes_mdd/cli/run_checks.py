@@ -100,13 +100,17 @@ class RunChecks:
         }
 
 
-def check_permutations(idata: xr.DataTree, *, permutations: int, seed: int) -> Analysis:
+def check_permutations(
+    idata: xr.DataTree, run_dir: Path, *, permutations: int, seed: int
+) -> Analysis:
     """Test whether specific factors could be due to chance, by permuting the arm labels.
 
     Parameters
     ----------
     idata : xarray.DataTree
         The fitted run.
+    run_dir : Path
+        Its folder.
     permutations : int
         Number of refits.
     seed : int
@@ -120,7 +124,8 @@ def check_permutations(idata: xr.DataTree, *, permutations: int, seed: int) -> A
     from bayes_mdd.studies.permutation import judge_permutations
 
     log.info("Refitting with the observed and with %d permuted arm labels", permutations)
-    table = bm.permute_arms(idata, permutations=permutations, seed=seed)
+    keep = run_dir.with_name(f"{run_dir.name}-permutations")
+    table = bm.permute_arms(idata, permutations=permutations, seed=seed, keep=keep)
     check = judge_permutations(table, bm.classify_factors(idata))
     return Analysis([check], {"permutations": table}, {})
 

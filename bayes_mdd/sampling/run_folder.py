@@ -13,17 +13,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM, FEATURE, SUBJECT
+from bayes_mdd.dims import ARM
 from bayes_mdd.errors import (
     DataContractError,
     RunFolderError,
     UnreadableFileError,
     WriteError,
 )
+from bayes_mdd.files.checksum import input_checksum
 from bayes_mdd.files.folders import new_folder, restore_folder
 from bayes_mdd.files.layout import update_layout
 from bayes_mdd.files.marks import (
@@ -51,35 +51,6 @@ PACKAGES = (
     *("bayes-mdd", "pymc", "pytensor", "nutpie", "arviz", "numpy", "scipy", "xarray", "numba"),
     "nilearn",
 )
-
-
-def input_checksum(features: xr.Dataset, symptoms: pd.DataFrame | None) -> str:
-    """Compute a digest of all inputs that a fit reads.
-
-    Parameters
-    ----------
-    features : Dataset
-        The FeatureSet.
-    symptoms : DataFrame, optional
-        The table of symptoms.
-
-    Returns
-    -------
-    str
-        SHA-256 in hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    digest.update(np.ascontiguousarray(features["y"].transpose(SUBJECT, FEATURE).values).data)
-    for name in sorted(map(str, features.coords)):
-        digest.update(f"{name}={features[name].values.astype(str).tolist()}".encode())
-    # Halves, pieces and other sessions, where there are any.
-    for name in sorted(map(str, features.data_vars)):
-        if name != "y":
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(features[name].values).data)
-    if symptoms is not None:
-        digest.update(symptoms.to_csv().encode())
-    return digest.hexdigest()
 
 
 def make_provenance(
@@ -294,8 +265,8 @@ def write_run(
         if provenance.get("roles"):
             table = pd.DataFrame(provenance["roles"])
             write_text(work / ROLES, table.to_csv(sep="\t", index=False, lineterminator="\n"))
-        if table := read_rows(idata.attrs.get(SAMPLE)):
-            text = pd.DataFrame(table).to_csv(
+        if rows := read_rows(idata.attrs.get(SAMPLE)):
+            text = pd.DataFrame(rows).to_csv(
                 sep="\t", index=False, na_rep="n/a", lineterminator="\n"
             )
             write_text(work / TABLE_ONE, text)

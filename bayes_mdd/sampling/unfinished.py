@@ -1,33 +1,23 @@
-"""What is kept of an unfinished fit beside its run folder, and the lock of a run folder."""
+"""Finished chains of an unfinished fit, as files beside its run folder."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import shutil
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import xarray as xr
-from filelock import FileLock, Timeout
 
-from bayes_mdd.errors import RunFolderError, UnreadableFileError, WriteError
-from bayes_mdd.files.folders import resolve, tag_of
-from bayes_mdd.files.marks import read_mark
+from bayes_mdd.errors import UnreadableFileError, WriteError
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.regular import own_errors
-from bayes_mdd.files.replace import write_text
+from bayes_mdd.files.unfinished import count_parts, unfinished
 
-UNFINISHED: Final = ".bayes-mdd-unfinished-"
-LOCK, OWNER, KEY = "lock", "process.json", "key.json"
-CHAIN: Final = "chain-{}.nc"
+CHAIN: Final = "part-{}.nc"
 #: Parts of the provenance that decide whether chains belong to the requested run.
-PARTS: Final = ("model", "sampler", "inputs", "method", "inputs_sha256", "seed", "versions")
+IDENTITY: Final = ("model", "sampler", "inputs", "method", "inputs_sha256", "seed", "versions")
 
 log = logging.getLogger("bayes_mdd.sampling")
 
@@ -93,7 +83,7 @@ class FolderChains:
         int
             Number of files.
         """
-        return len(list(self._folder.glob(CHAIN.format("*"))))
+        return count_parts(self._folder)
 
 
 @contextmanager
@@ -119,68 +109,6 @@ def keep_chains(
     RunFolderError
         If another process is writing this run folder.
     """
-    final = resolve(Path(run_dir))
-    folder = final.with_name(f"{UNFINISHED}{tag_of(final)}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK, timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise RunFolderError(
-            f"{run_dir} is being written by another process ({_owner(folder)}): wait until it has "
-            "finished, or choose another folder."
-        ) from None
-    except OSError:
-        yield None
-        return
-    try:
-        kept = _prepare(folder, provenance)
-        yield kept
-    except BaseException:
-        _say_kept(kept, run_dir)
-        if not kept.count():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        lock.release()
-
-
-def _prepare(folder: Path, provenance: Mapping[str, Any]) -> FolderChains:
-    """Remove what does not belong to the requested run, and say what is there."""
-    asked = json.loads(json.dumps({part: provenance.get(part) for part in PARTS}))
-    same = read_mark(folder / KEY) == asked
-    for path in folder.iterdir():
-        if path.name != LOCK and not (same and path.match(CHAIN.format("*"))):
-            path.unlink(missing_ok=True)
-    kept = FolderChains(folder)
-    owner = {
-        "process": os.getpid(),
-        "host": socket.gethostname(),
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    try:
-        write_text(folder / OWNER, json.dumps(owner) + "\n")
-        write_text(folder / KEY, json.dumps(asked) + "\n")
-    except WriteError as error:
-        log.warning("Chains are not kept until the fit is complete: %s", error)
-    if kept.count():
-        log.warning("%d chains of this run are complete; the fit continues.", kept.count())
-    return kept
-
-
-def _say_kept(kept: FolderChains, run_dir: str | Path) -> None:
-    if kept.count():
-        log.warning(
-            "Stopped. %d complete chains of %s are kept: repeat the command to continue.",
-            kept.count(),
-            run_dir,
-        )
-
-
-def _owner(folder: Path) -> str:
-    known = read_mark(folder / OWNER)
-    if not known:
-        return "unknown"
-    return f"process {known.get('process')} on {known.get('host')} since {known.get('since')}"
+    key = {part: provenance.get(part) for part in IDENTITY}
+    with unfinished(run_dir, key, noun="chains") as folder:
+        yield None if folder is None else FolderChains(folder)

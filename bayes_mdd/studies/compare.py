@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,14 @@ import xarray as xr
 
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
+from bayes_mdd.files.checksum import input_checksum
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX
 from bayes_mdd.shared_specific.data.dependence import choose_dependence
 from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 from bayes_mdd.shared_specific.spec import KIND
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec, Spec, kind_of
-from bayes_mdd.studies.fan_out import count_workers, fan_out
+from bayes_mdd.studies.fan_out import count_workers, fan_out, keep_results, part_files
 from bayes_mdd.studies.folds import assign_folds, check_folds, held_out
 from bayes_mdd.studies.held_out import Scored, score_fold
 from bayes_mdd.types import Array
@@ -163,6 +165,7 @@ def compare_models(
     sampler: SamplerSpec | None = None,
     n_jobs: int | None = None,
     max_draws: int = MAX_DRAWS,
+    keep: str | Path | None = None,
 ) -> Comparison:
     """Compare models by how well they predict subjects held out of the fit.
 
@@ -191,6 +194,9 @@ def compare_models(
         several run at once, each runs its chains one after the other.
     max_draws : int, default 1000
         Draws of each posterior to average over.
+    keep : str or Path, optional
+        Folder that the tables will be written to. Each fold is kept in a hidden folder beside it
+        until all are complete, so that the same call continues after a stop.
 
     Returns
     -------
@@ -246,7 +252,15 @@ def compare_models(
         (models[name], *held_out(features, fold, i), symptoms, linked, sampler, max_draws)
         for name, i in tasks
     )
-    found = fan_out(score_fold, arguments, n_jobs=n_jobs)
+    key = {
+        "study": "compare_models",
+        "models": {name: spec.to_mapping() for name, spec in models.items()},
+        "inputs": input_checksum(features, symptoms),
+        "arguments": [folds, seed, replace(sampler, cores=None).to_mapping(), max_draws],
+    }
+    with keep_results(keep, key, noun="fits of folds") as folder:
+        files = part_files(folder, range(len(tasks)))
+        found = fan_out(score_fold, arguments, n_jobs=n_jobs, files=files)
     return _gather(list(models), fold, linked, dict(zip(tasks, found, strict=True)))
 
 

@@ -6,14 +6,28 @@ joblib decides where: processes on this machine by default, or whatever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, dump, effective_n_jobs, load
+
+from bayes_mdd import __version__
+from bayes_mdd.errors import WriteError
+from bayes_mdd.files.replace import write_with
+from bayes_mdd.files.unfinished import unfinished
+
+log = logging.getLogger("bayes_mdd.studies")
 
 
 def fan_out[T](
-    function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], *, n_jobs: int | None = None
+    function: Callable[..., T],
+    tasks: Iterable[tuple[Any, ...]],
+    *,
+    n_jobs: int | None = None,
+    files: Sequence[Path] | None = None,
 ) -> list[T]:
     """Call a function once per task.
 
@@ -25,6 +39,9 @@ def fan_out[T](
         Positional arguments of each call; made one by one as workers take them.
     n_jobs : int, optional
         Calls at once; -1 for all cores. Default one, or what ``joblib.parallel_config`` says.
+    files : sequence of Path, optional
+        Where each result is kept, from `part_files`. The process that computes a result writes it;
+        results that are there are read instead. Workers on other machines must see the folder.
 
     Returns
     -------
@@ -36,8 +53,79 @@ def fan_out[T](
     >>> fan_out(divmod, [(7, 2), (9, 4)])
     [(3, 1), (2, 1)]
     """
-    done: list[T] = Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks)
+    if files is None:
+        calls = (delayed(function)(*task) for task in tasks)
+    else:
+        calls = (
+            delayed(_call_once)(function, task, path)
+            for task, path in zip(tasks, files, strict=True)
+        )
+    done: list[T] = Parallel(n_jobs=n_jobs)(calls)
     return done
+
+
+def _call_once[T](function: Callable[..., T], task: tuple[Any, ...], path: Path) -> T:
+    """Read the result of an earlier call, or call and keep the result."""
+    if path.is_file():
+        try:
+            found: tuple[T] = load(path)
+            return found[0]
+        # Whatever is wrong with the file: the result is computed again.
+        except Exception:
+            log.info("%s cannot be read; its result is computed again.", path.name)
+    result = function(*task)
+    try:
+        write_with(path, lambda temporary: dump((result,), temporary))
+    except WriteError as error:
+        log.warning("A result is not kept until all are complete: %s", error)
+    return result
+
+
+def part_files(folder: Path | None, names: Iterable[object]) -> list[Path] | None:
+    """Name the files in which results of tasks are kept.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        From `keep_results`.
+    names : iterable
+        One per task; a task has the same name when the study is repeated.
+
+    Returns
+    -------
+    list of Path or None
+        None without a folder.
+
+    Examples
+    --------
+    >>> [path.name for path in part_files(Path("there"), range(2))]
+    ['part-0.pkl', 'part-1.pkl']
+    """
+    return None if folder is None else [folder / f"part-{name}.pkl" for name in names]
+
+
+def keep_results(
+    target: str | Path | None, key: Mapping[str, Any], *, noun: str
+) -> AbstractContextManager[Path | None]:
+    """Keep the results of finished tasks beside a target until all are complete.
+
+    Parameters
+    ----------
+    target : str or Path, optional
+        The file or folder that will be written; without it nothing is kept.
+    key : mapping
+        Plain values that identify the study. The version of the package is added.
+    noun : str
+        What the tasks are, for messages.
+
+    Returns
+    -------
+    context manager of Path or None
+        The folder, for `part_files`.
+    """
+    if target is None:
+        return nullcontext()
+    return unfinished(target, {"version": __version__, **key}, noun=noun)
 
 
 def count_workers(n_jobs: int | None) -> int:

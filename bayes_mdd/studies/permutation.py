@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from bayes_mdd.shared_specific.posterior.refit import Refit, refit_with_arms
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.streams import Stream, generator
-from bayes_mdd.studies.fan_out import fan_out
+from bayes_mdd.studies.fan_out import fan_out, keep_results, part_files
 from bayes_mdd.types import IntArray
 
 #: Short chains: a permutation needs one probability per factor, no intervals.
@@ -34,6 +35,7 @@ def permute_arms(
     specific_below: float = RULES.specific_below,
     min_explained: float = RULES.min_explained,
     n_jobs: int = -1,
+    keep: str | Path | None = None,
 ) -> pd.DataFrame:
     """Refit a run with permuted arm labels, for the null of its largest P(specific).
 
@@ -58,6 +60,9 @@ def permute_arms(
         As for `classify_factors`.
     n_jobs : int, default -1
         Refits at once (joblib); all cores by default.
+    keep : str or Path, optional
+        File or folder that the table will be written to. Each refit is kept in a hidden folder
+        beside it until all are complete, so that the same call continues after a stop.
 
     Returns
     -------
@@ -95,7 +100,14 @@ def permute_arms(
     tasks = [
         (idata, arm, replace(sampler, seed=int(s))) for arm, s in zip(labels, seeds, strict=True)
     ]
-    refits = fan_out(refit_with_arms, tasks, n_jobs=n_jobs)
+    key = {
+        "study": "permute_arms",
+        "run": {part: result.provenance.get(part) for part in ("model", "inputs_sha256")},
+        "arguments": [permutations, seed, sampler.to_mapping()],
+    }
+    with keep_results(keep, key, noun="refits") as folder:
+        files = part_files(folder, range(len(tasks)))
+        refits = fan_out(refit_with_arms, tasks, n_jobs=n_jobs, files=files)
     rows = [_most_specific(r, arms, specific_below, min_explained) for r in refits]
     table = pd.DataFrame(rows, columns=["max_p_specific", "arm"])
     table.insert(0, "permutation", np.arange(len(rows)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ from bayes_mdd.specs import (
     SharedSpecificSpec,
     kind_of,
 )
-from bayes_mdd.studies.fan_out import count_workers, fan_out
+from bayes_mdd.studies.fan_out import count_workers, fan_out, part_files
 from bayes_mdd.workflow.families import family_of
 from bayes_mdd.workflow.fit import fit
 
@@ -65,6 +67,8 @@ class StageOne:
         Fits at once, through joblib; default one, or what ``joblib.parallel_config`` says.
     tell : callable, optional
         Is called with a sentence about the expected time after the first fit. Default: the log.
+    keep : Path, optional
+        Folder of `bayes_mdd.studies.fan_out.keep_results` in which finished fits are kept.
 
     Raises
     ------
@@ -87,6 +91,7 @@ class StageOne:
     seed: int = 1
     n_jobs: int | None = None
     tell: Callable[[str], object] = log.info
+    keep: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", hide_arms(self.features))
@@ -139,8 +144,9 @@ class StageOne:
         # Everyone who is not scored in any pair teaches: controls, patients without an arm.
         scored = {name for pair in pairs for part in pair for name in part}
         tasks = [(self, frozenset(scored - set(train)), tuple(test)) for train, test in pairs]
+        names = [_name(out, test) for _, out, test in tasks]
         began = time.perf_counter()
-        found = fan_out(_fit_and_project, tasks[:1])
+        found = fan_out(_fit_and_project, tasks[:1], files=part_files(self.keep, names[:1]))
         seconds = time.perf_counter() - began
         left = len(tasks) - 1
         if left > 0:
@@ -149,7 +155,13 @@ class StageOne:
                 f"The factors are fitted again {len(tasks)} times without a part of the patients: "
                 f"about {minutes:.1f} min (the first took {seconds:.0f} s)"
             )
-        return found + fan_out(_fit_and_project, tasks[1:], n_jobs=self.n_jobs)
+        files = part_files(self.keep, names[1:])
+        return found + fan_out(_fit_and_project, tasks[1:], n_jobs=self.n_jobs, files=files)
+
+
+def _name(out: frozenset[str], test: tuple[str, ...]) -> str:
+    """Name a task by its participants, without showing them."""
+    return hashlib.sha256(repr((sorted(out), test)).encode()).hexdigest()[:16]
 
 
 def _fit_and_project(stage: StageOne, out: frozenset[str], test: tuple[str, ...]) -> FoldScores:

@@ -76,7 +76,7 @@ def test_chains_on_disk_are_read_back_and_damaged_ones_sampled_again(tmp_path, w
     store = FolderChains(tmp_path)
     sample(store=store)
     assert store.count() == 3
-    (tmp_path / "chain-2.nc").write_bytes(b"half")
+    (tmp_path / "part-2.nc").write_bytes(b"half")
     assert store.read(2) is None
     np.testing.assert_array_equal(sample(store=store), whole)
 

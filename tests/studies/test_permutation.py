@@ -102,3 +102,16 @@ def test_what_cannot_be_permuted_is_refused(run):
     other.attrs = {"spec": "{}", "model": "polar_lda"}
     with pytest.raises(DataContractError, match="needs a fit of the model shared_specific"):
         permute_arms(other)
+
+
+def test_finished_refits_are_read_when_the_same_call_is_repeated(run, monkeypatch, tmp_path):
+    seen = []
+    refits([0.97, 0.2], monkeypatch, seen)
+    # The third refit fails: the source of probabilities is exhausted.
+    with pytest.raises((RuntimeError, StopIteration)):
+        permute_arms(run, permutations=2, n_jobs=1, keep=tmp_path / "run")
+    refits([0.3], monkeypatch, seen)
+    table = permute_arms(run, permutations=2, n_jobs=1, keep=tmp_path / "run")
+    assert table["max_p_specific"].tolist() == pytest.approx([0.97, 0.2, 0.3])
+    assert len(seen) == 4
+    assert not list(tmp_path.iterdir())

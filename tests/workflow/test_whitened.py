@@ -11,9 +11,9 @@ import pytest
 
 import bayes_mdd as bm
 from bayes_mdd.errors import SpecError
+from bayes_mdd.files.checksum import input_checksum
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.schema import check_schema
-from bayes_mdd.sampling.run_folder import input_checksum
 from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.posterior.stored_data import read_model_data
 from bayes_mdd.shared_specific.schema import SCHEMA

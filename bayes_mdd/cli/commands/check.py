@@ -63,7 +63,9 @@ def check(
         return
     analyses = run_checks.report_detectable(idata)
     if permutations:
-        analyses.append(run_checks.check_permutations(idata, permutations=permutations, seed=seed))
+        analyses.append(
+            run_checks.check_permutations(idata, run, permutations=permutations, seed=seed)
+        )
     if predictive:
         analyses.append(run_checks.check_residuals(idata, seed=seed))
     if sensitivity:

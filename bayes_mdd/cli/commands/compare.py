@@ -91,6 +91,7 @@ def compare(
         seed=seed,
         sampler=data.spec.sampler,
         n_jobs=jobs,
+        keep=output,
     )
     files = [str(path) for path in write_comparison(found, output)] if output else []
     tables = name_tables(found)
