@@ -73,7 +73,18 @@ class Browser:
         self.call("Page.navigate", url=url)
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
             self.events.append(self._receive())
-        time.sleep(0.05)  # Scripts may be switched off, so that no frame can be waited for.
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the layout does not change; scripts of the page may be switched off."""
+        size = "[innerWidth, document.documentElement.scrollWidth, document.body.scrollHeight]"
+        last = None
+        for _ in range(40):
+            time.sleep(0.05)
+            now = self.run(size)
+            if now == last:
+                return
+            last = now
 
     def resize(self, width: int, height: int = 900) -> None:
         """Change the size of the window."""

@@ -23,6 +23,8 @@ SIDES: Final = ("left", "right")
 SHIPPED: Final = "fsaverage5"
 #: Reach of the coordinates of a region without an atlas, in mm.
 RADIUS: Final = 10.0
+#: Reach of a labelled voxel in the middle of cortex, in mm; a voxel where this is larger.
+DEPTH: Final = 2.5
 _WHAT: Final = "surface"
 
 
@@ -196,19 +198,23 @@ def _read_vertices(atlas: SurfaceAtlas, surface: Any) -> dict[str, npt.NDArray[n
 def _project_labels(
     regions: pd.DataFrame, atlas: Any, surface: Any, *, shipped: bool
 ) -> dict[str, npt.NDArray[np.intp]]:
+    """Give each vertex the region of the nearest labelled voxel in reach, in the middle of cortex.
+
+    `nilearn.surface.vol_to_surf` fails at vertices outside the image.
+    """
     from nilearn.datasets import load_fsaverage
-    from nilearn.surface import vol_to_surf
 
     canvas = build_label_canvas(regions, atlas)
-    image = nib.Nifti1Image((canvas.region + 1).astype(np.int32), canvas.affine)
-    inner = load_fsaverage(SHIPPED)["white_matter"] if shipped else None
+    voxels = np.argwhere(canvas.region >= 0)
+    owner = np.append(canvas.region[tuple(voxels.T)], -1)
+    tree = cKDTree(nib.affines.apply_affine(canvas.affine, voxels))
+    step = float(np.sqrt((canvas.affine[:3, :3] ** 2).sum(axis=0)).max())
+    inner = load_fsaverage(SHIPPED)["white_matter"] if shipped else surface
     found = {}
     for side in SIDES:
-        options = {} if inner is None else {"inner_mesh": inner.parts[side]}
-        values = vol_to_surf(
-            image, surface.parts[side], interpolation="nearest_most_frequent", **options
-        )
-        found[side] = np.rint(np.nan_to_num(np.asarray(values))).astype(np.intp) - 1
+        middle = (surface.parts[side].coordinates + inner.parts[side].coordinates) / 2
+        reach = max(DEPTH, step)
+        found[side] = owner[tree.query(middle, distance_upper_bound=reach)[1]]
     return found
 
 

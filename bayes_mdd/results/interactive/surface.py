@@ -100,7 +100,9 @@ def view_surface(
     )
     if library is None:
         raise DataContractError(_CALLER, [NO_LIBRARY])
-    body = make_surface(sig, factor, surface, library, first=shown.statistic)
+    body = make_surface(
+        sig, factor, surface, library=library, brain=pack_mesh(surface.mesh), first=shown.statistic
+    )
     page = render(
         "page.html.j2",
         title=name_of(one) if title is None else title,
@@ -108,6 +110,7 @@ def view_surface(
         body=body,
         note=f"Written by bayes-mdd {__version__}.",
         begin=True,
+        back="",
     )
     # The base class of nilearn's views, of which it has no public name.
     document: Any = next(c for c in ConnectomeView.__mro__ if c.__name__ == "HTMLDocument")
@@ -115,7 +118,7 @@ def view_surface(
 
 
 def make_surface(
-    sig: xr.Dataset, factor: str, surface: RegionSurface, library: str, *, first: str
+    sig: xr.Dataset, factor: str, surface: RegionSurface, *, library: str, brain: str, first: str
 ) -> str:
     """Make a viewer of the regions of a factor, as a part of a page.
 
@@ -129,6 +132,8 @@ def make_surface(
         Where regions are.
     library : str
         From `pack_library`.
+    brain : str
+        From `pack_mesh` of the same surface.
     first : str
         Statistic that is shown first; buttons choose the others.
 
@@ -166,7 +171,7 @@ def make_surface(
         script=read_part("surface.js"),
         data=to_json(data),
         library=library,
-        brain=pack_mesh(surface.mesh),
+        brain=brain,
         owner=pack(owner.astype("<i2").tobytes()),
     )
 
