@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mdd.dims import FACTOR
 from bayes_mdd.errors import SpecError
 from bayes_mdd.evidence.agreement import Agreement, adjust_holm, compare_signs
 from bayes_mdd.evidence.maps import Maps, place_on_maps, read_maps
@@ -28,7 +29,7 @@ TOO_FEW, MORE, NO_MORE = "too few findings", "more than by chance", "not more th
 ALL_FACTORS: Final = "all factors"
 LEVEL: Final = 0.05
 _COLUMNS: Final = (
-    *("factor", "drug_class", "n_findings", "n_studies", "agreement", "agreement_lower"),
+    *("factor", "name", "drug_class", "n_findings", "n_studies", "agreement", "agreement_lower"),
     *("agreement_upper", "expected", "p_chance", "verdict"),
 )
 
@@ -143,7 +144,8 @@ def evidence_concordance(
     Returns
     -------
     EvidenceConcordance
-        ``table`` has one row per factor: with `response` after a row for all factors together,
+        ``table`` has one row per factor (``factor`` and, where signatures or scores have it, its
+        ``name``): with `response` after a row for all factors together,
         without it for each drug class. ``n_findings``, ``n_studies``; ``agreement``, the share of
         findings with the same sign, each study counting once (posterior mean with 90% interval);
         ``expected`` and ``p_chance``, the mean over permutations and how often they agree at least
@@ -191,8 +193,11 @@ are needed to say whether they agree.
         rows = _compare_patterns(maps, used, n_permutations, rng)
     else:
         rows, same = _compare_links(maps, used, slopes, n_permutations, rng)
+    said = _read_names(fit, response)
+    compared = pd.DataFrame(rows, columns=list(_COLUMNS))
+    compared["name"] = [said.get(f, f) for f in compared["factor"].astype(str)]
     return EvidenceConcordance(
-        table=pd.DataFrame(rows, columns=list(_COLUMNS)),
+        table=compared,
         findings=used[["finding_id", "citation", "drug_class", "direction"]].assign(
             p_same_sign=same
         ),
@@ -223,6 +228,15 @@ def _check(
     if problems:
         raise SpecError(" ".join(problems))
     return asked
+
+
+def _read_names(fit: xr.DataTree | xr.Dataset, response: xr.DataTree | None) -> dict[str, str]:
+    """Names of factors that signatures or a fit of outcomes hold."""
+    if "name" in fit.coords:
+        keys, names = (fit[v].values.astype(str).tolist() for v in (FACTOR, "name"))
+        return dict(zip(keys, names, strict=True))
+    stored = {} if response is None else json.loads(str(response.attrs.get("factor_names", "{}")))
+    return {str(k): str(v) for k, v in stored.items()}
 
 
 def _source(fit: xr.DataTree | xr.Dataset) -> str:
@@ -301,7 +315,7 @@ def _rows(
         "n_studies": int(findings["ref"].nunique()),
     }
     if agreement is None:
-        none = dict.fromkeys(_COLUMNS[4:-1], float("nan"))
+        none = dict.fromkeys(_COLUMNS[5:-1], float("nan"))
         return [{"factor": name, **known, **none, "verdict": TOO_FEW} for name in names]
     p_values = agreement.p_values
     single = np.array([name != ALL_FACTORS for name in names])

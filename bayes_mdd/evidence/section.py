@@ -97,7 +97,8 @@ def _rows(found: EvidenceConcordance | None) -> list[dict[str, Any]]:
         return []
     return [
         {
-            **{name: row[name] for name in ("factor", "n_findings", "n_studies", "verdict")},
+            "factor": row["name"],
+            **{name: row[name] for name in ("n_findings", "n_studies", "verdict")},
             "agreement": f"{row['agreement']:.0%} [{row['agreement_lower']:.0%}, "
             f"{row['agreement_upper']:.0%}]",
             "expected": f"{row['expected']:.0%}",

@@ -9,9 +9,9 @@ import pandas as pd
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
 from bayes_mdd.errors import SpecError
-from bayes_mdd.results.names import name_factors
+from bayes_mdd.results.names import break_name, name_factors, read_names
 from bayes_mdd.results.result import Result
-from bayes_mdd.results.rules import RULES, Rules
+from bayes_mdd.results.rules import PRESENT, RULES, UNDECIDED, Rules
 from bayes_mdd.specs import PolarLDASpec
 
 #: Largest p of the permutation null at which a fit counts as more than noise.
@@ -141,12 +141,12 @@ def _judge(
         return MISSING, "Not reproducible: other restarts or chains find a different map. No claim."
     amounts = ", ".join(f"{row[f'expressed_{a}']:.2f} in {a}" for a in arms)
     if len(arms) == 1:
-        return "present", f"Mean composition {amounts}. The fit has no other arm to compare with."
+        return PRESENT, f"Mean composition {amounts}. The fit has no other arm to compare with."
     chances = {f"{a}-more": float(row[f"p_more_{a}"]) for a in arms}
     chances["alike"] = float(row["p_alike"])
     best = max(chances, key=lambda k: chances[k])
     listed = ", ".join(f"P({k}) = {v:.2f}" for k, v in chances.items())
-    label = best if chances[best] > probability else "undecided"
+    label = best if chances[best] > probability else UNDECIDED
     return label, f"Mean composition {amounts}; {listed}."
 
 
@@ -161,13 +161,13 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text: label, expression by arm, probabilities and blocks.
+        Text: name, expression by arm and probabilities.
     """
     names = [str(c).removeprefix("expressed_") for c in table if str(c).startswith("expressed_")]
     arms = [n for n in names if not n.endswith(("_lower", "_upper"))]
-    columns = {"factor": table["factor"], "label": table["label"]}
+    columns: dict[str, Any] = {"factor": [break_name(n) for n in read_names(table)]}
     columns |= {f"expressed in {a}": table[f"expressed_{a}"].map("{:.2f}".format) for a in arms}
     if "p_alike" in table:
         columns |= {f"P({a} more)": table[f"p_more_{a}"].map("{:.2f}".format) for a in arms}
         columns["P(alike)"] = table["p_alike"].map("{:.2f}".format)
-    return pd.DataFrame(columns | {"largest blocks": table["networks"]})
+    return pd.DataFrame(columns)

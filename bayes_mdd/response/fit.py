@@ -19,7 +19,7 @@ from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.outcome_values import N_TRIALS
 from bayes_mdd.response.pointwise import log_likelihood
 from bayes_mdd.response.prepare import Prepared, prepare, warn_of_design
-from bayes_mdd.response.scores import ARM_AWARE, SOURCE, score_moments
+from bayes_mdd.response.scores import ARM_AWARE, NAMES, SOURCE, score_moments
 from bayes_mdd.response.trial import Trial
 from bayes_mdd.response.visit_mixture import fit_visits
 from bayes_mdd.response.visits import VisitData, prepare_visits
@@ -141,6 +141,7 @@ def fit_response(
         codings=json.dumps([c.__dict__ for c in prepared.codings]),
         visits=json.dumps([] if seen is None else seen.sessions),
         note="" if prepared.factors else NO_FACTOR,
+        factor_names=str(moments.attrs.get(NAMES, "{}")),
         seed=sampler.seed,
         bayes_mdd_version=__version__,
         seconds=round(time.perf_counter() - began, 2),

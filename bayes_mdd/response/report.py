@@ -32,6 +32,7 @@ from bayes_mdd.response.page.pictures import (
 )
 from bayes_mdd.response.page.who import describe_patients
 from bayes_mdd.response.page.words import in_points
+from bayes_mdd.response.scores import factor_names
 from bayes_mdd.response.tripod import describe_tripod, tripod_table
 from bayes_mdd.results.checks import judge
 from bayes_mdd.results.page import Row, Table, check_row, render_page, write_page
@@ -139,7 +140,7 @@ def _effects(analysis: ResponseAnalysis) -> dict[str, Any]:
     return {
         "average": say_average(analysis),
         "prognosis": say_prognosis(analysis) if len(analysis.summary) else "",
-        "factors": factor_rows(analysis.summary),
+        "factors": factor_rows(analysis.summary, factor_names(analysis.response)),
         "factors_picture": draw_factors(analysis),
         "moderation": describe_moderation(analysis),
         "crossovers": draw_crossovers(analysis),

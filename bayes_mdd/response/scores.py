@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, CONTROL, DRAW, FACTOR, FACTOR_2, SUBJECT, WITHIN_SCAN
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.results.names import read_names
 from bayes_mdd.types import Array
 
 MEAN, COVARIANCE, RELIABILITY = "mean", "covariance", "reliability"
@@ -17,9 +18,13 @@ MEAN, COVARIANCE, RELIABILITY = "mean", "covariance", "reliability"
 ARM_AWARE = "arm_aware"
 #: Attribute: fingerprint of the run that the scores come from; "" for measured covariates.
 SOURCE = "source"
+#: Attribute: JSON mapping of factors to their names.
+NAMES = "factor_names"
 
 
-def score_moments(source: xr.DataTree | xr.Dataset | pd.DataFrame) -> xr.Dataset:
+def score_moments(
+    source: xr.DataTree | xr.Dataset | pd.DataFrame, *, factors: pd.DataFrame | None = None
+) -> xr.Dataset:
     """Summarise scores by their posterior means and covariances.
 
     Parameters
@@ -28,6 +33,9 @@ def score_moments(source: xr.DataTree | xr.Dataset | pd.DataFrame) -> xr.Dataset
         A run from `fit`, a projection from `project`, a Dataset with ``mean`` and ``covariance``
         of another tool, or a table of measured covariates (subject, covariate), which have no
         error.
+    factors : DataFrame, optional
+        What `classify_factors` returned for a run: the names of its factors are then shown in
+        figures and reports on the response.
 
     Returns
     -------
@@ -54,6 +62,14 @@ def score_moments(source: xr.DataTree | xr.Dataset | pd.DataFrame) -> xr.Dataset
     >>> score_moments(table)["reliability"].values
     array([1.])
     """
+    moments = _read_moments(source)
+    if factors is not None:
+        names = dict(zip(factors["factor"].astype(str), read_names(factors), strict=True))
+        moments.attrs[NAMES] = json.dumps({str(f): names[str(f)] for f in moments[FACTOR].values})
+    return moments
+
+
+def _read_moments(source: xr.DataTree | xr.Dataset | pd.DataFrame) -> xr.Dataset:
     if isinstance(source, pd.DataFrame):
         return _of_table(source)
     if isinstance(source, xr.DataTree):
@@ -271,3 +287,21 @@ def _of_draws(scores: xr.DataArray, attrs: dict[str, object]) -> xr.Dataset:
     centred = draws - mean
     covariance = np.einsum("dik,dil->ikl", centred, centred, optimize=True) / (len(draws) - 1)
     return check_moments(build_moments(mean, covariance, names, factors, attrs))
+
+
+def factor_names(response: xr.DataTree) -> dict[str, str]:
+    """Read the names of the factors that a fit of outcomes uses.
+
+    Parameters
+    ----------
+    response : DataTree
+        From `fit_response`.
+
+    Returns
+    -------
+    dict of str to str
+        Name of each factor; its key where `score_moments` was not given the table of factors.
+    """
+    known = [str(f) for f in response["posterior"][FACTOR].values]
+    stored = json.loads(str(response.attrs.get(NAMES, "{}")))
+    return {f: str(stored.get(f, f)) for f in known}

@@ -156,6 +156,7 @@ def _columns_note() -> dict[str, Any]:
     return {
         "Statistic": "posterior mean, SD, interval and sign probability",
         "Columns": {
+            "name": "name of the factor: its label and largest blocks; see classify_factors",
             "label": "how the arms divide the factor; see classify_factors",
             "stability": "only factors that are stable are signatures; see classify_factors",
             "reliability": "posterior mean of the stable part of the factor's variance",
@@ -180,8 +181,8 @@ def _write_table(sig: xr.Dataset, path: Path) -> None:
     for i, (name, one, _) in enumerate(factor_notes(sig)):
         table = base.assign(**{v: one[v].values for v in values})
         table.insert(0, FACTOR, name)
-        if "label" in one.coords:
-            table.insert(1, "label", str(one["label"].values))
+        for at, key in enumerate([k for k in ("name", "label") if k in one.coords], 1):
+            table.insert(at, key, str(one[key].values))
         if STABILITY in one.coords:
             table[STABILITY] = str(one[STABILITY].values)
             table["reliability"] = float(one["reliability"].values)

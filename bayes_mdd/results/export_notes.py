@@ -74,3 +74,24 @@ def factor_notes(sig: xr.Dataset) -> Iterator[tuple[str, xr.Dataset, dict[str, A
 def _finite(value: float) -> float | None:
     """JSON has no NaN."""
     return value if np.isfinite(value) else None
+
+
+def say_name(note: dict[str, Any]) -> str:
+    """Say which factor a file is about.
+
+    Parameters
+    ----------
+    note : dict
+        Of the factor, from `factor_notes`.
+
+    Returns
+    -------
+    str
+        Its name; its key where the signatures have no names.
+
+    Examples
+    --------
+    >>> say_name({"Factor": "F2", "Name": "F2 unnamed"}), say_name({"Factor": "F2"})
+    ('F2 unnamed', 'F2')
+    """
+    return str(note.get("Name", note["Factor"]))

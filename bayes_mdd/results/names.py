@@ -138,4 +138,4 @@ def break_name(name: str) -> str:
     >>> break_name("F5 SNRI-specific: CCN-VIS, DMN-CCN").splitlines()
     ['F5 SNRI-specific:', 'CCN-VIS, DMN-CCN']
     """
-    return name.replace(": ", ":\n", 1).replace(" (", "\n(", 1)
+    return name.replace(": ", ":\n", 1) if ": " in name else name.replace(" (", "\n(", 1)

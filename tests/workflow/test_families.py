@@ -13,6 +13,7 @@ import bayes_mdd as bm
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.checks import CHECK_COLUMNS, Check
 from bayes_mdd.results.family import Family
+from bayes_mdd.results.names import read_names
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.rules import RULES
 from bayes_mdd.specs import MODELS, kind_of
@@ -82,7 +83,13 @@ def test_the_table_has_a_row_per_factor(fitted):
     assert {"factor", "label", "networks", "reproducible", "verdict"} <= set(table)
     assert {"probability", "ci_prob"} <= set(table.attrs["rules"])
     short = family.overview(table)
-    assert short["factor"].tolist() == table.loc[table["label"] != "unused", "factor"].tolist()
+    used = table[table["label"] != "unused"]
+    named = [" ".join(cell.split()) for cell in short["factor"]]
+    assert named == read_names(used)
+    assert all(
+        n.startswith(f"{k} ") or n.startswith(f"{k}:")
+        for n, k in zip(named, used["factor"], strict=True)
+    )
     assert short.map(lambda cell: isinstance(cell, str)).all(axis=None)
 
 

@@ -15,6 +15,7 @@ from bayes_mdd.dims import CHAIN, DRAW, FACTOR
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.response.figures.frame import MEAN_AND_BAND, draw_band, label_y
 from bayes_mdd.response.fit import DRUG, MODERATION, PROGNOSIS
+from bayes_mdd.response.scores import factor_names
 from bayes_mdd.results.figures.style import (
     FADED,
     INK,
@@ -36,6 +37,7 @@ class _Panel:
     """What both panels show."""
 
     factor: str
+    name: str
     arms: tuple[str, str]
     outcome: str
     sign: float
@@ -113,6 +115,7 @@ def _read(response: xr.DataTree, factor: str | None) -> _Panel:
     )
     return _Panel(
         factor=factor,
+        name=factor_names(response)[factor],
         arms=(str(spec["default_arm"]), str(response.attrs["other_arm"])),
         outcome=str(spec["outcome"]),
         sign=-1.0 if spec["higher_is_better"] else 1.0,
@@ -141,7 +144,8 @@ def _draw_outcomes(ax: Axes, shown: _Panel) -> None:
     better = "higher" if shown.sign < 0 else "lower"
     tidy(ax, title="Outcome on each drug", xlabel=f"score of {shown.factor}, SD", grid="y")
     put_legend_above(ax)
-    write_caption(ax, f"marks: patients; {MEAN_AND_BAND}")
+    named = f"{shown.name}. " if shown.name != shown.factor else ""
+    write_caption(ax, f"{named}Marks: patients; {MEAN_AND_BAND}")
     label_y(ax, f"{shown.outcome}, adjusted, points ({better} is better)")
 
 

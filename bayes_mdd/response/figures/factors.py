@@ -14,6 +14,7 @@ from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SUBJECT
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.response.figures.frame import patients
 from bayes_mdd.response.fit import MODERATION, PROGNOSIS
+from bayes_mdd.response.scores import factor_names
 from bayes_mdd.results.figures.style import (
     FADED,
     PALETTE,
@@ -24,6 +25,7 @@ from bayes_mdd.results.figures.style import (
     tidy,
     write_caption,
 )
+from bayes_mdd.results.names import break_name
 
 
 def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None = None) -> Figure:
@@ -60,8 +62,9 @@ def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None 
     names = [str(f) for f in posterior[FACTOR].values]
     if not names:
         raise DataContractError("plot_response_factors", ["the fit has no factor."])
+    shown = factor_names(response)
     spec = json.loads(response.attrs["spec"])
-    figure, panels = open_panels(axes, (1, 2), 7.8, 1.8 + 0.36 * len(names))
+    figure, panels = open_panels(axes, (1, 2), 7.8, 1.8 + 0.45 * len(names))
     titles = {
         PROGNOSIS: "Prognosis: outcome on either drug",
         MODERATION: f"Moderation: {response.attrs['other_arm']} minus {spec['default_arm']}",
@@ -78,7 +81,7 @@ def plot_response_factors(response: xr.DataTree, *, axes: Sequence[Axes] | None 
         what = f"{unit} per SD of the score ({patients(n)})"
         tidy(ax, title=title, xlabel=what, grid="x")
         write_caption(ax, say_intervals((0.5, 0.9)))
-        name_rows(ax, names)
+        name_rows(ax, [break_name(shown[f]) for f in names])
     low, high = zip(*(ax.get_xlim() for ax in panels), strict=True)
     for ax in panels:
         ax.set_xlim(min(low), max(high))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -75,13 +76,17 @@ def say_prognosis(analysis: ResponseAnalysis) -> str:
     )
 
 
-def factor_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+def factor_rows(
+    summary: pd.DataFrame, names: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     """Write prognosis and moderation of each factor as text.
 
     Parameters
     ----------
     summary : DataFrame
         From `summarise_response`, with ``reliability``.
+    names : mapping of str to str, optional
+        Names of the factors, from `factor_names`.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def factor_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
         }
         rows.append(
             {
-                "factor": str(name),
+                "factor": (names or {}).get(str(name), str(name)),
                 **cells,
                 "p_prognosis": f"{row['p_prognosis']:.2f}",
                 "p_moderation": f"{row['p_moderation']:.2f}",

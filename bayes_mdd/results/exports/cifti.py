@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from bayes_mdd.dims import FACTOR
-from bayes_mdd.results.export_notes import common_note, factor_notes
+from bayes_mdd.results.export_notes import common_note, factor_notes, say_name
 from bayes_mdd.results.exports.bids import STATISTICS
 from bayes_mdd.results.exports.material import Material, save_image, write_json
 from bayes_mdd.results.regions import edge_matrix
@@ -61,7 +61,7 @@ def write(material: Material, folder: Path) -> None:
     for factor, one, note in factor_notes(material.sig):
         common = {**common_note(material.sig), **note, **where}
         rows = np.stack([v.sel({FACTOR: factor}).values for v in maps.values.values()])
-        names = _CIFTI.ScalarAxis([f"{factor} {short}" for short in maps.values])
+        names = _CIFTI.ScalarAxis([f"{say_name(note)}, {short}" for short in maps.values])
         stem = f"factor-{factor}_regions"
         _save(folder / f"{stem}.pscalar.nii", rows, (names, parcels), _SCALARS)
         write_json(folder / f"{stem}.json", {**common, "Maps": dict(maps.meaning), **limits})

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from bayes_mdd.dims import FACTOR
-from bayes_mdd.results.export_notes import common_note, factor_notes
+from bayes_mdd.results.export_notes import common_note, factor_notes, say_name
 from bayes_mdd.results.exports.material import Material, save_image, write_json
 from bayes_mdd.results.surface_atlas import CORTEX, NO_SURFACE
 
@@ -62,7 +62,7 @@ def write(material: Material, folder: Path) -> None:
                 array = _GIFTI.GiftiDataArray(
                     padded[region].astype(np.float32),
                     intent="NIFTI_INTENT_ESTIMATE",
-                    meta=_GIFTI.GiftiMetaData(Name=f"{factor} {short}"),
+                    meta=_GIFTI.GiftiMetaData(Name=f"{say_name(note)}, {short}"),
                 )
                 image.add_gifti_data_array(array)
             stem = f"factor-{factor}_hemi-{hemi}_regions"

@@ -18,7 +18,7 @@ import xarray as xr
 
 from bayes_mdd.dims import BLOCK
 from bayes_mdd.files.replace import write_with
-from bayes_mdd.results.export_notes import common_note, factor_notes
+from bayes_mdd.results.export_notes import common_note, factor_notes, say_name
 from bayes_mdd.results.exports.material import Material, write_json
 from bayes_mdd.results.regions import region_positions
 
@@ -69,7 +69,7 @@ def write(material: Material, folder: Path) -> None:
     """
     nodes = _nodes(material)
     for factor, one, note in factor_notes(material.sig):
-        tree = _graph(factor, nodes, *_edges(material, one))
+        tree = _graph(factor, say_name(note), nodes, *_edges(material, one))
         save = partial(tree.write, encoding="utf-8", xml_declaration=True)
         write_with(folder / f"factor-{factor}.graphml", save)
         write_json(folder / f"factor-{factor}.json", {**common_note(material.sig), **note, **NOTE})
@@ -98,6 +98,7 @@ def _edges(material: Material, one: xr.Dataset) -> tuple[Any, Any, list[dict[str
 
 
 def _graph(
+    key: str,
     name: str,
     nodes: list[dict[str, Any]],
     sources: Iterable[int],
@@ -122,7 +123,11 @@ def _graph(
             ET.SubElement(
                 root, "key", {"id": key, "for": of, "attr.name": column, "attr.type": kind}
             )
-    graph = ET.SubElement(root, "graph", {"id": name, "edgedefault": "undirected"})
+    named = {"id": "g0", "for": "graph", "attr.name": "name", "attr.type": "string"}
+    ET.SubElement(root, "key", named)
+    graph = ET.SubElement(root, "graph", {"id": key, "edgedefault": "undirected"})
+    # An attribute of the graph: networkx puts it into `graph.graph`, and igraph into its own.
+    ET.SubElement(graph, "data", {"key": "g0"}).text = name
     for i, row in enumerate(nodes):
         _add_data(ET.SubElement(graph, "node", {"id": f"n{i}"}), row, keys["node"])
     for i, (a, b, row) in enumerate(zip(sources, targets, edges, strict=True)):

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bayes_mdd.dims import MISSING
 from bayes_mdd.files.replace import write_text
-from bayes_mdd.results.export_notes import common_note
+from bayes_mdd.results.export_notes import common_note, say_name
 from bayes_mdd.results.exports.material import Material, write_json
 from bayes_mdd.results.exports.nifti import write_images
 from bayes_mdd.results.images import MNI_CODE
@@ -58,12 +58,10 @@ def write(material: Material, folder: Path) -> None:
     """
     rows: list[dict[str, Any]] = []
     for stem, note in write_images(material, folder, PARTS if material.edges else ("mean",)):
-        label = str(note.get("Label", MISSING))
-        title = str(note["Factor"]) if label == MISSING else f"{note['Factor']} ({label})"
         rows.append(
             {
                 "file": f"{stem}.nii.gz",
-                "name": f"{title}: {stem.split('_')[1].removeprefix('stat-')}",
+                "name": f"{say_name(note)}, {stem.split('_')[1].removeprefix('stat-')}",
                 "map_type": "Other",
                 "modality": "Other",
                 "analysis_level": "group",
@@ -89,7 +87,7 @@ def write(material: Material, folder: Path) -> None:
 
 
 def _describe(note: dict[str, Any]) -> str:
-    said = [f"{note['Statistic']}. Factor {note['Factor']}, label: {note.get('Label', MISSING)}."]
+    said = [f"{note['Statistic']}. Factor {say_name(note)}; label: {note.get('Label', MISSING)}."]
     if "Stability" in note:
         said.append(f"Stability: {note['Stability']}.")
     said += [str(note[key]) for key in ("Note", "Painting") if key in note]

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, MISSING
-from bayes_mdd.results.names import name_factors
+from bayes_mdd.results.names import break_name, name_factors, read_names
 from bayes_mdd.results.regions import block_networks
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import NOT_NAMEABLE, PRESENT, QUIET, RULES, UNDECIDED, UNUSED, Rules
@@ -284,18 +284,18 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Text: label, probabilities, variance by arm with intervals, reliability with its shortest
-        interval, means and blocks. Unused factors are left out.
+        Text: name, probabilities, variance by arm with intervals, reliability with its shortest
+        interval and means. Unused factors are left out.
     """
     table = used_factors(table)
     names = [str(c) for c in table.columns]
     arms = [n.removeprefix("p_specific_") for n in names if n.startswith("p_specific_")]
-    columns: dict[str, Any] = {"factor": table["factor"], "label": table["label"]}
+    columns: dict[str, Any] = {"factor": [break_name(n) for n in read_names(table)]}
     columns["P(shared)"] = table["p_shared"].map(_two_digits)
     columns |= {f"P({a} only)": table[f"p_specific_{a}"].map(_two_digits) for a in arms}
     columns |= {f"variance in {a}": _share_text(table, a) for a in arms}
     columns["reliability"] = _reliability_text(table)
-    columns |= {"means": table["mean_label"], "networks": table["networks"]}
+    columns["means"] = table["mean_label"]
     return pd.DataFrame(columns)
 
 
