@@ -142,4 +142,7 @@ def _worst_rhat(idata: xr.DataTree) -> float:
     invariants = idata["invariants"].to_dataset()
     if invariants.sizes[CHAIN] < 2 or invariants.sizes[DRAW] < 4:
         return float("nan")
-    return max(float(v.max()) for v in az.rhat(invariants).data_vars.values())
+    # Of quantities that do not vary R-hat is 0 / 0, which `max` leaves out.
+    with np.errstate(invalid="ignore"):
+        found = az.rhat(invariants)
+    return max(float(v.max()) for v in found.data_vars.values())

@@ -40,6 +40,8 @@ WORDS: Final = {
 }
 #: Draws of a chain below which R-hat is not defined, and chains that a legend can name.
 LEAST_DRAWS, MOST_NAMED = 4, 5
+#: Level of the test of ranks, over all quantities.
+ALPHA: Final = 0.05
 #: Characters of a name that fit above a panel.
 LONGEST: Final = 26
 
@@ -103,7 +105,7 @@ def plot_convergence(idata: xr.DataTree | Result, *, axes: Sequence[Axes] | None
         name, values = found[worst[row]]
         said = "" if np.isnan(rhat[worst[row]]) else f" (R-hat {rhat[worst[row]]:.3f})"
         short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-        _draw_ranks(left, values, f"{short}: ranks")
+        _draw_ranks(left, values, f"{short}: ranks", len(found))
         _draw_trace(right, values, stats, f"{short}: trace", f"draw{said}")
     chains = [str(c) for c in found[0][1][CHAIN].values]
     if 1 < len(chains) <= MOST_NAMED:
@@ -124,8 +126,8 @@ def _say(ax: Axes, result: Result, values: xr.DataArray, count: int, limit: floa
     ]
     if chains > 1:
         parts.append(
-            f"the two of {count} invariants with the largest R-hat, and p of equal ranks in all "
-            "chains (of many quantities, some have a small one)"
+            f"the two of {count} invariants with the largest R-hat; p: test of equal ranks in all "
+            "chains, its limit that of so many quantities"
         )
     said = "; ".join(parts) + ". Energy and its changes should be about equally wide."
     write_caption(ax, said + f" Dashed: limit of R-hat ({limit:g})." * (chains > 1), across=2)
@@ -165,7 +167,7 @@ def _rhat(draws: list[xr.DataArray]) -> np.ndarray:
     return np.array([float(az.rhat(values)) for values in stacked])
 
 
-def _draw_ranks(ax: Axes, values: xr.DataArray, title: str) -> None:
+def _draw_ranks(ax: Axes, values: xr.DataArray, title: str, count: int) -> None:
     if values.sizes[CHAIN] < 2:
         say_instead(ax, "ranks compare chains:\nthis fit has one")
         return
@@ -173,11 +175,14 @@ def _draw_ranks(ax: Axes, values: xr.DataArray, title: str) -> None:
     panel = on_axes(ax, tree["posterior"].to_dataset(), [CHAIN])
     az.plot_rank(
         tree,
+        # The quantity is the worst of many.
+        envelope_prob=1 - ALPHA / count,
         plot_collection=panel,
         visuals={"title": False, "xlabel": False, "remove_axis": False},
     )
     for text in ax.texts:
-        text.set_fontsize(SMALL)
+        p = text.get_text().partition("(")[0].replace("=", " = ")
+        text.set(text=f"{p} (limit {ALPHA:g}/{count})", fontsize=SMALL)
     _thin_lines(ax, 1.2)
     tidy(ax, title=title, xlabel="fractional rank", grid="y")
     ax.set_ylabel("ECDF minus uniform", fontsize=SMALL)

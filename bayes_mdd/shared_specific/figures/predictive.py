@@ -39,7 +39,7 @@ from bayes_mdd.shared_specific.schema import (
     OBSERVED_DATA,
     POSTERIOR_PREDICTIVE,
     PREDICTIVE_STATISTICS,
-    WHITENING,
+    WHITENED_BLOCK,
 )
 from bayes_mdd.types import Array
 
@@ -110,7 +110,7 @@ def plot_predictive(idata: xr.DataTree | Result, *, axes: Sequence[Axes] | None 
     if not set(needed) <= set(tree.children):
         tree = add_arviz_groups(tree, groups=needed)
     figure, panels = open_panels(axes, (3, 2), 7.0, 7.4)
-    whitened = "whitened " if WHITENING in result.tree.children else ""
+    whitened = "whitened " if WHITENED_BLOCK in result.posterior.dims else ""
     _draw_features(panels[0], tree, f"value ({whitened}features)")
     stats = (
         tree[PREDICTIVE_STATISTICS].to_dataset()
@@ -204,10 +204,7 @@ def _draw_statistic(ax: Axes, values: xr.DataArray, title: str, xlabel: str) -> 
     mark = {"color": INK, "marker": "D", "size": 45}
     _tstat(ax, values, curve, mark, "hist")
     flat = values.transpose(SOURCE, CHAIN, DRAW).values.reshape(2, -1)
-    p = float(p_value(*flat))
-    least = 1 / (1 + flat.shape[1])
-    said = f"p < {2 * least:.2g}" if p <= least else f"p = {p:.2f}"
-    tidy(ax, title=f"{title} ({said})", xlabel=xlabel)
+    tidy(ax, title=f"{title} (p = {float(p_value(*flat)):.2f})", xlabel=xlabel)
     bars = ax.lines[0]
     height = np.asarray(bars.get_ydata(), dtype=float)
     ax.fill_between(bars.get_xdata(), height, step="post", color=PALETTE[0], alpha=0.2, linewidth=0)
