@@ -18,7 +18,7 @@ from joblib import cpu_count
 from pytensor.compile.mode import get_default_mode
 from pytensor.graph.basic import Variable
 from pytensor.graph.traversal import ancestors
-from pytensor.tensor import TensorConstant
+from pytensor.tensor.variable import TensorConstant
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
