@@ -97,7 +97,7 @@ def describe_sample(
 def _choose_columns(people: pd.DataFrame, covariates: Iterable[str]) -> dict[str, str]:
     """Columns to describe, with their kind."""
     names = [str(c) for c in people.columns if c not in (ARM, DIAGNOSIS)]
-    chosen = {}
+    chosen: dict[str, str] = {}
     for kind in ("age", "sex", SITE):
         found = [kind] if kind in names else find_similar_columns(kind, names)[:1]
         chosen |= dict.fromkeys(found, kind)

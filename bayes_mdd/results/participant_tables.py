@@ -145,7 +145,7 @@ def _write_variable(
     title = _title(name, kind)
     if not levels:
         return [[title, *(_write_mean(first.get(g)) for g in groups), *end]]
-    rows = []
+    rows: list[list[str]] = []
     for level in levels:
         cells = []
         for g in groups:

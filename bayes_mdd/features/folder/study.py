@@ -63,12 +63,9 @@ def _text(value: Any) -> str:
 
 def _is_synthetic(description: Mapping[str, Any]) -> bool:
     made_by = description.get("GeneratedBy")
-    tools = [t.get("Name") for t in made_by if isinstance(t, Mapping)] if _is_list(made_by) else []
+    listed = made_by if isinstance(made_by, list) else []
+    tools = [t.get("Name") for t in listed if isinstance(t, Mapping)]
     return any(_SYNTHETIC.search(_text(text)) for text in (description.get("Name"), *tools))
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
 
 
 def _read_assignment(sidecar: Mapping[str, Any]) -> str:

@@ -142,7 +142,8 @@ def _say_people(result: Result, study: Study, people: str) -> str:
 
 def _say_labels(shown: pd.DataFrame, people: str) -> list[str]:
     """One sentence for each kind of pattern."""
-    said, specific = [], []
+    said: list[str] = []
+    specific: list[str] = []
     for label, n in _count_labels(shown):
         rows = shown[shown["label"] == label]
         verb, them = ("is", "it") if n == 1 else ("are", "them")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -83,7 +83,7 @@ def _predictive(analyses: Mapping[str, pd.DataFrame], checks: pd.DataFrame) -> A
         for _, r in checks.iterrows()
         if str(r["name"]).startswith(PREDICTIVE)
     }
-    rows = []
+    rows: list[list[str | Cell]] = []
     for _, r in found.iterrows():
         state = states.get(str(r["check"]), "not judged")
         cells = [format_number(r[c]) if c in r else MISSING for c in ("observed", "expected")]
@@ -157,6 +157,6 @@ def _priors(found: pd.DataFrame | None) -> AnalysisPart:
     return AnalysisPart(title=title, why=why, command=command, result=said, tables=(table,))
 
 
-def _cell(row: pd.Series, name: str) -> object:  # type: ignore[type-arg]
+def _cell(row: pd.Series[Any], name: str) -> object:
     value = row.get(name, "")
     return "" if pd.isna(value) else value
