@@ -232,7 +232,7 @@ def _check(
 
 def _read_names(fit: xr.DataTree | xr.Dataset, response: xr.DataTree | None) -> dict[str, str]:
     """Names of factors that signatures or a fit of outcomes hold."""
-    if "name" in fit.coords:
+    if isinstance(fit, xr.Dataset) and "name" in fit.coords:
         keys, names = (fit[v].values.astype(str).tolist() for v in (FACTOR, "name"))
         return dict(zip(keys, names, strict=True))
     stored = {} if response is None else json.loads(str(response.attrs.get("factor_names", "{}")))

@@ -302,6 +302,6 @@ def factor_names(response: xr.DataTree) -> dict[str, str]:
     dict of str to str
         Name of each factor; its key where `score_moments` was not given the table of factors.
     """
-    known = [str(f) for f in response["posterior"][FACTOR].values]
+    known = [str(f) for f in response["posterior"].to_dataset()[FACTOR].values]
     stored = json.loads(str(response.attrs.get(NAMES, "{}")))
     return {f: str(stored.get(f, f)) for f in known}
