@@ -107,8 +107,11 @@ def _write_xcpd(simulated: SimulatedCohort, folder: Path) -> None:
     people, names = simulated.participants, simulated.regions["region"].astype(str).tolist()
     table = people.drop(columns="mean_fd").reset_index()
     table.to_csv(folder / "participants.tsv", sep="\t", index=False, na_rep="n/a")
-    described = {"Name": "Simulated (no real person)", "DatasetType": "derivative"}
-    described["GeneratedBy"] = [{"Name": "XCP-D"}]  # type: ignore[assignment]
+    described = {
+        "Name": "Simulated (no real person)",
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": "XCP-D"}],
+    }
     (folder / "dataset_description.json").write_text(json.dumps(described, indent=2) + "\n")
     atlas = folder / "atlases" / f"atlas-{_ATLAS}"
     atlas.mkdir(parents=True)
@@ -131,7 +134,7 @@ def _write_xcpd(simulated: SimulatedCohort, folder: Path) -> None:
         matrices[subject].rename_axis("Node").to_csv(
             f"{stem}_stat-pearsoncorrelation_relmat.tsv", sep="\t"
         )
-        motion = pd.Series(float(people.loc[subject, "mean_fd"]), index=range(len(series)))
+        motion = pd.Series(float(people["mean_fd"][subject]), index=range(len(series)))
         motion.rename("framewise_displacement").to_csv(
             func / f"{scan}_motion.tsv", sep="\t", index=False
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +103,8 @@ def _read(request: FormatRequest) -> Reading:
         return values
 
     by_subject = read_subjects(files, read)
-    facts, notes = {}, []
+    facts: Mapping[str, Any] = {}
+    notes: list[str] = []
     functional = request.kind == FUNCTIONAL
     if not functional:
         by_subject, facts, notes = mirror_triangles(by_subject)
