@@ -72,6 +72,8 @@ def first_sentence(markdown: str) -> str:
 def page_text(source: Any, executed: Any) -> Any:
     """Join the outputs of an executed notebook with the cells of its source."""
     page = nbformat.from_dict(source)
+    # Commands with % and ! are no Python to the highlighter of the site.
+    page.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3"}
     outputs = iter([cell.outputs for cell in executed.cells if cell.cell_type == "code"])
     for number, cell in enumerate(page.cells):
         if cell.cell_type == "markdown":
