@@ -131,12 +131,12 @@ def _findings(result: Result, checks: pd.DataFrame, table: pd.DataFrame, noise: 
 def _tabulate_factors(table: pd.DataFrame, arms: list[str]) -> Table:
     several = len(arms) > 1
     chances = [*(f"P({a} more)" for a in arms), "P(alike)"] if several else []
-    columns = (
+    columns: list[Column | str] = [
         *("factor", "label"),
         *(f"expressed, {a}" for a in arms),
         *(Column(c, numeric=True) for c in chances),
         *("largest blocks", "reproducible"),
-    )
+    ]
     rows = [_factor_row(row, arms, several) for _, row in table.iterrows()]
     caption = "Mean composition of each arm (90% interval)" + (
         ", and the probability that an arm expresses the factor more" if several else ""
