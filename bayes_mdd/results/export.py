@@ -30,7 +30,7 @@ from bayes_mdd.results.maps import (
     RegionStatistic,
     region_strength,
 )
-from bayes_mdd.results.region_maps import EDGE_MEANING, PARTS
+from bayes_mdd.results.region_maps import EDGE_MEANING
 from bayes_mdd.results.regions import edge_matrix, is_edges, region_table
 
 FORMATS = ("tsv", "netcdf", "matrix", "nifti", "brainnet")
@@ -38,7 +38,7 @@ NUMBERS = "%.6g"
 EDGE_COLUMNS = ("view", "region_a", "region_b", "network_a", "network_b", "block")
 REGION_COLUMNS = ("view", "region_name", "network", "x", "y", "z", "block")
 #: Statistics of regions in images by default, and labels of the former ones in file names.
-REGION_PARTS: Final = PARTS
+REGION_PARTS: Final[tuple[RegionStatistic, ...]] = ("strength", "positive", "negative")
 FORMER_LABELS: Final = {"mean": FORMER_MAPS[0], "mean_abs": FORMER_MAPS[1]}
 
 

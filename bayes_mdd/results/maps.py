@@ -169,7 +169,7 @@ def take_part(value: npt.NDArray[Any], statistic: str) -> npt.NDArray[Any]:
         As they are, their absolute values, or those above or below 0 with 0 elsewhere.
     """
     if statistic == "positive":
-        return np.clip(value, 0, None)
+        return np.asarray(np.clip(value, 0, None))
     if statistic == "negative":
-        return np.clip(value, None, 0)
+        return np.asarray(np.clip(value, None, 0))
     return value if statistic == "mean" else np.abs(value)

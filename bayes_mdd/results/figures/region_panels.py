@@ -147,8 +147,10 @@ def draw_surface(
             axes=ax,
             figure=figure,
         )
-        ax.set_box_aspect(None, zoom=1.5)
-        ax.text2D(
+        # Matplotlib has no types for axes in three dimensions.
+        solid: Any = ax
+        solid.set_box_aspect(None, zoom=1.5)
+        solid.text2D(
             *(0.5, -0.02, f"{side}, {view}"),
             **{"ha": "center", "va": "top", "fontsize": SMALL, "color": INK},
             transform=ax.transAxes,

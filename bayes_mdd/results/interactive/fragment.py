@@ -149,7 +149,7 @@ def _gather(sig: xr.Dataset, names: Mapping[str, str] | None) -> dict[str, Any]:
 
 def _strongest(
     one: xr.Dataset, placed: npt.NDArray[np.bool_], ends: list[npt.NDArray[np.intp]]
-) -> list[list[float]]:
+) -> list[list[float | None]]:
     """List what any position of the sliders can show, the strongest first."""
     mean, sure = one["mean"].values, sign_probability(one)
     order = np.argsort(-np.abs(mean), kind="stable")
