@@ -14,7 +14,7 @@ from bayes_mdd.results.page import PageOptions, write_page
 from bayes_mdd.results.quality import judge_data
 from bayes_mdd.results.result import read_result
 from bayes_mdd.results.rules import RULES
-from bayes_mdd.results.stored_analyses import read_analyses
+from bayes_mdd.results.stored_analyses import judge_stored, read_analyses
 from bayes_mdd.workflow.families import family_of
 
 
@@ -83,12 +83,14 @@ def write_report(
     if checks is None:
         checks = tabulate_checks(family.checks(result, None))
     checks = join_checks(checks, judge_data(result, quality))
+    analyses = read_analyses(path.parent if run_dir is None else run_dir, result)
+    checks = join_checks(checks, judge_stored(analyses, checks, result))
     table = family.table(result, RULES) if factors is None else factors
     options = PageOptions(
         title=title,
         quality=quality,
         top_edges=top_edges,
         with_participants=with_participants,
-        analyses=read_analyses(path.parent if run_dir is None else run_dir, result),
+        analyses=analyses,
     )
     return write_page(path, family.page(result, checks, table, options))

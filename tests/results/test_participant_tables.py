@@ -10,12 +10,13 @@ import pytest
 import xarray as xr
 
 from bayes_mdd.features.sample import describe_sample, write_sample
+from bayes_mdd.results.checks import Check, tabulate_checks
 from bayes_mdd.results.cohort_facts import describe_cohort
 from bayes_mdd.results.participant_flow import count_stages
 from bayes_mdd.results.participant_tables import read_or_describe_sample, tabulate_sample
 from bayes_mdd.results.provenance_rows import list_internal_facts, list_main_facts
 from bayes_mdd.results.result import read_result
-from bayes_mdd.results.stored_analyses import read_analyses
+from bayes_mdd.results.stored_analyses import judge_stored, read_analyses
 
 
 def with_notes(idata: xr.DataTree, **notes: object) -> xr.DataTree:
@@ -99,6 +100,25 @@ def test_tables_of_the_run_folder_are_read_if_they_belong_to_the_run(fake_idata,
     assert read_analyses(tmp_path, result) == {}
     (tmp_path / "provenance.json").write_text('{"fingerprint": "abc"}')
     assert list(read_analyses(tmp_path, result)) == ["permutations"]
+
+
+def test_stored_predictive_checks_enter_the_verdict_once(fake_idata):
+    names = ["residual kurtosis", "residual correlation, all pairs of features", "residual SD"]
+    stored = pd.DataFrame({"check": names, "p_value": [0.001, 0.002, "text"]})
+    there = tabulate_checks([Check("predictive p: residual SD", 0.5, ">= 0.01", True, "")])
+    result = read_result(fake_idata)
+    analyses = {"predictive_checks": stored}
+    added = judge_stored(analyses, there, result)
+    assert [(c.name, c.passed) for c in added] == [
+        ("predictive p: residual kurtosis", False),
+        ("predictive p: residual correlation, all pairs of features", False),
+    ]
+    assert judge_stored(analyses, there.iloc[:0], result)[2].passed is None
+    constant = fake_idata["constant_data"].to_dataset().assign(feature_weight=0.3)
+    fake_idata["constant_data"] = xr.DataTree(constant)
+    weighted = judge_stored(analyses, there, read_result(fake_idata))
+    assert [c.passed for c in weighted] == [False, None]
+    assert judge_stored({}, there, result) == []
 
 
 @pytest.mark.parametrize("machine", [{"system": "Linux", "processor": "X", "cores": 2}, "text"])

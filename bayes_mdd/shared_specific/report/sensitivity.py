@@ -12,6 +12,7 @@ import pandas as pd
 from bayes_mdd.dims import ARM, FACTOR, MISSING, SYMPTOM
 from bayes_mdd.results.checks import PREDICTIVE, judge_check
 from bayes_mdd.results.page import Cell, Column, Table, format_number
+from bayes_mdd.shared_specific.report.numbers import write_probability
 from bayes_mdd.shared_specific.report.words import count
 
 #: Rows of the table of prior sensitivity.
@@ -99,12 +100,15 @@ def _predictive(analyses: Mapping[str, pd.DataFrame], checks: pd.DataFrame) -> A
     caption = "Statistics of the residuals, observed and as the fit expects them"
     table = Table("predictive", caption, columns, rows, stack=True)
     failed = [name for name, state in states.items() if state == "failed"]
+    judged = sum(states.get(str(name), "") in ("passed", "failed") for name in found["check"])
     said = (
         f"{count(len(failed))} of {len(rows)} statistics differ from what the model expects: "
         f"{', '.join(failed)}. Intervals may be too narrow and probabilities too extreme."
         if failed
         else f"None of {len(rows)} statistics differs from what the model expects."
     )
+    if judged < len(rows):
+        said += f" {len(rows) - judged} could not be judged."
     return AnalysisPart(title=title, why=why, command=command, result=said, tables=(table,))
 
 
@@ -121,9 +125,9 @@ def _permutations(found: pd.DataFrame | None) -> AnalysisPart:
     p = float((statistic >= statistic[0]).mean())
     n = len(statistic) - 1
     said = (
-        f"The largest P(specific) was {statistic[0]:.2f} with the arms as they are and at most "
-        f"{statistic[1:].max():.2f} in {n} permutations (p = {p:.2g}; with {n} permutations p "
-        f"cannot be below {1 / (n + 1):.2g})."
+        f"The largest P(specific) was {write_probability(statistic[0])} with the arms as they are "
+        f"and at most {write_probability(statistic[1:].max())} in {n} permutations (p = {p:.2g}; "
+        f"with {n} permutations p cannot be below {1 / (n + 1):.2g})."
     )
     return AnalysisPart(title=title, why=why, command=command, result=said)
 
