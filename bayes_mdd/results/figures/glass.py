@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
+from matplotlib.path import Path
 
 from bayes_mdd.results.figures.style import INK, SMALL
 from bayes_mdd.types import Array
@@ -45,8 +47,6 @@ def open_brain(ax: Axes) -> dict[str, Axes]:
         Insets of `ax` in mm of MNI space: ``"x"`` from the right, ``"y"`` from behind, ``"z"``
         from above.
     """
-    from nilearn.plotting.displays import GlassBrainAxes
-
     ax.set(xlim=(0, WIDTH), ylim=(0, HEIGHT), aspect="equal", xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set_visible(False)
@@ -55,28 +55,12 @@ def open_brain(ax: Axes) -> dict[str, Axes]:
         width, height = right - left, high - low
         place = (start, (HEIGHT - height) / 2, width, height)
         inner = ax.inset_axes(place, transform=ax.transData)
-        GlassBrainAxes(inner, view, None)
         inner.set(xlim=(left, right), ylim=(low, high), aspect="auto")
         inner.set_axis_off()
+        paths, look = _read_outline(view)
         # One artist instead of hundreds; the layout need not look into the insets.
-        outline = list(inner.patches)
-        inner.add_collection(
-            PathCollection(
-                [
-                    (p.get_transform() - inner.transData).transform_path(p.get_path())
-                    for p in outline
-                ],
-                facecolors="none",
-                edgecolors=[p.get_edgecolor() for p in outline],
-                linewidths=[p.get_linewidth() for p in outline],
-                alpha=0.35,
-                zorder=0.5,
-                transform=inner.transData,
-            ),
-            autolim=False,
-        )
-        for patch in outline:
-            patch.remove()
+        outline = PathCollection(paths, **look, alpha=0.35, zorder=0.5, transform=inner.transData)
+        inner.add_collection(outline, autolim=False)
         inner.set_in_layout(False)
         views[view] = inner
         start += width + GAP
@@ -85,6 +69,22 @@ def open_brain(ax: Axes) -> dict[str, Axes]:
         for x, side in ((left + 4, "L"), (right - 4, "R")):
             views[view].text(x, high - 4, side, ha="center", va="top", fontsize=SMALL, color=INK)
     return views
+
+
+@cache
+def _read_outline(view: str) -> tuple[list[Path], dict[str, Any]]:
+    """Lines of a brain in mm, and how they look, as nilearn draws them."""
+    from nilearn.plotting.displays import GlassBrainAxes
+
+    ax = Figure().subplots()
+    GlassBrainAxes(ax, view, None)
+    lines = list(ax.patches)
+    paths = [(p.get_transform() - ax.transData).transform_path(p.get_path()) for p in lines]
+    return paths, {
+        "facecolors": "none",
+        "edgecolors": [p.get_edgecolor() for p in lines],
+        "linewidths": [p.get_linewidth() for p in lines],
+    }
 
 
 def draw_edges(views: dict[str, Axes], ends: Array, width: Array, colour: str, line: Any) -> None:

@@ -263,7 +263,18 @@ def width_of(ax: Axes, across: int = 1) -> float:
     cell = across * page * len(place.colspan) / place.get_gridspec().ncols
     names = [t.get_text() for t in ax.get_yticklabels() if t.get_visible()]
     longest = max((len(line) for n in names for line in n.splitlines()), default=0)
-    return float(cell - 0.35 - longest * 0.56 * TEXT / 72 - (0.25 if ax.get_ylabel() else 0))
+    width = cell - 0.35 - longest * 0.56 * TEXT / 72 - (0.25 if ax.get_ylabel() else 0)
+    return float(min(width, _half_beside(ax, width)) if across == 1 else width)
+
+
+def _half_beside(ax: Axes, width: float) -> float:
+    """Width right of the left edge of axes of fixed aspect, which stand amid their place."""
+    if ax.get_aspect() == "auto":
+        return width
+    height = ax.get_position().height * cast(Figure, ax.get_figure(root=True)).get_figheight()
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    box = min(width, height * abs(right - left) / abs(high - low))
+    return (width + box) / 2
 
 
 def put_legend_above(
