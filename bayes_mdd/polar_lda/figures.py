@@ -39,6 +39,7 @@ def plot_compositions(
     idata: xr.DataTree | Result,
     *,
     columns: int = 3,
+    points: bool = True,
     axes: Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot how much each subject expresses each factor, by arm.
@@ -49,6 +50,8 @@ def plot_compositions(
         A polar LDA.
     columns : int, default 3
         Panels side by side in a new figure.
+    points : bool, default True
+        Whether each subject is a dot; False shows the arms only.
     axes : sequence of Axes, optional
         Where to draw, one for each factor; default a new figure.
 
@@ -86,7 +89,7 @@ def plot_compositions(
     figure, panels = open_panels(axes, shape, 1.3 + 2.15 * shape[1], height)
     rng = np.random.default_rng(0)
     for k, ax in enumerate(panels[: len(names)]):
-        _draw_arms(ax, composition[:, k], own, drawn[:, :, k], arms, rng)
+        _draw_arms(ax, composition[:, k] if points else None, own, drawn[:, :, k], arms, rng)
         tidy(ax, title=names[k], xlabel="composition, share of 1", grid="x")
         name_rows(ax, [f"{arm} (n = {int((own == arm).sum())})" for arm in arms])
         if axes is None and k % shape[1]:
@@ -94,14 +97,15 @@ def plot_compositions(
     for ax in panels[len(names) :]:
         ax.set_visible(False)
     last = panels[0] if axes is not None else panels[(shape[0] - 1) * shape[1]]
-    said = f"dots: participants; {say_intervals((0.5, 0.9))} of the mean of an arm"
+    said = f"{say_intervals((0.5, 0.9))} of the mean of an arm"
+    said = f"dots: participants; {said}" if points else said
     write_caption(last, said, across=1 if axes is not None else shape[1])
     return figure
 
 
 def _draw_arms(
     ax: Axes,
-    composition: Array,
+    composition: Array | None,
     own: npt.NDArray[np.str_],
     drawn: Array,
     arms: Sequence[str],
@@ -109,8 +113,9 @@ def _draw_arms(
 ) -> None:
     colours, markers = pick_colours(arms), pick_markers(arms)
     for i, arm in enumerate(arms):
-        x = composition[own == arm]
-        ax.scatter(x, i + rng.uniform(-0.3, 0.3, x.size), s=10, c=FADED, alpha=0.6)
+        if composition is not None:
+            x = composition[own == arm]
+            ax.scatter(x, i + rng.uniform(-0.3, 0.3, x.size), s=10, c=FADED, alpha=0.6)
         draw_intervals(ax, drawn[:, [i]], [i], [colours[arm]], marker=markers[arm])
     ax.set_xlim(-0.03, 1.03)
 

@@ -211,7 +211,9 @@ def _draw(result: Result, table: pd.DataFrame, top_edges: int) -> dict[str, Any]
             "Gain of the fit to the observed edges, and to edges permuted over participants",
         ),
         "compositions": embed(
-            plot_compositions(result), "Compositions", "Composition of participants by arm"
+            plot_compositions(result, points=False),
+            "Compositions",
+            "Mean composition of each arm",
         ),
         "maps": [],
     }

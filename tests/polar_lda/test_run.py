@@ -10,6 +10,7 @@ import pytest
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
+from bayes_mdd.polar_lda.figures import plot_compositions
 
 SPEC = bm.PolarLDASpec(n_factors=2, n_restarts=3, n_resamples=20)
 
@@ -115,6 +116,8 @@ def test_checks_table_maps_and_page(run, tmp_path):
         "12",
     ):
         assert text in page, text
+    drawn = plot_compositions(idata, points=False).axes[0].collections
+    assert max(len(c.get_offsets()) for c in drawn) == 1, "arms only, no participants"
     assert "://" not in re.sub(r'base64,[^"]*', "", page)
 
 

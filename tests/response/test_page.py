@@ -10,6 +10,8 @@ import pytest
 
 import bayes_mdd as bm
 from bayes_mdd.response.balance import tabulate_balance
+from bayes_mdd.response.figures.benefits import plot_benefits
+from bayes_mdd.response.figures.crossover import plot_crossover
 from bayes_mdd.response.moderators import describe_moderators
 from bayes_mdd.response.page.choice import count_hundred, say_number_needed
 from bayes_mdd.response.page.effects import say_moderators, say_prognosis
@@ -145,6 +147,25 @@ def test_balance_compares_arms_before_treatment() -> None:
     assert (sex["level"], sex["default"], sex["other"]) == ("F", 100.0, 50.0)
     assert sex["default_n"] == 2
     assert not found["difference"].isna().all()
+
+
+def test_figures_of_the_page_hold_no_mark_of_a_single_patient(
+    analysis: bm.ResponseAnalysis,
+) -> None:
+    def count_marks(figure) -> int:
+        marks = [len(c.get_offsets()) for ax in figure.axes for c in ax.collections]
+        lines = [len(line.get_xdata()) for ax in figure.axes for line in ax.lines
+                 if line.get_linestyle() == "None"]  # fmt: skip
+        return max([*marks, *lines])
+
+    people = analysis.value.people
+    arms = ("SSRI", "SNRI")
+    assert count_marks(plot_crossover(analysis.response)) >= 100
+    assert count_marks(plot_crossover(analysis.response, points=False)) <= 6
+    assert count_marks(plot_benefits(people, arms=arms)) == len(people)
+    assert count_marks(plot_benefits(people, arms=arms, points=False)) == 20
+    few = plot_benefits(people.head(12), arms=arms, points=False)
+    assert count_marks(few) == 2, "groups of at least five"
 
 
 BASELINES = pd.DataFrame(

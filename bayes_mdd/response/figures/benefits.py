@@ -43,6 +43,7 @@ def plot_benefits(
     *,
     minimum: float | None = None,
     arms: tuple[str, str] = ("default", "other"),
+    points: bool = True,
     ax: Axes | None = None,
 ) -> Figure:
     """Plot the benefit of each patient, sorted, without ids.
@@ -55,6 +56,9 @@ def plot_benefits(
         Benefit within which no drug is preferred; default that of the Dataset.
     arms : tuple of str, default ("default", "other")
         Names of the drugs, where `benefits` does not state them.
+    points : bool, default True
+        Whether each patient is a mark; False shows means of at most 20 groups of at least five
+        patients with similar benefits.
     ax : Axes, optional
         Where to draw; default a new figure.
 
@@ -88,7 +92,10 @@ def plot_benefits(
         benefits = pd.DataFrame({n: benefits[n].values for n in names})
     if missing := [n for n in BENEFIT_COLUMNS if n not in benefits]:
         raise DataContractError("plot_benefits", [f"there is no {some(missing)}."])
-    table = benefits.sort_values("benefit")
+    n, table = len(benefits), benefits.sort_values("benefit")
+    if not points:
+        k = max(1, min(20, n // 5))
+        table = table[list(BENEFIT_COLUMNS)].groupby(np.arange(n) * k // n).mean()
     rows = np.arange(len(table))
     figure, ax = open_axes(ax, 7.6, 3.8)
     thin = min(1.0, 120 / max(len(table), 1))
@@ -106,7 +113,8 @@ def plot_benefits(
         ax.axhspan(-minimum, minimum, color="0.9", linewidth=0, zorder=0)
         said += f"; shaded: less than {minimum:.2g} {unit}, no preference"
     tidy(ax, title=f"Benefit of {arms[1]} over {arms[0]}", grid="y")
-    ax.set_xlabel(f"{patients(len(table))}, sorted", fontsize=TEXT, color=INK)
+    groups = "" if points else f", means of {len(table)} groups"
+    ax.set_xlabel(f"{patients(n)}, sorted{groups}", fontsize=TEXT, color=INK)
     ax.set_xticks([])
     label_y(ax, f"{unit} (above 0: {arms[1]} is better)")
     write_caption(ax, said)

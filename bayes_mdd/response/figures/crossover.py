@@ -51,7 +51,11 @@ class _Panel:
 
 
 def plot_crossover(
-    response: xr.DataTree, *, factor: str | None = None, axes: Sequence[Axes] | None = None
+    response: xr.DataTree,
+    *,
+    factor: str | None = None,
+    points: bool = True,
+    axes: Sequence[Axes] | None = None,
 ) -> Figure:
     """Plot outcomes of both arms, and the benefit, against a factor.
 
@@ -61,6 +65,9 @@ def plot_crossover(
         From `fit_response`, with a Gaussian or Student outcome.
     factor : str, optional
         The factor; default that with the largest moderation.
+    points : bool, default True
+        Whether each patient is a mark; False shows means of groups of at least five patients with
+        similar scores, within the central 90% of the scores.
     axes : sequence of two Axes, optional
         Where to draw; default a new figure.
 
@@ -84,14 +91,14 @@ def plot_crossover(
     >>> fitted = bm.fit_response(spec, trial.scores, trial.outcomes, method="fast")
     >>> figure = plot_crossover(fitted)
     """
-    shown = _read(response, factor)
+    shown = _read(response, factor, points)
     figure, (left, right) = open_panels(axes, (1, 2), 7.8, 4.0)
-    _draw_outcomes(left, shown)
-    _draw_benefit(right, shown)
+    _draw_outcomes(left, shown, points)
+    _draw_benefit(right, shown, points)
     return figure
 
 
-def _read(response: xr.DataTree, factor: str | None) -> _Panel:
+def _read(response: xr.DataTree, factor: str | None, points: bool) -> _Panel:
     posterior = response["posterior"].to_dataset()
     observed = response["observed_data"].to_dataset()
     constant = response["constant_data"].to_dataset()
@@ -109,7 +116,9 @@ def _read(response: xr.DataTree, factor: str | None) -> _Panel:
         )
     spec = json.loads(response.attrs["spec"])
     score = constant["score_mean"].sel({FACTOR: factor}).values
-    grid = np.linspace(score.min(), score.max(), 60)
+    ends = (0.0, 1.0) if points else (0.05, 0.95)
+    low, high = (float(np.quantile(score, end)) for end in ends)
+    grid = np.linspace(low, high, 60)
     slope, both = (
         posterior[n].sel({FACTOR: factor}).values.reshape(-1, 1) for n in (MODERATION, PROGNOSIS)
     )
@@ -129,14 +138,17 @@ def _read(response: xr.DataTree, factor: str | None) -> _Panel:
     )
 
 
-def _draw_outcomes(ax: Axes, shown: _Panel) -> None:
+def _draw_outcomes(ax: Axes, shown: _Panel, points: bool) -> None:
     colours = pick_colours(shown.arms)
     level = float(np.nanmean(shown.adjusted))
     for arm, half, (style, marker) in zip(shown.arms, (-0.5, 0.5), STYLES.values(), strict=True):
         own = (shown.received == arm) & np.isfinite(shown.adjusted)
+        x, y = shown.score[own], shown.adjusted[own]
+        if not points:
+            x, y = _average(x, y)
         ax.scatter(
-            shown.score[own], shown.adjusted[own], s=16, marker=marker, color=colours[arm],
-            alpha=0.45, linewidths=0,
+            x, y, s=16 if points else 40, marker=marker, color=colours[arm],
+            alpha=0.45 if points else 0.9, linewidths=0,
         )  # fmt: skip
         curves = level + shown.either + half * shown.change
         label = f"{arm} (n = {int(own.sum())})"
@@ -145,23 +157,32 @@ def _draw_outcomes(ax: Axes, shown: _Panel) -> None:
     tidy(ax, title="Outcome on each drug", xlabel=f"score of {shown.factor}, SD", grid="y")
     put_legend_above(ax)
     named = f"{shown.name}. " if shown.name != shown.factor else ""
-    write_caption(ax, f"{named}Marks: patients; {MEAN_AND_BAND}")
+    marks = "patients" if points else "means of patients with similar scores"
+    write_caption(ax, f"{named}Marks: {marks}; {MEAN_AND_BAND}")
     label_y(ax, f"{shown.outcome}, adjusted, points ({better} is better)")
 
 
-def _draw_benefit(ax: Axes, shown: _Panel) -> None:
+def _average(x: Array, y: Array) -> tuple[Array, Array]:
+    """Average groups of neighbours in x: at most six groups, each of at least five patients."""
+    groups = np.array_split(np.argsort(x, kind="stable"), max(1, min(6, len(x) // 5)))
+    kept = [g for g in groups if g.size >= 5]
+    return np.array([x[g].mean() for g in kept]), np.array([y[g].mean() for g in kept])
+
+
+def _draw_benefit(ax: Axes, shown: _Panel, points: bool) -> None:
     default, other = shown.arms
     ax.axhspan(-shown.minimum, shown.minimum, color="0.93", linewidth=0)
     draw_band(ax, shown.grid, -shown.sign * shown.change, INK, "")
     ax.axhline(0, color=FADED, linewidth=1)
-    # Where the patients are.
-    ax.plot(
-        shown.score, np.zeros_like(shown.score), "|", color=INK, markersize=7, alpha=0.35,
-        transform=ax.get_xaxis_transform(), clip_on=False,
-    )  # fmt: skip
+    if points:  # Where the patients are.
+        ax.plot(
+            shown.score, np.zeros_like(shown.score), "|", color=INK, markersize=7, alpha=0.35,
+            transform=ax.get_xaxis_transform(), clip_on=False,
+        )  # fmt: skip
     tidy(ax, title=f"Benefit of {other} over {default}", xlabel=f"score of {shown.factor}, SD")
     # The legend of the other panel lifts its title.
     raise_title(ax)
     label_y(ax, f"points (above 0: {other} is better)")
-    said = f"{MEAN_AND_BAND}; ticks: patients; shaded: less than {shown.minimum:.2g} points"
+    ticks = "; ticks: patients" if points else "; central 90% of the scores"
+    said = f"{MEAN_AND_BAND}{ticks}; shaded: less than {shown.minimum:.2g} points"
     write_caption(ax, said)

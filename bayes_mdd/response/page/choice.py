@@ -167,11 +167,12 @@ def draw_value(analysis: ResponseAnalysis) -> dict[str, Picture]:
     n = len(value.people)
     figures = {
         "benefits": (
-            plot_benefits(value.people, minimum=minimum, arms=arms),
-            "Benefit by patient",
-            "Benefit of each held-out patient, sorted, with 50% and 90% intervals",
-            "Each patient is scored by rules that did not see this patient. Sorted; lines: 50% and "
-            "90% intervals. Shaded: no preference.",
+            plot_benefits(value.people, minimum=minimum, arms=arms, points=False),
+            "Benefits of patients",
+            "Benefit of held-out patients, sorted, with 50% and 90% intervals",
+            "Each patient is scored by rules that did not see this patient. Means over groups of "
+            "patients with similar benefits, and means of their 50% and 90% intervals. Shaded: no "
+            "preference.",
         ),
         "gain": (
             plot_gain_curve(value.curve),

@@ -61,15 +61,17 @@ def list_drawings(
                 draw=partial(plot_response_factors, response),
             )
         )  # fmt: skip
-    if with_participants:
-        found += [
-            Drawing(
-                name=f"response_crossover-{name}", n=n, interval=NINETY_INTERVAL, factor=str(name),
-                caption=f"Outcome on each drug and benefit against {name}, one mark per patient.",
-                draw=partial(plot_crossover, response, factor=str(name)),
-            )
-            for name in names
-        ]  # fmt: skip
+    marks = "one mark per patient" if with_participants else "means of groups of patients"
+    found += [
+        Drawing(
+            name=f"response_crossover-{name}", n=n, interval=NINETY_INTERVAL, factor=str(name),
+            caption=f"Outcome on each drug and benefit against {name}, {marks}.",
+            draw=partial(
+                plot_crossover, response, factor=str(name), points=with_participants
+            ),
+        )
+        for name in names
+    ]  # fmt: skip
     for key, (draw, caption) in _OF_A_RULE.items():
         if key in tables:
             found.append(

@@ -71,7 +71,7 @@ def draw_crossovers(analysis: ResponseAnalysis) -> list[tuple[str, Picture]]:
 
 def _draw_crossover(analysis: ResponseAnalysis, factor: str) -> Picture:
     return embed(
-        plot_crossover(analysis.response, factor=factor), f"crossover {factor}",
+        plot_crossover(analysis.response, factor=factor, points=False), f"crossover {factor}",
         f"Outcome on each drug, and the benefit of the other drug, against the score of {factor}",
     )  # fmt: skip
 
