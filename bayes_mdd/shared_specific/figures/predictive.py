@@ -184,7 +184,12 @@ def _draw_spread(ax: Axes, spread: xr.DataArray) -> None:
             ax,
             spread.sel({ARM: arm}),
             {"color": colour, "linestyle": LINES[i % len(LINES)], "width": 1.6},
-            {"color": colour, "marker": MARKERS[i % len(MARKERS)], "size": 45},
+            {
+                "color": colour,
+                "marker": MARKERS[i % len(MARKERS)],
+                # Marks at the same place do not hide each other.
+                "size": 45 + 60 * (len(arms) - 1 - i),
+            },
             "ecdf",
         )
     tidy(ax, title="SD of features", xlabel="SD given covariates (relative noise)")
