@@ -29,8 +29,9 @@
 
   function tell(found) {
     var what = data.ends === 2 ? "edge" : "region", n = found.rows.length;
+    var word = what + (n === 1 ? "" : "s");
     var text = data.factors[state.factor].name + ": " +
-      (n ? n + " " + what + (n === 1 ? "" : "s") : "no " + what) + (found.more ? ", the strongest" : "") +
+      (found.more ? "the " + n + " strongest " + word : (n || "no") + " " + word) +
       " with a posterior probability of the sign of at least " + data.levels[state.level] + ".";
     says("count", text);
     root.setAttribute("data-drawn", String(n));
