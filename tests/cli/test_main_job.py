@@ -21,7 +21,7 @@ def run(small_run, tmp_path) -> Path:
 def test_fit_leaves_a_complete_run_folder(small_run):
     files = {p.name for p in small_run.folder.iterdir()}
     expected = {"spec.yaml", "provenance.json", "posterior.nc", "checks.json", "signatures"}
-    assert files == {*expected, "report.html", "roles.tsv"}
+    assert files == {*expected, "report.html", "roles.tsv", "table1.tsv"}
     assert any((small_run.folder / "signatures").glob("*.tsv"))
     assert "</html>" in (small_run.folder / "report.html").read_text(encoding="utf-8")
 
@@ -167,6 +167,6 @@ def test_demo_runs_the_shipped_model_on_the_demo_cohort(small_run, tmp_path, run
 
 def test_quality_of_the_features_is_in_the_report_of_the_run(small_run):
     page = (small_run.folder / "report.html").read_text(encoding="utf-8")
-    assert '<section id="quality">' in page
+    assert 'id="table-quality"' in page
     assert "features correlated with motion" in page
     assert "arm by site" in page

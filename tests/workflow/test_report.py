@@ -181,6 +181,7 @@ def test_a_report_counts_failed_checks_and_active_factors(tmp_path, no_drawing):
     page = Page(write_report(idata, tmp_path / "r.html", checks=checks))
     assert "1 of 3 checks failed (largest R-hat)" in page.text
     assert "Do not interpret these results yet" in page.text
+    assert page.text.count("Checks failed: do not interpret what follows.") == 3
     assert "The data support no patterns (of at most 4 considered)." in page.text
 
 
