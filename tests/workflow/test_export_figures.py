@@ -27,7 +27,7 @@ from bayes_mdd.shared_specific.figures.listing import list_figures
 from bayes_mdd.workflow.response_drawings import read_response_drawings
 
 #: Figures with one mark per participant.
-MARKS = ("symptom-", "crossover", "compositions")
+MARKS = ("symptom-", "compositions")
 
 
 def open_figures(folder: Path) -> dict[str, dict[str, object]]:
@@ -96,8 +96,9 @@ def test_marks_per_participant_are_drawn_only_when_asked_for(people: bool) -> No
     assert isinstance(scores, partial) and scores.keywords["points"] is people
     response = list_drawings(made.response(), {"curve": made.CURVE}, people)
     polar = list_polar_figures(read_result(made.polar()), table, sig, people)
-    for names in ([d.name for d in response], [d.name for d in polar]):
-        assert any(mark in name for mark in MARKS for name in names) == people
+    assert any(mark in d.name for mark in MARKS for d in polar) == people
+    crossed = next(d.draw for d in response if "crossover" in d.name)
+    assert isinstance(crossed, partial) and crossed.keywords["points"] is people
     ids = {str(s) for s in tree["posterior"]["subject"].values}
     assert not [d for d in found.values() if any(i in d.name + d.caption for i in ids)]
 
@@ -116,7 +117,9 @@ def test_a_run_with_treatment_response_has_its_figures_too(tmp_path) -> None:
         values.to_csv(folder / f"{name}.tsv", sep="\t", index=False, na_rep="n/a")
     found = read_response_drawings(tmp_path, with_participants=False)
     assert [d.name for d in found] == [
-        *("response_factors", "response_curve", "response_toc", "response_calibration"),
+        "response_factors",
+        *(f"response_crossover-F{k}" for k in (1, 2, 3)),
+        *("response_curve", "response_toc", "response_calibration"),
         *("response_missing", "response_baselines-auc"),
     ]
     assert {d.n for d in found} == {48}

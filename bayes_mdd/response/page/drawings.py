@@ -51,7 +51,7 @@ def list_drawings(
         Their names start with "response".
     """
     n = int(response["observed_data"].sizes[SUBJECT])
-    names = response["posterior"][FACTOR].values.astype(str)
+    names = response["posterior"].to_dataset()[FACTOR].values.astype(str)
     found = []
     if names.size:
         found.append(

@@ -119,6 +119,11 @@ def _is_small(table: pd.DataFrame) -> bool:
     return len({*table["a"], *table["b"]}) <= WRITE_UP_TO
 
 
+def _say(size: float) -> str:
+    """Write a number as short as a cell is narrow."""
+    return f"{size:.2f}".removeprefix("0") if size < 0.995 else f"{size:.1f}"
+
+
 def _draw_triangle(figure: Figure, ax: Axes, table: pd.DataFrame) -> None:
     order = table["mean"].abs().groupby(table["block"], sort=False).idxmax()
     largest = table.loc[order]
@@ -127,16 +132,16 @@ def _draw_triangle(figure: Figure, ax: Axes, table: pd.DataFrame) -> None:
     square: Array = np.full((len(networks), len(networks)), np.nan)
     limit = float(largest["mean"].abs().max()) or 1.0
     small = _is_small(table)
-    for row in largest.itertuples():
-        i, j = sorted((at[row.a], at[row.b]), reverse=True)
-        square[i, j] = row.mean
-        sure = row.lower > 0 or row.upper < 0
-        sign = "+" if row.mean > 0 else MINUS
+    values = largest[["mean", "lower", "upper"]].to_numpy(dtype=float)
+    for a, b, (mean, lower, upper) in zip(largest["a"], largest["b"], values, strict=True):
+        i, j = sorted((at[a], at[b]), reverse=True)
+        square[i, j] = mean
+        sure = lower > 0 or upper < 0
+        sign = "+" if mean > 0 else MINUS
         ax.text(
-            j, i, f"{sign}{abs(row.mean):.2f}" if small else sign if sure else "",
-            ha="center", va="center", fontsize=SMALL,
-            fontweight="bold" if sure else "normal",
-            color="white" if abs(row.mean) > 0.65 * limit else INK,
+            j, i, f"{sign}{_say(abs(mean))}" if small else sign if sure else "",
+            ha="center", va="center", fontsize=SMALL, fontweight="bold" if sure else "normal",
+            color="white" if abs(mean) > 0.65 * limit else INK,
         )  # fmt: skip
     image = ax.imshow(square, cmap=CMAP, vmin=-limit, vmax=limit)
     ax.set_xticks(
@@ -148,7 +153,7 @@ def _draw_triangle(figure: Figure, ax: Axes, table: pd.DataFrame) -> None:
     bar = figure.colorbar(image, ax=ax, shrink=0.7, pad=0.02, aspect=25)
     bar.set_label("SD of the reference", fontsize=TEXT, color=INK)
     bar.ax.tick_params(labelsize=SMALL)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _draw_blocks(ax: Axes, table: pd.DataFrame, blocks: list[str]) -> None:

@@ -63,15 +63,14 @@ def list_figures(
 
 
 def _of_all(result: Result, table: pd.DataFrame, with_participants: bool) -> Iterator[Drawing]:
-    both = {"interval": BOTH_INTERVALS}
     if len(result.arms) > 1:
         yield Drawing(
             name="sharing", caption="How the arms share the variance of each factor.",
-            draw=partial(plot_sharing, result, factors=table), **both,
+            draw=partial(plot_sharing, result, factors=table), interval=BOTH_INTERVALS,
         )  # fmt: skip
     yield Drawing(
         name="explained", caption="Share of each arm's variance that each factor explains.",
-        draw=partial(plot_explained, result, factors=table), **both,
+        draw=partial(plot_explained, result, factors=table), interval=BOTH_INTERVALS,
     )  # fmt: skip
     yield Drawing(
         name="variance", caption="Variance explained by factor and arm.",
@@ -95,7 +94,8 @@ def _of_all(result: Result, table: pd.DataFrame, with_participants: bool) -> Ite
             yield Drawing(
                 name=name,
                 caption="Weight of each factor in each symptom" + (", by arm." if by_arm else "."),
-                draw=partial(plot_symptom_links, result, factors=table, by_arm=by_arm), **both,
+                draw=partial(plot_symptom_links, result, factors=table, by_arm=by_arm),
+                interval=BOTH_INTERVALS,
             )  # fmt: skip
     yield Drawing(
         name="convergence", caption="Ranks, traces and energy of the chains.",
