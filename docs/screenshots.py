@@ -20,7 +20,7 @@ from browser import Browser, find_chromium, open_browser  # noqa: E402
 SCREENS = ((1280, 900), (390, 844))
 #: Pixels per inch of printed pages.
 DPI = 60
-SITE = HERE / "_build" / "html"
+SITE = HERE / "_build" / "html" / "docs"
 
 
 def take_all(run: Path, folder: Path) -> list[Path]:
