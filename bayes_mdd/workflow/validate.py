@@ -16,7 +16,7 @@ from bayes_mdd.features.adjust.reference import reference_to_controls
 from bayes_mdd.features.cohort_inputs import CohortInputs, read_cohort_inputs
 from bayes_mdd.features.input_tables import tabulate_columns, tabulate_features
 from bayes_mdd.features.roles import list_roles_of
-from bayes_mdd.specs import AnalysisSpec
+from bayes_mdd.specs import AnalysisSpec, Spec
 from bayes_mdd.specs.column_names import is_motion_name
 from bayes_mdd.workflow.resolve import resolve_spec
 
@@ -92,7 +92,7 @@ LISTERS: Mapping[str, Lister] = {
 
 def validate_cohort(
     folder: str | Path,
-    spec: AnalysisSpec | None = None,
+    spec: AnalysisSpec | Spec | None = None,
     *,
     controls: Sequence[str] | None = None,
 ) -> Validation:
@@ -105,7 +105,7 @@ def validate_cohort(
     ----------
     folder : str or Path
         The cohort folder.
-    spec : AnalysisSpec, optional
+    spec : AnalysisSpec or Spec of a model, optional
         Model, reference and quality thresholds. Default: those of an empty spec.
     controls : sequence of str, optional
         The diagnoses that mark healthy controls, see `bayes_mdd.cohort.read_participants`.
@@ -126,7 +126,9 @@ def validate_cohort(
     >>> found.passed, found.roles["participants"].tolist()  # doctest: +SKIP
     (True, [39, 31, 31])
     """
-    spec = AnalysisSpec() if spec is None else spec
+    spec = spec or AnalysisSpec()
+    if not isinstance(spec, AnalysisSpec):
+        spec = AnalysisSpec(model=spec)
     if spec.kind not in LISTERS:
         raise SpecError(f"kind must be one of {', '.join(LISTERS)}, got {spec.kind!r}.")
     inputs = read_cohort_inputs(folder, controls=controls)

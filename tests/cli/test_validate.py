@@ -8,6 +8,8 @@ import sys
 import pandas as pd
 import pytest
 
+import bayes_mdd as bm
+
 
 @pytest.fixture
 def cohort(small_cohort, tmp_path):
@@ -217,3 +219,10 @@ def test_motion_that_is_not_controlled_is_said(small_cohort, small_spec, run_cli
     assert "motion is not controlled" in str(json.loads(done.out)["notes"])
     done = run_cli("validate", small_cohort, "--spec", small_spec, "--json")
     assert "motion is not controlled" not in str(json.loads(done.out)["notes"])
+
+
+def test_a_model_alone_is_enough_in_python(cohort):
+    model = bm.SharedSpecificSpec(n_factors=2)
+    by_model, by_spec = (bm.validate_cohort(cohort, s) for s in (model, bm.AnalysisSpec(model)))
+    assert by_model.problems == by_spec.problems
+    assert by_model.passed == by_spec.passed

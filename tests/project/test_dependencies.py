@@ -154,9 +154,16 @@ def test_every_import_of_the_package_is_declared(repository, declared):
     assert not missing, f"imported, not declared in pyproject.toml: {missing}"
 
 
-def test_recipes_and_scripts_in_docs_need_run_time_dependencies_only(repository, declared):
-    missing = set(third_party(repository, "docs")) - set(declared["run"])
+def test_recipes_in_docs_need_run_time_dependencies_only(repository, declared):
+    missing = set(third_party(repository, "docs/recipes")) - set(declared["run"])
     assert not missing
+
+
+def test_scripts_that_build_the_docs_need_declared_dependencies_only(repository, declared):
+    # They are started by targets of the Makefile that install the developers' tools.
+    known = set(declared["run"]) | set(declared["dev"])
+    beside = {path.stem for path in (repository / "tests").glob("*.py")}
+    assert not set(third_party(repository, "docs")) - known - beside
 
 
 def test_every_development_dependency_is_used(repository, declared, tools):
