@@ -223,6 +223,8 @@ def test_motion_that_is_not_controlled_is_said(small_cohort, small_spec, run_cli
 
 def test_a_model_alone_is_enough_in_python(cohort):
     model = bm.SharedSpecificSpec(n_factors=2)
-    by_model, by_spec = (bm.validate_cohort(cohort, s) for s in (model, bm.AnalysisSpec(model)))
+    by_model, by_spec = (
+        bm.validate_cohort(cohort, spec) for spec in (model, bm.AnalysisSpec(model=model))
+    )
     assert by_model.problems == by_spec.problems
     assert by_model.passed == by_spec.passed
