@@ -50,6 +50,13 @@ def test_tables_and_maps_have_the_names(idata, names) -> None:
     assert [" ".join(n.split()) for n in shown] == names
 
 
+def test_findings_of_the_literature_stand_beside_the_names(idata) -> None:
+    sig = bm.signatures(idata)
+    table = bm.evidence_concordance(sig, n_permutations=19).table
+    names = dict(zip(sig["factor"].values, sig["name"].values, strict=True))
+    assert table["name"].tolist() == [names[f] for f in table["factor"]]
+
+
 def test_figures_have_the_names(idata, names) -> None:
     table, sig = bm.classify_factors(idata), bm.signatures(idata)
     for figure in (
