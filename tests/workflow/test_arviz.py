@@ -157,6 +157,15 @@ def test_figures_of_a_run_and_of_its_groups(stored, tree):
         bm.plotting.plot_convergence(stored, axes=Figure().subplots(1, 2))
 
 
+def test_a_fit_of_one_arm_shows_no_constant_shares():
+    """Sharing is 1 in every draw: weights and variance explained are left."""
+    figure = bm.plotting.plot_prior_posterior(with_groups(n_arms=1, symptoms=False))
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert [t for t in titles if t] == ["SSRI: explained"]
+    with pytest.raises(DataContractError, match="'sharing' does not vary: the fit has one arm"):
+        bm.plotting.plot_prior_posterior(with_groups(n_arms=1, symptoms=False), ["sharing"])
+
+
 @pytest.mark.slow
 def test_a_single_chain_has_no_ranks_and_no_rhat():
     figure = bm.plotting.plot_convergence(with_groups(chains=1))

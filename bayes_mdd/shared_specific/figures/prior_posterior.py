@@ -46,6 +46,7 @@ COLUMNS: Final = {
     ARM_MEAN: ("{}: mean", "SD of scores"),
     SYMPTOM_WEIGHT: ("{}", "weight per SD"),
 }
+ROUNDING: Final = 1e-9
 #: Shown by default, and what takes the place of weights in a fit without symptoms.
 DEFAULT: Final = (SHARING, SYMPTOM_WEIGHT)
 WITHOUT_SYMPTOMS: Final = (SHARING, EXPLAINED)
@@ -90,7 +91,8 @@ def plot_prior_posterior(
     Raises
     ------
     DataContractError
-        If every factor is unused, or a variable is not in the fit or has no prior.
+        If every factor is unused, or a variable is not in the fit, does not vary (sharing with one
+        arm) or has no prior.
     SpecError
         If `var_names` holds another name, or there are not as many axes as panels.
 
@@ -164,23 +166,41 @@ def _prior_of(result: Result) -> xr.Dataset:
 def _choose(var_names: Sequence[str] | None, posterior: xr.Dataset, prior: xr.Dataset) -> list[str]:
     """Check the names, or take those that have a prior."""
     if var_names is None:
-        default = DEFAULT if SYMPTOM_WEIGHT in posterior else WITHOUT_SYMPTOMS
-        return [n for n in default if n in posterior and n in prior]
+        weights = not _reason(SYMPTOM_WEIGHT, posterior, prior)
+        default = DEFAULT if weights else WITHOUT_SYMPTOMS
+        names = [n for n in default if not _reason(n, posterior, prior)]
+        if not names:
+            raise DataContractError(
+                "plot_prior_posterior", [_reason(n, posterior, prior) for n in WITHOUT_SYMPTOMS]
+            )
+        return names
     names = [var_names] if isinstance(var_names, str) else list(var_names)
-    if unknown := [n for n in names if n not in COLUMNS] or not names:
-        said = some(unknown) if isinstance(unknown, list) else "no name"
+    unknown = [n for n in names if n not in COLUMNS]
+    if unknown or not names:
+        said = some(unknown) if unknown else "no name"
         raise SpecError(f"var_names: {said} cannot be shown; there are {some(COLUMNS)}.")
-    reasons = [
-        f"'{n}' is not in the posterior of this fit."
-        if n not in posterior
-        else f"'{n}' has no prior that can be drawn"
-        + (" because edges were whitened." if n == EXPLAINED else ".")
-        for n in names
-        if n not in posterior or n not in prior
-    ]
+    reasons = [said for n in names if (said := _reason(n, posterior, prior))]
     if reasons:
         raise DataContractError("plot_prior_posterior", reasons)
     return names
+
+
+def _varies(posterior: xr.Dataset, name: str) -> bool:
+    values = posterior[name]
+    # Shares of one arm are 1 up to rounding.
+    return float(values.max()) - float(values.min()) > ROUNDING
+
+
+def _reason(name: str, posterior: xr.Dataset, prior: xr.Dataset) -> str:
+    """Why a variable cannot be shown; empty if it can."""
+    if name not in posterior:
+        return f"'{name}' is not in the posterior of this fit."
+    if not _varies(posterior, name):
+        return f"'{name}' does not vary: the fit has one arm, or a fixed pattern of sharing."
+    if name in prior:
+        return ""
+    why = " because edges were whitened." if name == EXPLAINED else "."
+    return f"'{name}' has no prior that can be drawn{why}"
 
 
 def _columns(
