@@ -21,7 +21,7 @@ PAGE = Path(__file__).with_name("gallery.md")
 IMAGES = Path(__file__).parent / "images" / "gallery"
 DPI = 110
 #: Colours of a picture: enough for figures, and a third of the size of full colour.
-COLOURS = 128
+COLOURS = 256
 #: Folders as the page names them; those given on the command line are read instead.
 FOLDERS = {
     "run": "runs/demo",
@@ -59,6 +59,15 @@ NAMES: dict[str, str] = {
         "bm.compare_baselines(bm.response_spec(outcomes), raw, outcomes,"
         " ['majority', 'clinical', 'ridge', 'pca + lars'], repeats=2, permutations=0)"
     ),
+    "halves": (
+        "{site: bm.fit(bm.SharedSpecificSpec(n_factors=5), "
+        "features.isel(subject=(features.site == site).values), method='fast') "
+        "for site in ('site1', 'site2')}"
+    ),
+    "other": "bm.simulate_cohort(8).features",
+    "followup": 'raw[["y"]].assign(y=raw.y + 0.5 * (other.y - other.y.mean("subject")).values)',
+    "change": 'bm.reference_to_controls(bm.change_features(followup, raw[["y"]]))',
+    "moved": "bm.fit(bm.SharedSpecificSpec(n_factors=5), change, method='fast')",
     "polar": (
         "bm.fit(bm.PolarLDASpec(n_factors=2, n_restarts=4, n_resamples=20), features,"
         " progressbar=False)"
@@ -78,11 +87,19 @@ class Entry:
         Its arguments, in the names of `NAMES` and `FOLDERS`.
     says : str
         One sentence: what the figure shows.
+    image : str, default ""
+        Name of its picture, where the function has several; default that of the function.
     """
 
     name: str
     call: str
     says: str
+    image: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of its picture."""
+        return f"{self.image or self.name}.png"
 
 
 #: Figures by heading of the page, in its order.
@@ -134,6 +151,7 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
             "plot_regions",
             'sig, "F3", "negative", kind="surface"',
             "The loadings below 0 of one factor on the cortex.",
+            "plot_regions_surface",
         ),
         Entry(
             "plot_block_map",
@@ -168,6 +186,18 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
             "plot_predictive",
             "idata",
             "Whether data replicated by the model look like the data, and statistics of residuals.",
+        ),
+    ),
+    "Several cohorts, and change": (
+        Entry(
+            "plot_cohorts",
+            '{"all": idata, **halves}',
+            "Factors of several cohorts, matched by their maps, with intervals in each cohort.",
+        ),
+        Entry(
+            "plot_change_maps",
+            'moved, "F1"',
+            "Follow-up minus baseline along a factor: signed change by pair of networks and arm.",
         ),
     ),
     "Data": (
@@ -348,14 +378,18 @@ def write_page() -> str:
         "# Gallery of figures",
         "Every figure of the package, of the synthetic demo cohort (no real person). All functions "
         "are in `bm.plotting`, return the Matplotlib figure, and draw into axes of the caller when "
-        "given `ax` or `axes`. A sentence below each picture says what it shows; the call drew it.",
+        "given `ax` or `axes`. Each picture was drawn by the call below it; the "
+        "[last section](#names-in-the-calls) says what the names in the calls are.",
     ]
     for heading, entries in GALLERY.items():
         parts.append(f"## {heading}")
+        shown = ""
         for entry in entries:
+            # A function with several pictures has one heading.
+            parts += [f"### {entry.name}"] if entry.name != shown else []
+            shown = entry.name
             parts += [
-                f"### {entry.name}",
-                f"![{entry.says}](images/gallery/{entry.name}.png)",
+                f"![{entry.says}](images/gallery/{entry.file})",
                 entry.says,
                 f"```python\n{write_call(entry)}\n```",
             ]
@@ -385,7 +419,7 @@ def main() -> None:
     values = Values(given)
     for entry in entries:
         if not chosen or entry.name in chosen:
-            size = save(evaluate(write_call(entry), values), IMAGES / f"{entry.name}.png")
+            size = save(evaluate(write_call(entry), values), IMAGES / entry.file)
             print(f"{entry.name}: {size / 1024:.0f} kB", flush=True)  # noqa: T201
     PAGE.write_text(write_page(), encoding="utf-8")
 
