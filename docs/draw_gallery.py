@@ -47,31 +47,39 @@ NAMES: dict[str, str] = {
     "curve": 'pd.read_csv(f"{response_run}/response/curve.tsv", sep="\\t")',
     "toc": 'pd.read_csv(f"{response_run}/response/toc.tsv", sep="\\t")',
     "groups": 'pd.read_csv(f"{response_run}/response/calibration.tsv", sep="\\t")',
-    "sizes": (
-        "pd.concat([bm.plan_power('moderator', benefit_sd=s, reliability=r)"
-        ".assign(benefit_sd=s, reliability=r)"
-        " for s in (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1) for r in (0.5, 0.8, 1)])"
-    ),
+    "sizes": """pd.concat(
+    [
+        bm.plan_power("moderator", benefit_sd=s, reliability=r).assign(benefit_sd=s, reliability=r)
+        for s in (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1)
+        for r in (0.5, 0.8, 1)
+    ]
+)""",
     "outcomes": (
         'bm.read_outcomes(cohort, scale="hamd17", baseline="ses-baseline", endpoint="ses-week8")'
     ),
-    "baselines": (
-        "bm.compare_baselines(bm.response_spec(outcomes), raw, outcomes,"
-        " ['majority', 'clinical', 'ridge', 'pca + lars'], repeats=2, permutations=0)"
-    ),
-    "halves": (
-        "{site: bm.fit(bm.SharedSpecificSpec(n_factors=5), "
-        "features.isel(subject=(features.site == site).values), method='fast') "
-        "for site in ('site1', 'site2')}"
-    ),
+    "baselines": """bm.compare_baselines(
+    bm.response_spec(outcomes),
+    raw,
+    outcomes,
+    ["majority", "clinical", "ridge", "pca + lars"],
+    repeats=2,
+    permutations=0,
+)""",
+    "halves": """{
+    site: bm.fit(
+        bm.SharedSpecificSpec(n_factors=5),
+        features.isel(subject=(features.site == site).values),
+        method="fast",
+    )
+    for site in ("site1", "site2")
+}""",
     "other": "bm.simulate_cohort(8).features",
     "followup": 'raw[["y"]].assign(y=raw.y + 0.5 * (other.y - other.y.mean("subject")).values)',
     "change": 'bm.reference_to_controls(bm.change_features(followup, raw[["y"]]))',
-    "moved": "bm.fit(bm.SharedSpecificSpec(n_factors=5), change, method='fast')",
-    "polar": (
-        "bm.fit(bm.PolarLDASpec(n_factors=2, n_restarts=4, n_resamples=20), features,"
-        " progressbar=False)"
-    ),
+    "moved": 'bm.fit(bm.SharedSpecificSpec(n_factors=5), change, method="fast")',
+    "polar": """bm.fit(
+    bm.PolarLDASpec(n_factors=2, n_restarts=4, n_resamples=20), features, progressbar=False
+)""",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +25,7 @@ from bayes_mdd.sampling.run_folder import (
     make_provenance,
     write_or_keep,
 )
-from bayes_mdd.sampling.unfinished import FolderChains, keep_chains
+from bayes_mdd.sampling.unfinished import keep_chains
 from bayes_mdd.specs import SamplerSpec, Spec, kind_of
 from bayes_mdd.workflow.families import family_of
 
@@ -120,25 +121,20 @@ def fit(
     provenance["roles"] = roles.to_dict("records")
     if dropped := count_dropped(features):
         provenance["dropped"] = dropped
-
-    def run(store: FolderChains | None) -> xr.DataTree:
+    with nullcontext() if run_dir is None else keep_chains(run_dir, provenance) as store:
+        if run_dir is not None:
+            finished = check_run_folder(run_dir, provenance, force=force)
+            if finished is not None:
+                return finished
+            # The run holds the features; its draws come on top.
+            check_space(find_existing(Path(run_dir)), features["y"].nbytes, Path(run_dir))
         idata, facts = family.fit(spec, data, sampler, method, progressbar, store)
         idata.attrs["model"] = family.kind
-        provenance.update(facts)
+        provenance |= facts
         describe_run(idata, spec, sampler, features, provenance)
         idata.attrs[SAMPLE] = write_sample(_describe_sample(idata, spec, features, rated))
-        return idata
-
-    if run_dir is None:
-        return run(None)
-    with keep_chains(run_dir, provenance) as store:
-        finished = check_run_folder(run_dir, provenance, force=force)
-        if finished is not None:
-            return finished
-        # The run holds the features; its draws come on top.
-        check_space(find_existing(Path(run_dir)), features["y"].nbytes, Path(run_dir))
-        idata = run(store)
-        write_or_keep(idata, spec, sampler, provenance, run_dir)
+        if run_dir is not None:
+            write_or_keep(idata, spec, sampler, provenance, run_dir)
     return idata
 
 

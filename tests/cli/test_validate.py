@@ -171,7 +171,7 @@ def test_roles_are_said_before_a_fit(small_run):
     assert "10 controls: diagnosis HC; reference only" in small_run.command.err
     assert small_run.command.err.index("10 controls") < small_run.command.err.index("Fitting")
     page = (small_run.folder / "report.html").read_text()
-    assert "Role of each group of participants" in page
+    assert "Healthy controls, used as reference only: 10" in page
     assert "Healthy controls are not the reference" not in page
 
 

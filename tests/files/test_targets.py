@@ -260,14 +260,14 @@ def test_an_exchange_in_two_steps_that_was_killed_is_restored(tmp_path, monkeypa
     run = make_run(tmp_path / "run")
     before = content(tmp_path)
     # Killed after the first step.
-    run.rename(run.with_name(f"{folders._OLD}{folders._tag(run.resolve())}-0"))
+    run.rename(run.with_name(f"{folders._OLD}{folders.tag_of(run.resolve())}-0"))
     assert check_run_target(run, force=False) == run
     assert content(tmp_path) == before
 
 
 def test_leftovers_of_killed_processes_are_removed_after_a_day(tmp_path):
     run = tmp_path / "run"
-    tag = folders._tag(run.resolve())
+    tag = folders.tag_of(run.resolve())
     old, young = (tmp_path / f"{folders._NEW}{tag}-{i}" for i in ("old", "young"))
     other = tmp_path / f"{folders._NEW}00000000-x"
     for path in (old, young, other):

@@ -139,7 +139,7 @@ def test_the_command_line_runs_it(small_cohort, tmp_path, run_cli):
     done = run_cli("fit", "polar_lda", small_cohort, "-o", tmp_path / "run", *words)
     assert done.status in (0, 1), done.err
     files = {p.name for p in (tmp_path / "run").iterdir()}
-    records = {"spec.yaml", "provenance.json", "checks.json", "roles.tsv"}
+    records = {"spec.yaml", "provenance.json", "checks.json", "roles.tsv", "table1.tsv"}
     assert files == {*records, "posterior.nc", "signatures", "report.html"}
     assert "expressed in SNRI" in done.out
     verdict = json.loads((tmp_path / "run" / "checks.json").read_text(encoding="utf-8"))

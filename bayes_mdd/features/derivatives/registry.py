@@ -164,8 +164,11 @@ def choose_format(
         raise DataContractError(
             str(folder), [f"holds several sets of data: choose {' or '.join(choices[:8])}."]
         )
-    others = sorted(names - {preferred[0].format.name})
-    return preferred[0], others
+    chosen = preferred[0]
+    read = {n.path for n in chosen.files}
+    # Formats that would read the same files are no other data.
+    others = {c.format.name for c in matches if {n.path for n in c.files} - read}
+    return chosen, sorted(others - {chosen.format.name})
 
 
 def _offered(own: Format, files: Sequence[FileName], format_name: str | None) -> Sequence[FileName]:

@@ -199,8 +199,8 @@ def compare_maps(a: Array, b: Array) -> Array:
 
     Examples
     --------
-    >>> compare_maps(np.array([[1.0, 2.0, 3.0]]), np.array([[-1.0, -2.0, -3.0]])).tolist()
-    [[1.0]]
+    >>> compare_maps(np.array([[1.0, 2.0, 3.0]]), np.array([[-1.0, -2.0, -3.0]])).round(6)
+    array([[1.]])
     """
     x, y = (m - m.mean(axis=1, keepdims=True) for m in (a, b))
     size = np.sqrt((x**2).sum(axis=1))[:, None] * np.sqrt((y**2).sum(axis=1))[None, :]
