@@ -9,15 +9,10 @@ from typing import Any
 import numpy as np
 
 from bayes_mdd.features.assemble import FUNCTIONAL
-from bayes_mdd.features.derivatives.connectomes import (
-    STRUCTURAL,
-    mirror_triangles,
-    weighting_units,
-)
+from bayes_mdd.features.derivatives.connectomes import mirror_triangles, weighting_units
 from bayes_mdd.features.derivatives.file_names import FileName
-from bayes_mdd.features.derivatives.formats.square import looks_functional
+from bayes_mdd.features.derivatives.formats.square import EXTENSIONS, sort_matrices
 from bayes_mdd.features.derivatives.interface import Format, FormatRequest, Reading, SubjectValues
-from bayes_mdd.features.derivatives.matrix_measures import stated_measure
 from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
 from bayes_mdd.features.derivatives.text_tables import (
     Cells,
@@ -26,8 +21,7 @@ from bayes_mdd.features.derivatives.text_tables import (
     read_cells,
 )
 from bayes_mdd.features.loading import UnreadableFileError
-
-_EXTENSIONS = (".csv", ".tsv", ".txt")
+from bayes_mdd.types import Array
 
 
 def _row_names_fit(rows: Sequence[str], columns: Sequence[str]) -> bool:
@@ -64,30 +58,18 @@ def _to_matrix(path: Path, cells: Cells) -> SubjectValues | None:
     return SubjectValues(tuple(names), matrix)
 
 
+def _matrix_of(name: FileName) -> Array | None:
+    if name.extension not in EXTENSIONS:
+        return None
+    try:
+        values = _read_matrix(name.path)
+    except UnreadableFileError:
+        return None
+    return None if values is None else values.values
+
+
 def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
-    found: list[FileName] = []
-    functional: list[bool] = []
-    for name in files:
-        if name.extension not in _EXTENSIONS:
-            continue
-        try:
-            values = _read_matrix(name.path)
-        except UnreadableFileError:
-            continue
-        if values is not None:
-            functional.append(looks_functional(values.values) or bool(stated_measure(name)))
-            found.append(name)
-    if not found:
-        return {}
-    # Files that are named alike are damaged matrices, and are reported as such.
-    endings = {(n.suffix, n.extension) for n in found}
-    read = {n.path for n in found}
-    found += [
-        n
-        for n in files
-        if "sub" in n.entities and (n.suffix, n.extension) in endings and n.path not in read
-    ]
-    return {FUNCTIONAL if any(functional) else STRUCTURAL: found}
+    return sort_matrices(files, _matrix_of)
 
 
 def _read(request: FormatRequest) -> Reading:

@@ -9,7 +9,7 @@ Xia et al. (2013), BrainNet Viewer. PLoS ONE 8.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_s
 from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.types import Array
+
+#: Endings of text matrices.
+EXTENSIONS = (".csv", ".tsv", ".txt")
 
 
 def _square(path: Path) -> Array | None:
@@ -67,13 +70,30 @@ def looks_functional(matrix: Array) -> bool:
     )
 
 
-def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+def sort_matrices(
+    files: Sequence[FileName], matrix_of: Callable[[FileName], Array | None]
+) -> dict[str, list[FileName]]:
+    """Choose the files that hold square matrices, and tell which kind of data they are.
+
+    Parameters
+    ----------
+    files : sequence of FileName
+        Files of a folder.
+    matrix_of : callable
+        Reads a matrix, shape (region, region); None if a file is anything else.
+
+    Returns
+    -------
+    dict of str to list of FileName
+        The files by kind; empty where there are none.
+    """
     found: list[FileName] = []
     functional: list[bool] = []
     for name in files:
-        if name.extension in (".csv", ".txt", ".tsv") and (m := _square(name.path)) is not None:
+        matrix = matrix_of(name)
+        if matrix is not None:
             # Covariances may be positive throughout; their names tell them from connectomes.
-            functional.append(looks_functional(m) or bool(stated_measure(name)))
+            functional.append(looks_functional(matrix) or bool(stated_measure(name)))
             found.append(name)
     if not found:
         return {}
@@ -87,6 +107,12 @@ def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
     ]
     # A single functional matrix decides for all: counts and lengths are never negative.
     return {FUNCTIONAL if any(functional) else STRUCTURAL: found}
+
+
+def _find(files: Sequence[FileName]) -> dict[str, list[FileName]]:
+    return sort_matrices(
+        files, lambda name: _square(name.path) if name.extension in EXTENSIONS else None
+    )
 
 
 def _read(request: FormatRequest) -> Reading:
