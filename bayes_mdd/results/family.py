@@ -10,15 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SUBJECT
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.drawings import Drawing
 from bayes_mdd.results.page import PageOptions
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import Limits, Rules
 from bayes_mdd.specs import SamplerSpec, Spec
+from bayes_mdd.types import Array
 
 
 class Prepared(Protocol):
@@ -106,6 +109,31 @@ def no_figures(
     return ()
 
 
+def stored_scores(result: Result, factors: Sequence[str]) -> Array:
+    """Read the draws of scores as they are stored.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+    factors : sequence of str
+        Factors to keep.
+
+    Returns
+    -------
+    ndarray, shape (draw, subject, factor)
+        All chains in a row.
+
+    Raises
+    ------
+    DataContractError
+        If the fit stores no scores.
+    """
+    drawn = result.group("posterior", ["scores"])["scores"].sel({FACTOR: list(factors)})
+    values = drawn.transpose(CHAIN, DRAW, SUBJECT, FACTOR).values
+    return np.asarray(values.reshape(-1, *values.shape[2:]))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Family:
     """One model family as the main job sees it.
@@ -144,6 +172,9 @@ class Family:
     figures : callable
         ``(result, table, sig, with_participants) -> sequence of Drawing``: the figures that a fit
         supports, for files.
+    scores : callable
+        ``(result, factors) -> ndarray, shape (draw, subject, factor)``: draws of scores with a
+        common origin, for tables of participants. Default: as they are stored.
     items : callable
         ``(spec) -> tuple of str``: single items of scales that the spec links.
     prior : callable, optional
@@ -164,5 +195,6 @@ class Family:
     arm_totals: Callable[[Result, float], pd.DataFrame] = no_arm_totals
     links: Callable[[Result, float], Mapping[str, pd.DataFrame]] = no_links
     figures: Callable[[Result, pd.DataFrame, xr.Dataset, bool], Sequence[Drawing]] = no_figures
+    scores: Callable[[Result, Sequence[str]], Array] = stored_scores
     items: Callable[[Any], tuple[str, ...]] = no_items
     prior: Callable[[Any, xr.Dataset, pd.DataFrame | None, int, int], pd.DataFrame] | None = None

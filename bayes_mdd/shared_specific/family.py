@@ -17,6 +17,7 @@ from bayes_mdd.shared_specific.spec import KIND
 from bayes_mdd.shared_specific.tables.arms import explained_by_arm
 from bayes_mdd.shared_specific.tables.factors import overview, tabulate_factors
 from bayes_mdd.shared_specific.tables.links import summarise_symptom_links
+from bayes_mdd.shared_specific.tables.scores import read_scores
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 
 
@@ -109,6 +110,7 @@ FAMILY = Family(
     arm_totals=lambda result, ci_prob: explained_by_arm(result, ci_prob=ci_prob),
     links=tabulate_links,
     figures=list_figures,
+    scores=lambda result, factors: read_scores(result, factors).draws,
     items=lambda spec: spec.ordinal_symptoms,
     prior=expect_prior,
 )

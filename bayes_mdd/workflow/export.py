@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, SUBJECT
+from bayes_mdd.dims import ARM, FACTOR, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.features import select_view
 from bayes_mdd.results.exports.folders import check_export, write_export
@@ -248,17 +248,17 @@ def tabulate_scores(result: Result, factors: Sequence[str]) -> pd.DataFrame:
     -------
     DataFrame
         One row per participant and factor: ``participant_id``, ``arm``, ``factor``, ``mean``,
-        ``sd``, ``lower`` and ``upper``, the ends of the equal-tailed interval.
+        ``sd``, ``lower`` and ``upper``, the ends of the equal-tailed interval. Scores of the factor
+        model are relative to the mean over arms of each draw, because a constant that is common to
+        all participants is known from the prior alone.
 
     Raises
     ------
     DataContractError
         If the fit stores no scores.
     """
-    drawn = result.group("posterior", ["scores"])["scores"].sel({FACTOR: list(factors)})
-    drawn = drawn.transpose(CHAIN, DRAW, SUBJECT, FACTOR)
-    people, names = drawn[SUBJECT].values.astype(str), drawn[FACTOR].values.astype(str)
-    values = drawn.values.reshape(-1, len(people), len(names))
+    people, names = result.posterior[SUBJECT].values.astype(str), [str(f) for f in factors]
+    values = family_of(result.kind).scores(result, names)
     tail = (1 - RULES.ci_prob) / 2
     low, high = np.quantile(values, [tail, 1 - tail], axis=0)
     of = pd.Series(result.constant[ARM].values.astype(str), result.constant[SUBJECT].values)

@@ -60,7 +60,10 @@ MEANINGS: Final = (
     ("top_regions", "strength*", _LOADING, "mean absolute loading of the region's edges"),
     ("top_regions", "positive*", _LOADING, "part of the edges above 0 in their mean loading"),
     ("top_regions", "negative*", _LOADING, "part of the edges below 0 in their mean loading"),
-    ("scores", "*", "SD; polar LDA: share of the participant, 0-1", "score of the participant"),
+    (
+        *("scores", "*", "SD; polar LDA: share of the participant, 0-1"),
+        "score of the participant, of the factor model relative to the mean over arms",
+    ),
 )
 _PARTS: Final = (
     ("lower", f"lower {_ENDS}"),
