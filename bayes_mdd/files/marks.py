@@ -127,6 +127,7 @@ EXPORTED = (
     *(f"bids/{name}" for name in ("atlases/*/atlas-regions*", "group/seg-regions*")),
     *(f"tables/{name}.tsv" for name in ("factors", "links", "links_by_arm", "arms", "scores")),
     *(f"tables/{name}.tsv" for name in ("top_loadings", "top_regions")),
+    *("anndata/run.h5ad", "anndata/run.json"),
     *("tables/dictionary.tsv", "tables/tables.json"),
     *("neurovault/factor-*", "neurovault/images.tsv", "neurovault/collection.json"),
     *(f"figures/{name}" for name in ("*.svg", "*.png", "figures.json", "README.md")),

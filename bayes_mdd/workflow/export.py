@@ -66,8 +66,8 @@ def export_run(
     folder : str or Path
         Gets one folder per format; created when it does not exist.
     formats : sequence of str, default ("all",)
-        Of "nifti", "bids", "brainnet", "graphml", "cifti", "gifti", "tables", "neurovault", "html"
-        and "figures"; "all" writes those that apply to the run.
+        Of "nifti", "bids", "brainnet", "graphml", "cifti", "gifti", "tables", "neurovault",
+        "html", "anndata" and "figures"; "all" writes those that apply to the run.
     atlas : str or Path, optional
         Label image of the regions (NIfTI). Without it, images show spheres at the MNI coordinates
         of the regions.

@@ -421,6 +421,33 @@ def test_scores_by_participant_only_when_asked(idata, done, tmp_path):
     assert row["arm"] == str(idata["constant_data"]["arm"].sel(subject=ids[4]).values)
 
 
+@pytest.mark.filterwarnings("ignore:.*infer_string")
+def test_anndata_holds_loadings_and_scores_only_when_asked(idata, sig, done, tmp_path):
+    anndata = pytest.importorskip("anndata")
+    shared = anndata.read_h5ad(folder_of(done, "anndata") / "run.h5ad")
+    assert shared.shape == (0, sig.sizes["feature"])
+    assert list(shared.var_names) == sig["feature"].values.tolist()
+    assert shared.var["block"].tolist() == sig["block"].values.tolist()
+    np.testing.assert_allclose(shared.varm["LFs"], sig["mean"].transpose("feature", "factor"))
+    np.testing.assert_allclose(shared.varm["LFs_p_positive"][:, 0], sig["p_positive"][0])
+    assert shared.uns["factors"]["name"].tolist() == sig["name"].values.tolist()
+    assert not shared.obsm
+    asked = bm.export_run(idata, tmp_path, formats=["anndata", "tables"], with_participants=True)
+    named = anndata.read_h5ad(folder_of(asked, "anndata") / "run.h5ad")
+    scores = read_table(folder_of(asked, "tables") / "scores.tsv").set_index("participant_id")
+    person = named.obs_names[3]
+    assert named.obs.loc[person, "arm"] == scores.loc[person, "arm"].iloc[0]
+    row = scores.loc[person].set_index("factor").loc[sig["factor"].values]
+    np.testing.assert_allclose(named.obsm["X_mofa"][3], row["mean"], rtol=1e-6)
+    np.testing.assert_allclose(named.obsm["X_mofa_upper"][3], row["upper"], rtol=1e-6)
+
+
+def test_anndata_needs_its_extra(idata, tmp_path, monkeypatch):
+    monkeypatch.setattr("bayes_mdd.results.exports.h5ad.find_spec", lambda _: None)
+    with pytest.raises(bm.DataContractError, match=r"bayes-mdd\[anndata\]"):
+        bm.export_run(idata, tmp_path, formats=["anndata"])
+
+
 def test_neurovault_folder(idata, done):
     folder = folder_of(done, "neurovault")
     images = pd.read_csv(folder / "images.tsv", sep="\t")

@@ -15,6 +15,7 @@ from bayes_mdd.results.exports import (
     figures,
     gifti,
     graphml,
+    h5ad,
     html,
     neurovault,
     nifti,
@@ -54,4 +55,5 @@ FORMATS: Final[Mapping[str, Format]] = {
     "neurovault": _of(neurovault),
     "figures": _of(figures),
     "html": _of(html),
+    "anndata": _of(h5ad),
 }
