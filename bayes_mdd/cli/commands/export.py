@@ -15,7 +15,7 @@ from bayes_mdd.cli.output import print_json, print_lines
 from bayes_mdd.errors import SpecError
 from bayes_mdd.files.marks import require_run
 
-NAMES = "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault, figures, html"
+NAMES = "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault, figures, html, anndata"
 
 
 def export(
