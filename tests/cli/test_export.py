@@ -25,6 +25,15 @@ def test_a_run_is_exported(small_run, run_cli, tmp_path):
     assert again.status == 2 and "--force" in again.err
 
 
+@pytest.mark.filterwarnings("ignore:.*infer_string")
+def test_scores_are_part_of_anndata_when_asked(small_run, run_cli, tmp_path):
+    anndata = pytest.importorskip("anndata")
+    words = ("export", small_run.folder, "-f", "anndata", "-o", tmp_path / "x")
+    done = run_cli(*words, "--with-participants")
+    assert done.status == 0, done.err
+    assert anndata.read_h5ad(tmp_path / "x" / "anndata" / "run.h5ad").n_obs > 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -75,9 +75,10 @@ def export(
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     require_run(run)
     require_files([("--atlas", atlas), ("--surface-atlas", surface_atlas)])
-    if with_participants and not {"tables", "figures", "all"} & set(formats):
+    if with_participants and not {"tables", "figures", "anndata", "all"} & set(formats):
         raise SpecError(
-            "--with-participants concerns tables and figures: add --format tables or figures."
+            "--with-participants concerns tables, figures and AnnData: add --format tables, "
+            "figures or anndata."
         )
     done = bm.export_run(
         run,
