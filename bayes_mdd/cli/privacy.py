@@ -10,9 +10,13 @@ import typer
 from bayes_mdd.cli import output
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.status import ExitStatus
+from bayes_mdd.files.marks import CROSSOVER, NULL_TWIN
 
 if TYPE_CHECKING:
     import xarray as xr
+
+#: Runs inside the run folder of the demo.
+RUNS = (f"{CROSSOVER}/", f"{NULL_TWIN}/")
 
 
 def report_privacy(idata: xr.DataTree, run_dir: Path, *, as_json: bool) -> None:
@@ -56,8 +60,10 @@ def report_privacy(idata: xr.DataTree, run_dir: Path, *, as_json: bool) -> None:
         said = "nothing found" if check.passed else f"{len(found)} findings"
         output.print_lines([f"Files to be shared: {len(shared)} searched, {said}."])
         output.print_lines([check.advice] if check.advice else [])
+        # Runs inside the run folder are named once; they are searched with their own command.
+        named = dict.fromkeys(f"{k.partition('/')[0]}/" if k.startswith(RUNS) else k for k in kept)
         output.print_lines(
-            ["As sensitive as the data of the cohort, not to be shared: " + ", ".join(kept)]
+            ["As sensitive as the data of the cohort, not to be shared: " + ", ".join(named)]
         )
     if not check.passed:
         raise typer.Exit(ExitStatus.CHECK_FAILED)
