@@ -13,11 +13,14 @@ import xarray as xr
 from bayes_mdd.errors import UnreadableFileError, WriteError
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.regular import own_errors
-from bayes_mdd.files.unfinished import count_parts, unfinished
+from bayes_mdd.files.unfinished import unfinished
 
 CHAIN: Final = "part-{}.nc"
 #: Parts of the provenance that decide whether chains belong to the requested run.
-IDENTITY: Final = ("model", "sampler", "inputs", "method", "inputs_sha256", "seed", "versions")
+IDENTITY: Final = (
+    *("model", "sampler", "inputs", "method", "inputs_sha256", "seed"),
+    *("versions", "commit"),
+)
 
 log = logging.getLogger("bayes_mdd.sampling")
 
@@ -74,16 +77,6 @@ class FolderChains:
         except WriteError as error:
             self._full = True
             log.warning("Chains are not kept until the fit is complete: %s", error)
-
-    def count(self) -> int:
-        """Count the chains that are kept.
-
-        Returns
-        -------
-        int
-            Number of files.
-        """
-        return count_parts(self._folder)
 
 
 @contextmanager
