@@ -66,7 +66,7 @@ validation: $(DEV)  ## write docs/validation and the figures in models/*.md from
 
 # The smaller set is constrained by the larger one, so that both pin the same versions.
 lock: | $(filter $(LOCAL_UV),$(UV))  ## write both lock files (ARGS="--upgrade" takes new versions)
-	$(COMPILE) --extra dev --extra jax --extra harmonize --extra bcf --extra anndata --output-file requirements-dev.lock
+	$(COMPILE) --extra dev --extra jax --extra harmonize --extra bcf --extra anndata --extra cluster --output-file requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock --output-file requirements.lock
 
 lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions that pyproject.toml allows

@@ -32,10 +32,10 @@ from bayes_mdd.baselines.tables import (
     tabulate_folds,
 )
 from bayes_mdd.baselines.tasks import list_tasks
+from bayes_mdd.parallel.fan_out import fan_out
 from bayes_mdd.specs import AnalysisSpec
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
-from bayes_mdd.studies.fan_out import fan_out
 from bayes_mdd.types import IntArray
 
 #: Methods that take seconds for one fold, and are evaluated on the first divisions only.

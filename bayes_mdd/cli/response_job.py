@@ -143,10 +143,10 @@ def analyse_cohort(
     first = with_reference(spec.stage_one, controls)
     check_fit(first, folder, run_dir, force=force, method=method)
     # Imported here: a wrong path is reported without waiting for them.
+    from bayes_mdd.parallel.keep import keep_results
     from bayes_mdd.response.page.further import read_further
     from bayes_mdd.response.store import REPORT, check_response_target, to_tsv, write_response
     from bayes_mdd.response.stored_outcomes import restore_outcomes
-    from bayes_mdd.studies.fan_out import keep_results
 
     check_response_target(run_dir, spec, method, force=force)
     data, outcomes = read_scans_and_outcomes(spec, first, folder, controls)

@@ -13,13 +13,14 @@ import xarray as xr
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.files.checksum import input_checksum
+from bayes_mdd.parallel.fan_out import count_workers, fan_out
+from bayes_mdd.parallel.keep import keep_results, part_files
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX
 from bayes_mdd.shared_specific.data.dependence import choose_dependence
 from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
 from bayes_mdd.shared_specific.spec import KIND
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec, Spec, kind_of
-from bayes_mdd.studies.fan_out import count_workers, fan_out, keep_results, part_files
 from bayes_mdd.studies.folds import assign_folds, check_folds, held_out
 from bayes_mdd.studies.held_out import Scored, score_fold
 from bayes_mdd.types import Array

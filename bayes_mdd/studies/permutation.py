@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CONTROL, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.parallel.fan_out import fan_out
+from bayes_mdd.parallel.keep import keep_results, part_files
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.rules import RULES
@@ -19,7 +21,6 @@ from bayes_mdd.shared_specific.posterior.refit import Refit, refit_with_arms
 from bayes_mdd.shared_specific.spec import spec_of
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.streams import Stream, generator
-from bayes_mdd.studies.fan_out import fan_out, keep_results, part_files
 from bayes_mdd.types import IntArray
 
 #: Short chains: a permutation needs one probability per factor, no intervals.

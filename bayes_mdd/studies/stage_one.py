@@ -20,6 +20,8 @@ from bayes_mdd.features.adjust.reference import reference_to_controls
 from bayes_mdd.features.adjust.reference_training import reference_to_training
 from bayes_mdd.features.blind import hide_arms
 from bayes_mdd.features.roles import mark_fitted
+from bayes_mdd.parallel.fan_out import count_workers, fan_out
+from bayes_mdd.parallel.keep import part_files
 from bayes_mdd.response.mixture import MOST_FACTORS
 from bayes_mdd.response.scores import build_moments, score_moments
 from bayes_mdd.response.splits import FoldScores, Names
@@ -31,7 +33,6 @@ from bayes_mdd.specs import (
     SharedSpecificSpec,
     kind_of,
 )
-from bayes_mdd.studies.fan_out import count_workers, fan_out, part_files
 from bayes_mdd.workflow.families import family_of
 from bayes_mdd.workflow.fit import fit
 
@@ -68,7 +69,7 @@ class StageOne:
     tell : callable, optional
         Is called with a sentence about the expected time after the first fit. Default: the log.
     keep : Path, optional
-        Folder of `bayes_mdd.studies.fan_out.keep_results` in which finished fits are kept.
+        Folder of `bayes_mdd.parallel.keep.keep_results` in which finished fits are kept.
 
     Raises
     ------

@@ -135,7 +135,7 @@ def unused(names: Iterable[str], imported: Iterable[str]) -> list[str]:
 def test_every_dependency_of_the_package_is_used(repository, declared):
     imported = third_party(repository, "bayes_mdd")
     packages = {group: names for group, names in declared.items() if group not in ("dev", "build")}
-    assert set(packages) == {"run", "jax", "harmonize", "bcf", "anndata"}
+    assert set(packages) == {"run", "jax", "harmonize", "bcf", "anndata", "cluster"}
     idle = {group: found for group, names in packages.items() if (found := unused(names, imported))}
     assert not idle, f"declared in pyproject.toml, imported nowhere in bayes_mdd: {idle}"
 
@@ -216,7 +216,10 @@ def pins(path: Path) -> dict[str, set[str]]:
     ("lock", "groups"),
     [
         ("requirements.lock", ["run"]),
-        ("requirements-dev.lock", ["run", "jax", "harmonize", "bcf", "anndata", "dev", "build"]),
+        (
+            "requirements-dev.lock",
+            ["run", "jax", "harmonize", "bcf", "anndata", "cluster", "dev", "build"],
+        ),
     ],
 )
 def test_lock_fits_the_declared_versions(lock, groups, repository, declared):

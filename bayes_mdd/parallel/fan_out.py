@@ -1,4 +1,4 @@
-"""Independent tasks of a study, run at once.
+"""Independent tasks, run at once.
 
 joblib decides where: processes on this machine by default, or whatever
 ``joblib.parallel_config`` names, for example a Dask cluster.
@@ -7,19 +7,16 @@ joblib decides where: processes on this machine by default, or whatever
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed, dump, effective_n_jobs, load
 
-from bayes_mdd import __version__
 from bayes_mdd.errors import WriteError
 from bayes_mdd.files.replace import write_with
-from bayes_mdd.files.unfinished import unfinished
 
-log = logging.getLogger("bayes_mdd.studies")
+log = logging.getLogger("bayes_mdd.parallel")
 
 
 def fan_out[T](
@@ -40,8 +37,9 @@ def fan_out[T](
     n_jobs : int, optional
         Calls at once; -1 for all cores. Default one, or what ``joblib.parallel_config`` says.
     files : sequence of Path, optional
-        Where each result is kept, from `part_files`. The process that computes a result writes it;
-        results that are there are read instead. Workers on other machines must see the folder.
+        Where each result is kept, from `bayes_mdd.parallel.keep.part_files`. The process that computes a
+        result writes it; results that are there are read instead. Workers on other machines must
+        see the folder.
 
     Returns
     -------
@@ -79,53 +77,6 @@ def _call_once[T](function: Callable[..., T], task: tuple[Any, ...], path: Path)
     except WriteError as error:
         log.warning("A result is not kept until all are complete: %s", error)
     return result
-
-
-def part_files(folder: Path | None, names: Iterable[object]) -> list[Path] | None:
-    """Name the files in which results of tasks are kept.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        From `keep_results`.
-    names : iterable
-        One per task; a task has the same name when the study is repeated.
-
-    Returns
-    -------
-    list of Path or None
-        None without a folder.
-
-    Examples
-    --------
-    >>> [path.name for path in part_files(Path("there"), range(2))]
-    ['part-0.pkl', 'part-1.pkl']
-    """
-    return None if folder is None else [folder / f"part-{name}.pkl" for name in names]
-
-
-def keep_results(
-    target: str | Path | None, key: Mapping[str, Any], *, noun: str
-) -> AbstractContextManager[Path | None]:
-    """Keep the results of finished tasks beside a target until all are complete.
-
-    Parameters
-    ----------
-    target : str or Path, optional
-        The file or folder that will be written; without it nothing is kept.
-    key : mapping
-        Plain values that identify the study. The version of the package is added.
-    noun : str
-        What the tasks are, for messages.
-
-    Returns
-    -------
-    context manager of Path or None
-        The folder, for `part_files`.
-    """
-    if target is None:
-        return nullcontext()
-    return unfinished(target, {"version": __version__, **key}, noun=noun)
 
 
 def count_workers(n_jobs: int | None) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import joblib
 import pytest
 
-from bayes_mdd.studies.fan_out import count_workers, fan_out, keep_results, part_files
+from bayes_mdd.parallel.fan_out import count_workers, fan_out
+from bayes_mdd.parallel.keep import keep_results, part_files
 
 
 def test_results_keep_the_order_of_tasks():

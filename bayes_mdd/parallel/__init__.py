@@ -1,0 +1,1 @@
+"""Independent tasks: where they run, and how their results are kept until all are complete."""
