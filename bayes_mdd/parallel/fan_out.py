@@ -37,9 +37,9 @@ def fan_out[T](
     n_jobs : int, optional
         Calls at once; -1 for all cores. Default one, or what ``joblib.parallel_config`` says.
     files : sequence of Path, optional
-        Where each result is kept, from `bayes_mdd.parallel.keep.part_files`. The process that computes a
-        result writes it; results that are there are read instead. Workers on other machines must
-        see the folder.
+        Where each result is kept, from `bayes_mdd.parallel.keep.part_files`. The process that
+        computes a result writes it; results that are there are read instead. Workers on other
+        machines must see the folder.
 
     Returns
     -------
