@@ -13,6 +13,7 @@ from .errors import BayesMDDError as BayesMDDError
 from .errors import DataContractError as DataContractError
 from .errors import RunFolderError as RunFolderError
 from .errors import SpecError as SpecError
+from .errors import WorkerError as WorkerError
 from .errors import WriteError as WriteError
 from .evidence.concordance import evidence_concordance as evidence_concordance
 from .evidence.concordance import EvidenceConcordance as EvidenceConcordance
@@ -44,6 +45,7 @@ from .features import select_view as select_view
 from .features import site_effects as site_effects
 from .features import structural_features as structural_features
 from .features import write_features as write_features
+from .parallel.cluster import use_cluster as use_cluster
 from .response.declared import response_spec as response_spec
 from .response.analysis import analyse_response as analyse_response
 from .response.analysis import ResponseAnalysis as ResponseAnalysis

@@ -40,6 +40,10 @@ class WriteError(BayesMDDError, OSError):
         self.result: Any = None
 
 
+class WorkerError(BayesMDDError, RuntimeError):
+    """Tasks cannot run at once: workers are lost, cannot be reached, or have other software."""
+
+
 class DataContractError(BayesMDDError, ValueError):
     """Data violate the contract of the function that received them.
 

@@ -33,6 +33,17 @@ Verbose = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="Print no progress messages; warnings and errors remain.")
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS|local|FILE",
+        help="Run these tasks on a Dask cluster: the address of its scheduler (tcp://host:8786), "
+        "processes of this machine (local), or jobs of a batch system (a file such as "
+        "slurm.yaml); --jobs is then the number of these processes or batch jobs.",
+        show_default="this process and --jobs",
+    ),
+]
 Seed = Annotated[
     int, typer.Option(min=0, help="Random seed. The same seed gives the same numbers.")
 ]

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from bayes_mdd import __version__
+from joblib import dump, load
+
+from bayes_mdd.errors import WriteError
+from bayes_mdd.files.replace import write_with
 from bayes_mdd.files.unfinished import unfinished
+from bayes_mdd.parallel.software import describe_software
+
+log = logging.getLogger("bayes_mdd.parallel")
 
 
 def part_files(folder: Path | None, names: Iterable[object]) -> list[Path] | None:
@@ -44,7 +51,8 @@ def keep_results(
     target : str or Path, optional
         The file or folder that will be written; without it nothing is kept.
     key : mapping
-        Plain values that identify the study. The version of the package is added.
+        Plain values that identify the work. The versions of the software are added, and a checksum
+        of the source of the package.
     noun : str
         What the tasks are, for messages.
 
@@ -55,4 +63,36 @@ def keep_results(
     """
     if target is None:
         return nullcontext()
-    return unfinished(target, {"version": __version__, **key}, noun=noun)
+    return unfinished(target, {"software": describe_software(), **key}, noun=noun)
+
+
+def call_once[T](function: Callable[..., T], path: Path, *task: Any) -> T:
+    """Read the result of an earlier call, or call and keep the result.
+
+    Parameters
+    ----------
+    function : callable
+        To be called where there is no result.
+    path : Path
+        Where the result is kept.
+    *task : object
+        Positional arguments of the call.
+
+    Returns
+    -------
+    object
+        The result.
+    """
+    if path.is_file():
+        try:
+            found: tuple[T] = load(path)
+            return found[0]
+        # Whatever is wrong with the file: the result is computed again.
+        except Exception:
+            log.info("%s cannot be read; its result is computed again.", path.name)
+    result = function(*task)
+    try:
+        write_with(path, lambda temporary: dump((result,), temporary))
+    except WriteError as error:
+        log.warning("A result is not kept until all are complete: %s", error)
+    return result

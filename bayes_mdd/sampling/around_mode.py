@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from joblib import Parallel, cpu_count, delayed
+from joblib import cpu_count
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from bayes_mdd.dims import CHAIN, DRAW
+from bayes_mdd.parallel.fan_out import fan_out
 from bayes_mdd.sampling.density import LogDensityFunction
 from bayes_mdd.sampling.hamiltonian import Chain, Metric, sample_chain
 from bayes_mdd.specs import SamplerSpec
@@ -158,10 +160,12 @@ def _sample_chains(
     jobs: int,
 ) -> list[Chain]:
     # Compiled code releases the interpreter lock, so threads run in parallel.
-    work = Parallel(n_jobs=jobs, prefer="threads")
-    return list(
-        work(
-            delayed(sample_chain)(density, metric, x, tune=tune, draws=draws, seed=int(seed))
-            for x, seed in zip(starts, seeds, strict=True)
-        )
-    )
+    sample = partial(_sample_chain, density, metric, tune, draws)
+    tasks = ((x, int(seed)) for x, seed in zip(starts, seeds, strict=True))
+    return fan_out(sample, tasks, n_jobs=jobs, where="here")
+
+
+def _sample_chain(
+    density: LogDensityFunction, metric: Metric, tune: int, draws: int, start: Array, seed: int
+) -> Chain:
+    return sample_chain(density, metric, start, tune=tune, draws=draws, seed=seed)

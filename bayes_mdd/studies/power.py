@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from bayes_mdd.errors import SpecError
+from bayes_mdd.parallel.fan_out import fan_out
 from bayes_mdd.response.mixture import MOST_FACTORS
 from bayes_mdd.response.policy import evaluate_rule
 from bayes_mdd.response.power import MOST_PER_ARM, POWER, Plan, Target, patients_needed
@@ -48,6 +49,7 @@ def plan_power(
     simulate: bool = False,
     repeats: int = 200,
     seed: int = 1,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Search how many patients a trial of two drugs needs.
 
@@ -85,6 +87,9 @@ def plan_power(
         Number of simulated trials.
     seed : int, default 1
         The same seed gives the same numbers.
+    n_jobs : int, optional
+        Simulated trials at once, through joblib; default one, or what ``joblib.parallel_config``
+        says.
 
     Returns
     -------
@@ -130,7 +135,7 @@ def plan_power(
     reached = float("nan") if specific else POWER[target](total, plan)
     rows = [_row("closed form", n_per_arm, total, reached, note=_note(target, n_per_arm))]
     if simulate and n_per_arm is not None:
-        found = _simulate(target, plan, total, repeats, seed)
+        found = _simulate(target, plan, total, repeats, seed, n_jobs)
         error = float(np.sqrt(found * (1 - found) / repeats))
         note = f"{repeats} simulated trials"
         rows.append(_row("simulation", n_per_arm, total, found, error, note))
@@ -211,17 +216,24 @@ def _wrong_simulation(target: str, plan: Plan, repeats: int) -> list[str]:
     return problems
 
 
-def _simulate(target: Target, plan: Plan, total: int, repeats: int, seed: int) -> float:
+def _simulate(
+    target: Target, plan: Plan, total: int, repeats: int, seed: int, n_jobs: int | None
+) -> float:
     """Share of simulated trials in which the target is found."""
+    # One seed for each trial, which are those of no other seed of the user.
+    seeds = np.random.SeedSequence([seed, int(Stream.POWER)]).generate_state(repeats)
+    tasks = ((target, plan, total, int(s)) for s in seeds)
+    return float(np.mean(fan_out(_find_in_trial, tasks, n_jobs=n_jobs)))
+
+
+def _find_in_trial(target: Target, plan: Plan, total: int, seed: int) -> bool:
+    """Simulate one trial and search the target in it."""
     find: dict[Target, Callable[[SimulatedTrial, Plan, int], bool]] = {
         "moderator": _find_moderator,
         "policy": _find_gain,
         "learned_rule": _find_learned,
     }
-    # One seed for each trial, which are those of no other seed of the user.
-    seeds = np.random.SeedSequence([seed, int(Stream.POWER)]).generate_state(repeats)
-    found = [find[target](_trial(plan, total, int(s)), plan, int(s)) for s in seeds]
-    return float(np.mean(found))
+    return find[target](_trial(plan, total, seed), plan, seed)
 
 
 def _trial(plan: Plan, total: int, seed: int) -> SimulatedTrial:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import logging
+import os
+from concurrent.futures.process import BrokenProcessPool
+from threading import Barrier, Thread
+
 import joblib
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from bayes_mdd.parallel.fan_out import count_workers, fan_out
+from bayes_mdd.errors import WorkerError
+from bayes_mdd.parallel.blas import one_blas_thread
+from bayes_mdd.parallel.fan_out import count_workers, fan_out, fan_out_in_turn, use_jobs
 from bayes_mdd.parallel.keep import keep_results, part_files
+
+#: Modules that start processes or threads.
+POOLS = {"joblib", "joblib.parallel", "multiprocessing", "concurrent.futures", "distributed"}
 
 
 def test_results_keep_the_order_of_tasks():
@@ -67,3 +79,121 @@ def test_nothing_is_kept_without_a_target():
     with keep_results(None, {}, noun="tasks") as folder:
         assert folder is None
         assert part_files(folder, range(3)) is None
+
+
+@pytest.mark.parametrize("where", ["anywhere", "threads", "here"])
+def test_results_come_in_the_order_of_tasks(where):
+    found = fan_out_in_turn(divmod, [(n, 7) for n in range(20)], n_jobs=2, where=where)
+    assert list(found) == [divmod(n, 7) for n in range(20)]
+
+
+def test_tasks_are_taken_as_they_are_needed():
+    taken = []
+
+    def tasks():
+        for n in range(1000):
+            taken.append(n)
+            yield (n, 7)
+
+    assert next(fan_out_in_turn(divmod, tasks())) == (0, 0)
+    assert len(taken) < 10
+
+
+def test_the_number_of_jobs_is_stated_for_functions_that_are_not_told():
+    with use_jobs(3):
+        assert count_workers(None) == 3
+    with use_jobs(None):
+        assert count_workers(None) == 1
+
+
+def lose(state, value):
+    """Lose the first tries of each value, as if a worker had ended."""
+    tries = state.setdefault(value, 0)
+    state[value] += 1
+    if tries < state["tries"]:
+        raise BrokenProcessPool("a process ended")
+    return value
+
+
+def test_tasks_of_a_lost_worker_are_run_again(caplog):
+    state = {"tries": 1}
+    with caplog.at_level(logging.WARNING, "bayes_mdd.parallel"):
+        found = fan_out(lose, [(state, n) for n in range(5)], n_jobs=2, where="here")
+    assert found == list(range(5))
+    assert "A worker was lost; its tasks are run again." in caplog.text
+
+
+def test_a_task_that_ends_every_worker_is_given_up():
+    with pytest.raises(WorkerError, match=r"often because memory was short.*a process ended"):
+        fan_out(lose, [({"tries": 99}, 1)])
+
+
+def end_once(marker, value):
+    """End the process of the first call, as a system short of memory does."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return value
+    os._exit(9)
+
+
+def test_a_process_that_ends_loses_nothing(tmp_path):
+    assert fan_out(end_once, [(tmp_path / "ended", n) for n in range(4)], n_jobs=2) == [0, 1, 2, 3]
+
+
+def blas_threads():
+    """Threads of linear algebra; sorted."""
+    return sorted({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+
+@pytest.mark.parametrize("where", ["anywhere", "threads"])
+def test_linear_algebra_of_a_task_has_one_thread(where):
+    with threadpool_limits(2):
+        for n_jobs in (1, 2):
+            assert fan_out(blas_threads, [(), ()], n_jobs=n_jobs, where=where) == [[1], [1]]
+        assert blas_threads() == [2]
+
+
+def test_the_limit_holds_until_the_last_thread_leaves():
+    inside, left = Barrier(2), Barrier(2)
+    seen = []
+
+    def first():
+        with one_blas_thread():
+            inside.wait(10)
+        left.wait(10)
+
+    def last():
+        with one_blas_thread():
+            inside.wait(10)
+            left.wait(10)
+            seen.append(blas_threads())
+
+    with threadpool_limits(2):
+        threads = [Thread(target=first), Thread(target=last)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert seen == [[1]]
+        assert blas_threads() == [2]
+
+
+def test_only_one_package_starts_tasks(repository):
+    """Other modules import nothing of joblib that runs tasks or says where they run."""
+    found = []
+    for path in sorted((repository / "bayes_mdd").rglob("*.py")):
+        if path.parent.name == "parallel":
+            continue
+        text = path.read_text(encoding="utf-8")
+        if not any(name in text for name in POOLS):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            names: set[str] = set()
+            if isinstance(node, ast.ImportFrom) and node.module in POOLS:
+                names = {alias.name for alias in node.names}
+            elif isinstance(node, ast.Import):
+                names = POOLS & {alias.name for alias in node.names}
+            if names - {"cpu_count"}:
+                found.append(f"{path.relative_to(repository)}:{node.lineno}")
+    assert not found, "start tasks with bayes_mdd.parallel.fan_out"

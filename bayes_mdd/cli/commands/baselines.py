@@ -11,6 +11,7 @@ import typer
 from bayes_mdd.cli import baselines_job, messages, options, response_job
 from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words
+from bayes_mdd.cli.workers import run_tasks
 
 
 class Scheme(StrEnum):
@@ -99,6 +100,7 @@ def baselines(
         int | None,
         typer.Option(help="Folds and tests that run in parallel.", show_default="1"),
     ] = None,
+    cluster: options.Cluster = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Random seed.", show_default="sampler.seed of the spec"),
@@ -118,17 +120,18 @@ def baselines(
     asked = response_job.read_response_argument(spec, settings, seed=seed)
     require_cohort(cohort)
     run_dir = output or Path("runs") / cohort.resolve().name
-    choices = baselines_job.Choices(
-        methods=method,
-        views=view,
-        scheme=scheme.value,
-        permutations=permutations,
-        event=None if event is None else event.value,
-        harmonise=harmonise.value,
-        leak=None if leak is None else "selection",
-        jobs=jobs,
-    )
-    done, files = baselines_job.compare_cohort(
-        asked, cohort, run_dir, choices, force=force, controls=words
-    )
+    with run_tasks(cluster, jobs) as n_jobs:
+        choices = baselines_job.Choices(
+            methods=method,
+            views=view,
+            scheme=scheme.value,
+            permutations=permutations,
+            event=None if event is None else event.value,
+            harmonise=harmonise.value,
+            leak=None if leak is None else "selection",
+            jobs=n_jobs,
+        )
+        done, files = baselines_job.compare_cohort(
+            asked, cohort, run_dir, choices, force=force, controls=words
+        )
     baselines_job.print_comparison(done, files, as_json=as_json)

@@ -19,6 +19,8 @@ from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words, with_reference
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import print_json, print_lines, print_table, records
+from bayes_mdd.cli.workers import run_tasks
+from bayes_mdd.files.unfinished import kept_until_written
 
 
 def compare(
@@ -49,6 +51,7 @@ def compare(
     jobs: Annotated[
         int | None, typer.Option(help="Number of fits run in parallel.", show_default="1")
     ] = None,
+    cluster: options.Cluster = None,
     output: Annotated[
         Path | None, options.output("Folder for tables and densities.", default="none")
     ] = None,
@@ -81,19 +84,20 @@ def compare(
     )
     reference = data.spec.reference
     log.info("Fitting %d models to each of %d training sets", len(models), folds)
-    found = bm.compare_models(
-        models,
-        bm.reference_to_controls(
-            data.features, covariates=reference.covariates, group=reference.group
-        ),
-        symptoms=data.symptoms,
-        folds=folds,
-        seed=seed,
-        sampler=data.spec.sampler,
-        n_jobs=jobs,
-        keep=output,
-    )
-    files = [str(path) for path in write_comparison(found, output)] if output else []
+    with kept_until_written(), run_tasks(cluster, jobs) as n_jobs:
+        found = bm.compare_models(
+            models,
+            bm.reference_to_controls(
+                data.features, covariates=reference.covariates, group=reference.group
+            ),
+            symptoms=data.symptoms,
+            folds=folds,
+            seed=seed,
+            sampler=data.spec.sampler,
+            n_jobs=n_jobs,
+            keep=output,
+        )
+        files = [str(path) for path in write_comparison(found, output)] if output else []
     tables = name_tables(found)
     if as_json:
         print_json({**{name: records(table) for name, table in tables.items()}, "files": files})

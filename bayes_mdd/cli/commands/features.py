@@ -11,6 +11,7 @@ from bayes_mdd.cli import inputs, messages, options
 from bayes_mdd.cli.derived_cohort import CohortRequest, write_derived_cohort
 from bayes_mdd.cli.groups import control_words
 from bayes_mdd.cli.output import print_json, print_lines
+from bayes_mdd.cli.workers import run_tasks
 
 
 def features(
@@ -136,6 +137,11 @@ def features(
             "'confounds=[ motion, scrub ]'"
         ),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Number of participants read in parallel.", show_default="1"),
+    ] = None,
+    cluster: options.Cluster = None,
     controls: options.Controls = None,
     no_controls: options.NoControls = False,
     as_json: options.Json = False,
@@ -166,7 +172,8 @@ def features(
         settings=inputs.parse_settings(settings or ()),
         controls=() if no_controls else words,
     )
-    made, left_out = write_derived_cohort(request)
+    with run_tasks(cluster, jobs):
+        made, left_out = write_derived_cohort(request)
     n, p = made.sizes["subject"], made.sizes["feature"]
     if as_json:
         counts = {"participants": n, "people": n, "features": p}

@@ -10,6 +10,7 @@ import typer
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.output import print_json, print_table, records
+from bayes_mdd.cli.workers import require_tasks, run_tasks
 
 
 class Target(StrEnum):
@@ -60,26 +61,34 @@ def power(
     ] = False,
     repeats: Annotated[int, typer.Option(help="Number of simulated trials.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the simulation.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Number of simulated trials analysed in parallel.", show_default="1"),
+    ] = None,
+    cluster: options.Cluster = None,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Search how many patients a trial of two drugs needs."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
-    table = bm.plan_power(
-        target.value,
-        benefit_sd=benefit_sd,
-        candidates=candidates,
-        reliability=reliability,
-        share_other=share_other,
-        power=wanted,
-        alpha=alpha,
-        explained=explained,
-        features=features,
-        simulate=simulate,
-        repeats=repeats,
-        seed=seed,
-    )
+    require_tasks("--simulate", simulate, cluster, jobs)
+    with run_tasks(cluster, jobs) as n_jobs:
+        table = bm.plan_power(
+            target.value,
+            benefit_sd=benefit_sd,
+            candidates=candidates,
+            reliability=reliability,
+            share_other=share_other,
+            power=wanted,
+            alpha=alpha,
+            explained=explained,
+            features=features,
+            simulate=simulate,
+            repeats=repeats,
+            seed=seed,
+            n_jobs=n_jobs,
+        )
     if as_json:
         print_json(records(table))
         return

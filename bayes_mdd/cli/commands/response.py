@@ -11,6 +11,7 @@ import typer
 from bayes_mdd.cli import messages, options, response_job
 from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words
+from bayes_mdd.cli.workers import run_tasks
 
 
 class StageOne(StrEnum):
@@ -51,6 +52,7 @@ def response(
         int | None,
         typer.Option(help="Number of these fits run in parallel.", show_default="1"),
     ] = None,
+    cluster: options.Cluster = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -76,7 +78,8 @@ def response(
     )
     require_cohort(cohort)
     run_dir = output or Path("runs") / cohort.resolve().name
-    done = response_job.analyse_cohort(
-        asked, cohort, run_dir, force=force, fast=fast, controls=words, jobs=jobs
-    )
+    with run_tasks(cluster, jobs) as n_jobs:
+        done = response_job.analyse_cohort(
+            asked, cohort, run_dir, force=force, fast=fast, controls=words, jobs=n_jobs
+        )
     response_job.print_done(done, as_json=as_json)

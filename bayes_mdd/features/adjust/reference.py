@@ -20,8 +20,10 @@ from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.additions import standardise_additions
 from bayes_mdd.features.contract import check_features, constant_features
 from bayes_mdd.features.loading import Floats
+from bayes_mdd.features.order import in_order_of, in_standard_order
 from bayes_mdd.features.provenance import extend_provenance
 from bayes_mdd.features.roles import participants_of
+from bayes_mdd.parallel.blas import one_blas_thread
 
 log = logging.getLogger("bayes_mdd.reference")
 
@@ -66,6 +68,7 @@ class _Reference:
         return text + (f", {'+'.join(covariates)} removed" if covariates else "")
 
 
+@one_blas_thread()
 def reference_to_controls(
     features: xr.Dataset,
     covariates: Sequence[str] = (),
@@ -137,6 +140,7 @@ def reference_to_controls(
             "reference", [f"covariates must be a list of names; got the text {covariates!r}."]
         )
     check_features(features)
+    given, features = features, in_standard_order(features)
     names = list(dict.fromkeys(map(str, covariates)))
     reference = replace(_choose_reference(features, group), robust=robust)
     columns, problems = _design(features, names, reference)
@@ -155,7 +159,7 @@ def reference_to_controls(
         **({"robust": True} if robust else {}),
         "units_before": features.attrs.get("units"),
     }
-    return out.assign_attrs(
+    return in_order_of(out, given).assign_attrs(
         units="z",
         reference=reference.describe(names),
         reference_group="controls" if reference.controls else "patients",

@@ -12,8 +12,10 @@ from bayes_mdd.dims import ARM, DIAGNOSIS, FEATURE, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
 from bayes_mdd.features.additions import DIFFERENCES, RAW_MEAN, RAW_SD, RAW_UNITS
 from bayes_mdd.features.adjust.reference import reference_to_controls
+from bayes_mdd.parallel.blas import one_blas_thread
 
 
+@one_blas_thread()
 def reference_to_training(
     features: xr.Dataset,
     training: xr.Dataset,

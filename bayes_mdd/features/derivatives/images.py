@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from bayes_mdd.errors import DataContractError
 from bayes_mdd.features.atlas.atlases import Atlas
@@ -15,6 +14,7 @@ from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import SubjectValues
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
 from bayes_mdd.features.repetition_time import RepetitionTime
+from bayes_mdd.parallel.fan_out import fan_out
 from bayes_mdd.types import Array, BoolArray
 
 NIFTI = (".nii", ".nii.gz")
@@ -70,7 +70,7 @@ def read_images(
     DataContractError
         If images cannot be used; the message lists all of them.
     """
-    values = Parallel()(delayed(_read_or_report)(read, name) for name in files.values())
+    values = fan_out(_read_or_report, ((read, name) for name in files.values()))
     results: dict[str, ImageValues] = dict(zip(files, values, strict=True))
     found = GroupedProblems()
     for subject, image in results.items():

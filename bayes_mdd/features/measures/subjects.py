@@ -12,12 +12,12 @@ from functools import partial
 from typing import Literal, cast, get_args
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError
 from bayes_mdd.features.blocks import Index
 from bayes_mdd.features.loading import GroupedProblems
 from bayes_mdd.features.matrices import gap_problems
+from bayes_mdd.parallel.fan_out import fan_out_in_turn
 
 #: Treatment of regions without data in some subjects ("drop-people": former "drop-subjects").
 Missing = Literal["refuse", "drop-regions", "drop-subjects", "drop-people"]
@@ -106,8 +106,8 @@ def for_each_subject[S, T](
     """Run a task for each subject and yield the results one by one, in order.
 
     Threads are preferred: NumPy and SciPy do the work and release the interpreter lock, and no data
-    are copied to other processes. ``joblib.parallel_config`` overrides this, e.g. for processes or
-    a dask cluster.
+    are copied to other processes. ``joblib.parallel_config`` overrides this, e.g. for processes,
+    and `bayes_mdd.use_cluster` for a cluster.
 
     Parameters
     ----------
@@ -131,9 +131,9 @@ def for_each_subject[S, T](
     >>> list(for_each_subject(str.upper, {"sub-1": "a", "sub-2": "b"}, label="upper"))
     ['A', 'B']
     """
-    parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
+    tasks = ((data[subject],) for subject in data)
     with _progress(label, len(data)) as step:
-        for result in parallel(delayed(task)(data[subject]) for subject in data):
+        for result in fan_out_in_turn(task, tasks, n_jobs=n_jobs, where="threads"):
             step()
             yield result
 

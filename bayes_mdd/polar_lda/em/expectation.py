@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
 from itertools import pairwise
+from operator import iadd
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 
+from bayes_mdd.parallel.fan_out import fan_out_in_turn
 from bayes_mdd.polar_lda.em.corpus import Corpus
 from bayes_mdd.polar_lda.em.kernels import infer_subjects
 from bayes_mdd.polar_lda.em.parameters import EMOptions, LDAParameters
 from bayes_mdd.types import Array
 
-#: One thread is used per this many words of a corpus, as far as there are jobs.
-WORDS_PER_THREAD = 200_000
+#: Subjects are split into parts of about this many words, whatever the number of threads, so that
+#: sums over subjects are always added in the same order.
+WORDS_PER_PART = 200_000
 
 
 class Expectation(NamedTuple):
@@ -57,7 +61,7 @@ def e_step(
     gamma : ndarray, shape (subject, factor), optional
         Initial values. Default: equal factors, as published.
     n_jobs : int, default 1
-        Number of threads.
+        Number of threads; results do not depend on it.
     collect : bool, default True
         Whether expected tokens are collected.
 
@@ -74,7 +78,7 @@ def e_step(
     else:
         gamma = gamma.copy()
     bound = np.empty(corpus.n_subjects)
-    parts = _split_subjects(corpus, n_jobs)
+    parts = _split_subjects(corpus)
 
     def _infer(subjects: slice) -> Array:
         expected = np.zeros(table.shape if collect else (0, k))
@@ -94,18 +98,19 @@ def e_step(
         )
         return expected
 
-    if len(parts) == 1:
-        expected = _infer(parts[0])
+    jobs = min(n_jobs, len(parts))
+    if jobs == 1:
+        done: Iterable[Array] = map(_infer, parts)
     else:
         # The kernel releases the global interpreter lock; threads write into shared arrays.
-        done = Parallel(n_jobs=len(parts), require="sharedmem")(delayed(_infer)(p) for p in parts)
-        expected = sum(done[1:], start=done[0])
+        done = fan_out_in_turn(_infer, ((p,) for p in parts), n_jobs=jobs, where="here")
+    expected = reduce(iadd, done)
     return Expectation(gamma, bound, expected)
 
 
-def _split_subjects(corpus: Corpus, n_jobs: int) -> list[slice]:
+def _split_subjects(corpus: Corpus) -> list[slice]:
     """Split the subjects into consecutive parts with about equally many words."""
-    n = min(n_jobs, corpus.n_subjects, 1 + len(corpus.word) // WORDS_PER_THREAD)
+    n = min(corpus.n_subjects, 1 + len(corpus.word) // WORDS_PER_PART)
     ends = np.searchsorted(corpus.start, np.linspace(0, len(corpus.word), n + 1))
     ends = np.unique(ends)
     return [slice(int(a), int(b)) for a, b in pairwise(ends)]

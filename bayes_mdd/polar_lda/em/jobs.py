@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from joblib import Parallel, cpu_count, delayed
+from bayes_mdd.parallel.fan_out import count_workers, fan_out
 
 
 def count_jobs(n_jobs: int | None) -> int:
@@ -20,7 +20,7 @@ def count_jobs(n_jobs: int | None) -> int:
     int
         At least 1.
     """
-    return int(cpu_count()) if n_jobs in (None, -1) else int(n_jobs or 1)
+    return count_workers(-1 if n_jobs is None else n_jobs)
 
 
 def map_threads[Item, Found](
@@ -44,5 +44,5 @@ def map_threads[Item, Found](
     list
         Results in the order of the items; the same for every `n_jobs`.
     """
-    run = Parallel(n_jobs=count_jobs(n_jobs), prefer="threads")
-    return list(run(delayed(function)(item) for item in items))
+    jobs = -1 if n_jobs is None else n_jobs
+    return fan_out(function, ((item,) for item in items), n_jobs=jobs, where="threads")

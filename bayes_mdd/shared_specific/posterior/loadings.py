@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bayes_mdd.parallel.fan_out import fan_out_in_turn
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.posterior.feature_noise import (
     draw_relative_noise,
@@ -243,11 +243,12 @@ def summarise_loadings(
         return summary, kept
     slab = estimate_slab([b for _, b in pieces], rng) if sparse else None
     tails = ((1 - ci_prob) / 2, (1 + ci_prob) / 2)
-    # Threads suffice: the kernels release the global interpreter lock.
-    found = Parallel(n_jobs=-1, require="sharedmem", return_as="generator")(
-        delayed(_summarise)(block, slab, tails, rows, stream)
+    tasks = (
+        (block, slab, tails, rows, stream)
         for (_, block), stream in zip(pieces, rng.spawn(len(pieces)), strict=True)
     )
+    # Threads suffice: the kernels release the global interpreter lock.
+    found = fan_out_in_turn(_summarise, tasks, n_jobs=-1, where="here")
     for (at, _), (statistics, draws) in zip(pieces, found, strict=True):
         for name, value in statistics.items():
             scaled = name not in ("p_positive", "inclusion")
