@@ -12,6 +12,7 @@ from bayes_mdd.dims import FEATURE, PAIR, PIECE, REGION, SUBJECT
 from bayes_mdd.errors import some
 from bayes_mdd.features.additions import (
     DIFFERENCES,
+    HALF_DIFFERENCE,
     MEASURE,
     PIECES,
     RAW_MEAN,
@@ -20,6 +21,10 @@ from bayes_mdd.features.additions import (
     RAW_UNITS,
 )
 from bayes_mdd.features.loading import Floats
+
+#: Fewest values of a difference of which it is noticed that all are 0, and how large a 0 may be,
+#: relative to the features: rounding error.
+LEAST_VALUES, ROUNDING = 3, 1e-12
 
 
 def addition_problems(features: xr.Dataset) -> Iterator[str]:
@@ -39,9 +44,11 @@ def addition_problems(features: xr.Dataset) -> Iterator[str]:
     for name in DIFFERENCES:
         if name in features:
             yield from _row_problems(features, name, (SUBJECT, FEATURE))
+            yield from _zero_problems(features, name)
     if PIECES in features:
         yield from _row_problems(features, PIECES, (SUBJECT, PIECE, PAIR))
         yield from _pair_problems(features)
+        yield from _repeated_pieces(features)
     measure = features.attrs.get(MEASURE, "")
     if not isinstance(measure, str):
         yield f"attribute '{MEASURE}' is {measure!r}: expected text, e.g. 'correlation'."
@@ -99,15 +106,47 @@ def _row_problems(features: xr.Dataset, name: str, dims: tuple[str, ...]) -> Ite
         return
     partial = _partial_rows(variable.values)
     if partial.any():
-        listed = (
-            some(features[SUBJECT].values[partial])
-            if SUBJECT in features.coords
-            else some(np.flatnonzero(partial))
-        )
         yield (
             f"{name} has missing or infinite values for part of the values of {int(partial.sum())} "
-            f"subject(s), {listed}: expected finite values, or NaN in all values of a subject."
+            f"subject(s), {_listed(features, partial)}: expected finite values, or NaN in all "
+            "values of a subject."
         )
+
+
+def _zero_problems(features: xr.Dataset, name: str) -> Iterator[str]:
+    """Find differences that are zero: the same data were given twice."""
+    values = features[name].values
+    if features[name].dims != (SUBJECT, FEATURE) or values.shape[1] < LEAST_VALUES:
+        return
+    largest = np.abs(features["y"].values).max(axis=1)
+    with np.errstate(invalid="ignore"):
+        zero = np.abs(values).max(axis=1) <= ROUNDING * largest
+    if zero.any():
+        what = "halves of the scan" if name == HALF_DIFFERENCE else "sessions"
+        yield (
+            f"{name} is 0 in all features of {int(zero.sum())} subject(s), "
+            f"{_listed(features, zero)}: their two {what} hold the same data, and reliability "
+            f"would seem perfect. Give different {what}, or NaN in all values of these subjects."
+        )
+
+
+def _repeated_pieces(features: xr.Dataset) -> Iterator[str]:
+    """Find subjects whose pieces of the scan are all the same."""
+    pieces = features[PIECES]
+    if pieces.dims != (SUBJECT, PIECE, PAIR) or min(pieces.shape[1:]) < 2:
+        return
+    same = np.array([bool((own == own[0]).all()) for own in pieces.values])
+    if same.any():
+        yield (
+            f"{PIECES} are all the same in {int(same.sum())} subject(s), "
+            f"{_listed(features, same)}: expected consecutive pieces of one scan, or NaN in all "
+            "values of a subject."
+        )
+
+
+def _listed(features: xr.Dataset, chosen: npt.NDArray[np.bool_]) -> str:
+    at = np.flatnonzero(chosen)
+    return some(features[SUBJECT].values[at] if SUBJECT in features.coords else at)
 
 
 def _partial_rows(values: Floats) -> npt.NDArray[np.bool_]:

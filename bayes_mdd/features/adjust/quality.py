@@ -22,6 +22,7 @@ from bayes_mdd.features.adjust.quality_tables import (
     find_silent_regions,
     summarise_subjects,
 )
+from bayes_mdd.features.copies import find_copies
 from bayes_mdd.features.provenance import extend_provenance
 from bayes_mdd.specs import QualitySpec
 
@@ -181,6 +182,7 @@ def check_quality(
         subjects=subjects,
         motion=summary,
         regions=regions,
+        copies=find_copies(raw),
         qcfc=qcfc,
         spec=spec,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -11,11 +13,13 @@ from scipy.stats.contingency import association
 from bayes_mdd.dims import FEATURE, MISSING, SITE
 from bayes_mdd.errors import some
 from bayes_mdd.features.adjust.motion import CONTROLS, NO_ARM, largest_difference
+from bayes_mdd.features.copies import say_copies
 from bayes_mdd.specs import QualitySpec
 
 COLUMNS = ("name", "value", "threshold", "passed", "advice")
 HIGH_MOTION = "participants with high motion"
 FOLLOW_MOTION = "features correlated with motion"
+COPIES = "participants with the same features"
 #: Current names of renamed checks, by their former name.
 FORMER_NAMES = {"people who moved": HIGH_MOTION, "features that follow motion": FOLLOW_MOTION}
 
@@ -29,6 +33,7 @@ def judge_quality(
     subjects: pd.DataFrame,
     motion: pd.DataFrame,
     regions: pd.DataFrame,
+    copies: Sequence[tuple[str, ...]],
     qcfc: pd.DataFrame,
     spec: QualitySpec,
 ) -> pd.DataFrame:
@@ -42,6 +47,8 @@ def judge_quality(
         Group of each subject.
     subjects, motion, regions, qcfc : pandas.DataFrame
         See `bayes_mdd.Quality`.
+    copies : sequence of tuple of str
+        Subjects with the same features, from `find_copies`.
     spec : QualitySpec
         Thresholds.
 
@@ -53,6 +60,7 @@ def judge_quality(
     rows = [
         *_motion_checks(subjects, motion, spec),
         _region_check(regions),
+        _copy_check(copies),
         _outlier_check(subjects, features.sizes[FEATURE], spec),
         _qcfc_check(qcfc, features, group, spec),
         _site_check(features, group, spec),
@@ -109,6 +117,11 @@ def _region_check(regions: pd.DataFrame) -> _Row:
     )
     n = len(regions)
     return ("regions without signal", float(n), 0, n == 0, advice if n else "")
+
+
+def _copy_check(copies: Sequence[tuple[str, ...]]) -> _Row:
+    n = sum(len(group) for group in copies)
+    return (COPIES, float(n), 0, n == 0, say_copies(copies) if n else "")
 
 
 def _outlier_check(subjects: pd.DataFrame, n_features: int, spec: QualitySpec) -> _Row:

@@ -90,6 +90,11 @@ _WORDS: Final = {
         DATA,
         "Arms and sites go together, so a pattern of one arm may be that of a scanner.",
     ),
+    "participants with the same features": CheckWords(
+        "No scan is there twice",
+        DATA,
+        "A scan that is there under two ids counts twice and can look like a pattern.",
+    ),
     "regions without signal": CheckWords(
         "All regions have signal", DATA, "Regions without signal distort the patterns they are in."
     ),

@@ -42,7 +42,7 @@ def row(quality: Quality, name: str):
 def test_clean_features_pass(clean):
     quality = check_quality(reference_to_controls(clean, ["motion"]), SPEC, before=clean)
     assert quality.failed == {}
-    assert quality.checks["passed"].tolist() == [True] * 7
+    assert quality.checks["passed"].tolist() == [True] * 8
     assert quality.motion["group"].tolist() == ["controls", "SSRI", "SNRI"]
     assert quality.motion["people"].tolist() == [40, 40, 40]
 
