@@ -10,6 +10,7 @@ from bayes_mdd.errors import RunFolderError, SpecError, some
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.replace import make_folder, write_text
 from bayes_mdd.files.targets import check_writable
+from bayes_mdd.files.unfinished import is_unfinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,8 @@ def check_comparison_target(folder: Path, *, force: bool) -> None:
         raise RunFolderError(f"{folder} is a file: choose a folder for the tables.")
     names = ("compare_features.tsv", "compare_symptoms.tsv", "compare_people.nc")
     existing = [name for name in names if (folder / name).exists()]
-    if existing and not force:
+    # A command that was stopped while it wrote them is continued.
+    if existing and not force and not is_unfinished(folder):
         raise RunFolderError(
             f"{folder} already holds {some(existing)}: choose another folder, or replace these "
             "files with --force."

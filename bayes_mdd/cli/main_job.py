@@ -113,6 +113,7 @@ def fit_cohort(
     """
     method: Literal["mcmc", "fast"] = "fast" if fast else "mcmc"
     check_fit(spec, folder, run_dir, force=force, method=method)
+    from bayes_mdd.files.unfinished import forget_unfinished
     from bayes_mdd.workflow.families import family_of
     from bayes_mdd.workflow.fit import find_run
 
@@ -134,6 +135,7 @@ def fit_cohort(
         method=method,
         force=force,
     ):
+        forget_unfinished(run_dir)
         log.info("%s contains this run already: it is read, not fitted again", run_dir)
         return bm.read_run(run_dir)
     log.info(

@@ -143,6 +143,7 @@ def analyse_cohort(
     first = with_reference(spec.stage_one, controls)
     check_fit(first, folder, run_dir, force=force, method=method)
     # Imported here: a wrong path is reported without waiting for them.
+    from bayes_mdd.files.unfinished import kept_until_written
     from bayes_mdd.parallel.keep import keep_results
     from bayes_mdd.response.page.further import read_further
     from bayes_mdd.response.store import REPORT, check_response_target, to_tsv, write_response
@@ -164,27 +165,28 @@ def analyse_cohort(
     inputs = json.loads(idata.attrs["provenance"])["inputs_sha256"]
     key = {"study": "response", "spec": spec.to_mapping(), "inputs": inputs}
     target = run_dir.with_name(f"{run_dir.name}-response")
-    with keep_results(None if again is None else target, key, noun="fits of folds") as kept:
-        analysis = bm.analyse_response(
-            asked, moments, outcomes, visits, evaluation=spec.evaluation, sampler=spec.sampler,
-            method=method, incomplete=spec.outcome.incomplete,
-            refit=None if again is None else replace(again, keep=kept),
-            progressbar=show_progress_bar(),
-        )  # fmt: skip
-    control = None
-    if analysis.moderation is not None:
-        analysed = restore_outcomes(analysis.response)
-        control = bm.negative_controls(asked, moments, analysed, seed=spec.sampler.seed)
-    files = write_response(analysis, run_dir, spec)
-    folder_ = files["posterior"].parent
-    if control is not None:
-        from bayes_mdd.files.replace import write_text
+    with kept_until_written():
+        with keep_results(None if again is None else target, key, noun="fits of folds") as kept:
+            analysis = bm.analyse_response(
+                asked, moments, outcomes, visits, evaluation=spec.evaluation, sampler=spec.sampler,
+                method=method, incomplete=spec.outcome.incomplete,
+                refit=None if again is None else replace(again, keep=kept),
+                progressbar=show_progress_bar(),
+            )  # fmt: skip
+        control = None
+        if analysis.moderation is not None:
+            analysed = restore_outcomes(analysis.response)
+            control = bm.negative_controls(asked, moments, analysed, seed=spec.sampler.seed)
+        files = write_response(analysis, run_dir, spec)
+        folder_ = files["posterior"].parent
+        if control is not None:
+            from bayes_mdd.files.replace import write_text
 
-        files["controls"] = write_text(folder_ / "controls.tsv", to_tsv(control))
-    page = bm.write_response_report(
-        analysis, folder_ / REPORT, controls=control, factors=idata, spec=spec,
-        further=read_further(folder_),
-    )  # fmt: skip
+            files["controls"] = write_text(folder_ / "controls.tsv", to_tsv(control))
+        page = bm.write_response_report(
+            analysis, folder_ / REPORT, controls=control, factors=idata, spec=spec,
+            further=read_further(folder_),
+        )  # fmt: skip
     return Done(scans, analysis, control, {**files, "report": page})
 
 

@@ -6,20 +6,17 @@ import ctypes
 import hashlib
 import logging
 import os
-import secrets
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bayes_mdd.files.replace import write_error
+from bayes_mdd.files.temporary import is_left, is_seen, remove_leftovers, temporary_name
 
 _log = logging.getLogger(__name__)
 #: Hidden folders beside the final one: unfinished new ones, and old ones during the exchange.
 _NEW, _OLD = ".bayes-mdd-new-", ".bayes-mdd-old-"
-#: Unfinished folders of processes that were killed are removed after this many seconds.
-_STALE = 24 * 3600
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
@@ -77,30 +74,48 @@ def resolve(path: Path) -> Path:
 
 
 def restore_folder(folder: Path) -> None:
-    """Put back an old folder whose exchange was interrupted between two steps.
+    """Put right what a killed process left of an attempt to write a folder.
+
+    An old folder whose exchange was interrupted between two steps is put back; unfinished new
+    folders are removed. What living processes write is left alone.
 
     Parameters
     ----------
     folder : Path
-        The final folder; nothing happens if it exists.
+        The final folder.
     """
+    final = resolve(folder)
+    prefix = f"{_OLD}{tag_of(final)}-"
     try:
-        final = resolve(folder)
         if final.exists():
-            return
-        for old in sorted(final.parent.glob(f"{_OLD}{tag_of(final)}-*")):
+            remove_leftovers(final.parent, prefix)
+        else:
+            _put_back(final, prefix, folder)
+    except OSError:
+        return
+    for place in (final.parent, final):
+        remove_leftovers(place, f"{_NEW}{tag_of(final)}-")
+
+
+def _put_back(final: Path, prefix: str, folder: Path) -> None:
+    for old in sorted(final.parent.glob(f"{prefix}*")):
+        if _may_return(old, prefix):
             old.rename(final)
             _log.warning("%s was being replaced when a process ended; it is restored.", folder)
             return
-    except OSError:
-        return
+
+
+def _may_return(old: Path, prefix: str) -> bool:
+    """Tell whether nobody is about to put a new folder in the place of an old one."""
+    return is_left(old, prefix) or not is_seen(old, prefix)
 
 
 def _make_work(final: Path) -> tuple[Path, bool]:
     """Make the hidden folder beside the final one, or in it where only that is possible."""
-    name = f"{_NEW}{tag_of(final)}-{secrets.token_hex(6)}"
+    prefix = f"{_NEW}{tag_of(final)}-"
+    name = temporary_name(prefix)
     if not final.exists() or not (os.path.ismount(final) or _is_current(final)):
-        _remove_stale(final)
+        remove_leftovers(final.parent, prefix)
         try:
             work = final.parent / name
             work.mkdir()
@@ -129,7 +144,7 @@ def _take_place(work: Path, final: Path) -> None:
     if not final.exists() or not any(final.iterdir()):
         work.rename(final)
     elif not _exchange(work, final):
-        old = final.with_name(f"{_OLD}{tag_of(final)}-{secrets.token_hex(6)}")
+        old = final.with_name(temporary_name(f"{_OLD}{tag_of(final)}-"))
         final.rename(old)
         try:
             work.rename(final)
@@ -147,17 +162,6 @@ def _exchange(first: Path, second: Path) -> bool:
         return False
     names = os.fsencode(first), os.fsencode(second)
     return bool(rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0)
-
-
-def _remove_stale(final: Path) -> None:
-    """Remove what killed processes left of earlier attempts to write the same folder."""
-    before = time.time() - _STALE
-    for path in final.parent.glob(f"{_NEW}{tag_of(final)}-*"):
-        try:
-            if path.stat().st_mtime < before:
-                shutil.rmtree(path, ignore_errors=True)
-        except OSError:
-            continue
 
 
 def tag_of(final: Path) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from bayes_mdd.errors import WriteError
+from bayes_mdd.files.temporary import PART, remove_leftovers, temporary_name
 
-#: Prefix of temporary files; they are hidden, and no reader takes them for data.
-PART = ".part-"
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -91,7 +90,8 @@ def replacing(path: Path) -> Iterator[Path]:
         If the file cannot be written; nothing is left behind then.
     """
     suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
-    temporary = path.with_name(f"{PART}{secrets.token_hex(6)}{suffix}")
+    _clear(path.parent, os.getpid())
+    temporary = path.with_name(temporary_name(PART, suffix))
     try:
         yield temporary
         temporary.replace(path)
@@ -176,6 +176,12 @@ def write_with(path: Path, write: Callable[[Path], object]) -> Path:
     with replacing(path) as temporary:
         write(temporary)
     return path
+
+
+@lru_cache(maxsize=64)
+def _clear(folder: Path, _process: int) -> None:
+    """Remove what killed processes left in a folder, once in each process."""
+    remove_leftovers(folder, PART)
 
 
 def _remove(path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError, WriteError, some
 from bayes_mdd.files.folders import resolve, restore_folder
 from bayes_mdd.files.marks import RUN, SIMULATED, FolderKind, read_mark
-from bayes_mdd.files.replace import PART, reason_of, write_error
+from bayes_mdd.files.replace import reason_of, write_error
+from bayes_mdd.files.temporary import PART, remove_leftovers, temporary_name
 
 
 def check_folder(folder: str | Path, kind: FolderKind, *, force: bool) -> Path:
@@ -298,7 +298,8 @@ def find_existing(path: Path) -> Path:
 
 
 def _can_write(folder: Path) -> OSError | None:
-    probe = folder / f"{PART}{secrets.token_hex(6)}"
+    remove_leftovers(folder, PART)
+    probe = folder / temporary_name(PART)
     try:
         probe.mkdir()
         probe.rmdir()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from bayes_mdd.errors import RunFolderError, WriteError
 from bayes_mdd.files.folders import resolve, tag_of
 from bayes_mdd.files.marks import read_mark
 from bayes_mdd.files.replace import write_text
+from bayes_mdd.files.temporary import remove
 
 UNFINISHED: Final = ".bayes-mdd-unfinished-"
 LOCK, OWNER, KEY = "lock", "process.json", "key.json"
@@ -26,6 +27,8 @@ LOCK, OWNER, KEY = "lock", "process.json", "key.json"
 PARTS: Final = "part-*"
 
 log = logging.getLogger("bayes_mdd.files")
+#: Where `kept_until_written` collects what is removed at its end.
+_waiting: ContextVar[ExitStack | None] = ContextVar("_waiting", default=None)
 
 
 @contextmanager
@@ -44,8 +47,9 @@ def unfinished(target: str | Path, key: Mapping[str, Any], *, noun: str) -> Iter
     Yields
     ------
     Path or None
-        Hidden folder for files named ``part-*``; it is removed on success. After an error or a
-        signal it stays if it holds parts. None where nothing can be written beside the target.
+        Hidden folder for files named ``part-*``; it is removed on success, or at the end of
+        `kept_until_written`. After an error or a signal it stays if it holds parts. None where
+        nothing can be written beside the target.
 
     Raises
     ------
@@ -59,8 +63,7 @@ def unfinished(target: str | Path, key: Mapping[str, Any], *, noun: str) -> Iter
     ...     folder.is_dir()
     True
     """
-    final = resolve(Path(target))
-    folder = final.with_name(f"{UNFINISHED}{tag_of(final)}")
+    folder = _folder_of(target)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)
@@ -73,22 +76,86 @@ def unfinished(target: str | Path, key: Mapping[str, Any], *, noun: str) -> Iter
     except OSError:
         yield None
         return
-    try:
+    with ExitStack() as own:
+        own.callback(lock.release)
+        own.push(_Ending(folder, target, noun))
         _prepare(folder, target, key, noun)
         yield folder
-    except BaseException:
-        if count := count_parts(folder):
+        if (outer := _waiting.get()) is not None:
+            outer.push(own.pop_all())
+
+
+@contextmanager
+def kept_until_written() -> Iterator[None]:
+    """Keep the parts of all targets inside until the block ends, with the locks of the targets.
+
+    For commands that write what they computed at their end: a stop in between loses nothing.
+    """
+    with ExitStack() as outer:
+        token = _waiting.set(outer)
+        try:
+            yield
+        finally:
+            _waiting.reset(token)
+
+
+def is_unfinished(target: str | Path) -> bool:
+    """Tell whether parts of a target are kept, or an earlier command was stopped while writing it.
+
+    Parameters
+    ----------
+    target : str or Path
+        The file or folder.
+
+    Returns
+    -------
+    bool
+        True if so.
+    """
+    return count_parts(_folder_of(target)) > 0
+
+
+def forget_unfinished(target: str | Path) -> None:
+    """Remove what is kept of a target that is complete, unless another process writes it.
+
+    Parameters
+    ----------
+    target : str or Path
+        The file or folder.
+    """
+    folder = _folder_of(target)
+    if not folder.is_dir():
+        return
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            remove(folder)
+    except (Timeout, OSError):
+        return
+
+
+class _Ending:
+    """Removes the parts on success; after an error, keeps them and says so."""
+
+    def __init__(self, folder: Path, target: str | Path, noun: str) -> None:
+        self._folder, self._target, self._noun = folder, target, noun
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        count = 0 if error is None else count_parts(self._folder)
+        if count:
             log.warning(
                 "Stopped. %d complete %s of %s are kept: repeat the command to continue.",
-                *(count, noun, target),
+                *(count, self._noun, self._target),
             )
         else:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        lock.release()
+            remove(self._folder)
+
+
+def _folder_of(target: str | Path) -> Path:
+    final = resolve(Path(target))
+    return final.with_name(f"{UNFINISHED}{tag_of(final)}")
 
 
 def count_parts(folder: Path) -> int:
@@ -113,7 +180,7 @@ def _prepare(folder: Path, target: str | Path, key: Mapping[str, Any], noun: str
     same = read_mark(folder / KEY) == asked
     for path in folder.iterdir():
         if path.name != LOCK and not (same and path.match(PARTS)):
-            path.unlink(missing_ok=True)
+            remove(path)
     owner = {
         "process": os.getpid(),
         "host": socket.gethostname(),

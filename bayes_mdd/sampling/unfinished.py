@@ -13,14 +13,11 @@ import xarray as xr
 from bayes_mdd.errors import UnreadableFileError, WriteError
 from bayes_mdd.files.netcdf import write_netcdf
 from bayes_mdd.files.regular import own_errors
-from bayes_mdd.files.unfinished import unfinished
+from bayes_mdd.parallel.keep import keep_results
 
 CHAIN: Final = "part-{}.nc"
 #: Parts of the provenance that decide whether chains belong to the requested run.
-IDENTITY: Final = (
-    *("model", "sampler", "inputs", "method", "inputs_sha256", "seed"),
-    *("versions", "commit"),
-)
+IDENTITY: Final = ("model", "sampler", "inputs", "method", "inputs_sha256", "seed")
 
 log = logging.getLogger("bayes_mdd.sampling")
 
@@ -90,7 +87,7 @@ def keep_chains(
     run_dir : str or Path
         The run folder. The chains are in a hidden folder beside it.
     provenance : mapping
-        Of the requested run. Chains of another run are removed.
+        Of the requested run. Chains of another run, or of other software, are removed.
 
     Yields
     ------
@@ -103,5 +100,5 @@ def keep_chains(
         If another process is writing this run folder.
     """
     key = {part: provenance.get(part) for part in IDENTITY}
-    with unfinished(run_dir, key, noun="chains") as folder:
+    with keep_results(run_dir, key, noun="chains") as folder:
         yield None if folder is None else FolderChains(folder)

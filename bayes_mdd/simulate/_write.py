@@ -14,7 +14,7 @@ import xarray as xr
 from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.files.folders import new_folder
 from bayes_mdd.files.marks import SIMULATED
-from bayes_mdd.files.replace import PART
+from bayes_mdd.files.temporary import PART, remove_leftovers, temporary_name
 from bayes_mdd.files.targets import check_cohort_target
 from bayes_mdd.simulate._cohort import SimulatedCohort
 from bayes_mdd.simulate._design import HAMD17, SESSIONS
@@ -107,7 +107,8 @@ def replace_cohort(folder: str | Path, write: Callable[[Path], None], *, overwri
     """Write a simulated cohort to a folder, which it replaces unless it holds other files."""
     folder = check_cohort_target(folder, overwrite=overwrite)
     if folder.is_dir() and SIMULATED.foreign(folder):
-        with TemporaryDirectory(dir=folder, prefix=PART) as work:
+        remove_leftovers(folder, PART)
+        with TemporaryDirectory(dir=folder, prefix=temporary_name(PART, ".")) as work:
             write(Path(work))
             remove_scans(folder)
             _move(Path(work), folder)

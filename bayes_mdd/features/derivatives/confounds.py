@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,15 @@ from bayes_mdd.features.companions import describe_others, find_companion
 from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.file_names import FileName
 from bayes_mdd.features.loading import require_file
+from bayes_mdd.files.temporary import remove_leftovers, temporary_name
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 #: Smallest number of degrees of freedom for a usable correlation.
 _MIN_DEGREES_OF_FREEDOM = 20
 #: Suffixes of confounds tables in the versions of fMRIPrep.
 _SUFFIXES = ("timeseries", "regressors", "confounds")
+#: Prefix of temporary folders with copies of confounds.
+_SCRATCH = "bayes-mdd-confounds-"
 _FD = ("framewise_displacement", "FramewiseDisplacement")
 _EXPECTED = (
     "Expected *_desc-confounds_timeseries.tsv and .json of fMRIPrep 1.2 or later in the same "
@@ -231,11 +236,19 @@ class MotionTables:
 
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
     """Make a temporary folder; nilearn replaces ``tsv`` anywhere in a path to find the .json."""
-    made = tempfile.TemporaryDirectory(prefix="confounds-")
+    _clear_scratch(Path(tempfile.gettempdir()), os.getpid())
+    prefix = temporary_name(_SCRATCH, ".")
+    made = tempfile.TemporaryDirectory(prefix=prefix)
     while "tsv" in Path(made.name).name:
         made.cleanup()
-        made = tempfile.TemporaryDirectory(prefix="confounds-")
+        made = tempfile.TemporaryDirectory(prefix=prefix)
     return made
+
+
+@lru_cache(maxsize=1)
+def _clear_scratch(folder: Path, _process: int) -> None:
+    """Remove what killed processes left, once in each process."""
+    remove_leftovers(folder, _SCRATCH)
 
 
 def read_mean_fd(path: Path) -> float | None:
