@@ -11,8 +11,10 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.roles import mark_fitted
+from bayes_mdd.results.rules import RULES
 from bayes_mdd.shared_specific.data.dependence import choose_dependence, scale_subjects, whiten
 from bayes_mdd.shared_specific.data.design import build_design
+from bayes_mdd.shared_specific.data.directions import check_directions
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.data.ratings import (
     check_links,
@@ -22,6 +24,9 @@ from bayes_mdd.shared_specific.data.ratings import (
 )
 from bayes_mdd.shared_specific.likelihood.collapsed import reduce_features
 from bayes_mdd.specs import SharedSpecificSpec
+
+#: Most arms that can all take part in a factor.
+MOST_ARMS = int(np.ceil(1 / RULES.specific_below)) - 1
 
 
 def prepare(
@@ -65,6 +70,7 @@ def prepare(
     symptom_design = link_design(spec, design, arm_index, len(arms))
     dimensions, items = read_ratings(spec, linked, symptom_design)
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    check_directions(y, design.to_numpy(), spec.n_factors, chosen[FEATURE].values.astype(str))
     block = chosen["block"].values.astype(str)
     plain = reduce_features(y, design.to_numpy(), block)
     data = ModelData(
@@ -153,8 +159,16 @@ def check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[st
     Raises
     ------
     SpecError
-        If there are too many factors, or `spec` names an arm that is not there.
+        If there are too many factors, more arms than a label can tell apart, or `spec` names an arm
+        that is not there.
     """
+    if len(arms) > MOST_ARMS:
+        raise SpecError(
+            f"there are {len(arms)} arms ({some(arms)}), and at most {MOST_ARMS} can be compared: "
+            f"an arm takes part in a factor from {RULES.specific_below:.0%} of its variance on, "
+            "which more arms cannot all hold. Join arms in participants.tsv, e.g. to classes of "
+            "drugs."
+        )
     free = len(design) - design.shape[1]
     if spec.n_factors >= free:
         raise SpecError(

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM, DIAGNOSIS
+from bayes_mdd.dims import ARM, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import BayesMDDError, problems_of
+from bayes_mdd.features.contract import constant_features
 from bayes_mdd.features.roles import participants_of
 from bayes_mdd.shared_specific.data.dependence import needs_matrix
 from bayes_mdd.shared_specific.data.design import build_design
+from bayes_mdd.shared_specific.data.directions import check_directions
 from bayes_mdd.shared_specific.data.edges import read_edge_scale
 from bayes_mdd.shared_specific.data.prepare import check_size, select_subjects
 from bayes_mdd.shared_specific.data.ratings import (
@@ -69,6 +71,11 @@ def list_problems(
     if design is None:
         return problems
     _attempt(lambda: check_size(spec, design, arms))
+    chosen = selected[0]
+    y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    names = chosen[FEATURE].values.astype(str)
+    if np.isfinite(y).all() and not constant_features(y).any():
+        _attempt(lambda: check_directions(y, design.to_numpy(), spec.n_factors, names))
     if linked is not None:
         index = np.array([arms.index(a) for a in subjects[ARM]])
         _attempt(lambda: read_ratings(spec, linked[0], link_design(spec, design, index, len(arms))))

@@ -12,6 +12,7 @@ from bayes_mdd.results.rules import NOT_NAMEABLE, PRESENT, QUIET, UNDECIDED
 from bayes_mdd.results.study import Study
 from bayes_mdd.results.text import format_probability
 from bayes_mdd.shared_specific.report.words import count, join, number
+from bayes_mdd.shared_specific.tables.factors import is_partial
 from bayes_mdd.shared_specific.tables.stability import further_factors, is_dominated
 
 
@@ -170,8 +171,13 @@ def _say_undecided(shown: pd.DataFrame, people: str) -> list[str]:
     dominated = is_dominated(shown)
     undecided = (shown["label"] == UNDECIDED) & ~dominated
     unstable = shown["stability"] == "open"
+    partial = undecided & ~unstable & is_partial(shown)
     reasons = (
-        (undecided & ~unstable, "{} {be} undecided between shared and specific."),
+        (
+            partial,
+            "{} {be} in some arms but not in all, so neither shared nor specific to one.",
+        ),
+        (undecided & ~unstable & ~partial, "{} {be} undecided between shared and specific."),
         (undecided & unstable, "{} {be} undecided, because {its} reliability is open."),
         (dominated, "{} {be} undecided, because one participant holds too much of {its} variance."),
         (

@@ -15,6 +15,7 @@ from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import NOT_NAMEABLE, QUIET
 from bayes_mdd.results.text import format_probability
 from bayes_mdd.shared_specific.checks.detectable import EDGE_WISE, SMOOTH
+from bayes_mdd.shared_specific.tables.factors import is_partial
 from bayes_mdd.shared_specific.tables.stability import (
     further_factors,
     is_dominated,
@@ -90,12 +91,14 @@ def _say_without_label(table: pd.DataFrame) -> list[str]:
     dominated = is_dominated(table)
     undecided = (table["label"] == "undecided") & ~dominated
     not_stable = table["stability"] == "open"
+    partial = undecided & ~not_stable & is_partial(table)
     reasons = (
-        (undecided & ~not_stable, "undecided between shared and specific"),
-        (undecided & not_stable, "undecided, because their reliability is open"),
+        (partial, "in some arms but not in all, so neither shared nor specific to one"),
+        (undecided & ~not_stable & ~partial, "undecided between shared and specific"),
+        (undecided & not_stable, "undecided, because {its} reliability is open"),
         (
             ~table["label"].isin(QUIET) & dominated,
-            "undecided, because one participant holds too much of their variance",
+            "undecided, because one participant holds too much of {its} variance",
         ),
         (
             (table["label"] == NOT_NAMEABLE) & ~dominated,
@@ -110,6 +113,7 @@ def _say_without_label(table: pd.DataFrame) -> list[str]:
     for chosen, words in reasons:
         names = [str(f) for f in table.loc[chosen, "factor"]]
         if names:
+            words = words.format(its="its" if len(names) == 1 else "their")
             said.append(f"{_count(len(names))} {_be(len(names))} {words}: {', '.join(names)}.")
     return said
 

@@ -46,7 +46,7 @@ def tabulate_raw_scores(sample: pd.DataFrame, symptoms: Collection[str]) -> Tabl
                 *(
                     (WITHHELD, WITHHELD, WITHHELD)
                     if hidden
-                    else (f"{r['mean']:.2f}", f"{r['sd']:.2f}", spread)
+                    else (_two_digits(r["mean"]), _two_digits(r["sd"]), spread)
                 ),
             ]
         )
@@ -65,6 +65,11 @@ def tabulate_raw_scores(sample: pd.DataFrame, symptoms: Collection[str]) -> Tabl
         "20 ratings."
     )
     return Table("raw-scores", "Raw scores of the linked symptoms, by arm", columns, rows, note)
+
+
+def _two_digits(value: float) -> str:
+    """Write a number; an arm without ratings has none."""
+    return f"{value:.2f}" if np.isfinite(value) else MISSING
 
 
 def tabulate_links(

@@ -257,9 +257,30 @@ def _judge_pattern(row: pd.Series[Any], arms: list[str], rules: Rules) -> tuple[
             f"{_capital(best)} (P {format_probability(chances[best])}); {_amounts(row, arms)}",
         )
     if len(arms) > 2:
-        chances["some arms but not all"] = float(row["p_partial"])
+        partial = chances["some arms but not all"] = float(row["p_partial"])
+        if partial > rules.probability:
+            said = f"In some arms but not all (P {format_probability(partial)})"
+            return UNDECIDED, f"{said}, so neither shared nor specific; {_amounts(row, arms)}"
     listed = ", ".join(f"P({k}) {format_probability(v)}" for k, v in chances.items())
     return UNDECIDED, f"Undecided: {listed}. No claim."
+
+
+def is_partial(table: pd.DataFrame) -> pd.Series[bool]:
+    """Whether some arms but not all have a factor, at the probability that a label needs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What `classify_factors` returned.
+
+    Returns
+    -------
+    Series of bool
+        In the order of the table; all False with one or two arms.
+    """
+    limit = float(table.attrs.get("rules", {}).get("probability", RULES.probability))
+    partial = table.get("p_partial", pd.Series(0.0, index=table.index))
+    return partial > limit
 
 
 def _amounts(row: pd.Series[Any], arms: list[str]) -> str:
