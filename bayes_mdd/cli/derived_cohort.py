@@ -13,8 +13,9 @@ import bayes_mdd as bm
 from bayes_mdd.cli.early import require_files
 from bayes_mdd.cli.messages import log
 from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
-from bayes_mdd.files.folders import new_folder
+from bayes_mdd.files.folders import new_folder, restore_folder
 from bayes_mdd.files.targets import check_writable
+from bayes_mdd.files.unfinished import kept_until_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,18 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     for note in people.attrs["notes"]:
         log.info("%s: %s", participants.name, note)
     log.info("Reading %s", request.source)
-    features = bm.read_derivatives(
+    with kept_until_written():
+        features = _read(request, people)
+        if "networks" in json.loads(features.attrs["provenance"]):
+            log.warning("networks are unknown, so all regions form one block (see --regions).")
+        with new_folder(request.output) as folder:
+            _write_participants(features, participants, folder, request.controls)
+            bm.write_features(features, folder)
+    return features, left_out(features)
+
+
+def _read(request: CohortRequest, people: pd.DataFrame) -> xr.Dataset:
+    return bm.read_derivatives(
         request.source,
         kind=request.kind,
         format=request.format,
@@ -108,16 +120,12 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         spec=bm.DerivativesSpec.from_mapping(dict(request.settings or {})),
         halves=request.halves,
         pieces=request.pieces,
+        keep=request.output,
     )
-    if "networks" in json.loads(features.attrs["provenance"]):
-        log.warning("networks are unknown, so all regions form one block (see --regions).")
-    with new_folder(request.output) as folder:
-        _write_participants(features, participants, folder, request.controls)
-        bm.write_features(features, folder)
-    return features, left_out(features)
 
 
 def _check_output(output: Path) -> None:
+    restore_folder(output)
     if output.is_dir() and any(output.iterdir()):
         raise DataContractError(str(output), ["is not empty: choose another folder."])
     if output.exists() and not output.is_dir():

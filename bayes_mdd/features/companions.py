@@ -247,6 +247,22 @@ def read_sidecar(name: FileName) -> dict[str, Any]:
     return facts
 
 
+def list_sidecars(name: FileName) -> list[Path]:
+    """List the JSON files that `read_sidecar` reads.
+
+    Parameters
+    ----------
+    name : FileName
+        The data file.
+
+    Returns
+    -------
+    list of Path
+        Empty if there are none.
+    """
+    return [path for folder in _levels(name) for path in _sidecars(name, folder)]
+
+
 def _levels(name: FileName) -> list[Path]:
     """Folders that may hold sidecars, from the root of the dataset to the folder of the file."""
     chain = [name.path.parent, *name.path.parent.parents][:5]

@@ -10,6 +10,7 @@ from bayes_mdd.files.folders import resolve, restore_folder
 from bayes_mdd.files.marks import RUN, SIMULATED, FolderKind, read_mark
 from bayes_mdd.files.replace import reason_of, write_error
 from bayes_mdd.files.temporary import PART, remove_leftovers, temporary_name
+from bayes_mdd.files.unfinished import is_unfinished
 
 
 def check_folder(folder: str | Path, kind: FolderKind, *, force: bool) -> Path:
@@ -204,6 +205,33 @@ def check_page(path: Path, *, overwrite: bool) -> None:
         raise SpecError(f"{path} is a folder: name a file for the report.")
     if path.exists() and not overwrite:
         raise RunFolderError(f"{path} exists; pass overwrite=True (--force) to replace it.")
+    check_writable(path)
+
+
+def check_table(path: Path, *, overwrite: bool) -> None:
+    """Refuse a table that cannot or must not be written, before anything is computed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    SpecError
+        If the name does not end in ``.tsv``, or is that of a folder.
+    RunFolderError
+        If the file exists and `overwrite` is False.
+    WriteError
+        If it cannot be written.
+    """
+    if path.suffix.lower() != ".tsv" or path.is_dir():
+        raise SpecError(f"{path} must be the name of a file that ends in .tsv.")
+    # A command that was stopped while it wrote the file is continued.
+    if path.exists() and not overwrite and not is_unfinished(path):
+        raise RunFolderError(f"{path} exists: choose another name, or replace it with --force.")
     check_writable(path)
 
 

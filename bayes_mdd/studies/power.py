@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -11,6 +13,7 @@ from scipy.stats import norm
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.parallel.fan_out import fan_out
+from bayes_mdd.parallel.keep import keep_results, part_files
 from bayes_mdd.response.mixture import MOST_FACTORS
 from bayes_mdd.response.policy import evaluate_rule
 from bayes_mdd.response.power import MOST_PER_ARM, POWER, Plan, Target, patients_needed
@@ -50,6 +53,7 @@ def plan_power(
     repeats: int = 200,
     seed: int = 1,
     n_jobs: int | None = None,
+    keep: str | Path | None = None,
 ) -> pd.DataFrame:
     """Search how many patients a trial of two drugs needs.
 
@@ -90,6 +94,10 @@ def plan_power(
     n_jobs : int, optional
         Simulated trials at once, through joblib; default one, or what ``joblib.parallel_config``
         says.
+    keep : str or Path, optional
+        File that the table will be written to. The result of each simulated trial is kept in a
+        hidden folder beside it until all are complete, so that the same call continues after a
+        stop, also with more `repeats`.
 
     Returns
     -------
@@ -135,7 +143,9 @@ def plan_power(
     reached = float("nan") if specific else POWER[target](total, plan)
     rows = [_row("closed form", n_per_arm, total, reached, note=_note(target, n_per_arm))]
     if simulate and n_per_arm is not None:
-        found = _simulate(target, plan, total, repeats, seed, n_jobs)
+        key = {"study": "plan_power", "target": target, "plan": asdict(plan), "n": total}
+        with keep_results(keep, {**key, "seed": seed}, noun="simulated trials") as folder:
+            found = _simulate(target, plan, total, repeats, seed, n_jobs, folder)
         error = float(np.sqrt(found * (1 - found) / repeats))
         note = f"{repeats} simulated trials"
         rows.append(_row("simulation", n_per_arm, total, found, error, note))
@@ -217,13 +227,20 @@ def _wrong_simulation(target: str, plan: Plan, repeats: int) -> list[str]:
 
 
 def _simulate(
-    target: Target, plan: Plan, total: int, repeats: int, seed: int, n_jobs: int | None
+    target: Target,
+    plan: Plan,
+    total: int,
+    repeats: int,
+    seed: int,
+    n_jobs: int | None,
+    folder: Path | None,
 ) -> float:
     """Share of simulated trials in which the target is found."""
     # One seed for each trial, which are those of no other seed of the user.
     seeds = np.random.SeedSequence([seed, int(Stream.POWER)]).generate_state(repeats)
     tasks = ((target, plan, total, int(s)) for s in seeds)
-    return float(np.mean(fan_out(_find_in_trial, tasks, n_jobs=n_jobs)))
+    files = part_files(folder, seeds)
+    return float(np.mean(fan_out(_find_in_trial, tasks, n_jobs=n_jobs, files=files)))
 
 
 def _find_in_trial(target: Target, plan: Plan, total: int, seed: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,9 @@ import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.output import print_json, print_table, records
 from bayes_mdd.cli.workers import require_tasks, run_tasks
+from bayes_mdd.files.replace import make_folder, write_text
+from bayes_mdd.files.targets import check_table
+from bayes_mdd.files.unfinished import kept_until_written
 
 
 class Target(StrEnum):
@@ -66,6 +70,15 @@ def power(
         typer.Option(help="Number of simulated trials analysed in parallel.", show_default="1"),
     ] = None,
     cluster: options.Cluster = None,
+    output: Annotated[
+        Path | None,
+        options.output(
+            "File for the table (.tsv). Simulated trials are kept beside it until all are "
+            "complete: the same command continues after a stop.",
+            default="none",
+        ),
+    ] = None,
+    force: Annotated[bool, options.force("Replace the file of --output if it exists.")] = False,
     as_json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -73,7 +86,9 @@ def power(
     """Search how many patients a trial of two drugs needs."""
     messages.set_verbosity(verbose=verbose, quiet=quiet)
     require_tasks("--simulate", simulate, cluster, jobs)
-    with run_tasks(cluster, jobs) as n_jobs:
+    if output is not None:
+        check_table(output, overwrite=force)
+    with kept_until_written(), run_tasks(cluster, jobs) as n_jobs:
         table = bm.plan_power(
             target.value,
             benefit_sd=benefit_sd,
@@ -88,7 +103,11 @@ def power(
             repeats=repeats,
             seed=seed,
             n_jobs=n_jobs,
+            keep=output,
         )
+        if output is not None:
+            text = table.to_csv(sep="\t", index=False, na_rep="n/a", lineterminator="\n")
+            write_text(make_folder(output.parent) / output.name, text)
     if as_json:
         print_json(records(table))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,9 @@ class ImageValues:
 
 
 def read_images(
-    files: Mapping[str, FileName], read: Callable[[FileName], ImageValues]
+    files: Mapping[str, FileName],
+    read: Callable[[FileName], ImageValues],
+    parts: Sequence[Path] | None = None,
 ) -> dict[str, ImageValues]:
     """Read the images of all subjects, in parallel under a `joblib.parallel_config`.
 
@@ -59,6 +62,9 @@ def read_images(
         Image by subject.
     read : callable
         Reads one image.
+    parts : sequence of Path, optional
+        Where the values of each subject are kept, from
+        `bayes_mdd.features.derivatives.image_parts.image_parts`.
 
     Returns
     -------
@@ -70,7 +76,7 @@ def read_images(
     DataContractError
         If images cannot be used; the message lists all of them.
     """
-    values = fan_out(_read_or_report, ((read, name) for name in files.values()))
+    values = fan_out(_read_or_report, ((read, name) for name in files.values()), files=parts)
     results: dict[str, ImageValues] = dict(zip(files, values, strict=True))
     found = GroupedProblems()
     for subject, image in results.items():

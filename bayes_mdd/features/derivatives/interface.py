@@ -35,6 +35,7 @@ class DerivativesRequest:
     ids: str | None = None
     networks: str = "atlas"
     symmetrise: str | None = None
+    keep: Path | None = None
     parts: PartsRequest = field(default_factory=PartsRequest)
 
 
@@ -123,6 +124,8 @@ class FormatRequest:
         Subject ids of the layers of a stacked array.
     units : str or None
         Units stated by the caller.
+    keep : Path or None
+        Folder in which values of images are kept until all are read.
     """
 
     kind: str
@@ -135,6 +138,7 @@ class FormatRequest:
     weighting: str | None = None
     subjects: Sequence[str] | None = None
     units: str | None = None
+    keep: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

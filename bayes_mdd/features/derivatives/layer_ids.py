@@ -10,6 +10,7 @@ import pandas as pd
 from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError, some
 from bayes_mdd.features.derivatives.interface import FormatRequest
 from bayes_mdd.features.derivatives.text_tables import read_cells
+from bayes_mdd.files.repeats import find_repeats
 from bayes_mdd.files.text import read_text
 
 #: Value of ``subjects`` that stands for the order of the participants table.
@@ -157,7 +158,7 @@ def read_id_file(path: Path) -> list[str]:
         lines = [row[column] for row in rows]
     elif lines and _is_id_header(lines[0]):
         lines = lines[1:]
-    repeated = sorted({i for i in lines if lines.count(i) > 1})
+    repeated = sorted(find_repeats(lines))
     if repeated:
         raise UnreadableFileError(
             f"{path.name} repeats {some(repeated)}: expected one id per line."
@@ -171,6 +172,6 @@ def _is_id_header(cell: str) -> bool:
 
 
 def _refuse_repeated(ids: Sequence[str], what: str) -> None:
-    repeated = sorted({i for i in ids if list(ids).count(i) > 1})
+    repeated = sorted(find_repeats(ids))
     if repeated:
         raise SpecError(f"{what} lists {some(repeated)} more than once.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from bayes_mdd.features.derivatives.subjects import (
     read_generators,
 )
 from bayes_mdd.features.measures.scan_parts import check_parts
+from bayes_mdd.parallel.keep import keep_results
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
 
@@ -43,6 +44,7 @@ def read_derivatives(
     spec: DerivativesSpec | None = None,
     halves: bool = False,
     pieces: int | None = None,
+    keep: str | Path | None = None,
 ) -> xr.Dataset:
     r"""Read the outputs of another tool as a checked feature set.
 
@@ -105,6 +107,10 @@ def read_derivatives(
         Only time series are then read, also where a folder holds matrices.
     pieces : int, optional
         Add the products of the series in so many pieces of each scan, likewise.
+    keep : str or Path, optional
+        Folder that the features will be written to. Values of each image are kept in a hidden
+        folder beside it until all are read, so that the same call continues after a stop. Images
+        that have changed, or are read with other settings, are read again.
 
     Returns
     -------
@@ -155,16 +161,17 @@ def read_derivatives(
         spec=spec,
         parts=check_parts(halves, pieces, spec.measure, spec.estimator),
     )
-    source = _read_and_warn(request)
-    return build_features(
-        source.reading,
-        participants=find_participants(request.folder, request.participants),
-        regions=source.regions,
-        spec=request.spec,
-        root=source.root,
-        facts=_source_facts(source, request),
-        parts=request.parts,
-    )
+    with keep_results(keep, {"study": "read_derivatives"}, noun="images") as kept:
+        source = _read_and_warn(replace(request, keep=kept))
+        return build_features(
+            source.reading,
+            participants=find_participants(request.folder, request.participants),
+            regions=source.regions,
+            spec=request.spec,
+            root=source.root,
+            facts=_source_facts(source, request),
+            parts=request.parts,
+        )
 
 
 def _read_and_warn(request: DerivativesRequest) -> SourceReading:

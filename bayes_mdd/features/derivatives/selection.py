@@ -112,6 +112,7 @@ def read_source(request: DerivativesRequest) -> SourceReading:
         weighting=request.weighting,
         subjects=subjects,
         units=request.units,
+        keep=request.keep,
     )
     try:
         reading = chosen.format.read(format_request)

@@ -98,11 +98,14 @@ def _split(lines: Sequence[str], separator: str) -> tuple[tuple[str, ...], ...] 
         rows = [[c.strip() for c in row] for row in csv.reader(lines, delimiter=separator)]
     except csv.Error:
         return None
-    width = len(rows[0])
     # Empty cells to the right of the last column come from trailing separators.
-    while width > 1 and not rows[0][width - 1] and not any(any(r[width - 1 :]) for r in rows):
-        width -= 1
+    width = min(len(rows[0]), max(1, max(map(_last_cell, rows))))
     return tuple(tuple(r[:width] if not any(r[width:]) else r) for r in rows)
+
+
+def _last_cell(row: Sequence[str]) -> int:
+    """Number of cells up to the last one that is not empty."""
+    return next((i for i in range(len(row), 0, -1) if row[i - 1]), 0)
 
 
 def _single_or_ragged(path: Path, lines: Sequence[str]) -> Cells:

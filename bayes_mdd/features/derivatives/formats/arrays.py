@@ -25,6 +25,7 @@ from bayes_mdd.features.derivatives.region_labels import names_of_columns
 from bayes_mdd.features.derivatives.subjects import one_file_per_subject, read_subjects
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.files.arrays import read_npy, read_npz
+from bayes_mdd.files.repeats import find_repeats
 from bayes_mdd.types import Array
 
 _EXTENSIONS = (".npy", ".npz", ".mat")
@@ -172,7 +173,7 @@ def _read_stack(held: ArrayFile, request: FormatRequest) -> Reading:
             f"{held.path.name} holds {len(stack)} participants, but {len(held.ids)} ids."
         )
     if len(set(ids)) < len(ids):
-        repeated = sorted({i for i in ids if ids.count(i) > 1})
+        repeated = sorted(find_repeats(ids))
         raise UnreadableFileError(f"{held.path.name} repeats the id(s) {some(repeated)}.")
     by_subject = {
         i: _named(ArrayFile(held.path, held.name, m, None, held.regions), request)

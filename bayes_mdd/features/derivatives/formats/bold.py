@@ -27,6 +27,7 @@ from bayes_mdd.features.derivatives.averaging import (
 )
 from bayes_mdd.features.derivatives.confounds import is_confounds_name, load_denoising
 from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.image_parts import image_parts
 from bayes_mdd.features.derivatives.images import (
     NIFTI,
     ImageValues,
@@ -65,7 +66,7 @@ def _read_bold(request: FormatRequest) -> Reading:
     def read(name: FileName) -> ImageValues:
         return _bold_series(name, companions, atlas, spec)
 
-    results = read_images(files, read)
+    results = read_images(files, read, image_parts(request, files, atlas))
     covariates: dict[str, dict[str, float]] = {}
     for subject, image in results.items():
         for key, value in (image.covariates or {}).items():

@@ -19,6 +19,7 @@ from bayes_mdd.features.derivatives.text_tables import (
 )
 from bayes_mdd.features.loading import UnreadableFileError
 from bayes_mdd.features.tool_names import CAT_MEASURES
+from bayes_mdd.files.repeats import find_repeats
 from bayes_mdd.files.text import read_text
 from bayes_mdd.types import Array
 
@@ -233,7 +234,7 @@ def read_group_table(path: Path) -> tuple[tuple[str, ...], Mapping[str, Array]]:
         raise UnreadableFileError(
             f"{path.name} has no row of a participant, or no column of a region: export it again."
         )
-    repeated = sorted({i for i in ids if ids.count(i) > 1})
+    repeated = sorted(find_repeats(ids))
     if repeated or "" in ids:
         raise UnreadableFileError(
             f"{path.name} repeats {some(repeated)}: keep one row per participant."

@@ -17,6 +17,7 @@ from bayes_mdd.features.derivatives.averaging import (
     select_atlas,
 )
 from bayes_mdd.features.derivatives.file_names import FileName
+from bayes_mdd.features.derivatives.image_parts import image_parts
 from bayes_mdd.features.derivatives.images import (
     NIFTI,
     ImageValues,
@@ -86,7 +87,11 @@ def read_maps(request: FormatRequest) -> Reading:
     atlas, files, spec = select_atlas(request), one_file_per_subject(request.files), request.spec
     total = request.kind == "volume"
 
-    results = read_images(files, partial(_map_values, atlas=atlas, spec=spec, total=total))
+    results = read_images(
+        files,
+        partial(_map_values, atlas=atlas, spec=spec, total=total),
+        image_parts(request, files, atlas),
+    )
     return Reading(
         kind=request.kind,
         shape="regional",
