@@ -24,6 +24,7 @@ from bayes_mdd.dims import CONTROL, DIAGNOSIS, SITE, SUBJECT
 from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of, some
 from bayes_mdd.features import hide_arms, reference_to_controls
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.order import in_standard_order
 from bayes_mdd.response.column_checks import PROPENSITY
 from bayes_mdd.response.outcome_values import remission_limit
 from bayes_mdd.response.prepare import Prepared, prepare
@@ -109,6 +110,7 @@ def check_inputs(
     prepared = None
     try:
         check_features(features)
+        features = in_standard_order(features)
         prepared = _prepare(spec, features, outcomes)
     except BayesMDDError as error:
         of_data = problems_of(error)

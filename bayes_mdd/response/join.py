@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.order import natural_order
 from bayes_mdd.response.column_checks import PROPENSITY, STRATUM, check_columns
 from bayes_mdd.response.outcome_values import as_numbers, check_outcome, check_range
 from bayes_mdd.specs.response import ResponseSpec
@@ -61,7 +62,10 @@ def join_tables(
         problems.append(f"{some(twice)} have more than one row: keep one row per participant.")
     if problems:
         raise DataContractError("outcomes", problems)
-    table = outcomes.set_axis(ids, axis=0)
+    # Folds and draws go row by row: they must not depend on the order of the table.
+    order = natural_order(ids)
+    ids = ids[order]
+    table = outcomes.iloc[order].set_axis(ids, axis=0)
     scored = set(scores[SUBJECT].values.astype(str))
     if not scored & set(ids):
         column = next((str(c) for c in outcomes if {*map(str, outcomes[c])} & scored), None)

@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, MISSING, SITE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.features.order import natural_order
 
 
 def assign_folds(features: xr.Dataset, *, folds: int, seed: int) -> pd.Series[int]:
@@ -24,7 +25,7 @@ def assign_folds(features: xr.Dataset, *, folds: int, seed: int) -> pd.Series[in
     folds : int
         Number of folds.
     seed : int
-        The same seed gives the same folds.
+        The same seed gives the same folds, in whatever order the subjects are.
 
     Returns
     -------
@@ -61,12 +62,13 @@ def assign_folds(features: xr.Dataset, *, folds: int, seed: int) -> pd.Series[in
     if np.unique(strata, return_counts=True)[1].max() < folds:
         strata = arm  # scikit-learn refuses strata that are all smaller than the folds
     out = np.empty(len(subjects), dtype=int)
+    order = natural_order(subjects)
     with warnings.catch_warnings():
         # Strata smaller than the number of folds are spread as evenly as can be.
         warnings.filterwarnings("ignore", message="The least populated class")
         splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        for i, (_, held_out) in enumerate(splitter.split(subjects, strata)):
-            out[held_out] = i
+        for i, (_, held_out) in enumerate(splitter.split(subjects[order], strata[order])):
+            out[order[held_out]] = i
     return pd.Series(out, index=pd.Index(subjects, name=SUBJECT), name="fold", dtype="int64")
 
 

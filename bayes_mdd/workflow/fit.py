@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.order import in_standard_order, natural_order
 from bayes_mdd.features.roles import count_dropped, count_roles
 from bayes_mdd.features.sample import describe_sample, write_sample
 from bayes_mdd.files.marks import SAMPLE
@@ -111,6 +112,7 @@ def fit(
         raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
     family.check_method(spec, method)
     check_features(features)
+    features, symptoms = _in_standard_order(features, symptoms)
     rated = symptoms
     if not family.links_symptoms:
         symptoms = None
@@ -136,6 +138,15 @@ def fit(
         if run_dir is not None:
             write_or_keep(idata, spec, sampler, provenance, run_dir)
     return idata
+
+
+def _in_standard_order(
+    features: xr.Dataset, symptoms: pd.DataFrame | None
+) -> tuple[xr.Dataset, pd.DataFrame | None]:
+    """Sort what is fitted, so that no result depends on the order of files or tables."""
+    if symptoms is not None:
+        symptoms = symptoms.iloc[natural_order(symptoms.index)]
+    return in_standard_order(features), symptoms
 
 
 def _describe_sample(
@@ -197,5 +208,6 @@ def find_run(
     """
     if not family_of(kind_of(spec)).links_symptoms:
         symptoms = None
+    features, symptoms = _in_standard_order(features, symptoms)
     asked = make_provenance(spec, sampler or SamplerSpec(), features, symptoms, {}, method=method)
     return holds_run(run_dir, asked, force=force)

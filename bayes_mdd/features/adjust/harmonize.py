@@ -23,10 +23,13 @@ from bayes_mdd.features.adjust.quality_checks import arm_site_association
 from bayes_mdd.features.adjust.sites import MIN_PER_SITE, covariate_columns, site_of
 from bayes_mdd.features.contract import check_features
 from bayes_mdd.features.loading import Floats
+from bayes_mdd.features.order import in_order_of, in_standard_order
 from bayes_mdd.features.provenance import extend_provenance
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.specs import QualitySpec
 
 
+@one_blas_thread()
 def harmonize_sites(
     features: xr.Dataset,
     covariates: Sequence[str] = (),
@@ -83,6 +86,7 @@ def harmonize_sites(
     """
     learn, apply = _import_neuroharmonize()
     check_features(features)
+    given, features = features, in_standard_order(features)
     site = site_of(features)
     subjects = features[SUBJECT].values.astype(str)
     chosen = set(subjects) if train is None else {str(s) for s in train}
@@ -129,7 +133,7 @@ def harmonize_sites(
     )
     out = drop_additions(out, [PIECES], "ComBat applies to features, not to the series")
     text = extend_provenance(out.attrs.get("provenance"), harmonized=facts)
-    return out.assign_attrs(provenance=text)
+    return in_order_of(out, given).assign_attrs(provenance=text)
 
 
 def _scaled_by_site(difference: Floats, y: Floats, adjusted: Floats, apply: Any) -> Floats:

@@ -115,9 +115,30 @@ def read_edge_scale(features: xr.Dataset) -> EdgeScale | str:
     )
 
 
+def region_order(features: xr.Dataset) -> list[str]:
+    """List the regions of edges in the order in which a `Whitening` of them has its rows.
+
+    Parameters
+    ----------
+    features : Dataset
+        A FeatureSet of edges.
+
+    Returns
+    -------
+    list of str
+        Names, in the order of their first appearance.
+    """
+    first, second = (features[n].values.astype(str) for n in ("region_a", "region_b"))
+    return _in_order_of_appearance(first, second)
+
+
+def _in_order_of_appearance(first: np.ndarray, second: np.ndarray) -> list[str]:
+    return list(dict.fromkeys([first[0], *second.tolist(), *first.tolist()]))
+
+
 def _triangle(first: np.ndarray, second: np.ndarray) -> tuple[IntArray | None, list[str]]:
     """Positions of all pairs of regions, regions in the order of their first appearance."""
-    names = list(dict.fromkeys([first[0], *second.tolist(), *first.tolist()]))
+    names = _in_order_of_appearance(first, second)
     n_edges = len(names) * (len(names) - 1) // 2
     if n_edges != first.size:
         return None, names

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FEATURE, REGION, SUBJECT
+from bayes_mdd.shared_specific.data.edges import region_order
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.reliability.icc import icc_draws, pooled_reliability
 from bayes_mdd.shared_specific.reliability.pieces import PieceScores, score_pieces
@@ -119,7 +121,7 @@ def _from_pieces(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[s
         return {}
     shape = (has.size, products.sizes["piece"], data.code.size)
     pieces = np.empty(shape, dtype=np.float32)
-    pairs = _pairs_of_fit(given, white.map.n_regions, products.sizes["pair"])
+    pairs = _pairs_of_fit(given, products.sizes["pair"])
     for row, i in enumerate(has):
         of_subject = products.isel({SUBJECT: int(i)}).values.astype(float)[:, pairs]
         pieces[row] = white.map.forward_products(of_subject) / white.unit
@@ -135,16 +137,15 @@ def _from_pieces(data: ModelData, posterior: xr.Dataset, on: IntArray) -> dict[s
     return {"pieces": draws}
 
 
-def _pairs_of_fit(given: xr.Dataset, n_regions: int, n_pairs: int) -> IntArray:
+def _pairs_of_fit(given: xr.Dataset, n_pairs: int) -> IntArray:
     """Positions of the pairs of the fitted regions among those of the pieces.
 
-    Pieces hold all regions of the region table, of which a fit may use a part.
+    Pieces hold all regions in the order of the region table, of which a fit may use a part.
     """
-    if n_pairs == n_regions * (n_regions + 1) // 2 or REGION not in given.coords:
+    if REGION not in given.coords:
         return np.arange(n_pairs)
-    first, second = (given[n].values.astype(str) for n in ("region_a", "region_b"))
-    used = set(first) | set(second)
-    at = np.flatnonzero([str(r) in used for r in given[REGION].values])
+    names = region_order(given)
+    at = pd.Index(given[REGION].values.astype(str)).get_indexer(pd.Index(names))
     table = np.zeros((given.sizes[REGION],) * 2, dtype=np.int64)
     i, j = np.triu_indices(len(table))
     table[i, j] = table[j, i] = np.arange(i.size)

@@ -152,7 +152,8 @@ def arm_component(
         Scores of all subjects, with norm 1.
     """
     best, scores = 0.0, None
-    for a in np.unique(arm):
+    # In order of appearance, so that random signs do not depend on the names of arms.
+    for a in dict.fromkeys(arm.tolist()):
         at = arm == a
         # The mean of an arm is a component of all subjects, not one within the arm.
         inside = orthonormal(taken[at], np.ones((at.sum(), 1)))
