@@ -64,6 +64,7 @@ from .response.store import write_response as write_response
 from .response.tables import summarise_response as summarise_response
 from .response.tripod import tripod_table as tripod_table
 from .results.export import export_signatures as export_signatures
+from .results.hashed_ids import hash_ids as hash_ids
 from .results.interactive.connectome import view_connectome as view_connectome
 from .results.interactive.surface import view_surface as view_surface
 from .results.maps import region_strength as region_strength
@@ -79,6 +80,10 @@ from .shared_specific.checks.predictive import PredictiveChecks as PredictiveChe
 from .shared_specific.checks.prior_predictive import prior_predictive as prior_predictive
 from .shared_specific.checks.prior_predictive import summarise_prior as summarise_prior
 from .shared_specific.checks.sensitivity import prior_sensitivity as prior_sensitivity
+from .shared_specific.cohorts.combine import combine_cohorts as combine_cohorts
+from .shared_specific.cohorts.summary_file import read_summary as read_summary
+from .shared_specific.cohorts.summary import summarise_cohort as summarise_cohort
+from .shared_specific.cohorts.table import summarise_combined as summarise_combined
 from .shared_specific.graph.build import build_model as build_model
 from .shared_specific.new_subjects.export import export_projection as export_projection
 from .shared_specific.new_subjects.export import summarise_projection as summarise_projection

@@ -23,6 +23,7 @@ from bayes_mdd.response.page.further import (
     describe_baselines,
 )
 from bayes_mdd.response.store import FOLDER, to_tsv
+from bayes_mdd.results.hashed_ids import hash_ids
 from bayes_mdd.results.page import render_page, write_page
 
 FOLDS: Final = "folds.tsv"
@@ -69,7 +70,12 @@ def check_baselines_target(run_dir: str | Path, *, force: bool) -> None:
     check_writable(folder)
 
 
-def write_baselines(comparison: BaselineComparison, run_dir: str | Path) -> dict[str, Path]:
+def write_baselines(
+    comparison: BaselineComparison,
+    run_dir: str | Path,
+    *,
+    id_key: str | Path | bytes | None = None,
+) -> dict[str, Path]:
     """Write a comparison to the folder ``response`` of a run.
 
     Parameters
@@ -78,6 +84,9 @@ def write_baselines(comparison: BaselineComparison, run_dir: str | Path) -> dict
         From `compare_baselines`.
     run_dir : str or Path
         The run folder.
+    id_key : str, Path or bytes, optional
+        Key, or file with the key, of the hashes in ``folds.tsv``; see `hash_ids`. By default one
+        that follows from the predictions, so that hashes cannot be linked with other tables.
 
     Returns
     -------
@@ -99,7 +108,7 @@ def write_baselines(comparison: BaselineComparison, run_dir: str | Path) -> dict
     tables = {
         BASELINES: comparison.table.reset_index(),
         PAIRED: comparison.paired,
-        FOLDS: hash_ids(comparison.folds),
+        FOLDS: hide_people(comparison.folds, id_key),
     }
     files = {
         name.removesuffix(".tsv"): write_text(folder / name, to_tsv(table))
@@ -111,27 +120,26 @@ def write_baselines(comparison: BaselineComparison, run_dir: str | Path) -> dict
     return files
 
 
-def hash_ids(folds: pd.DataFrame) -> pd.DataFrame:
-    """Replace ids by digests that cannot be guessed without the predictions.
+def hide_people(folds: pd.DataFrame, id_key: str | Path | bytes | None = None) -> pd.DataFrame:
+    """Replace ids by keyed hashes, and the order of the participants by that of the hashes.
 
     Parameters
     ----------
     folds : DataFrame
         ``folds`` of a comparison.
+    id_key : str, Path or bytes, optional
+        Key, or file with the key. By default it follows from the table, so that hashes cannot be
+        guessed without the predictions, and are those of no other table.
 
     Returns
     -------
     DataFrame
         With ``id`` instead of ``participant_id``.
     """
-    salt = hashlib.sha256(folds.to_csv(index=False).encode()).hexdigest()
-    digest = {
-        i: hashlib.sha256(f"{salt}{i}".encode()).hexdigest()[:12]
-        for i in folds["participant_id"].unique()
-    }
-    hashed = folds["participant_id"].map(digest)
-    table = folds.drop(columns="participant_id")
-    table.insert(0, "id", hashed)
+    key = id_key or hashlib.sha256(folds.to_csv(index=False).encode()).digest()
+    named = hash_ids(folds, key)
+    table = named.drop(columns="participant_id")
+    table.insert(0, "id", named["participant_id"])
     # The order of the participants would tell who is who.
     return table.sort_values(["question", "method", "view", "division", "id"], ignore_index=True)
 

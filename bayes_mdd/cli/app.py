@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [w for w in words if w != "--debug"]
-    with messages.on_stderr(), stopped_by_signals():
+    with messages.on_stderr(words), stopped_by_signals():
         try:
             app(words, prog_name=PROGRAM)
         except Stopped as stopped:

@@ -37,6 +37,8 @@ class Choices:
         As for `bayes_mdd.compare_baselines`.
     jobs : int or None
         Folds and tests at once.
+    id_key : Path, optional
+        File with the key of the hashes in ``folds.tsv``.
     """
 
     methods: Sequence[str] | None
@@ -47,6 +49,7 @@ class Choices:
     harmonise: Literal["site", "combat", "none"]
     leak: Literal["selection"] | None
     jobs: int | None
+    id_key: Path | None = None
 
 
 def compare_cohort(
@@ -84,6 +87,7 @@ def compare_cohort(
     """
     # Imported here: a wrong path is reported without waiting for them.
     from bayes_mdd.baselines.store import check_baselines_target
+    from bayes_mdd.files.unfinished import kept_until_written
 
     check_baselines_target(run_dir, force=force)
     first = with_reference(spec.stage_one, controls)
@@ -99,27 +103,29 @@ def compare_cohort(
     )
     views = choices.views or (_VIEWS if visits is None else (*_VIEWS, _EARLY))
     log.info("Comparing methods on the same folds")
-    found = bm.compare_baselines(
-        asked,
-        data.features,
-        outcomes,
-        choices.methods,
-        views,
-        choices.scheme,
-        spec.evaluation.folds,
-        spec.evaluation.repeats,
-        choices.permutations,
-        choices.leak,
-        spec.sampler.seed,
-        event=choices.event,
-        visits=visits,
-        stage_one=data.spec,
-        harmonise=choices.harmonise,
-        n_jobs=choices.jobs,
-    )
-    for text in found.notes:
-        log.info("Note: %s", text)
-    return found, bm.write_baselines(found, run_dir)
+    with kept_until_written():
+        found = bm.compare_baselines(
+            asked,
+            data.features,
+            outcomes,
+            choices.methods,
+            views,
+            choices.scheme,
+            spec.evaluation.folds,
+            spec.evaluation.repeats,
+            choices.permutations,
+            choices.leak,
+            spec.sampler.seed,
+            event=choices.event,
+            visits=visits,
+            stage_one=data.spec,
+            harmonise=choices.harmonise,
+            n_jobs=choices.jobs,
+            keep=run_dir.with_name(f"{run_dir.name}-baselines"),
+        )
+        for text in found.notes:
+            log.info("Note: %s", text)
+        return found, bm.write_baselines(found, run_dir, id_key=choices.id_key)
 
 
 def _read_visits(

@@ -14,9 +14,10 @@ from bayes_mdd.cli import output
 from bayes_mdd.cli.early import check_fit
 from bayes_mdd.cli.groups import ControlWords
 from bayes_mdd.cli.inputs import Inputs, read_inputs
-from bayes_mdd.cli.messages import log, show_progress_bar
+from bayes_mdd.cli.messages import keep_log, log, show_progress_bar
 from bayes_mdd.cli.run_checks import write_checks
 from bayes_mdd.cli.status import ExitStatus
+from bayes_mdd.files.noted import IN_CHECKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def fit_cohort(
     )
     quality = bm.check_quality(features, spec.quality, before=data.features)
     for name, advice in quality.failed.items():
-        log.warning("Quality: %s: %s", name, advice)
+        log.warning("Quality: %s: %s", name, advice, extra={IN_CHECKS: True})
     features = bm.record_quality(features, quality)
     if find_run(
         spec.model,
@@ -136,8 +137,10 @@ def fit_cohort(
         force=force,
     ):
         forget_unfinished(run_dir)
+        keep_log(run_dir)
         log.info("%s contains this run already: it is read, not fitted again", run_dir)
         return bm.read_run(run_dir)
+    keep_log(run_dir, new=True)
     log.info(
         "Fitting the model %s to %d features (%s)",
         spec.kind,

@@ -1,6 +1,7 @@
 """Messages on stderr: progress, warnings, errors and, on request, the log of the package.
 
-All of them are log records. Messages of the command line itself belong to the logger `log`.
+All of them are log records, which are also written to the log of the run that a command changes.
+Messages of the command line itself belong to the logger `log`.
 """
 
 from __future__ import annotations
@@ -8,13 +9,17 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
 
 import typer
 
+from bayes_mdd.cli.status import ExitStatus
 from bayes_mdd.errors import SpecError
+from bayes_mdd.files.noted import record_warnings
+from bayes_mdd.files.run_log import RunLog
 
 #: Progress (INFO), warnings and errors of the command line.
 log = logging.getLogger("bayes_mdd.cli")
@@ -34,6 +39,12 @@ class _Formatter(logging.Formatter):
 class _StderrHandler(logging.Handler):
     """Write to the stderr of the moment, which callers may have redirected."""
 
+    #: Least levels that are shown: of the command line, and of the package.
+    own, package = logging.INFO, logging.WARNING
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= (self.own if record.name == log.name else self.package)
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             typer.echo(self.format(record), err=True)
@@ -41,26 +52,66 @@ class _StderrHandler(logging.Handler):
             self.handleError(record)
 
 
+#: The handlers of the command that is running.
+_stderr: _StderrHandler | None = None
+_run_log: RunLog | None = None
+
+
 @contextmanager
-def on_stderr() -> Iterator[None]:
-    """Send messages and Python warnings to stderr, one line each."""
-    handler = _StderrHandler()
-    handler.setFormatter(_Formatter())
-    levels = {logger: logger.level for logger in (_package_log, log)}
-    _package_log.addHandler(handler)
+def on_stderr(words: Sequence[str] = ()) -> Iterator[None]:
+    """Send messages and Python warnings to stderr, one line each, and record them.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The command line, for the log of the run that the command names with `keep_log`.
+    """
+    global _stderr, _run_log
+    before = _stderr, _run_log
+    command = next((w for w in words if not w.startswith("-")), "")
+    handlers = _stderr, _run_log = _StderrHandler(), RunLog(command)
+    _stderr.setFormatter(_Formatter())
+    level = _package_log.level
+    for handler in handlers:
+        _package_log.addHandler(handler)
     set_verbosity(verbose=False, quiet=False)
+    # Not shown, but written to the log of a run.
+    log.debug("started: %s", " ".join(words))
     with warnings.catch_warnings():
         warnings.showwarning = _log_warning
         # Deprecations inside libraries are not for users of a command; renamed settings are.
         for kind in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)
         warnings.filterwarnings("default", message=r".* is now called ")
+        status: object = 0
         try:
-            yield
+            with record_warnings():
+                yield
+        except BaseException as stop:
+            status = stop.code or 0 if isinstance(stop, SystemExit) else type(stop).__name__
+            raise
         finally:
-            _package_log.removeHandler(handler)
-            for logger, level in levels.items():
-                logger.setLevel(level)
+            log.debug("ended with status %s", status)
+            _run_log.finish(refused=status == ExitStatus.BAD_INPUT)
+            for handler in handlers:
+                _package_log.removeHandler(handler)
+            _package_log.setLevel(level)
+            _stderr, _run_log = before
+
+
+def keep_log(run_dir: Path, *, new: bool = False) -> None:
+    """Write the log of the running command to the run that it writes to.
+
+    Parameters
+    ----------
+    run_dir : Path
+        The run folder.
+    new : bool, default False
+        Whether the command makes or replaces the run. The log then waits in a hidden file beside
+        the folder, where that of a command that was killed stays until the run is complete.
+    """
+    if _run_log is not None:
+        _run_log.keep(run_dir, new=new)
 
 
 def _log_warning(
@@ -92,8 +143,11 @@ def set_verbosity(*, verbose: bool, quiet: bool) -> None:
     """
     if verbose and quiet:
         raise SpecError("--verbose and --quiet exclude each other: give one of them.")
-    _package_log.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    if _stderr is not None:
+        _stderr.package = logging.DEBUG if verbose else logging.WARNING
+        _stderr.own = logging.WARNING if quiet else logging.INFO
+    # What the terminal does not show is still written to the log of the run.
+    _package_log.setLevel(logging.DEBUG)
 
 
 def show_progress_bar() -> bool:
@@ -104,4 +158,5 @@ def show_progress_bar() -> bool:
     bool
         True if so.
     """
-    return log.isEnabledFor(logging.INFO) and sys.stderr.isatty()
+    shown = _stderr is not None and _stderr.own <= logging.INFO
+    return shown and sys.stderr.isatty()

@@ -31,7 +31,8 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also print the log of the package on stderr.")
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", help="Print no progress messages; warnings and errors remain.")
+    bool,
+    typer.Option("--quiet", "-q", help="Print no progress messages; warnings and errors remain."),
 ]
 Cluster = Annotated[
     str | None,
@@ -60,6 +61,16 @@ WithParticipants = Annotated[
     typer.Option(
         "--with-participants",
         help="Name participants, the command line and folders; do not share the files then.",
+    ),
+]
+HashIds = Annotated[
+    Path | None,
+    typer.Option(
+        "--hash-ids",
+        metavar="KEYFILE",
+        help="Write keyed hashes in place of the ids of participants. The file holds the key; if "
+        "it does not exist, it is made with a random one. Keep it secret.",
+        show_default="none: ids as they are",
     ),
 ]
 Controls = Annotated[

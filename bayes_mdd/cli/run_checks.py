@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import bayes_mdd as bm
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import records
-from bayes_mdd.errors import UnreadableFileError
 from bayes_mdd.files.replace import write_text
-from bayes_mdd.files.structured import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from bayes_mdd.results.checks import Check, Verdict
 
-CHECKS_FILE = "checks.json"
 #: Rows of a long table that are printed; the file holds all.
 SHOWN = 12
 #: Title of the table of covariates.
@@ -101,7 +98,7 @@ class RunChecks:
 
 
 def check_permutations(
-    idata: xr.DataTree, run_dir: Path, *, permutations: int, seed: int
+    idata: xr.DataTree, run_dir: Path, *, permutations: int, seed: int, n_jobs: int | None = None
 ) -> Analysis:
     """Test whether specific factors could be due to chance, by permuting the arm labels.
 
@@ -115,6 +112,8 @@ def check_permutations(
         Number of refits.
     seed : int
         Random seed.
+    n_jobs : int, optional
+        Refits at once; all cores by default.
 
     Returns
     -------
@@ -125,7 +124,13 @@ def check_permutations(
 
     log.info("Refitting with the observed and with %d permuted arm labels", permutations)
     keep = run_dir.with_name(f"{run_dir.name}-permutations")
-    table = bm.permute_arms(idata, permutations=permutations, seed=seed, keep=keep)
+    table = bm.permute_arms(
+        idata,
+        permutations=permutations,
+        seed=seed,
+        keep=keep,
+        n_jobs=-1 if n_jobs is None else n_jobs,
+    )
     check = judge_permutations(table, bm.classify_factors(idata))
     return Analysis([check], {"permutations": table}, {})
 
@@ -283,6 +288,7 @@ def write_checks(
     from bayes_mdd.results.checks import append_check, judge
     from bayes_mdd.results.covariates import describe_covariates
     from bayes_mdd.results.result import read_result
+    from bayes_mdd.results.stored_checks import CHECKS_FILE
 
     table = _keep_earlier(bm.diagnose(idata), run_dir, analyses)
     covariates = describe_covariates(read_result(idata))
@@ -321,6 +327,7 @@ def _keep_earlier(
 ) -> pd.DataFrame:
     """Keep the checks of analyses that an earlier call ran and that this one does not repeat."""
     from bayes_mdd.results.checks import CHECK_COLUMNS, Check, join_checks
+    from bayes_mdd.results.stored_checks import read_checks
 
     stored = None if run_dir is None else read_checks(run_dir)
     if run_dir is None or stored is None:
@@ -332,27 +339,3 @@ def _keep_earlier(
         if made and made not in repeated and (run_dir / f"{made}.tsv").is_file():
             kept.append(Check(*(row[c] for c in CHECK_COLUMNS)))
     return join_checks(table, kept)
-
-
-def read_checks(run_dir: Path) -> pd.DataFrame | None:
-    """Read the checks that were last written to a run folder.
-
-    Parameters
-    ----------
-    run_dir : Path
-        The folder.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        As `write_checks` wrote them; None if there are none that can be read.
-    """
-    import pandas as pd
-
-    try:
-        rows = read_json(run_dir / CHECKS_FILE)["checks"]
-    except (UnreadableFileError, TypeError, KeyError):
-        return None
-    table = pd.DataFrame(rows).astype({"passed": object})
-    table["passed"] = [row["passed"] for row in rows]
-    return table.astype({"value": float})

@@ -14,7 +14,7 @@ from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.evidence.places import Atlas, Place, arrange, place_findings, read_atlas_of
 from bayes_mdd.features.views import select_view
 from bayes_mdd.files.layout import merge_chains
-from bayes_mdd.results.result import read_group
+from bayes_mdd.results.groups import read_group
 from bayes_mdd.types import Array
 
 _VIEW = "view"

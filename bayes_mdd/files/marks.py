@@ -19,6 +19,12 @@ SPEC = "spec.yaml"
 TABLE_ONE, SAMPLE = "table1.tsv", "sample"
 #: List of the files of an export, in its folder.
 EXPORT = "export.json"
+#: Summary of a cohort for the combination with others, in the folder of its export.
+SUMMARY = "summary.nc"
+#: Log of the commands that wrote to a run.
+LOG = "log.jsonl"
+#: Name of the export that holds all that may leave the site, and of its archive.
+SHARE, ARCHIVE = "share", "share.zip"
 #: Tables of treatment response in a run folder, without suffix.
 RESPONSE_TABLES = (
     *("summary", "policy", "curve", "toc", "calibration", "priors", "flow", "balance"),
@@ -128,9 +134,12 @@ EXPORTED = (
     *(f"tables/{name}.tsv" for name in ("factors", "links", "links_by_arm", "arms", "scores")),
     *(f"tables/{name}.tsv" for name in ("top_loadings", "top_regions")),
     *("anndata/run.h5ad", "anndata/run.json"),
+    *(f"summary/{name}" for name in (SUMMARY, "summary.json", "factors.tsv")),
     *("tables/dictionary.tsv", "tables/tables.json"),
     *("neurovault/factor-*", "neurovault/images.tsv", "neurovault/collection.json"),
     *(f"figures/{name}" for name in ("*.svg", "*.png", "figures.json", "README.md")),
+    *(f"{SHARE}/{name}" for name in ("*", "signatures/*", "tables/*", "response/*")),
+    ARCHIVE,
 )
 
 _RUN_FILES = (
@@ -140,6 +149,7 @@ _RUN_FILES = (
     "roles.tsv",
     TABLE_ONE,
     "checks.json",
+    LOG,
     "report.html",
     "permutations.tsv",
     "predictive_*.tsv",

@@ -14,6 +14,7 @@ from bayes_mdd.results.cohort_facts import (
     describe_cohort,
     list_provenance,
     list_roles,
+    list_warnings,
     say_reference,
 )
 from bayes_mdd.results.covariates import describe_covariates
@@ -73,6 +74,7 @@ def build_page(
         "cohort": cohort,
         "noise": noise,
         "checks": [check_row(row) for _, row in checks.iterrows()],
+        "warnings": list_warnings(result),
         "findings": [*say_reference(result), *_findings(result, checks, table, noise)],
         "roles": list_roles(result),
         "covariates": describe_covariates(result).to_dict("records"),

@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, CONTROL, DRAW, FACTOR, FACTOR_2, SUBJECT, WITHIN_SCAN
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.results.groups import PEOPLE, say_withheld
 from bayes_mdd.results.names import read_names
 from bayes_mdd.types import Array
 
@@ -230,6 +231,8 @@ def _of_table(table: pd.DataFrame) -> xr.Dataset:
 
 def _of_run(run: xr.DataTree) -> xr.Dataset:
     if "posterior" not in run or "scores" not in run["posterior"]:
+        if PEOPLE in run.attrs:
+            raise DataContractError("shared run", [say_withheld("scores")])
         raise DataContractError("scores", ["the run holds no scores: pass a fit of factors."])
     posterior = run["posterior"].to_dataset()
     used = np.ones(posterior.sizes[FACTOR], dtype=bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ import xarray as xr
 from bayes_mdd.dims import ARM, SITE, SUBJECT
 from bayes_mdd.results.privacy import list_participants, withhold_notes
 from bayes_mdd.results.result import Result
+
+#: Parts of a provenance that reports show in a section of their own.
+_SHOWN_ELSEWHERE: Final = ("excluded", "roles", "warnings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +118,29 @@ def say_reference(result: Result) -> list[str]:
     ]
 
 
+def list_warnings(result: Result) -> list[str]:
+    """List the warnings that arose while the cohort was read and fitted.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+
+    Returns
+    -------
+    list of str
+        Those of Python and its libraries with their kind; empty where there were none, and for
+        runs of earlier versions. They may name participants and folders.
+    """
+    noted = result.provenance.get("warnings")
+    rows = [r for r in noted if isinstance(r, Mapping)] if isinstance(noted, list) else []
+    kinds = [str(r.get("category", "warning")) for r in rows]
+    return [
+        str(r.get("message", "")) if kind == "warning" else f"{kind}: {r.get('message', '')}"
+        for r, kind in zip(rows, kinds, strict=True)
+    ]
+
+
 def list_roles(result: Result) -> list[dict[str, Any]]:
     """List the groups of the cohort, with their role in the fit.
 
@@ -163,7 +189,7 @@ def list_provenance(result: Result, *, with_participants: bool = False) -> list[
         Dotted name and value, without the list of participants who were left out.
     """
     notes = {
-        "fit": {k: v for k, v in result.provenance.items() if k not in ("excluded", "roles")},
+        "fit": {k: v for k, v in result.provenance.items() if k not in _SHOWN_ELSEWHERE},
         "model": result.spec.to_mapping(),
         "sampler": result.sampler.to_mapping(),
         # The quality of the features has a section of its own.

@@ -12,7 +12,7 @@ import xarray as xr
 from bayes_mdd.dims import FACTOR, FEATURE, REGION
 from bayes_mdd.errors import SpecError
 from bayes_mdd.results.names import name_factors
-from bayes_mdd.results.privacy import share_provenance
+from bayes_mdd.results.privacy import list_participants, share_provenance, withhold_notes
 from bayes_mdd.results.region_average import average_by_region
 from bayes_mdd.results.regions import region_table
 from bayes_mdd.results.result import Result
@@ -82,6 +82,10 @@ def gather_maps(
         name=(FACTOR, np.asarray(name_factors(table.reset_index()), dtype=str)),
     )
     sig = sig.assign_coords(_reliability(table))
+    if not with_participants:
+        ids = list_participants(result)
+        for variable in sig.variables.values():
+            variable.attrs = withhold_notes(variable.attrs, ids)
     sig.attrs = {
         "estimand": result.estimand,
         "units": str(loadings.attrs.get("units", LOADING_UNITS)),

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import csv
-import getpass
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SUBJECT
-from bayes_mdd.files.marks import RESPONSE_TABLES, TABLE_ONE
+from bayes_mdd.dims import SUBJECT
+from bayes_mdd.files.marks import EXPORT, POSTERIOR, RESPONSE_TABLES, SHARE, TABLE_ONE, read_mark
 from bayes_mdd.results.checks import Check
+from bayes_mdd.results.manifest import MANIFEST, compare_manifest
 from bayes_mdd.results.payloads import Payload, read_payloads
-from bayes_mdd.results.privacy import list_participants, public_names
+from bayes_mdd.results.population import find_dimensions
+from bayes_mdd.results.privacy import public_names
+from bayes_mdd.results.private import LEAST_VALUES, Private, collect_private
 from bayes_mdd.results.result import Result
 from bayes_mdd.types import Array
 
@@ -35,74 +37,11 @@ SHARED: Final = (
 SUBJECT_NAMES: Final = frozenset(
     ("subject", "subjects", "participant", "participants", "participant_id", "subject_id", "sub")
 )
-#: Fewest different values of a column that can be recognised as that of the participants.
-LEAST_VALUES: Final = 6
 COLUMNS: Final = ("file", "where", "found")
 _FOLDER = re.compile(r"(?:/(?:home|Users|root|mnt|scratch|data\d*)/|[A-Za-z]:\\+Users\\+)[\w.@+-]+")
 _TABLE = re.compile(r"<table.*?</table>", re.DOTALL | re.IGNORECASE)
 _ROW = re.compile(r"<tr.*?</tr>", re.DOTALL | re.IGNORECASE)
 _CELL = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.DOTALL | re.IGNORECASE)
-
-
-@dataclass(frozen=True, eq=False)
-class Private:
-    """What files that are shared must not hold.
-
-    Parameters
-    ----------
-    ids : frozenset of str
-        Participants.
-    values : mapping of str to ndarray
-        A number of each participant, e.g. ages, by name.
-    commands : tuple of str
-        Command line of the fit, folders and the name of the user.
-    """
-
-    ids: frozenset[str]
-    values: Mapping[str, Array]
-    commands: tuple[str, ...] = ()
-
-
-def collect_private(result: Result) -> Private:
-    """Collect what must not leave with shared files.
-
-    Parameters
-    ----------
-    result : Result
-        A fit.
-
-    Returns
-    -------
-    Private
-        Ids, the numbers of each participant, command line and folders.
-    """
-    values: dict[str, Array] = {}
-    for group in ("constant_data", "observed_data"):
-        if group not in result.tree.children:
-            continue
-        for name, variable in result.group(group).variables.items():
-            if variable.dims == (SUBJECT,) and variable.dtype.kind in "iuf":
-                values[str(name)] = np.asarray(variable.values, dtype=float)
-    if "scores" in result.posterior:
-        mean = result.posterior["scores"].mean((CHAIN, DRAW))
-        for factor in mean[FACTOR].values:
-            values[f"scores of {factor}"] = mean.sel({FACTOR: factor}).values
-    known = {k: v for k, v in values.items() if np.unique(v[np.isfinite(v)]).size >= LEAST_VALUES}
-    command = str(result.provenance.get("command", ""))
-    words = [w for w in command.split() if w.startswith(("/", "~")) and len(w) > 3]
-    user = getpass.getuser() if _has_user() else ""
-    folders = [f"/{user}/"] if len(user) > 2 and user != "root" else []
-    long = [command] if len(command) > 20 else []
-    return Private(
-        list_participants(result), known, tuple(dict.fromkeys([*long, *words, *folders]))
-    )
-
-
-def _has_user() -> bool:
-    try:
-        return bool(getpass.getuser())
-    except (OSError, KeyError, ImportError):  # a container without an entry for the user
-        return False
 
 
 def list_shared_files(run_dir: Path) -> list[Path]:
@@ -116,9 +55,11 @@ def list_shared_files(run_dir: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Regular files, sorted.
+        Regular files, sorted; all files of a folder that `bayes-mdd export --format share` wrote.
     """
     found: list[Path] = []
+    if read_mark(run_dir / EXPORT).get("Export") == SHARE:
+        return sorted(p for p in run_dir.rglob("*") if p.is_file())
     for name in SHARED:
         path = run_dir / name
         if path.is_dir():
@@ -216,6 +157,16 @@ def _read_tables(text: str) -> Iterator[tuple[list[str], list[list[str]]]]:
             if len(rows) > 1:
                 yield rows[0], rows[1:]
             return
+    if first and not set("<{[") & set(first) and len(first) < 10_000:
+        yield from _read_columns(text)
+
+
+def _read_columns(text: str) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Columns without delimiters but spaces, with or without a header; also a single one."""
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    if len(rows) >= LEAST_VALUES and len({len(row) for row in rows}) == 1:
+        yield rows[0], rows[1:]
+        yield [""] * len(rows[0]), rows
 
 
 def _search_table(header: list[str], rows: list[list[str]], private: Private) -> Iterator[str]:
@@ -279,14 +230,23 @@ def check_privacy(run_dir: Path, result: Result) -> tuple[pd.DataFrame, Check]:
     """
     files = list_shared_files(run_dir)
     found = search_files(files, collect_private(result), run_dir)
+    notes = []
+    if result.shared:
+        found = pd.concat([found, _search_shared(run_dir, result)], ignore_index=True)
+        notes.append("Ids of the cohort are not known here: run this check on the run of the fit.")
+    elif n := _ambiguous(result):
+        notes.append(f"{n} ids are also names of regions or levels and were not searched.")
     check = judge_privacy(found, len(files))
-    ambiguous = _ambiguous(result)
-    if ambiguous:
-        note = f"{ambiguous} ids are also names of regions or levels and were not searched."
-        check = Check(
-            check.name, check.value, check.threshold, check.passed, f"{check.advice} {note}".strip()
-        )
+    if notes:
+        check = replace(check, advice=" ".join([check.advice, *notes]).strip())
     return found, check
+
+
+def _search_shared(run_dir: Path, result: Result) -> pd.DataFrame:
+    """Dimensions of participants, and files that differ from the manifest."""
+    rows = [(POSTERIOR, "dimensions", said) for said in find_dimensions(result.tree)]
+    rows += [(name, MANIFEST, said) for name, said in compare_manifest(run_dir)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _ambiguous(result: Result) -> int:

@@ -11,8 +11,9 @@ from typing import Any, Final
 import xarray as xr
 
 from bayes_mdd.dims import ARM, FACTOR
-from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.files.layout import merge_chains, update_layout
+from bayes_mdd.results.groups import PEOPLE, read_group, read_note, say_withheld
 from bayes_mdd.specs import MODELS, SamplerSpec, Spec
 
 #: What an attribute reads when a result does not state it.
@@ -124,9 +125,23 @@ class Result:
         return tuple(str(f) for f in self.loadings[FACTOR].values)
 
     @property
+    def shared(self) -> bool:
+        """Whether participants are withheld: a run of ``bayes-mdd export --format share``."""
+        return PEOPLE in self.tree.attrs
+
+    @property
     def approximate(self) -> bool:
         """Whether the fit took the fast path, whose intervals are approximate."""
         return self.method == "fast"
+
+
+def _is_mapping(note: object) -> bool:
+    """Whether an attribute is a mapping, or the JSON of one."""
+    try:
+        content = json.loads(note) if isinstance(note, str) else note
+    except ValueError:
+        return False
+    return isinstance(content, Mapping)
 
 
 def read_result(idata: xr.DataTree | Result) -> Result:
@@ -159,19 +174,33 @@ def read_result(idata: xr.DataTree | Result) -> Result:
     kind = str(attrs.get("model", DEFAULT_KIND))
     if kind not in MODELS:
         raise DataContractError(
-            "fitted result", [f"its model is '{kind}'; this version has {', '.join(MODELS)}."]
+            "fitted result",
+            [
+                f"its model is '{kind}'; this version has {', '.join(MODELS)}. Read it with the "
+                "version that wrote it, or fit again."
+            ],
         )
     if "spec" not in attrs:
         raise DataContractError(
             "fitted result",
             ["the attribute 'spec' is missing; pass what bayes_mdd.fit or read_run returned."],
         )
+    for name in ("spec", "sampler"):
+        if name in attrs and not _is_mapping(attrs[name]):
+            raise DataContractError(
+                "fitted result",
+                [f"the attribute '{name}' is no JSON object: the result is damaged; fit again."],
+            )
     try:
         spec = MODELS[kind].from_mapping(read_note(idata, "spec"))
         sampler = SamplerSpec.from_mapping(read_note(idata, "sampler"))
     except SpecError as error:
         raise DataContractError(
-            "fitted result", [f"its spec cannot be read by this version: {error}"]
+            "fitted result",
+            [
+                f"its spec cannot be read by this version: {error} Read it with the version that "
+                "wrote it, or fit again."
+            ],
         ) from error
     return Result(
         tree=update_layout(idata),
@@ -187,66 +216,27 @@ def read_result(idata: xr.DataTree | Result) -> Result:
     )
 
 
-def read_group(idata: xr.DataTree, group: str, names: Sequence[str] = ()) -> xr.Dataset:
-    """Read one group of a fitted result as a Dataset.
+def read_with_participants(idata: xr.DataTree | Result, what: str) -> Result:
+    """Read a result for an analysis that needs its participants.
 
     Parameters
     ----------
-    idata : xarray.DataTree
-        What `fit` returned.
-    group : str
-        For example ``"posterior"``.
-    names : sequence of str
-        Variables that the group must hold.
+    idata : DataTree or Result
+        What `fit` or `read_run` returned.
+    what : str
+        Name of the analysis, for the error.
 
     Returns
     -------
-    xarray.Dataset
-        The group.
+    Result
+        As `read_result` returns it.
 
     Raises
     ------
     DataContractError
-        If the group or one of the variables is missing.
+        If participants are withheld, or the result cannot be read.
     """
-    if group not in idata.children:
-        found = some(idata.children) or "no groups"
-        raise DataContractError(
-            "fitted result",
-            [f"group '{group}' is missing (found {found}); pass what bayes_mdd.fit returned."],
-        )
-    dataset = idata.children[group].to_dataset()
-    problems = [
-        f"'{group}' has no '{n}' (it holds {some(dataset.data_vars, 12)}); "
-        "pass what bayes_mdd.fit returned."
-        for n in names
-        if n not in dataset
-    ]
-    if problems:
-        raise DataContractError("fitted result", problems)
-    return dataset
-
-
-def read_note(idata: xr.DataTree, name: str) -> dict[str, Any]:
-    """Read a JSON attribute of a fitted result.
-
-    Parameters
-    ----------
-    idata : xarray.DataTree
-        What `fit` returned.
-    name : str
-        For example ``"provenance"``.
-
-    Returns
-    -------
-    dict
-        Its content; empty when there is none.
-    """
-    raw = idata.attrs.get(name)
-    if isinstance(raw, Mapping):
-        return dict(raw)
-    try:
-        note = json.loads(raw) if raw else {}
-    except (TypeError, ValueError):
-        note = {}
-    return note if isinstance(note, dict) else {"value": note}
+    result = read_result(idata)
+    if result.shared:
+        raise DataContractError("shared run", [say_withheld(what)])
+    return result

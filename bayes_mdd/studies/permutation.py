@@ -15,7 +15,7 @@ from bayes_mdd.errors import DataContractError, SpecError
 from bayes_mdd.parallel.fan_out import fan_out
 from bayes_mdd.parallel.keep import keep_results, part_files
 from bayes_mdd.results.checks import Check
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.results.rules import RULES
 from bayes_mdd.shared_specific.posterior.refit import Refit, refit_with_arms
 from bayes_mdd.shared_specific.spec import spec_of
@@ -85,7 +85,7 @@ def permute_arms(
     """
     if permutations < 1:
         raise SpecError(f"permutations must be at least 1, got {permutations}.")
-    result = read_result(idata)
+    result = read_with_participants(idata, "permutations of arms")
     if spec_of(result).sharing is not None:
         raise SpecError("sharing is fixed by the spec of this run: there is nothing to permute.")
     arms = list(result.arms)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from bayes_mdd.results.checks import join_checks, tabulate_checks
 from bayes_mdd.results.quality import judge_data
-from bayes_mdd.results.result import read_result
+from bayes_mdd.results.result import read_with_participants
 from bayes_mdd.results.rules import FAST_LIMITS, LIMITS
 from bayes_mdd.workflow.families import family_of
 
@@ -60,7 +60,7 @@ def diagnose(
     .. [1] Vehtari, A. et al. (2021). Rank-normalization, folding, and localization: an improved
        R-hat for assessing convergence of MCMC. Bayesian Analysis, 16, 667-718.
     """
-    result = read_result(idata)
+    result = read_with_participants(idata, "checks of the fit")
     limits = replace(FAST_LIMITS if result.approximate else LIMITS, bfmi_min=bfmi_min)
     if rhat_max is not None:
         limits = replace(limits, rhat_max=rhat_max)

@@ -17,8 +17,10 @@ from bayes_mdd.features.roles import count_dropped, count_roles
 from bayes_mdd.features.sample import describe_sample, write_sample
 from bayes_mdd.files.marks import SAMPLE
 from bayes_mdd.files.netcdf import check_space
+from bayes_mdd.files.noted import record_warnings, take_warnings
 from bayes_mdd.files.targets import check_run_target, find_existing
-from bayes_mdd.results.result import read_note
+from bayes_mdd.parallel.blas import one_blas_thread
+from bayes_mdd.results.groups import read_note
 from bayes_mdd.sampling.run_folder import (
     check_run_folder,
     describe_run,
@@ -31,6 +33,8 @@ from bayes_mdd.specs import SamplerSpec, Spec, kind_of
 from bayes_mdd.workflow.families import family_of
 
 
+@one_blas_thread()
+@record_warnings()
 def fit(
     spec: Spec,
     features: xr.Dataset,
@@ -133,6 +137,8 @@ def fit(
         idata, facts = family.fit(spec, data, sampler, method, progressbar, store)
         idata.attrs["model"] = family.kind
         provenance |= facts
+        if noted := take_warnings():
+            provenance["warnings"] = noted
         describe_run(idata, spec, sampler, features, provenance)
         idata.attrs[SAMPLE] = write_sample(_describe_sample(idata, spec, features, rated))
         if run_dir is not None:

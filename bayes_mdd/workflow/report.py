@@ -12,7 +12,7 @@ from bayes_mdd.files.targets import check_page
 from bayes_mdd.results.checks import join_checks, require_checks, tabulate_checks
 from bayes_mdd.results.page import PageOptions, write_page
 from bayes_mdd.results.quality import judge_data
-from bayes_mdd.results.result import read_result
+from bayes_mdd.results.result import read_with_participants
 from bayes_mdd.results.rules import RULES
 from bayes_mdd.results.stored_analyses import judge_stored, read_analyses
 from bayes_mdd.workflow.families import family_of
@@ -78,7 +78,7 @@ def write_report(
     check_page(path, overwrite=overwrite)
     if checks is not None:
         require_checks(checks)
-    result = read_result(idata)
+    result = read_with_participants(idata, "the report (a shared run holds it as report.html)")
     family = family_of(result.kind)
     if checks is None:
         checks = tabulate_checks(family.checks(result, None))

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import bayes_mdd as bm
-from bayes_mdd.cli import output, run_checks
+from bayes_mdd.cli import output
+from bayes_mdd.results.stored_checks import read_checks
 from bayes_mdd.shared_specific.report.content import summarise_findings
 
 
@@ -89,11 +90,11 @@ def test_prior_says_what_it_expects(small_cohort, small_spec, run_cli):
 
 
 def test_the_report_reads_the_last_verdict_and_does_without(run):
-    table = run_checks.read_checks(run)
+    table = read_checks(run)
     assert table is not None
     assert list(table["passed"]) == list(bm.diagnose(bm.read_run(run))["passed"])
     (run / "checks.json").write_text("{", encoding="utf-8")
-    assert run_checks.read_checks(run) is None
+    assert read_checks(run) is None
 
 
 def test_a_broken_assumption_is_not_called_a_broken_chain(run):

@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 import bayes_mdd as bm
 from bayes_mdd.results.export import export_signatures
 from bayes_mdd.results.privacy import list_participants, withhold, withhold_notes
-from bayes_mdd.results.privacy_check import check_privacy, collect_private, search_files
+from bayes_mdd.results.privacy_check import check_privacy, search_files
+from bayes_mdd.results.private import collect_private
 from bayes_mdd.results.result import read_result
 
 AGES = np.array([23.0, 31, 44, 52, 28, 60, 37, 41, 19, 33, 47, 55, 26, 39, 50, 61, 22, 35, 48, 57])

@@ -11,6 +11,7 @@ import typer
 from bayes_mdd.cli import baselines_job, messages, options, response_job
 from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words
+from bayes_mdd.cli.id_key import prepare_key
 from bayes_mdd.cli.workers import run_tasks
 
 
@@ -101,6 +102,7 @@ def baselines(
         typer.Option(help="Folds and tests that run in parallel.", show_default="1"),
     ] = None,
     cluster: options.Cluster = None,
+    hash_ids: options.HashIds = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Random seed.", show_default="sampler.seed of the spec"),
@@ -130,7 +132,9 @@ def baselines(
             harmonise=harmonise.value,
             leak=None if leak is None else "selection",
             jobs=n_jobs,
+            id_key=prepare_key(hash_ids, run_dir, cohort),
         )
+        messages.keep_log(run_dir)
         done, files = baselines_job.compare_cohort(
             asked, cohort, run_dir, choices, force=force, controls=words
         )

@@ -71,6 +71,7 @@ def check(
     if privacy:
         report_privacy(idata, run, as_json=as_json)
         return
+    messages.keep_log(run)
     with kept_until_written():
         analyses = run_checks.report_detectable(idata)
         if permutations:

@@ -12,12 +12,16 @@ from bayes_mdd.cli.status import ExitStatus
 WORDS = {"ok": "ok", "note": "note", "broken": "BROKEN"}
 
 
-def doctor(as_json: options.Json = False) -> None:
+def doctor(
+    as_json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
     """Check the installation: Python, packages, compiled code, folders, fonts, disk, threads.
 
     Exit status: 0 it works; 1 something is broken, with the remedy.
     """
-    messages.set_verbosity(verbose=False, quiet=False)
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of imports; what matters is whether they succeed
         findings = installation.check_installation()

@@ -10,12 +10,16 @@ import typer
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.early import require_files
+from bayes_mdd.cli.id_key import prepare_key
 from bayes_mdd.cli.messages import log
 from bayes_mdd.cli.output import print_json, print_lines
 from bayes_mdd.errors import SpecError
 from bayes_mdd.files.marks import require_run
 
-NAMES = "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault, figures, html, anndata"
+NAMES = (
+    "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault, figures, html, anndata, "
+    "share"
+)
 
 
 def export(
@@ -26,7 +30,8 @@ def export(
             "--format",
             "-f",
             metavar="NAME",
-            help=f"One of {NAMES}; may be repeated. 'all' writes those that apply to the run.",
+            help=f"One of {NAMES}; may be repeated. 'all' writes those that apply to the run, "
+            "but not share: one folder with all that may leave the site, without participants.",
             show_default=False,
         ),
     ],
@@ -61,6 +66,10 @@ def export(
             "participant; do not share the files then.",
         ),
     ] = False,
+    hash_ids: options.HashIds = None,
+    archive: Annotated[
+        bool, typer.Option("--zip", help="Also write the folder share as share.zip.")
+    ] = False,
     force: Annotated[
         bool, options.force("Replace earlier exports of the same formats, each as a whole.")
     ] = False,
@@ -80,6 +89,11 @@ def export(
             "--with-participants concerns tables, figures and AnnData: add --format tables, "
             "figures or anndata."
         )
+    if hash_ids is not None and not with_participants:
+        raise SpecError("--hash-ids concerns files with participants: add --with-participants.")
+    id_key = prepare_key(hash_ids, run, *([output] if output else []))
+    if output is None:
+        messages.keep_log(run)
     done = bm.export_run(
         run,
         output or run / "export",
@@ -88,6 +102,8 @@ def export(
         surface_atlas=surface_atlas,
         view=view,
         with_participants=with_participants,
+        archive=archive,
+        id_key=id_key,
         overwrite=force,
     )
     for name, reason in done.left_out.items():

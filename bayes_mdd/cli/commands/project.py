@@ -13,6 +13,7 @@ import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words
+from bayes_mdd.cli.id_key import prepare_key
 from bayes_mdd.cli.new_cohort import read_new_cohort, report_excluded
 from bayes_mdd.cli.output import print_json, print_lines, records
 from bayes_mdd.files.marks import require_run
@@ -70,6 +71,7 @@ def project(
             "--include-fitted", help="Also score participants of the fit, e.g. at follow-up."
         ),
     ] = False,
+    hash_ids: options.HashIds = None,
     ci_prob: Annotated[float, typer.Option(help="Probability of the intervals.")] = 0.9,
     controls: options.Controls = None,
     no_controls: options.NoControls = False,
@@ -88,6 +90,9 @@ def project(
         require_cohort(training)
     path = output or run / "projections" / f"{cohort.resolve().name}.tsv"
     check_projection_target(path, overwrite=force)
+    id_key = prepare_key(hash_ids, run, cohort)
+    if output is None:
+        messages.keep_log(run)
     idata = bm.read_run(run)
     new = read_new_cohort(
         idata,
@@ -111,6 +116,8 @@ def project(
         seed=seed,
     )
     report_excluded(found)
+    if id_key is not None:
+        found = bm.hash_ids(found, id_key)
     files = bm.export_projection(found, path, ci_prob=ci_prob, overwrite=force)
     if as_json:
         scores = records(bm.summarise_projection(found, ci_prob=ci_prob))

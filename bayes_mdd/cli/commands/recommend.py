@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import bayes_mdd as bm
 from bayes_mdd.cli import messages, options, recommend_job
 from bayes_mdd.cli.commands.project import NewLevels
 from bayes_mdd.cli.early import require_cohort
 from bayes_mdd.cli.groups import control_words
+from bayes_mdd.cli.id_key import prepare_key
 from bayes_mdd.cli.output import print_json, print_lines, print_table, records
+from bayes_mdd.errors import SpecError
 from bayes_mdd.files.marks import require_run
 
 
@@ -32,6 +36,7 @@ def recommend(
         Path | None,
         options.output("Table of participants to write (.tsv).", default="none without --people"),
     ] = None,
+    hash_ids: options.HashIds = None,
     p_star: Annotated[
         float | None,
         typer.Option(
@@ -90,6 +95,11 @@ def recommend(
     path = output or (run / "response" / "recommendations.tsv" if people else None)
     if path is not None:
         recommend_job.check_target(path, overwrite=force)
+    if hash_ids is not None and path is None:
+        raise SpecError("--hash-ids concerns tables of participants: add --people or --output.")
+    id_key = prepare_key(hash_ids, run, cohort)
+    if people and output is None:
+        messages.keep_log(run)
     found = recommend_job.recommend_cohort(
         run,
         cohort,
@@ -102,6 +112,8 @@ def recommend(
         minimum=minimum,
         seed=seed,
     )
+    if id_key is not None:
+        found = replace(found, people=bm.hash_ids(found.people, id_key))
     files = [] if path is None else recommend_job.write_people(found, path)
     if as_json:
         print_json(

@@ -8,7 +8,6 @@ from typing import Annotated
 import bayes_mdd as bm
 from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.output import print_lines
-from bayes_mdd.cli.run_checks import read_checks
 from bayes_mdd.files.marks import require_run
 from bayes_mdd.files.targets import check_page
 
@@ -28,7 +27,12 @@ def report(
     require_run(run)
     page = output or run / "report.html"
     check_page(page, overwrite=force or output is None)
+    if output is None:
+        messages.keep_log(run)
     idata = bm.read_run(run)
+    # Imported here: --help does not need pandas.
+    from bayes_mdd.results.stored_checks import read_checks
+
     path = bm.write_report(
         idata,
         page,

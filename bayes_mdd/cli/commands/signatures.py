@@ -39,6 +39,8 @@ def signatures(
     require_files([("--atlas", atlas)])
     folder = output or run / "signatures"
     check_maps_target(folder, force=force or output is None)
+    if output is None:
+        messages.keep_log(run)
     maps = bm.signatures(bm.read_run(run), with_participants=with_participants)
     files = bm.export_signatures(maps, folder, atlas_img=atlas, overwrite=True)
     if as_json:

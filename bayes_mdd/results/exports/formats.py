@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from bayes_mdd.files.marks import SHARE
 from bayes_mdd.results.exports import (
     bids,
     brainnet,
@@ -19,6 +20,7 @@ from bayes_mdd.results.exports import (
     html,
     neurovault,
     nifti,
+    share,
     tables,
 )
 from bayes_mdd.results.exports.material import Material
@@ -56,4 +58,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "figures": _of(figures),
     "html": _of(html),
     "anndata": _of(h5ad),
+    SHARE: _of(share),
 }
+#: Formats that "all" does not write: they hold what the others do.
+ON_REQUEST: Final = (SHARE,)

@@ -15,6 +15,7 @@ import xarray as xr
 
 from bayes_mdd.files.replace import write_text, write_with
 from bayes_mdd.results.drawings import Drawing
+from bayes_mdd.results.exports.shared_run import SharedRun
 from bayes_mdd.results.images import (
     Canvas,
     build_label_canvas,
@@ -56,6 +57,8 @@ class Material:
         Surface atlas of the regions, ``.dlabel.nii``.
     radius : float, default 5.0
         Of the spheres without `atlas`, in mm.
+    shared : SharedRun, optional
+        What the format "share" needs; None where it is not asked for.
     """
 
     sig: xr.Dataset
@@ -67,6 +70,7 @@ class Material:
     atlas: Path | None = None
     surface_atlas: Path | None = None
     radius: float = 5.0
+    shared: SharedRun | None = None
 
     @property
     def edges(self) -> bool:

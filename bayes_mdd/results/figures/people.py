@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from bayes_mdd.dims import ARM
+from bayes_mdd.results.population import count_by_arm
 from bayes_mdd.results.result import Result
 
 
@@ -21,11 +19,11 @@ def count_people(result: Result) -> str:
     str
         For example ``"62 participants (32 SSRI, 30 SNRI)"``; empty where arms are not stored.
     """
-    if not result.holds("constant_data", ARM):
+    counted = count_by_arm(result)
+    if not counted:
         return ""
-    own = result.constant[ARM].values.astype(str)
-    said = f"{own.size} participants"
-    if len(result.arms) < 2:
+    said = f"{sum(counted.values())} participants"
+    if len(counted) < 2:
         return said
-    counts = [f"{np.count_nonzero(own == arm)} {arm}" for arm in result.arms]
+    counts = [f"{n} {arm}" for arm, n in counted.items()]
     return f"{said} ({', '.join(counts)})"

@@ -13,7 +13,7 @@ import xarray as xr
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.files.layout import spaced
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.shared_specific.checks.log_prior import log_priors
 from bayes_mdd.shared_specific.checks.prior_predictive import draw_factors, draw_symptoms
 from bayes_mdd.shared_specific.checks.refit_without import describe_data
@@ -142,7 +142,7 @@ def add_arviz_groups(
     62
     """
     wanted = _check_groups(groups)
-    result = read_result(idata)
+    result = read_with_participants(idata, "groups for ArviZ")
     spec_of(result)
     fitted = read_fitted(result, training, max_draws=max_draws)
     on = np.flatnonzero(fitted.draws.block_scale.any(axis=(0, 1)))

@@ -12,7 +12,8 @@ import xarray as xr
 
 from bayes_mdd.dims import SUBJECT
 from bayes_mdd.errors import some
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.parallel.blas import one_blas_thread
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.shared_specific.checks.refit_without import score_without
 from bayes_mdd.shared_specific.new_subjects.leave_one_out import subject_log_likelihood
 from bayes_mdd.shared_specific.new_subjects.read_fitted import MAX_DRAWS
@@ -22,6 +23,7 @@ from bayes_mdd.types import Array, IntArray
 log = logging.getLogger("bayes_mdd.leave_one_out")
 
 
+@one_blas_thread()
 def leave_one_out(
     idata: xr.DataTree,
     *,
@@ -95,7 +97,7 @@ def leave_one_out(
     >>> import bayes_mdd as bm
     >>> bm.leave_one_out(bm.read_run("runs/demo")).elpd  # doctest: +SKIP
     """
-    result = read_result(idata)
+    result = read_with_participants(idata, "leave-one-out")
     value = subject_log_likelihood(result, training=training, max_draws=max_draws, seed=seed)
     tree = xr.DataTree.from_dict(
         {

@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bayes_mdd.errors import SpecError
-from bayes_mdd.results.result import read_result
+from bayes_mdd.parallel.blas import one_blas_thread
+from bayes_mdd.results.result import read_with_participants
 from bayes_mdd.shared_specific.checks.factor_strength import factor_strength, largest_pattern
 from bayes_mdd.shared_specific.checks.residual_correlation import (
     SharedRegions,
@@ -107,6 +108,7 @@ class PredictiveChecks:
         return self.subjects
 
 
+@one_blas_thread()
 def predictive_checks(
     idata: xr.DataTree,
     *,
@@ -175,7 +177,7 @@ def predictive_checks(
     """
     if draws < 20:
         raise SpecError(f"draws must be at least 20 for a p-value, got {draws}.")
-    spec_of(read_result(idata))
+    spec_of(read_with_participants(idata, "predictive checks"))
     fitted = read_fitted(idata, training, max_draws=draws)
     shared, skipped = _regions(idata)
     rng = generator(seed, Stream.PREDICTIVE)

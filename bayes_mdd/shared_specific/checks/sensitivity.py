@@ -11,8 +11,9 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SYMPTOM
 from bayes_mdd.errors import DataContractError
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.results.checks import Check
-from bayes_mdd.results.result import read_result
+from bayes_mdd.results.result import read_with_participants
 from bayes_mdd.shared_specific.checks.log_prior import log_priors
 from bayes_mdd.shared_specific.checks.symptom_residuals import stored_symptoms, thinned_weights
 from bayes_mdd.shared_specific.new_subjects.fitted import Fitted
@@ -43,6 +44,7 @@ SETTING = {
 }
 
 
+@one_blas_thread()
 def prior_sensitivity(
     idata: xr.DataTree,
     *,
@@ -110,7 +112,7 @@ def prior_sensitivity(
     >>> found = bm.prior_sensitivity(bm.read_run("runs/demo"))  # doctest: +SKIP
     >>> found[["quantity", "factor", "arm", "prior_sharing", "likelihood"]]  # doctest: +SKIP
     """
-    spec_of(read_result(idata))
+    spec_of(read_with_participants(idata, "prior sensitivity"))
     fitted = read_fitted(idata, training, max_draws=max_draws)
     chosen = (
         idata["posterior"].to_dataset().sel({CHAIN: fitted.draws.chain, DRAW: fitted.draws.draw})

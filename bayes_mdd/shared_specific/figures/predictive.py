@@ -26,7 +26,7 @@ from bayes_mdd.results.figures.style import (
     tidy,
     write_caption,
 )
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.shared_specific.checks.arviz_groups import add_arviz_groups
 from bayes_mdd.shared_specific.checks.predictive import p_value
 from bayes_mdd.shared_specific.checks.replicates import (
@@ -104,7 +104,7 @@ def plot_predictive(idata: xr.DataTree | Result, *, axes: Sequence[Axes] | None 
     >>> import bayes_mdd as bm
     >>> figure = bm.plotting.plot_predictive(bm.read_run("runs/demo"))  # doctest: +SKIP
     """
-    result = read_result(idata)
+    result = read_with_participants(idata, "predictive checks")
     tree = result.tree
     needed = (POSTERIOR_PREDICTIVE, PREDICTIVE_STATISTICS)
     if not set(needed) <= set(tree.children):

@@ -27,7 +27,7 @@ from bayes_mdd.results.figures.style import (
     write_caption,
 )
 from bayes_mdd.results.names import break_name, read_names
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.results.used import used_factors
 from bayes_mdd.shared_specific.checks.arviz_groups import add_arviz_groups
 from bayes_mdd.shared_specific.schema import (
@@ -107,7 +107,7 @@ def plot_prior_posterior(
     >>> idata = bm.read_run("runs/demo")  # doctest: +SKIP
     >>> figure = bm.plotting.plot_prior_posterior(idata, ["sharing"])  # doctest: +SKIP
     """
-    result = read_result(idata)
+    result = read_with_participants(idata, "draws of the prior")
     table = used_factors(tabulate_factors(result) if factors is None else factors)
     if table.empty:
         raise DataContractError("plot_prior_posterior", ["every factor is unused."])

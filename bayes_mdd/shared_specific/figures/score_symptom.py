@@ -23,7 +23,7 @@ from bayes_mdd.results.figures.style import (
     write_caption,
 )
 from bayes_mdd.results.names import name_factors
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.results.text import format_probability
 from bayes_mdd.shared_specific.posterior.symptoms import read_link_units
 from bayes_mdd.shared_specific.tables.scores import ScoreDraws, choose_factors, read_scores
@@ -91,7 +91,7 @@ def plot_score_symptom(
     >>> bm.plotting.plot_score_symptom(idata, "F3", "retardation")  # doctest: +SKIP
     """
     what = "plot_score_symptom"
-    result = read_result(idata)
+    result = read_with_participants(idata, "scores and ratings")
     table = choose_factors(result, factors, what)
     row = _row(result, table, factor, what)
     rating = read_symptom(result, symptom, symptoms, what)

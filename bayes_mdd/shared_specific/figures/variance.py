@@ -10,9 +10,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SUBJECT
+from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR
 from bayes_mdd.results.figures.style import INK, SMALL, TEXT, open_axes, tidy, write_caption
 from bayes_mdd.results.names import name_factors
+from bayes_mdd.results.population import count_by_arm
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.shared_specific.tables.arms import explained_by_arm
 from bayes_mdd.shared_specific.tables.scores import choose_factors
@@ -90,8 +91,7 @@ def plot_variance(
     ax.set_ylim(n + 0.5 + GAP, -0.5)
     tidy(ax, title="Variance explained, %")
     ax.set_yticks([*range(n), n + GAP], [*names, "all factors"], fontsize=TEXT)
-    counts = pd.Series(result.constant[ARM].sel({SUBJECT: result.posterior[SUBJECT]}).values)
-    of = counts.astype(str).value_counts()
+    of = count_by_arm(result)
     arms = [f"{a}\nn = {of.get(a, 0)}" for a in total["arm"]]
     ax.set_xticks(range(n_arms), arms, fontsize=TEXT)
     ax.tick_params(length=0)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CHAIN, CONTROL, COVARIATE, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError, some
-from bayes_mdd.results.result import NOT_STATED, Result, read_result
+from bayes_mdd.parallel.blas import one_blas_thread
+from bayes_mdd.results.result import NOT_STATED, Result, read_with_participants
 from bayes_mdd.shared_specific.new_subjects.covariates import NewLevels
 from bayes_mdd.shared_specific.new_subjects.eligibility import (
     check_subjects,
@@ -39,6 +40,7 @@ KNOWN_ARM = "known_arm"
 PREDICTED_SYMPTOM = "predicted_symptom"
 
 
+@one_blas_thread()
 def project(
     idata: xr.DataTree,
     new_features: xr.Dataset,
@@ -137,7 +139,7 @@ def project(
     for name, value in {"max_draws": max_draws, "candidates": candidates}.items():
         if value < 1:
             raise SpecError(f"{name} must be at least 1, got {value}.")
-    result = read_result(idata)
+    result = read_with_participants(idata, "projection")
     fitted = read_fitted(result, training, max_draws=max_draws)
     selected, excluded = select_subjects(new_features, fitted, include_fitted=include_fitted)
     new = check_subjects(fitted, selected, result, new_levels, other_reference=other_reference)

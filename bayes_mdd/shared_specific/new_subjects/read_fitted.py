@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, BLOCK, CHAIN, COVARIATE, DRAW, FACTOR, FEATURE, SUBJECT, SYMPTOM
 from bayes_mdd.errors import DataContractError, some
-from bayes_mdd.results.result import Result, read_result
+from bayes_mdd.results.result import Result, read_with_participants
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.new_subjects.covariates import code_covariates
 from bayes_mdd.shared_specific.new_subjects.fitted import (
@@ -75,7 +75,7 @@ def read_fitted(
         If the features of the fit are not available, `training` differs from what was fitted, or
         the result is of another model.
     """
-    result = read_result(idata)
+    result = read_with_participants(idata, "projection")
     spec = spec_of(result)
     posterior, constant, loadings = result.posterior, result.constant, result.group(LOADINGS)
     subjects, features = _names(posterior, SUBJECT), _names(loadings, FEATURE)

@@ -246,7 +246,7 @@ def leverage_sentence(share: float, subject: str, limit: float = RULES.leverage)
     share : float
         Share of the sum of squares of the factor that the participant holds.
     subject : str
-        Participant id.
+        Participant id; empty where it is withheld.
     limit : float, default 1/3
         Largest share with which a label is given.
 
@@ -260,7 +260,8 @@ def leverage_sentence(share: float, subject: str, limit: float = RULES.leverage)
     >>> leverage_sentence(0.68, "sub-07")
     'One participant (sub-07) holds 68% of the variance of this factor (limit 33%). No label.'
     """
+    who = f" ({subject})" if subject else ""
     return (
-        f"One participant ({subject}) holds {share:.0%} of the variance of this factor "
+        f"One participant{who} holds {share:.0%} of the variance of this factor "
         f"(limit {limit:.0%}). No label."
     )

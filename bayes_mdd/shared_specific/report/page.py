@@ -9,7 +9,7 @@ import xarray as xr
 from markupsafe import Markup
 
 from bayes_mdd.results.checks import say_verdict
-from bayes_mdd.results.cohort_facts import describe_cohort, say_reference
+from bayes_mdd.results.cohort_facts import describe_cohort, list_warnings, say_reference
 from bayes_mdd.results.interactive.fragment import interactive_connectome
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.page import PageOptions, Table, check_row, render_page
@@ -115,6 +115,7 @@ def _gather(
         "detectable": say_detectable(limits, rules.min_explained),
         # Checks of the data stand in a table of their own.
         "checks": [check_row(r) for _, r in checks.iterrows() if r["name"] not in of_data],
+        "warnings": list_warnings(result),
         "quality": quality,
         "with_participants": options.with_participants,
         **gather_participants(result, cohort, options),

@@ -10,9 +10,10 @@ import pandas as pd
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
-from bayes_mdd.dims import FACTOR, FEATURE, MISSING, SUBJECT
+from bayes_mdd.dims import FACTOR, FEATURE, MISSING
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.results.names import read_names
+from bayes_mdd.results.population import count_by_arm
 from bayes_mdd.results.regions import is_edges
 from bayes_mdd.results.result import Result, read_result
 from bayes_mdd.results.used import used_factors
@@ -92,7 +93,7 @@ def match_cohorts(
             if at is not None:
                 row = table.iloc[at]
                 own = {FACTOR: row["factor"], "name": read_names(table)[at], "label": row["label"]}
-            people = int(results[cohort].constant.sizes[SUBJECT])
+            people = sum(count_by_arm(results[cohort]).values())
             start = {"pattern": f"P{p + 1}", "cohort": cohort, "participants": people}
             rows.append({**start, **own, "alike": alike})
     out = pd.DataFrame(rows)
@@ -133,15 +134,32 @@ def read_map(result: Result, factors: list[str]) -> pd.DataFrame:
         An edge has the same name from either end.
     """
     loadings = result.group("loadings", ["mean"])
-    if is_edges(loadings):
-        ends = np.stack([loadings[f"region_{s}"].values.astype(str) for s in "ab"], axis=1)
-        names = ["--".join(sorted(pair)) for pair in ends.tolist()]
-    else:
-        names = loadings[FEATURE].values.astype(str).tolist()
-    if "view" in loadings.coords:
-        names = [f"{v}: {n}" for v, n in zip(loadings["view"].values, names, strict=True)]
+    names = name_features(loadings)
     mean = loadings["mean"].sel({FACTOR: factors}).transpose(FEATURE, FACTOR).values
     return pd.DataFrame(mean, index=names, columns=factors)
+
+
+def name_features(maps: xr.Dataset) -> list[str]:
+    """Name features so that the names do not depend on the order of regions.
+
+    Parameters
+    ----------
+    maps : Dataset
+        With the metadata of the features.
+
+    Returns
+    -------
+    list of str
+        An edge has the same name from either end; the view comes first where there are several.
+    """
+    if is_edges(maps):
+        ends = np.stack([maps[f"region_{s}"].values.astype(str) for s in "ab"], axis=1)
+        names = ["--".join(sorted(pair)) for pair in ends.tolist()]
+    else:
+        names = maps[FEATURE].values.astype(str).tolist()
+    if "view" in maps.coords:
+        names = [f"{v}: {n}" for v, n in zip(maps["view"].values, names, strict=True)]
+    return names
 
 
 def _common_features(maps: Mapping[str, pd.DataFrame]) -> list[str]:

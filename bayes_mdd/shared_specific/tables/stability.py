@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import CHAIN, DRAW, FACTOR, SUBJECT
+from bayes_mdd.results.population import LEVERAGE, POPULATION
 from bayes_mdd.results.result import Result
 from bayes_mdd.results.rules import QUIET, RULES, Rules
 from bayes_mdd.shared_specific.reliability.verdict import (
@@ -45,7 +46,6 @@ def tabulate_stability(result: Result, rules: Rules) -> dict[str, Any]:
         ``leverage``, and sentences under names with an underscore.
     """
     shares, holders = _leverage(result)
-    subjects = result.posterior[SUBJECT].values.astype(str)
     estimates = [_estimates(result, k, rules) for k in range(len(result.factors))]
     chosen = [deciding(*found) for found in estimates]
     return {
@@ -61,8 +61,8 @@ def tabulate_stability(result: Result, rules: Rules) -> dict[str, Any]:
             for c, found in zip(chosen, estimates, strict=True)
         ],
         "_leverage_text": [
-            leverage_sentence(float(share), str(subjects[at]), rules.leverage)
-            for share, at in zip(shares, holders, strict=True)
+            leverage_sentence(float(share), holder, rules.leverage)
+            for share, holder in zip(shares, holders, strict=True)
         ],
     }
 
@@ -189,9 +189,14 @@ def _estimates(result: Result, factor: int, rules: Rules) -> tuple[Reliability, 
     return tuple(found)
 
 
-def _leverage(result: Result) -> tuple[np.ndarray, np.ndarray]:
-    """Largest share of each factor that one subject holds, and the position of that subject."""
+def _leverage(result: Result) -> tuple[np.ndarray, list[str]]:
+    """Largest share of each factor that one subject holds, and who; "" where that is withheld."""
+    if result.holds(POPULATION, LEVERAGE):
+        stored = result.group(POPULATION)[LEVERAGE].values
+        return stored, [""] * stored.size
+    subjects = result.posterior[SUBJECT].values.astype(str)
     scores = result.posterior[SCORES].mean((CHAIN, DRAW)).transpose(SUBJECT, FACTOR).values
     design = result.constant["design"].values
     fitted = design @ np.linalg.lstsq(design, scores, rcond=None)[0]
-    return leverage(scores - fitted)
+    shares, at = leverage(scores - fitted)
+    return shares, [str(subjects[i]) for i in at]
