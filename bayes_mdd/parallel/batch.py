@@ -6,9 +6,11 @@ import difflib
 import importlib
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from bayes_mdd.errors import SpecError
@@ -24,6 +26,8 @@ SYSTEMS: Mapping[str, str] = {
     "oar": "OARCluster",
     "htcondor": "HTCondorCluster",
 }
+#: Seconds between two looks at the number of jobs.
+UPKEEP = 15
 #: Settings that are no part of the configuration of dask-jobqueue, but of its classes.
 _ADDED = frozenset({"protocol", "security"})
 #: Settings that hold a list of lines.
@@ -171,7 +175,8 @@ def _is_size(value: Any) -> bool:
         return False
 
 
-def open_batch_system(batch: BatchSystem) -> Any:
+@contextmanager
+def open_batch_system(batch: BatchSystem) -> Iterator[Any]:
     """Start a scheduler in this process and submit jobs, which start workers.
 
     Parameters
@@ -179,8 +184,8 @@ def open_batch_system(batch: BatchSystem) -> Any:
     batch : BatchSystem
         From `read_batch_system`.
 
-    Returns
-    -------
+    Yields
+    ------
     dask_jobqueue.JobQueueCluster
         Jobs that end, for example at their time limit, are submitted again until it is closed.
 
@@ -198,8 +203,22 @@ def open_batch_system(batch: BatchSystem) -> Any:
             f"{command} of {batch.system} is not on the PATH: start this on a machine that can "
             "submit jobs."
         )
-    # The scheduler needs no page of its own.
-    options = {"dashboard_address": None, **(batch.settings.get("scheduler_options") or {})}
-    cluster = kind(**{**batch.settings, "scheduler_options": options})
-    cluster.adapt(minimum_jobs=batch.jobs, maximum_jobs=batch.jobs)
-    return cluster
+    # The page of the scheduler, on any free port, is for this machine only.
+    given = batch.settings.get("scheduler_options") or {}
+    options = {"dashboard_address": "127.0.0.1:0", **given}
+    with kind(**{**batch.settings, "scheduler_options": options}) as cluster:
+        closing = Event()
+
+        def submit() -> None:
+            """Submit the jobs that are missing, now and then."""
+            while not closing.is_set():
+                cluster.scale(jobs=batch.jobs)
+                closing.wait(UPKEEP)
+
+        upkeep = Thread(target=submit, name="jobs of a batch system", daemon=True)
+        upkeep.start()
+        try:
+            yield cluster
+        finally:
+            closing.set()
+            upkeep.join()

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from joblib import cpu_count, parallel_config
 
-from bayes_mdd.errors import SpecError, WorkerError
+from bayes_mdd.errors import BayesMDDError, SpecError, WorkerError
 from bayes_mdd.parallel.batch import BatchSystem, open_batch_system, read_batch_system
 from bayes_mdd.parallel.software import (
     PACKAGES,
@@ -32,6 +32,8 @@ log = logging.getLogger("bayes_mdd.parallel")
 TIMEOUT = 30
 #: Seconds to wait while jobs of a batch system are queued.
 QUEUE_TIMEOUT = 7 * 24 * 3600
+#: Address of the page of a scheduler: any free port, for this machine only.
+PAGE = "127.0.0.1:0"
 #: Workers that a task may lose before it is given up: jobs end at their time limit.
 ALLOWED_FAILURES = 10
 _ADDRESS = re.compile(r"(?:[a-z]+://)\S+|[\w.-]+:\d+")
@@ -135,20 +137,22 @@ def _connect(target: str | BatchSystem, n_jobs: int | None, stack: ExitStack) ->
     )
     try:
         if isinstance(target, BatchSystem):
-            cluster: Any = stack.enter_context(open_batch_system(target))
-            return stack.enter_context(Client(cluster)), target.workers
+            jobs = stack.enter_context(open_batch_system(target))
+            return stack.enter_context(Client(jobs)), target.workers
         if target == "local":
             number = int(cpu_count()) if n_jobs in (None, -1) else int(n_jobs or 1)
-            cluster = LocalCluster(
+            local = LocalCluster(
                 n_workers=number,
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address=PAGE,
                 silence_logs=logging.ERROR,
             )
-            return stack.enter_context(Client(stack.enter_context(cluster))), number
+            return stack.enter_context(Client(stack.enter_context(local))), number
         return stack.enter_context(Client(target, timeout=TIMEOUT)), 0
+    except BayesMDDError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         what = target.system if isinstance(target, BatchSystem) else target
         raise WorkerError(f"The cluster {what} cannot be used: {error}") from error

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.dims import FACTOR, SUBJECT
 from bayes_mdd.errors import SpecError
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.response.balance import tabulate_balance
 from bayes_mdd.response.checks import check_response
 from bayes_mdd.response.facts import average_effect, compare_priors, plan_of_trial, why_no_value
@@ -174,6 +175,7 @@ def _plain(value: Any) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
+@one_blas_thread()
 def analyse_response(
     spec: ResponseSpec,
     scores: xr.DataTree | xr.Dataset | pd.DataFrame,

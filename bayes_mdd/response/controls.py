@@ -11,6 +11,7 @@ from scipy.stats import binom
 from scipy.stats import f as f_distribution
 
 from bayes_mdd.errors import SpecError
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.prepare import Prepared, prepare
 from bayes_mdd.response.randomisation import randomisation_test, redraw_arms
@@ -33,6 +34,7 @@ SURE = 0.9
 NOISE_FACTORS = 20
 
 
+@one_blas_thread()
 def negative_controls(
     spec: ResponseSpec,
     scores: xr.DataTree | xr.Dataset | pd.DataFrame,

@@ -15,6 +15,7 @@ import xarray as xr
 from bayes_mdd import __version__
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, SUBJECT
 from bayes_mdd.errors import SpecError
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.response.mixture import MOST_FACTORS, fit_mixture
 from bayes_mdd.response.outcome_values import N_TRIALS
 from bayes_mdd.response.pointwise import log_likelihood
@@ -50,6 +51,7 @@ FAST_DRAWS = 4000
 log = logging.getLogger("bayes_mdd.response")
 
 
+@one_blas_thread()
 def fit_response(
     spec: ResponseSpec,
     scores: xr.DataTree | xr.Dataset | pd.DataFrame,

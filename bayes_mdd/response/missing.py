@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, FACTOR, MISSING, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.response.missing_scenarios import list_scenarios, read_reasons
 from bayes_mdd.response.missing_study import Study
 from bayes_mdd.response.mixture import MOST_FACTORS
@@ -31,6 +32,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+@one_blas_thread()
 def missing_sensitivity(
     spec: ResponseSpec,
     scores: xr.DataTree | xr.Dataset | pd.DataFrame,

@@ -10,6 +10,8 @@ import xarray as xr
 
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR, FACTOR_2, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.features.order import natural_order
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.response.benefit import DecisionRule, draw_benefit
 from bayes_mdd.response.checks import chains_agree
 from bayes_mdd.response.expected import (
@@ -44,6 +46,7 @@ NOT_CONVERGED = "not given: chains disagree"
 LEVEL = "level"
 
 
+@one_blas_thread()
 def predict_benefit(
     response: xr.DataTree,
     scores: xr.Dataset | pd.DataFrame,
@@ -116,6 +119,9 @@ def predict_benefit(
     posterior = response["posterior"].to_dataset()
     constant = response["constant_data"].to_dataset()
     moments = match_moments(response, score_moments(scores))
+    # Draws go patient by patient: they must not depend on the order of the table.
+    order = natural_order(moments[SUBJECT].values)
+    moments = moments.isel({SUBJECT: order})
     names = moments[SUBJECT].values.astype(str)
     centre, scale = constant["score_centre"].values, constant["score_scale"].values
     mean = (moments[MEAN].transpose(SUBJECT, FACTOR).values - centre) / scale
@@ -140,7 +146,7 @@ def predict_benefit(
     found = found.assign_coords(
         {SUBJECT: names.astype(object), CHAIN: posterior[CHAIN], DRAW: posterior[DRAW]}
     )
-    return found.assign_attrs(
+    return found.isel({SUBJECT: np.argsort(order)}).assign_attrs(
         estimand=(
             f"outcome on {spec.default_arm} minus that on {response.attrs['other_arm']}, "
             "positive in favour of the latter"

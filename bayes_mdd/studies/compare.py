@@ -13,6 +13,7 @@ import xarray as xr
 from bayes_mdd.dims import SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError
 from bayes_mdd.files.checksum import input_checksum
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.parallel.fan_out import count_workers, fan_out
 from bayes_mdd.parallel.keep import keep_results, part_files
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX
@@ -156,6 +157,7 @@ def decide_dependence(
     return found
 
 
+@one_blas_thread()
 def compare_models(
     models: Mapping[str, SharedSpecificSpec],
     features: xr.Dataset,

@@ -11,6 +11,7 @@ import xarray as xr
 from bayes_mdd.dims import CONTROL, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.adjust.reference import reference_to_controls
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.response.policy import evaluate_rule
 from bayes_mdd.response.policy_value import PolicyValue
 from bayes_mdd.response.scores import build_moments, score_moments
@@ -20,6 +21,7 @@ from bayes_mdd.studies.stage_one import StageOne
 from bayes_mdd.workflow.fit import fit
 
 
+@one_blas_thread()
 def evaluate_policy(
     spec: ResponseSpec,
     scores_or_features: xr.DataTree | xr.Dataset | pd.DataFrame,
