@@ -24,6 +24,7 @@ from bayes_mdd.dims import CONTROL, DIAGNOSIS, SITE, SUBJECT
 from bayes_mdd.errors import BayesMDDError, DataContractError, SpecError, problems_of, some
 from bayes_mdd.features import hide_arms, reference_to_controls
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.copies import find_copies, say_copies
 from bayes_mdd.features.order import in_standard_order
 from bayes_mdd.response.column_checks import PROPENSITY
 from bayes_mdd.response.outcome_values import remission_limit
@@ -285,6 +286,8 @@ def _build(
     sites = _sites(prepared.table, features, prepared.subjects) or [""] * ids.size
     levels, code = np.unique(np.array(sites), return_inverse=True)
     harmonise = request.harmonise if levels.size > 1 else "none"
+    if copies := find_copies(kept):
+        notes.append(f"{say_copies(copies)} Copies in training and test folds inflate accuracy.")
     if early is not None and (unrated := int(np.isnan(early).sum())):
         notes.append(
             f"{unrated} of {ids.size} patients were not rated in the first {EARLY_WEEKS:g} weeks; "

@@ -12,6 +12,10 @@ from bayes_mdd.errors import DataContractError, some
 
 #: Smallest number of subjects from which the factors of an arm can be estimated.
 MIN_PER_ARM = 3
+#: Smallest share of the variance of a contrast of arms that covariates must leave unexplained.
+LEAST_OWN = 1e-3
+#: Levels that a message lists.
+LISTED = 8
 
 
 def check_design(
@@ -118,22 +122,28 @@ def _confounding_problems(subjects: pd.DataFrame, covariates: list[str]) -> list
 
 
 def _confounded(subjects: pd.DataFrame, arms: np.ndarray, covariates: list[str]) -> bool:
-    """Test whether a contrast of arms lies in the span of intercept and covariates."""
-    base = np.column_stack([np.ones(len(subjects)), *(_columns(subjects, c) for c in covariates)])
-    both = np.column_stack([base, arms])
-    added = np.linalg.matrix_rank(both) - np.linalg.matrix_rank(base)
-    return bool(added < arms.shape[1])
+    """Test whether a contrast of arms lies in the span of intercept and covariates, or nearly."""
+    ones = np.ones((len(subjects), 1))
+    base = np.column_stack([ones, *(_columns(subjects, c) for c in covariates)])
+    u, size, _ = np.linalg.svd(base, full_matrices=False)
+    basis = u[:, size > size[0] * len(base) * np.finfo(float).eps]
+    contrasts = np.linalg.qr(arms - arms.mean(axis=0))[0]
+    left = contrasts - basis @ (basis.T @ contrasts)
+    smallest = np.linalg.svd(left, compute_uv=False)[-1]
+    return bool(smallest**2 < LEAST_OWN)
 
 
 def _confounded_with(subjects: pd.DataFrame, name: str) -> str:
     if pd.api.types.is_numeric_dtype(subjects[name]):
-        detail = "its values predict the arm exactly"
+        detail = "its values predict the arm (almost) exactly"
     else:
         counts = pd.crosstab(subjects[name], subjects[ARM])
-        detail = "; ".join(
+        levels = [
             f"{level}: " + ", ".join(f"{n} {arm}" for arm, n in row.items() if n)
             for level, row in counts.iterrows()
-        )
+        ]
+        more = f"; and {len(levels) - LISTED} more" if len(levels) > LISTED else ""
+        detail = "; ".join(levels[:LISTED]) + more
     return (
         f"arm is confounded with {name} ({detail}): their effects cannot be separated. "
         f"Each arm needs participants who share a {name} with another arm."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +14,9 @@ from scipy.sparse.csgraph import connected_components
 
 from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.errors import some
+from bayes_mdd.features.provenance import extend_provenance
+
+log = logging.getLogger("bayes_mdd.features")
 
 #: Distance of two subjects, relative to their size, up to which they are the same scan: files hold
 #: four digits or more, and halves of one scan differ by about 1.
@@ -90,6 +95,20 @@ def say_copies(copies: Sequence[tuple[str, ...]]) -> str:
         f"{listed}{more} have the same features: a scan under two ids counts twice and can appear "
         "as a pattern. Keep one of the ids, or correct the files."
     )
+
+
+def warn_of_copies(features: xr.Dataset) -> None:
+    """Log a warning about subjects with the same features, unless the quality was recorded.
+
+    Parameters
+    ----------
+    features : xarray.Dataset
+        A feature set.
+    """
+    if "quality" in json.loads(extend_provenance(features.attrs.get("provenance"))):
+        return  # a check of its own
+    if copies := find_copies(features):
+        log.warning("%s", say_copies(copies))
 
 
 def _may_be_same(z: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.features.contract import check_features
+from bayes_mdd.features.copies import warn_of_copies
 from bayes_mdd.features.order import in_standard_order, natural_order
 from bayes_mdd.features.roles import count_dropped, count_roles
 from bayes_mdd.features.sample import describe_sample, write_sample
@@ -116,6 +117,7 @@ def fit(
         raise SpecError(f"method must be 'mcmc' or 'fast', got {method!r}.")
     family.check_method(spec, method)
     check_features(features)
+    warn_of_copies(features)
     features, symptoms = _in_standard_order(features, symptoms)
     rated = symptoms
     if not family.links_symptoms:

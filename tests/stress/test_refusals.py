@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
+import pandas as pd
 import pytest
 from made_stress import plant, with_values
 
@@ -55,7 +58,7 @@ def test_features_without_error_are_refused(cohort):
     said = refused(one, spec())
     assert said == (
         "the 40 features vary in 1 direction only, so that 2 factors describe them without error: "
-        "remove features that repeat others or are sums of others."
+        "remove features (or participants) that repeat others or are sums of others."
     )
     assert list_problems(spec(), one) == [said]
     assert "one factor describes" in refused(one, spec(1))
@@ -137,3 +140,87 @@ def test_arms_and_covariates(cohort):
 def test_symptoms_that_say_nothing(cohort, change, message):
     linked = spec(symptoms=("anhedonia",))
     assert message in refused(cohort.features, linked, change(cohort.symptoms))
+
+
+def test_one_rating_that_differs_is_no_symptom(cohort):
+    linked = spec(symptoms=("anhedonia",))
+    ratings = cohort.symptoms * 0 + 3
+    ratings.iloc[5] = 9
+    said = refused(cohort.features, linked, ratings)
+    assert said.startswith("symptom 'anhedonia' is 3 for all rated participants but sub-006")
+    ratings.iloc[6] = 8
+    prepare(linked, cohort.features, ratings)
+
+
+def test_an_infinite_rating_is_not_taken_for_a_missing_one(cohort):
+    linked = spec(symptoms=("anhedonia",))
+    ratings = cohort.symptoms.copy()
+    ratings.iloc[5] = -np.inf
+    said = refused(cohort.features, linked, ratings)
+    assert said.startswith("symptom 'anhedonia' is infinite for sub-006: correct it")
+    ratings.iloc[5] = np.nan
+    assert len(prepare(linked, cohort.features, ratings).symptoms[0].rated) == 39
+
+
+def test_a_covariate_that_nearly_is_the_arm(cohort):
+    rng = np.random.default_rng(0)
+    arm = np.repeat([0.0, 1.0], 20)
+    for sd, confounded in ((1e-4, True), (0.3, False)):
+        dose = arm + sd * rng.standard_normal(40)
+        with_dose = cohort.features.assign_coords(dose=("subject", dose))
+        model = spec(covariates=("dose",))
+        if confounded:
+            assert "predict the arm (almost) exactly" in refused(with_dose, model)
+        else:
+            prepare(model, with_dose)
+
+
+def test_a_site_for_each_participant_is_not_listed_forty_times(cohort):
+    sites = cohort.features.assign_coords(site=("subject", [f"s{i:02d}" for i in range(40)]))
+    said = refused(sites, spec())
+    assert "s07: 1 A; and 32 more)" in said
+    assert len(said) < 300
+    one_arm = sites.isel(subject=slice(20))
+    said = refused(one_arm, spec(covariates=("site",)))
+    assert said.startswith("20 participants with 20 design columns")
+    assert "leave nothing for factors to explain" in said
+
+
+def test_one_control_is_no_arm():
+    made = plant(p=40, blocks=4, controls=1)
+    said = refused(made.features, spec(controls="arm"))
+    assert said.startswith("controls is 'arm', but 1 of the participants (sub-041)")
+    assert "or set controls to 'reference'" in said
+    with pytest.raises(BayesMDDError, match="1 controls are too few"):
+        bm.reference_to_controls(made.features.assign_attrs(units="mm"))
+
+
+def test_features_that_are_not_standardised(cohort):
+    f = cohort.features
+    said = refused(f * 1e12, spec())
+    assert "standardise them with reference_to_controls" in said
+    assert list_problems(spec(), (f * 1e12).assign_attrs(f.attrs)) == [said]
+    prepare(spec(), f * 1e-12)
+    y = f["y"].values.copy()
+    y[0] *= 100
+    prepare(spec(), with_values(f, y))
+
+
+def test_the_program_refuses_with_status_2_and_validate_says_the_same(
+    small_cohort, small_spec, run_cli, tmp_path
+):
+    folder = tmp_path / "cohort"
+    shutil.copytree(small_cohort, folder)
+    path = folder / "participants.tsv"
+    table = pd.read_csv(path, sep="\t", keep_default_na=False)
+    patient = table["arm"] != "n/a"
+    table.loc[patient, "site"] = [f"s{i}" for i in range(patient.sum())]
+    table.to_csv(path, sep="\t", index=False)
+    (folder / "participants.json").unlink()
+    found = run_cli("validate", folder, "--spec", small_spec)
+    assert found.status == 2
+    assert "confounded with site" in found.out + found.err
+    found = run_cli("fit", small_spec, folder, "-o", tmp_path / "run", "--fast")
+    assert found.status == 2
+    assert found.err.count("confounded with site") == 1
+    assert not (tmp_path / "run").exists()

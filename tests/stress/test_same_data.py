@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from made_baselines import make_trial
 from made_stress import plant, with_values
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError
-from bayes_mdd.features.copies import find_copies, say_copies
+from bayes_mdd.features.copies import find_copies, say_copies, warn_of_copies
 from bayes_mdd.shared_specific.report.check_words import describe_check
 
 CHECK = "participants with the same features"
@@ -98,3 +101,24 @@ def test_pieces_that_repeat_one_another_are_refused(cohort):
     pieces[4] = pieces[4, :1]
     with pytest.raises(DataContractError, match=r"all the same in 1 subject\(s\), sub-005"):
         bm.check_features(few.assign(pieces=(("subject", "piece", "pair"), pieces)))
+
+
+def test_a_fit_and_baselines_say_it(cohort, caplog):
+    same = twice(cohort, (0, 1))
+    model = bm.SharedSpecificSpec(n_factors=1, feature_dependence="independent")
+    with caplog.at_level("WARNING", logger="bayes_mdd"):
+        idata = bm.fit(model, same, method="fast", progressbar=False)
+    said = "sub-001, sub-002 have the same features"
+    assert [r for r in caplog.records if r.message.startswith(said)]
+    noted = json.loads(idata.attrs["provenance"])["warnings"]
+    assert [w for w in noted if w["message"].startswith(said)]
+    caplog.clear()
+    with_quality = bm.record_quality(same, bm.check_quality(same))
+    warn_of_copies(with_quality)
+    assert not caplog.records, "the check says it already"
+    spec, features, outcomes = make_trial(n=24)
+    found = bm.compare_baselines(
+        spec, twice(features, (0, 3)), outcomes,
+        methods=["majority"], views=("imaging",), folds=2, repeats=1, permutations=0,
+    )  # fmt: skip
+    assert any("sub-000, sub-003 have the same features" in n for n in found.notes)

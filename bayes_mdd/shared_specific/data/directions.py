@@ -1,4 +1,4 @@
-"""Refusal of features that leave no error: fewer directions than factors."""
+"""Refusal of features that are not standardised, or that leave no error."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.adjust.reference import MAD_TO_SD
 from bayes_mdd.types import Array
 
 #: What covariates leave of a feature is rounding error up to this fraction of its SD.
@@ -15,6 +16,42 @@ ROUNDING = 1e-8
 SMALLEST = 1e-12
 #: Features, evenly spaced, of which the directions are counted first; features handled at once.
 SEARCHED, CHUNK = 1000, 4096
+#: Largest SD of features, in units of the prior scale of the noise.
+LARGEST_SD = 10.0
+
+
+def check_scale(y: Array, noise_scale: float) -> None:
+    """Refuse features that are much larger than the prior of the noise allows.
+
+    Parameters
+    ----------
+    y : ndarray, shape (subject, feature)
+        Features.
+    noise_scale : float
+        Scale of the half-normal prior of the noise.
+
+    Raises
+    ------
+    DataContractError
+        If the median SD of the features, by their median absolute deviations, exceeds 10 times
+        `noise_scale`.
+
+    Examples
+    --------
+    >>> check_scale(np.random.default_rng(0).normal(size=(9, 4)), 1.0)
+    """
+    some_features = y[:, :: -(-y.shape[1] // SEARCHED)]
+    distance = np.abs(some_features - np.median(some_features, axis=0))
+    sd = float(np.median(MAD_TO_SD * np.median(distance, axis=0)))
+    if sd > LARGEST_SD * noise_scale:
+        raise DataContractError(
+            "features of the model",
+            [
+                f"the features have a median SD of {sd:.3g}, and the priors are made for features "
+                f"with an SD of about 1 (noise_scale is {noise_scale:g}): standardise them with "
+                "reference_to_controls."
+            ],
+        )
 
 
 def check_directions(y: Array, design: Array, n_factors: int, names: Sequence[str]) -> None:
@@ -74,7 +111,7 @@ def check_directions(y: Array, design: Array, n_factors: int, names: Sequence[st
         "features of the model",
         [
             f"the {p} features vary in {directions} only, so that {factors} them without error: "
-            f"remove features that repeat others or are sums of others{fewer}."
+            f"remove features (or participants) that repeat others or are sums of others{fewer}."
         ],
     )
 

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayes_mdd.cohort.design import MIN_PER_ARM
 from bayes_mdd.dims import ARM, CONTROL, DIAGNOSIS, FEATURE, SUBJECT
 from bayes_mdd.errors import DataContractError, SpecError, some
 from bayes_mdd.features.roles import mark_fitted
 from bayes_mdd.results.rules import RULES
 from bayes_mdd.shared_specific.data.dependence import choose_dependence, scale_subjects, whiten
 from bayes_mdd.shared_specific.data.design import build_design
-from bayes_mdd.shared_specific.data.directions import check_directions
+from bayes_mdd.shared_specific.data.directions import check_directions, check_scale
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.data.ratings import (
     check_links,
@@ -70,6 +71,7 @@ def prepare(
     symptom_design = link_design(spec, design, arm_index, len(arms))
     dimensions, items = read_ratings(spec, linked, symptom_design)
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    check_scale(y, spec.noise_scale)
     check_directions(y, design.to_numpy(), spec.n_factors, chosen[FEATURE].values.astype(str))
     block = chosen["block"].values.astype(str)
     plain = reduce_features(y, design.to_numpy(), block)
@@ -124,7 +126,7 @@ def select_subjects(
     DataContractError
         If nobody has an arm.
     SpecError
-        If controls are an arm, but there are none.
+        If controls are an arm, but there are none or too few.
     """
     with_arm, _ = mark_fitted(features)
     if not with_arm.any():
@@ -138,6 +140,12 @@ def select_subjects(
             raise SpecError(
                 f"controls is 'arm', but no participant has diagnosis '{CONTROL}': "
                 "add controls, or set controls to 'reference'."
+            )
+        if control.sum() < MIN_PER_ARM:
+            raise SpecError(
+                f"controls is 'arm', but {int(control.sum())} of the participants "
+                f"({some(features[SUBJECT].values[control])}) have diagnosis '{CONTROL}', and an "
+                f"arm needs at least {MIN_PER_ARM}: add controls, or set controls to 'reference'."
             )
         arm = np.where(control, CONTROL, features[ARM].values.astype(str))
         features = features.assign_coords({ARM: (SUBJECT, arm.astype(object))})
@@ -170,6 +178,12 @@ def check_size(spec: SharedSpecificSpec, design: pd.DataFrame, arms: Sequence[st
             "drugs."
         )
     free = len(design) - design.shape[1]
+    if free < 2:
+        raise SpecError(
+            f"{len(design)} participants with {design.shape[1]} design columns (intercept, "
+            "covariates; one for each level of a text column but the first) leave nothing for "
+            "factors to explain: remove covariates, or add participants."
+        )
     if spec.n_factors >= free:
         raise SpecError(
             f"n_factors is {spec.n_factors}, but {len(design)} participants with "

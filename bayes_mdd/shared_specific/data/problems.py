@@ -14,7 +14,7 @@ from bayes_mdd.features.contract import constant_features
 from bayes_mdd.features.roles import participants_of
 from bayes_mdd.shared_specific.data.dependence import needs_matrix
 from bayes_mdd.shared_specific.data.design import build_design
-from bayes_mdd.shared_specific.data.directions import check_directions
+from bayes_mdd.shared_specific.data.directions import check_directions, check_scale
 from bayes_mdd.shared_specific.data.edges import read_edge_scale
 from bayes_mdd.shared_specific.data.prepare import check_size, select_subjects
 from bayes_mdd.shared_specific.data.ratings import (
@@ -24,6 +24,7 @@ from bayes_mdd.shared_specific.data.ratings import (
     read_ratings,
 )
 from bayes_mdd.specs import SharedSpecificSpec
+from bayes_mdd.types import Array
 
 
 def list_problems(
@@ -71,12 +72,19 @@ def list_problems(
     if design is None:
         return problems
     _attempt(lambda: check_size(spec, design, arms))
-    chosen = selected[0]
-    y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
-    names = chosen[FEATURE].values.astype(str)
-    if np.isfinite(y).all() and not constant_features(y).any():
-        _attempt(lambda: check_directions(y, design.to_numpy(), spec.n_factors, names))
+    columns = design.to_numpy()
+    _attempt(lambda: _check_values(spec, selected[0], columns))
     if linked is not None:
         index = np.array([arms.index(a) for a in subjects[ARM]])
         _attempt(lambda: read_ratings(spec, linked[0], link_design(spec, design, index, len(arms))))
     return problems
+
+
+def _check_values(spec: SharedSpecificSpec, chosen: xr.Dataset, design: Array) -> None:
+    """Raise what `prepare` raises about the values of features that meet their contract."""
+    y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
+    if not np.isfinite(y).all() or constant_features(y).any():
+        return
+    if chosen.attrs.get("units") == "z":
+        check_scale(y, spec.noise_scale)
+    check_directions(y, design, spec.n_factors, chosen[FEATURE].values.astype(str))

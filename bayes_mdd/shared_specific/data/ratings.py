@@ -191,12 +191,22 @@ def linked_columns(spec: SharedSpecificSpec, symptoms: pd.DataFrame | None) -> p
             if reason:
                 hint = f" {reason[0].upper()}{reason[1:]}"
             problems.append(f"symptom '{name}' is not a column of the table.{hint}")
+        elif len(infinite := _infinite(symptoms[name])):
+            problems.append(
+                f"symptom '{name}' is infinite for {some(infinite)}: correct it, or leave the cell "
+                "empty (a missing score)."
+            )
     twice = symptoms.index[symptoms.index.duplicated()]
     if len(twice):
         problems.append(f"participant(s) {some(twice)} occur more than once: keep one row each.")
     if problems:
         raise DataContractError("symptoms", problems)
     return symptoms.loc[:, list(wanted)].astype(float)
+
+
+def _infinite(scores: pd.Series) -> pd.Index:
+    numbers = pd.to_numeric(scores, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return scores.index[np.isinf(numbers)]
 
 
 def read_ratings(
@@ -250,6 +260,11 @@ def _rating_problems(scores: pd.Series, design: pd.DataFrame, *, ordinal: bool) 
             f"symptom '{scores.name}': {values.size} of {len(design)} fitted participants have a "
             f"score and its SD is {sd:.3g}; at least {least} scores that vary are needed: "
             "omit the symptom or add scores."
+        )
+    elif len(others := values.index[values != values.mode()[0]]) == 1:
+        problems.append(
+            f"symptom '{scores.name}' is {values.mode()[0]:g} for all rated participants but "
+            f"{others[0]}, so that a link would describe one participant: omit the symptom."
         )
     if not ordinal:
         return problems
