@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -32,7 +33,10 @@ from bayes_mdd.baselines.tables import (
     tabulate_folds,
 )
 from bayes_mdd.baselines.tasks import list_tasks
+from bayes_mdd.files.checksum import input_checksum
+from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.parallel.fan_out import fan_out
+from bayes_mdd.parallel.keep import keep_results, part_files
 from bayes_mdd.specs import AnalysisSpec
 from bayes_mdd.specs.response import ResponseSpec
 from bayes_mdd.streams import Stream, generator
@@ -94,6 +98,7 @@ class BaselineComparison:
     patients: int
 
 
+@one_blas_thread()
 def compare_baselines(
     spec: ResponseSpec,
     features: xr.Dataset,
@@ -113,6 +118,7 @@ def compare_baselines(
     harmonise: Literal["site", "combat", "none"] = "site",
     slow_repeats: int = 1,
     n_jobs: int | None = None,
+    keep: str | Path | None = None,
 ) -> BaselineComparison:
     """Compare machine-learning baselines and the factor model on the same folds.
 
@@ -162,6 +168,9 @@ def compare_baselines(
         Divisions on which "factors" and "bcf" are evaluated, which take seconds for each fold.
     n_jobs : int, optional
         Folds and tests at once, see `joblib`.
+    keep : str or Path, optional
+        Folder that the tables will be written to. Results of folds and tests are kept in a hidden
+        folder beside it until all are complete, so that the same call continues after a stop.
 
     Returns
     -------
@@ -217,20 +226,28 @@ def compare_baselines(
         screened = screen_outside(cases, dict.fromkeys(t.question for t in tasks))
     jobs = [(r, j) for r, f in enumerate(divisions) for j in range(int(f.max()) + 1)]
     seeds = rng.integers(2**31, size=len(jobs)).tolist()
-    results = fan_out(
-        run_fold,
-        [
-            (
-                cases, divisions[r], j, tuple(tasks),
-                SLOW if r >= slow_repeats else frozenset(), screened, s,
-            )
-            for (r, j), s in zip(jobs, seeds, strict=True)
-        ],
-        n_jobs=n_jobs,
-    )  # fmt: skip
-    found = gather(divisions, list(zip([r for r, _ in jobs], results, strict=True)), tasks)
-    measured = measure_all(cases, found, rng)
-    tests = _test_all(cases, request, tasks, screened, seed, n_jobs)
+    key = {
+        "study": "compare_baselines",
+        "spec": [spec.to_mapping(), repr(stage_one), asdict(request), seed],
+        "inputs": input_checksum(features, outcomes),
+        "visits": None if visits is None else visits.to_csv(),
+    }
+    with keep_results(keep, key, noun="results of folds") as kept:
+        results = fan_out(
+            run_fold,
+            [
+                (
+                    cases, divisions[r], j, tuple(tasks),
+                    SLOW if r >= slow_repeats else frozenset(), screened, s,
+                )
+                for (r, j), s in zip(jobs, seeds, strict=True)
+            ],
+            n_jobs=n_jobs,
+            files=part_files(kept, [f"fold-{r}-{j}" for r, j in jobs]),
+        )  # fmt: skip
+        found = gather(divisions, list(zip([r for r, _ in jobs], results, strict=True)), tasks)
+        measured = measure_all(cases, found, rng)
+        tests = _test_all(cases, request, tasks, screened, seed, n_jobs, kept)
     paired, sentences = compare_methods(cases, found, measured, screened)
     table = tabulate(measured, tests, screened)
     return BaselineComparison(
@@ -253,6 +270,7 @@ def _test_all(
     screened: dict[str, IntArray],
     seed: int,
     n_jobs: int | None,
+    kept: Path | None,
 ) -> dict[Task, PermutationTest]:
     prognosis = "event" if cases.event is not None else "points"
     tested = [
@@ -266,10 +284,12 @@ def _test_all(
         return {}
     rng = generator(seed, Stream.BASELINE_PERMUTATIONS)
     fold = divide_blindly(cases, request.scheme, request.folds, rng)
+    parts = range(int(fold.max()) + 1)
     columns = fan_out(
         _prepare_blindly,
-        [(cases, fold, j, tested, seed) for j in range(int(fold.max()) + 1)],
+        [(cases, fold, j, tested, seed) for j in parts],
         n_jobs=n_jobs,
+        files=part_files(kept, [f"columns-{j}" for j in parts]),
     )
     by_site = request.scheme == "leave_site_out"
     seeds = rng.integers(2**31, size=len(tested)).tolist()
@@ -280,6 +300,7 @@ def _test_all(
             for task, s in zip(tested, seeds, strict=True)
         ],
         n_jobs=n_jobs,
+        files=part_files(kept, [f"test-{i}" for i in range(len(tested))]),
     )
     return dict(zip(tested, done, strict=True))
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bayes_mdd.files.replace import write_error
-from bayes_mdd.files.temporary import is_left, is_seen, remove_leftovers, temporary_name
+from bayes_mdd.files.temporary import is_left, process_of, remove_leftovers, temporary_name
 
 _log = logging.getLogger(__name__)
 #: Hidden folders beside the final one: unfinished new ones, and old ones during the exchange.
@@ -107,7 +107,7 @@ def _put_back(final: Path, prefix: str, folder: Path) -> None:
 
 def _may_return(old: Path, prefix: str) -> bool:
     """Tell whether nobody is about to put a new folder in the place of an old one."""
-    return is_left(old, prefix) or not is_seen(old, prefix)
+    return is_left(old, prefix) or process_of(old, prefix) is None
 
 
 def _make_work(final: Path) -> tuple[Path, bool]:

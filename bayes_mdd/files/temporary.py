@@ -84,7 +84,7 @@ def is_left(path: Path, prefix: str) -> bool:
     bool
         False where this is not known, unless it was not changed for a day.
     """
-    process = _seen_process(path, prefix)
+    process = process_of(path, prefix)
     if process is not None:
         return not _lives(process)
     try:
@@ -93,8 +93,8 @@ def is_left(path: Path, prefix: str) -> bool:
         return False
 
 
-def is_seen(path: Path, prefix: str) -> bool:
-    """Tell whether it can be known if the process that writes a temporary file is living.
+def process_of(path: Path, prefix: str) -> int | None:
+    """Find the process that writes a temporary file or folder.
 
     Parameters
     ----------
@@ -105,10 +105,13 @@ def is_seen(path: Path, prefix: str) -> bool:
 
     Returns
     -------
-    bool
-        False for other machines, and for names that state no process.
+    int or None
+        Its number; None for other machines, and for names that state no process.
     """
-    return _seen_process(path, prefix) is not None
+    stated = _STATED.fullmatch(path.name.removeprefix(prefix))
+    if stated is None or stated[1] != _machine() or os.name != "posix":
+        return None
+    return int(stated[2])
 
 
 def remove(path: Path) -> None:
@@ -126,13 +129,6 @@ def remove(path: Path) -> None:
         path.unlink()
     except OSError:
         return
-
-
-def _seen_process(path: Path, prefix: str) -> int | None:
-    stated = _STATED.fullmatch(path.name.removeprefix(prefix))
-    if stated is None or stated[1] != _machine() or os.name != "posix":
-        return None
-    return int(stated[2])
 
 
 def _lives(process: int) -> bool:

@@ -21,6 +21,7 @@ from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.parallel.keep import call_once
 from bayes_mdd.parallel.losses import explain_loss, is_loss
 from bayes_mdd.parallel.queue import TaskQueue
+from bayes_mdd.parallel.shared import shared_folder
 from bayes_mdd.parallel.software import require_same
 from bayes_mdd.parallel.workers import expected_workers
 
@@ -136,12 +137,14 @@ def _run(
     ahead = "2*n_jobs" if expected is None else max(2 * expected.number, 2 * count_workers(n_jobs))
     software = None if expected is None else expected.software
     call = _call_here if where == "here" else _call
+    shared = str(shared_folder()) if where == "anywhere" and expected is None else None
     losses = 0
     while True:
         parallel = Parallel(
             n_jobs=n_jobs,
             return_as="generator_unordered",
             pre_dispatch=ahead,
+            temp_folder=shared,
             **_HINTS[where],
         )
         try:

@@ -59,9 +59,7 @@ def test_other_software_computes_again(tmp_path, counted, monkeypatch):
     assert len(counted.seeds) == 20
 
 
-def test_the_table_is_written_before_simulated_trials_are_forgotten(
-    tmp_path, counted, monkeypatch
-):
+def test_the_table_is_written_before_simulated_trials_are_forgotten(tmp_path, counted, monkeypatch):
     target = tmp_path / "new" / "power.tsv"
     words = ["power", "--target", "policy", "--benefit-sd", "1", "--candidates", "1"]
     words += ["--simulate", "--repeats", "20", "-o", str(target)]
