@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import ARM, CHAIN, CONTROL, COVARIATE, DRAW, FACTOR, MISSING, SUBJECT, SYMPTOM
 from bayes_mdd.errors import SpecError, some
+from bayes_mdd.features.order import natural_order
 from bayes_mdd.parallel.blas import one_blas_thread
 from bayes_mdd.results.result import NOT_STATED, Result, read_with_participants
 from bayes_mdd.shared_specific.new_subjects.covariates import NewLevels
@@ -142,12 +143,16 @@ def project(
     result = read_with_participants(idata, "projection")
     fitted = read_fitted(result, training, max_draws=max_draws)
     selected, excluded = select_subjects(new_features, fitted, include_fitted=include_fitted)
+    # Draws go subject by subject: they must not depend on the order of the table.
+    order = natural_order(selected[SUBJECT].values)
+    selected = selected.isel({SUBJECT: order})
     new = check_subjects(fitted, selected, result, new_levels, other_reference=other_reference)
     known, possible = _choose_arms(fitted, selected, arms)
     link = read_symptom_link(result, fitted, symptoms) if symptom_names(result) else None
     rng = generator(seed, Stream.PROJECTION)
     draws = _draw(fitted, new, known, possible, link, rng, candidates)
-    return _build_dataset(fitted, new, known, link, draws).assign_attrs(
+    found = _build_dataset(fitted, new, known, link, draws)
+    return found.isel({SUBJECT: np.argsort(order)}).assign_attrs(
         _describe(result, new, selected),
         excluded=json.dumps(excluded),
         new_levels=new_levels,
