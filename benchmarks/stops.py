@@ -39,7 +39,8 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,16 @@ from stops_jobs import JOBS, Job, import_all, make_inputs
 from bayes_mdd.cli.app import main as command_line
 
 SEED = 20261130
+
+
+@dataclass
+class Reference:
+    """An undisturbed run: content of all files, exit status, seconds, size of the largest file."""
+
+    files: dict[str, str]
+    status: int
+    seconds: float
+    largest: int
 
 
 @dataclass
@@ -91,73 +102,75 @@ def fresh(job: Job, work: Path) -> None:
         shutil.copytree(work.parent.parent / "inputs" / name, work / name)
 
 
-def undisturbed(job: Job, folder: Path) -> tuple[dict[str, str], int, float]:
+def undisturbed(job: Job, work: Path, log: Path) -> Reference:
     """Run a command to its end."""
-    work = folder / job.name / "work"
     fresh(job, work)
     began = time.monotonic()
-    process = start(job, work, folder / f"{job.name}.log")
+    process = start(job, work, log)
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    return content(work), status, time.monotonic() - began
+    sizes = [p.stat().st_size for p in work.rglob("*") if p.is_file()]
+    return Reference(content(work), status, time.monotonic() - began, max(sizes, default=0))
 
 
-def kill_once(
-    job: Job, folder: Path, reference: tuple[dict[str, str], int, float], share: float
-) -> Trial | None:
+def kill_once(job: Job, work: Path, log: Path, reference: Reference, share: float) -> Trial | None:
     """Kill a command and repeat it; None where it ended before."""
-    work, log = folder / job.name / "work", folder / f"{job.name}.log"
     fresh(job, work)
-    before = content(work)
-    wanted, status, seconds = reference
+    allowed = [reference.files, content(work)]
     trial = Trial(share)
     first = start(job, work, log)
-    time.sleep(share * seconds)
+    time.sleep(share * reference.seconds)
     ended, _ = os.waitpid(first, os.WNOHANG)
     if ended:
         return None
     os.killpg(first, signal.SIGKILL)
     os.waitpid(first, 0)
     after = content(work)
-    trial.faults += unfinished(after, [wanted, before], "after the kill")
+    trial.faults += unfinished(after, allowed, "after the kill")
     trial.continued = any("/part-" in name for name in after)
-    second = start(job, work, log)
-    found = os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
-    if found != status and not (found == 2 and after == wanted):
-        trial.faults.append(f"status {found} instead of {status}")
-    trial.faults += compare(work, wanted, [first, second])
+    repeat(job, work, log, reference, trial, first, complete=after == reference.files)
     return trial
 
 
-def fill_once(
-    job: Job, folder: Path, reference: tuple[dict[str, str], int, float], share: float
-) -> Trial:
+def fill_once(job: Job, work: Path, log: Path, reference: Reference, share: float) -> Trial:
     """Run a command with a limit of the size of files, and repeat it without."""
-    work, log = folder / job.name / "work", folder / f"{job.name}.log"
-    wanted, status, _ = reference
-    largest = max(p.stat().st_size for p in work.rglob("*") if p.is_file())
     fresh(job, work)
-    before = content(work)
+    allowed = [reference.files, content(work)]
     trial = Trial(share)
     # Messages go through a pipe, which has no size.
-    own = folder / f"{job.name}.full.log"
-    own.unlink(missing_ok=True)
-    os.mkfifo(own)
-    reader = os.open(own, os.O_RDONLY | os.O_NONBLOCK)
-    first = start(job, work, own, int(share**3 * largest))
+    pipe = log.with_suffix(".pipe")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    first = start(job, work, pipe, int(share**3 * reference.largest))
     said, found = drain(reader, first)
-    own.unlink()
+    pipe.unlink()
     with log.open("a", encoding="utf-8") as file:
         file.write(said)
     errors = [line for line in said.splitlines() if line.startswith("Error:")]
-    if (found, len(errors)) not in ((2, 1), (status, 0)):
+    if (found, len(errors)) not in ((2, 1), (reference.status, 0)):
         trial.faults.append(f"status {found}, {len(errors)} errors: {said[-500:]}")
-    trial.faults += unfinished(content(work), [wanted, before], "on a full disk")
-    second = start(job, work, log)
-    again = os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
-    if again != status and not (again == 2 and found == status):
-        trial.faults.append(f"status {again} instead of {status}")
-    trial.faults += compare(work, wanted, [first, second])
+    trial.faults += unfinished(content(work), allowed, "on a full disk")
+    trial.continued = found == 2
+    repeat(job, work, log, reference, trial, first, complete=found == reference.status)
     return trial
+
+
+def repeat(
+    job: Job,
+    work: Path,
+    log: Path,
+    reference: Reference,
+    trial: Trial,
+    first: int,
+    *,
+    complete: bool,
+) -> None:
+    """Repeat a command, and note what is not as after the undisturbed run."""
+    second = start(job, work, log)
+    status = os.waitstatus_to_exitcode(os.waitpid(second, 0)[1])
+    if status != reference.status and not (status == 2 and complete):
+        trial.faults.append(f"status {status} instead of {reference.status}")
+    trial.faults += compare(work, reference.files, [first, second])
 
 
 def drain(reader: int, process: int) -> tuple[str, int]:
@@ -176,34 +189,58 @@ def drain(reader: int, process: int) -> tuple[str, int]:
         time.sleep(0.1)
 
 
-def study(job: Job, folder: Path, kills: int, *, full: bool) -> dict[str, Any]:
-    """Kill a command at random moments, or run it on a full disk."""
-    rng = random.Random(f"{SEED} {job.name}")
-    reference = undisturbed(job, folder)
-    repeated = undisturbed(job, folder)
-    unstable = [n for n, v in reference[0].items() if repeated[0].get(n) != v]
-    if unstable:
-        print(f"{job.name}: two undisturbed runs differ in {unstable}", flush=True)
-    trials: list[Trial] = []
-    early = 0
-    while len(trials) < kills:
-        attempt = fill_once if full else kill_once
-        trial = attempt(job, folder, reference, rng.random())
-        if trial is None:
-            early += 1
-            continue
-        trials.append(trial)
-        print(
-            f"{job.name} {len(trials)} at {trial.share:.2f}: {trial.faults or 'same'}", flush=True
-        )
+def attempt(job: Job, folder: Path, number: int, *, full: bool) -> None:
+    """Make one trial, and store it."""
+    name = f"{job.name}-{number}"
+    work, log = folder / name / "work", folder / f"{name}.log"
+    rng = random.Random(f"{SEED} {name}")
+    reference = Reference(**json.loads((folder / f"{job.name}.json").read_text()))
+    trial = None
+    while trial is None:
+        trial = (fill_once if full else kill_once)(job, work, log, reference, rng.random())
+    print(f"{name} at {trial.share:.2f}: {trial.faults or 'same'}", flush=True)
+    stored(folder, job, number, full).write_text(json.dumps(asdict(trial)), encoding="utf-8")
+
+
+def stored(folder: Path, job: Job, number: int, full: bool) -> Path:
+    """Name the file of a trial."""
+    return folder / f"{job.name}-{number}{'-full' if full else ''}.json"
+
+
+def study(job: Job, folder: Path, kills: int, at_once: int, *, full: bool) -> None:
+    """Make the trials of a command that are not stored yet, each in a process of its own."""
+    known = folder / f"{job.name}.json"
+    if not known.exists():
+        work, log = folder / job.name / "work", folder / f"{job.name}.log"
+        found, again = (undisturbed(job, work, log) for _ in range(2))
+        if differ := [n for n, v in found.files.items() if again.files.get(n) != v]:
+            print(f"{job.name}: two undisturbed runs differ in {differ}", flush=True)
+        known.write_text(json.dumps(asdict(again)), encoding="utf-8")
+    waiting = [k for k in range(kills) if not stored(folder, job, k, full).exists()]
+    running: set[int] = set()
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            number = waiting.pop(0)
+            process = os.fork()
+            if not process:
+                attempt(job, folder, number, full=full)
+                os._exit(0)
+            running.add(process)
+        running.discard(os.wait()[0])
+
+
+def summarise(job: Job, folder: Path, kills: int, *, full: bool) -> dict[str, Any]:
+    """Count what became of the trials."""
+    files = [stored(folder, job, k, full) for k in range(kills)]
+    trials = [Trial(**json.loads(f.read_text())) for f in files if f.exists()]
     return {
-        "kills": kills,
+        "command": " ".join(job.command),
+        "kills": len(trials),
         "same": sum(not t.faults for t in trials),
         "continued": sum(t.continued for t in trials),
         "half_written": sum(any("half" in f for f in t.faults) for t in trials),
         "leftovers": sum(any(f.startswith("left") for f in t.faults) for t in trials),
-        "files": len(reference[0]),
-        "shares": [round(t.share, 3) for t in trials],
+        "shares": sorted(round(t.share, 3) for t in trials),
         "faults": sorted({f for t in trials for f in t.faults}),
     }
 
@@ -214,6 +251,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[j.name for j in JOBS])
     parser.add_argument("--kills", type=int, help="of each command; default those of the study")
     parser.add_argument("--folder", type=Path, help="where to work; default a temporary folder")
+    parser.add_argument("--at-once", type=int, default=1, help="trials at once")
     parser.add_argument("--full", action="store_true", help="limit the size of files instead")
     parser.add_argument("--write", action="store_true", help="store the counts")
     asked = parser.parse_args()
@@ -221,19 +259,25 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     import_all()
     make_inputs(folder / "inputs")
-    target = RESULTS / "stops.json"
     for job in JOBS:
         if asked.only and job.name not in asked.only:
             continue
-        found = study(job, folder, asked.kills or job.kills, full=asked.full)
+        kills = asked.kills or job.kills
+        study(job, folder, kills, asked.at_once, full=asked.full)
+        found = summarise(job, folder, kills, full=asked.full)
         print(json.dumps({job.name: found}), flush=True)
         if asked.write:
-            known = json.loads(target.read_text()) if target.exists() else {"commands": {}}
-            known["settings"] = {"seed": SEED, "signal": "SIGKILL to the process group"}
-            part = known.setdefault("full" if asked.full else "commands", {})
-            part[job.name] = {"command": " ".join(job.command), **found}
-            target.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-            record(target)
+            write(job, found, full=asked.full)
+
+
+def write(job: Job, found: Mapping[str, Any], *, full: bool) -> None:
+    """Store the counts of a command beside those of the others."""
+    target = RESULTS / "stops.json"
+    known = json.loads(target.read_text()) if target.exists() else {"killed": {}, "full": {}}
+    known["settings"] = {"seed": SEED}
+    known["full" if full else "killed"][job.name] = found
+    target.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    record(target)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TextIO
 
 #: Not about the data or the fit.
 _UNRELATED = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning)
 #: Attribute of log records whose content is recorded elsewhere, as a check.
 IN_CHECKS = "in_checks"
+#: Loggers of what concerns files and workers, e.g. that a stopped command continues: the result is
+#: the same without it.
+_PROCESS = ("bayes_mdd.files", "bayes_mdd.parallel")
 _package = logging.getLogger("bayes_mdd")
 
 
@@ -23,7 +27,8 @@ class _Recorder(logging.Handler):
         self.found: dict[str, str] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno == logging.WARNING and not getattr(record, IN_CHECKS, False):
+        elsewhere = getattr(record, IN_CHECKS, False) or record.name.startswith(_PROCESS)
+        if record.levelno == logging.WARNING and not elsewhere:
             self.note("warning", record.getMessage())
 
     def note(self, category: str, message: str) -> None:
@@ -43,6 +48,18 @@ def record_warnings() -> Iterator[None]:
     recorder = _Recorder()
     _open.append(recorder)
     _package.addHandler(recorder)
+    # Python's warnings are those of the process: a thread must not change how they are shown.
+    alone = threading.current_thread() is threading.main_thread()
+    try:
+        with _python_warnings(recorder) if alone else nullcontext():
+            yield
+    finally:
+        _package.removeHandler(recorder)
+        _open.remove(recorder)
+
+
+@contextmanager
+def _python_warnings(recorder: _Recorder) -> Iterator[None]:
     with warnings.catch_warnings():
         show = warnings.showwarning
 
@@ -59,11 +76,7 @@ def record_warnings() -> Iterator[None]:
             show(message, category, filename, lineno, file, line)
 
         warnings.showwarning = showwarning
-        try:
-            yield
-        finally:
-            _package.removeHandler(recorder)
-            _open.remove(recorder)
+        yield
 
 
 def take_warnings() -> list[dict[str, Any]]:

@@ -11,15 +11,14 @@ from typing import Any, Final
 import xarray as xr
 
 from bayes_mdd.errors import UnreadableFileError, WriteError
-from bayes_mdd.files.netcdf import write_netcdf
-from bayes_mdd.files.regular import own_errors
+from bayes_mdd.files.netcdf import read_netcdf, write_netcdf
 from bayes_mdd.parallel.keep import keep_results
 
 CHAIN: Final = "part-{}.nc"
 #: Parts of the provenance that decide whether chains belong to the requested run.
 IDENTITY: Final = ("model", "sampler", "inputs", "method", "inputs_sha256", "seed")
 
-log = logging.getLogger("bayes_mdd.sampling")
+log = logging.getLogger("bayes_mdd.files")
 
 
 class FolderChains:
@@ -52,8 +51,7 @@ class FolderChains:
         if not path.is_file():
             return None
         try:
-            with own_errors(path, "a chain"), xr.open_datatree(path, engine="h5netcdf") as stored:
-                return stored.load()
+            return read_netcdf(path, "a chain")
         except UnreadableFileError:
             return None
 
