@@ -58,7 +58,8 @@ def fit(
     spec : Spec
         The model: a spec of one of `bayes_mdd.specs.MODELS`, e.g. `SharedSpecificSpec`.
     features : Dataset
-        A FeatureSet, standardised (see `reference_to_controls`).
+        A FeatureSet, standardised (see `reference_to_controls`). The order of subjects and edges
+        does not matter: results list subjects by id, and edges in the order of the regions.
     symptoms : DataFrame, optional
         One column per dimension, indexed by participant.
     sampler : SamplerSpec, optional
