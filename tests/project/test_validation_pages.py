@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 NOTES = "docs/validation/notes.md"
+#: Written from the catalogue of bad inputs, which has a test of its own.
+BAD_INPUT = "docs/validation/bad_input.md"
+#: What happens at the edge, case by case; a test looks its tests up.
+STRESS = "docs/validation/stress.md"
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +63,7 @@ def test_examples_of_the_formatting_functions(build):
 
 def test_only_the_notes_are_written_by_hand(rendered, repository):
     present = {p.relative_to(repository).as_posix() for p in documents(repository)}
-    assert present - set(rendered) == {NOTES}
+    assert present - set(rendered) == {NOTES, BAD_INPUT, STRESS}
     notes = (repository / NOTES).read_text(encoding="utf-8")
     assert "Not regenerated automatically" in notes
 
