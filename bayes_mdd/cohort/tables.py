@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pandas as pd
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import DataContractError, UnreadableFileError, some
 from bayes_mdd.files import text as text_files
+from bayes_mdd.files.repeats import find_repeats
 from bayes_mdd.files.structured import parse_json
 
 #: A decimal number. Leading zeros ("001") make a code; "nan" and "inf" are not numbers.
@@ -109,7 +111,11 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataContractError(str(path), [_problem(path, error)]) from error
     if not isinstance(content, dict):
         raise DataContractError(
-            str(path), [f"{path.name}: expected a JSON object, got {type(content).__name__}."]
+            str(path),
+            [
+                f"{path.name}: expected a JSON object, got {type(content).__name__}: write "
+                '{"column": {...}}.'
+            ],
         )
     return content
 
@@ -150,6 +156,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise DataContractError(str(path), [f"cannot be read as a table ({error})."]) from error
     rows = _without_trailing(rows)
     header, body = rows[0], rows[1:]
+    if problem := separator_problem(header, "commas" if comma else "tabs"):
+        raise DataContractError(str(path), [problem])
     problems = _header_problems(header)
     numbers = [number for number, _ in lines]
     if len(rows) != len(lines):
@@ -157,13 +165,47 @@ def read_table(path: str | Path) -> pd.DataFrame:
     else:
         problems += [
             f"line {number} has {len(row)} cell(s), but the header has {len(header)}: "
-            "the file is truncated or the line is damaged."
+            "the file is truncated or the line is damaged; copy the file again, or complete the "
+            "line."
             for number, row in zip(numbers[1:], body, strict=True)
             if len(row) != len(header)
         ]
     if problems:
         raise DataContractError(str(path), problems)
     return pd.DataFrame(body, columns=header, index=numbers[1:], dtype=str)
+
+
+def separator_problem(header: Sequence[str], expected: str) -> str | None:
+    """Recognise a table with another separator by a header of one cell.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Cells of the header.
+    expected : {"tabs", "commas"}
+        The separator that was used.
+
+    Returns
+    -------
+    str or None
+        The problem; None if there is none.
+
+    Examples
+    --------
+    >>> separator_problem(["participant_id;age;sex"], "tabs")
+    'columns are separated by semicolons, expected tabs: save the table with tabs.'
+    """
+    if len(header) != 1:
+        return None
+    marks = {";": "semicolons", ",": "commas", "|": "bars", "\t": "tabs"}
+    counts = {mark: header[0].count(mark) for mark in marks if marks[mark] != expected}
+    mark = max(counts, key=lambda m: counts[m])
+    if not counts[mark]:
+        return None
+    advice = f"save the table with {expected}"
+    if marks[mark] == "commas":
+        advice += ", or name it .csv"
+    return f"columns are separated by {marks[mark]}, expected {expected}: {advice}."
 
 
 def _without_trailing(rows: list[list[str]]) -> list[list[str]]:
@@ -175,7 +217,7 @@ def _without_trailing(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _header_problems(header: list[str]) -> list[str]:
-    repeated = sorted({name for name in header if header.count(name) > 1 and name})
+    repeated = sorted(name for name in find_repeats(header) if name)
     problems = [f"column {name!r} occurs more than once: rename one." for name in repeated]
     if "" in header:
         problems.append(f"column {header.index('') + 1} has no name: add one to the header.")
@@ -201,7 +243,10 @@ def id_problems(table: pd.DataFrame, keys: list[str]) -> list[str]:
     for key in keys:
         empty = table.index[table[key].isin(["", MISSING])]
         if len(empty):
-            problems.append(f"{key} is missing in line(s) {some(empty)}: every row needs an id.")
+            problems.append(
+                f"{key} is missing in line(s) {some(empty)}: every row needs one; fill it in, or "
+                "remove the row(s)."
+            )
     repeated = table[
         table.duplicated(keys, keep=False) & ~table[keys].isin(["", MISSING]).any(axis=1)
     ]

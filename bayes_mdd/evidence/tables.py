@@ -10,6 +10,7 @@ import pandas as pd
 
 import bayes_mdd
 from bayes_mdd.errors import DataContractError, UnreadableFileError, some
+from bayes_mdd.files.own_tables import refuse_wide
 from bayes_mdd.files.text import read_text
 
 #: Files of a folder of evidence.
@@ -199,11 +200,25 @@ def _shipped(name: str) -> Path:
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         text = read_text(path)
+        refuse_wide(text, path.name)
         table = pd.read_csv(
             io.StringIO(text), sep="\t", dtype=str, keep_default_na=False, quoting=3
         )
     except (UnreadableFileError, pd.errors.ParserError) as error:
-        raise DataContractError(str(path), [str(error).strip()]) from error
+        raise DataContractError(
+            str(path), [f"{str(error).strip()} Expected a folder with {FINDINGS}: correct it."]
+        ) from error
+    header, *rows = [line for line in text.splitlines() if line.strip()]
+    width = header.count("\t")
+    short = [i for i, line in enumerate(rows, start=2) if line.count("\t") != width]
+    if short:
+        raise DataContractError(
+            str(path),
+            [
+                f"line(s) {some(short)} have another number of cells than the header "
+                f"({width + 1}): the file is truncated or the lines are damaged; copy it again."
+            ],
+        )
     missing = [c for c in columns if c not in table]
     if missing:
         raise DataContractError(
@@ -222,7 +237,11 @@ def _problems(table: pd.DataFrame) -> list[str]:
     if (ids == "").any():
         problems.append(f"finding_id is empty in {int((ids == '').sum())} row(s): number them.")
     if repeated := list(dict.fromkeys(ids[ids.duplicated() & (ids != "")])):
-        problems.append(f"finding_id must be unique; repeated: {some(repeated)}.")
+        problems.append(
+            f"finding_id must be unique; repeated: {some(repeated)}. Number the rows anew, or "
+            "remove "
+            "repeated ones."
+        )
     for name in (*WHOLE, *NUMBERS):
         cells = table[name]
         number = pd.to_numeric(cells.where(cells != ""), errors="coerce")

@@ -13,6 +13,7 @@ The MathWorks, MAT-File Format (the layout of levels 4 and 5 is published).
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -28,6 +29,12 @@ from bayes_mdd.files.regular import open_regular, own_errors, require_file
 from bayes_mdd.files.sizes import check_expansion, expansion_limit
 
 _HEADER = 128
+#: Version 4: bytes of a header, of a value by its type, and the longest name of a variable.
+_HEADER_4, _WIDTHS_4, _LONGEST_NAME = 20, (8, 4, 4, 2, 2, 1), 4096
+#: Version 4: class of a sparse matrix, whose complex parts are columns.
+_SPARSE_4 = 2
+#: Version 4: largest code of type, class and byte order.
+_MOST_4 = 5000
 
 
 def read_mat(path: str | Path, names: Container[str] | None = None) -> dict[str, npt.NDArray[Any]]:
@@ -143,8 +150,31 @@ def _read_version_4(stream: BinaryIO, size: int) -> dict[str, npt.NDArray[Any]]:
     """Read by SciPy, whose reader of this version is written in Python."""
     from scipy.io import loadmat
 
+    _check_version_4(stream, size)
+    stream.seek(0)
     found = loadmat(io.BytesIO(stream.read(size)), spmatrix=False)
     return {k: _dense(v) for k, v in found.items() if not k.startswith("__")}
+
+
+def _check_version_4(stream: BinaryIO, size: int) -> None:
+    """Follow the headers of all variables to the end of the file."""
+    at = 0
+    while at < size:
+        stream.seek(at)
+        head = stream.read(_HEADER_4)
+        if len(head) < _HEADER_4:
+            raise Damaged(f"variable at byte {at} is not complete")
+        # The first number is small in the byte order of the file.
+        order = "<" if 0 <= struct.unpack("<i", head[:4])[0] <= _MOST_4 else ">"
+        kind, rows, columns, parts, name = struct.unpack(f"{order}5i", head)
+        code = kind // 10 % 10
+        known = 0 <= kind <= _MOST_4 and code < len(_WIDTHS_4) and parts in (0, 1)
+        if not (known and rows >= 0 and columns >= 0 and 0 < name <= _LONGEST_NAME):
+            raise Damaged(f"it has no variable of version 4 at byte {at}")
+        copies = 1 + (parts and kind % 10 != _SPARSE_4)
+        at += _HEADER_4 + name + rows * columns * _WIDTHS_4[code] * copies
+        if at > size:
+            raise Damaged(f"a variable of {rows} x {columns} values is not complete")
 
 
 def _dense(value: Any) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""netCDF files whose writing cannot end the process.
+"""netCDF files whose writing cannot end the process, and whose changes are noticed.
 
 HDF5 ends the process by signal 11 when a file cannot be closed because the disk is full. It is
 therefore given a file object that never fails: what the disk does not take is kept in memory until
@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayes_mdd.errors import WriteError
+from bayes_mdd.files.regular import own_errors, require_file
 from bayes_mdd.files.replace import replacing, write_error
+from bayes_mdd.files.seal import check_seal, seal
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 def write_netcdf(data: xr.Dataset | xr.DataTree, path: Path) -> Path:
-    """Write a Dataset or DataTree as netCDF, under a temporary name first.
+    """Write a Dataset or DataTree as netCDF with a checksum, under a temporary name first.
 
     Parameters
     ----------
@@ -41,15 +43,59 @@ def write_netcdf(data: xr.Dataset | xr.DataTree, path: Path) -> Path:
         If the file cannot be written, for example because the disk is full.
     """
     check_space(path.parent, data.nbytes, path)
-    with replacing(path) as temporary, _NeverFailing(temporary) as file:
-        try:
-            data.to_netcdf(file, engine="h5netcdf")
-        finally:
-            # Also in place of what HDF5 makes of a failure.
-            if file.failure is not None:
-                raise write_error(path, file.failure)
-        file.sync()
+    with replacing(path) as temporary:
+        with _NeverFailing(temporary) as file:
+            try:
+                data.to_netcdf(file, engine="h5netcdf")
+            finally:
+                # Also in place of what HDF5 makes of a failure.
+                if file.failure is not None:
+                    raise write_error(path, file.failure)
+        seal(temporary)
+        sync(temporary)
     return path
+
+
+def read_netcdf(path: Path, what: str) -> xr.DataTree:
+    """Read a file of `write_netcdf` whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Files of earlier versions, without a checksum, are read as well.
+    what : str
+        What it is read as, for messages, e.g. ``"a run"``.
+
+    Returns
+    -------
+    DataTree
+        Its groups, in memory.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is not a regular file, or damaged.
+    """
+    import xarray as xr
+
+    require_file(path)
+    with own_errors(path, what):
+        # First, because damaged HDF5 can end the process or ask for any amount of memory.
+        check_seal(path)
+        with xr.open_datatree(path, engine="h5netcdf") as stored:
+            return stored.load()
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has everything: some file systems refuse only then.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+    """
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def check_space(folder: Path, needed: int, path: Path) -> None:
@@ -162,7 +208,3 @@ class _NeverFailing(io.RawIOBase):
             except OSError as error:
                 self.failure = error
         return self._size
-
-    def sync(self) -> None:
-        """Wait until the disk has everything: some file systems refuse only then."""
-        os.fsync(self._descriptor)

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from bayes_mdd.errors import BayesMDDError, UnreadableFileError
 from bayes_mdd.files.sizes import MAX_BYTES, check_size
@@ -19,6 +20,7 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+_BLOCK = 2**20
 _POINTERS = (b"/annex/objects/", b"version https://git-lfs.github.com/")
 
 
@@ -147,9 +149,32 @@ def read_bytes(path: str | Path, *, limit: int = MAX_BYTES, empty: bool = False)
     """
     require_file(path, limit=limit, empty=empty)
     with open_regular(path) as stream:
-        content = stream.read(limit + 1)
+        content = read_most(stream, limit + 1)
     check_size(Path(path).name, len(content), limit)
     return content
+
+
+def read_most(stream: BinaryIO, most: int) -> bytes:
+    """Read a stream to its end, or to a number of bytes.
+
+    Parameters
+    ----------
+    stream : binary stream
+        The stream.
+    most : int
+        Largest number of bytes to read. Memory is taken for what the stream holds only, whereas
+        ``stream.read(most)`` takes it for `most` bytes at once.
+
+    Returns
+    -------
+    bytes
+        The content.
+    """
+    content = io.BytesIO()
+    while most > 0 and (block := stream.read(min(most, _BLOCK))):
+        content.write(block)
+        most -= len(block)
+    return content.getvalue()
 
 
 @contextmanager
@@ -181,7 +206,9 @@ def own_errors(path: str | Path, what: str, advice: str = "it may be truncated")
     # The libraries do not promise which exceptions a damaged file raises.
     except Exception as error:
         raise UnreadableFileError(
-            f"{Path(path).name} cannot be read as {what} ({advice}): {brief(error)}."
+            f"{Path(path).name} cannot be read as {what} ({advice}): {brief(error)}. Copy it "
+            "again, "
+            "or create it again."
         ) from error
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from bayes_mdd.errors import UnreadableFileError, some
 from bayes_mdd.files.regular import brief, own_errors
+from bayes_mdd.files.repeats import find_repeats
 from bayes_mdd.files.sizes import check_size
 from bayes_mdd.files.text import MAX_TEXT, read_text
 
@@ -92,9 +93,21 @@ def parse_yaml(text: str, name: str) -> Any:
             loader.check_values(node)
             return loader.construct_document(node)
         except yaml.YAMLError as error:
-            raise UnreadableFileError(f"{name} is not valid YAML: {error}") from error
+            raise UnreadableFileError(f"{name} is not valid YAML{_where(error)}") from error
         finally:
             loader.dispose()
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """Line, reason and remedy in one line."""
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or brief(error)
+    if "\\t" in reason:
+        reason = "a tab; YAML is indented by spaces"
+    elif "constructor for the tag" in reason:
+        reason = f"{reason}; values are numbers, text, lists and mappings"
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+    return f"{place}: {reason}. Correct the syntax."
 
 
 class _Loader(yaml.SafeLoader):
@@ -173,7 +186,9 @@ def _line(node: yaml.Node) -> int:
 
 
 def _too_deep(name: str) -> str:
-    return f"{name} is nested more than {MAX_DEPTH} levels deep: is it the right file?"
+    return (
+        f"{name} is nested more than {MAX_DEPTH} levels deep: check whether it is the right file."
+    )
 
 
 def read_json(path: str | Path, *, limit: int = MAX_TEXT) -> Any:
@@ -231,8 +246,7 @@ def parse_json(text: str, name: str) -> Any:
     def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         content = dict(pairs)
         if len(content) < len(pairs):
-            keys = [key for key, _ in pairs]
-            repeated = [key for key in content if keys.count(key) > 1]
+            repeated = find_repeats(key for key, _ in pairs)
             raise UnreadableFileError(
                 f"{name} repeats the key(s) {some(repeated)}: give each once."
             )
@@ -243,7 +257,9 @@ def parse_json(text: str, name: str) -> Any:
             return json.loads(text, object_pairs_hook=_once)
         except json.JSONDecodeError as error:
             raise UnreadableFileError(
-                f"{name} is not valid JSON ({brief(error)}); it may be truncated."
+                f"{name} is not valid JSON ({brief(error)}); it may be truncated. Copy it "
+                "again, or "
+                "correct its syntax."
             ) from error
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from bayes_mdd.errors import UnreadableFileError
-from bayes_mdd.files.regular import brief, open_regular, require_file
+from bayes_mdd.files.regular import brief, open_regular, read_most, require_file
 from bayes_mdd.files.sizes import check_expansion, check_size, expansion_limit
 
 #: Largest text file for people, variables and settings, in bytes.
 MAX_TEXT = 64 * 2**20
+#: Bytes by which binary files are recognised.
+_START = 2**16
 #: Largest table of measurements, in bytes.
 MAX_TABLE = 2 * 2**30
 
@@ -63,7 +65,11 @@ def read_text(
     packed = path.suffix.lower() == ".gz"
     most = expansion_limit(size, limit) if packed else limit
     with open_unpacked(path) as stream:
-        raw = stream.read(most + 1) if lines is None else _head(stream, lines, most + 1)
+        start = stream.read(_START)
+        # Before all of a large file is read.
+        _refuse_binary(start, path.name)
+        stream.seek(0)
+        raw = read_most(stream, most + 1) if lines is None else _head(stream, lines, most + 1)
     if len(raw) > most:
         if packed:
             check_expansion(path.name, size, len(raw), limit)
@@ -135,11 +141,7 @@ def decode(raw: bytes, name: str) -> str:
     UnreadableFileError
         If it is not UTF-8 text, or contains null bytes.
     """
-    for mark, kind in _OTHER_ENCODINGS:
-        if raw.startswith(mark):
-            raise UnreadableFileError(
-                f"{name} cannot be read as text: it is {kind}. Save it as UTF-8 text."
-            )
+    _refuse_binary(raw, name)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -148,9 +150,17 @@ def decode(raw: bytes, name: str) -> str:
             f"{name} is not UTF-8 text (byte 0x{raw[error.start]:02x} in line {line}): save it as "
             "UTF-8, or copy it again."
         ) from error
-    if "\x00" in text:
+    return text
+
+
+def _refuse_binary(raw: bytes, name: str) -> None:
+    for mark, kind in _OTHER_ENCODINGS:
+        if raw.startswith(mark):
+            raise UnreadableFileError(
+                f"{name} cannot be read as text: it is {kind}. Save it as UTF-8 text."
+            )
+    if b"\x00" in raw:
         raise UnreadableFileError(
             f"{name} contains null bytes (binary zeros): it is damaged or not a text file; copy "
             "it again."
         )
-    return text

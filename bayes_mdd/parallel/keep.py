@@ -12,6 +12,7 @@ from joblib import dump, load
 
 from bayes_mdd.errors import WriteError
 from bayes_mdd.files.replace import write_with
+from bayes_mdd.files.seal import check_seal, seal
 from bayes_mdd.files.unfinished import unfinished
 from bayes_mdd.parallel.software import describe_software
 
@@ -85,6 +86,7 @@ def call_once[T](function: Callable[..., T], path: Path, *task: Any) -> T:
     """
     if path.is_file():
         try:
+            check_seal(path, required=True)
             found: tuple[T] = load(path)
             return found[0]
         # Whatever is wrong with the file: the result is computed again.
@@ -92,7 +94,13 @@ def call_once[T](function: Callable[..., T], path: Path, *task: Any) -> T:
             log.info("%s cannot be read; its result is computed again.", path.name)
     result = function(*task)
     try:
-        write_with(path, lambda temporary: dump((result,), temporary))
+        write_with(path, lambda temporary: _write_sealed(result, temporary))
     except WriteError as error:
         log.warning("A result is not kept until all are complete: %s", error)
     return result
+
+
+def _write_sealed(result: object, path: Path) -> None:
+    """Write a result with its checksum: what a disk has changed is not taken for a result."""
+    dump((result,), path)
+    seal(path)

@@ -15,8 +15,7 @@ import xarray as xr
 from bayes_mdd import __version__
 from bayes_mdd.errors import RunFolderError, UnreadableFileError
 from bayes_mdd.files.marks import PROVENANCE, read_mark
-from bayes_mdd.files.netcdf import write_netcdf
-from bayes_mdd.files.regular import own_errors, require_file
+from bayes_mdd.files.netcdf import read_netcdf, write_netcdf
 from bayes_mdd.files.replace import make_folder, write_text
 from bayes_mdd.response.analysis import ResponseAnalysis
 from bayes_mdd.response.missing import tipping_points
@@ -203,12 +202,7 @@ def read_response(run_dir: str | Path) -> xr.DataTree:
     """
     path = require_response(run_dir) / FOLDER / POSTERIOR
     try:
-        require_file(path)
-        with (
-            own_errors(path, "a result"),
-            xr.open_datatree(path, engine="h5netcdf") as stored,
-        ):
-            return stored.load()
+        return read_netcdf(path, "a result")
     except UnreadableFileError as error:
         raise RunFolderError(
             f"{path} cannot be read: {error} Run `bayes-mdd response` again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from bayes_mdd.errors import DataContractError, SpecError
-from bayes_mdd.files.regular import own_errors
+from bayes_mdd.files.regular import own_errors, require_file
 from bayes_mdd.results.images import XYZ, build_label_canvas, place_regions
 from bayes_mdd.results.surface_atlas import CORTEX, SurfaceAtlas, read_surface_atlas
 
@@ -164,8 +165,22 @@ def load_mesh(mesh: Mapping[str, Any] | None = None) -> Any:
         return load_fsaverage(SHIPPED)["pial"]
     if set(mesh) != set(SIDES):
         raise SpecError(f"mesh must have the keys 'left' and 'right', got {sorted(mesh)}.")
+    for side in SIDES:
+        if isinstance(mesh[side], str | os.PathLike):
+            require_file(mesh[side])
     with own_errors(Path(str(mesh["left"])), "a surface (.surf.gii)"):
-        return PolyMesh(**{side: mesh[side] for side in SIDES})
+        surface = PolyMesh(**{side: mesh[side] for side in SIDES})
+        for part in surface.parts.values():
+            _check_mesh(np.asarray(part.coordinates), np.asarray(part.faces))
+        return surface
+
+
+def _check_mesh(points: npt.NDArray[Any], faces: npt.NDArray[Any]) -> None:
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ValueError("its points are not three finite numbers each")
+    known = faces.ndim == 2 and faces.shape[1] == 3 and faces.size > 0
+    if not known or faces.min() < 0 or faces.max() >= len(points):
+        raise ValueError("its triangles do not consist of its points")
 
 
 def _load_depth() -> Any:

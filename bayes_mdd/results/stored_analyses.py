@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from bayes_mdd.dims import MISSING
-from bayes_mdd.errors import UnreadableFileError
+from bayes_mdd.errors import RunFolderError
 from bayes_mdd.files.marks import PROVENANCE, read_mark
-from bayes_mdd.files.text import read_text
+from bayes_mdd.files.own_tables import read_own_table
 from bayes_mdd.results.checks import PREDICTIVE, Check
 from bayes_mdd.results.result import Result
 
@@ -51,11 +49,8 @@ def read_analyses(run_dir: str | Path, result: Result | None = None) -> dict[str
         if not path.is_file():
             continue
         try:
-            text = read_text(path)
-            table = pd.read_csv(
-                io.StringIO(text), sep="\t", na_values=[MISSING], keep_default_na=False
-            )
-        except (UnreadableFileError, ValueError):
+            table = read_own_table(path, again="bayes-mdd check")
+        except RunFolderError:
             continue
         if len(table):
             found[name] = table

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from bayes_mdd.dims import ARM
+from bayes_mdd.dims import ARM, CHAIN, DRAW
 from bayes_mdd.errors import (
     DataContractError,
     RunFolderError,
@@ -25,7 +25,7 @@ from bayes_mdd.errors import (
 )
 from bayes_mdd.files.checksum import input_checksum
 from bayes_mdd.files.folders import new_folder, restore_folder
-from bayes_mdd.files.layout import update_layout
+from bayes_mdd.files.layout import LAYOUT, NUMBER, update_layout
 from bayes_mdd.files.marks import (
     POSTERIOR,
     PROVENANCE,
@@ -36,8 +36,8 @@ from bayes_mdd.files.marks import (
     read_mark,
     require_run,
 )
-from bayes_mdd.files.netcdf import write_netcdf
-from bayes_mdd.files.regular import own_errors, require_file
+from bayes_mdd.files.netcdf import read_netcdf, write_netcdf
+from bayes_mdd.files.regular import own_errors
 from bayes_mdd.files.replace import write_text
 from bayes_mdd.files.targets import check_folder, check_run_target
 from bayes_mdd.sampling.machine import describe_machine, find_commit
@@ -138,6 +138,7 @@ def describe_run(
         From `make_provenance`.
     """
     idata.attrs.update(
+        {NUMBER: LAYOUT},
         spec=json.dumps(spec.to_mapping()),
         sampler=json.dumps(sampler.to_mapping()),
         provenance=json.dumps(provenance),
@@ -429,11 +430,27 @@ def read_run(folder: str | Path) -> xr.DataTree:
     restore_folder(Path(folder))
     path = require_run(folder) / POSTERIOR
     try:
-        require_file(path)
-        with (
-            own_errors(path, "a run"),
-            xr.open_datatree(path, engine="h5netcdf") as stored,
-        ):
-            return update_layout(stored.load())
+        with own_errors(path, "a run"):
+            tree = update_layout(read_netcdf(path, "a run"))
     except UnreadableFileError as error:
         raise RunFolderError(f"{path} cannot be read: {error} Fit again.") from error
+    if lacking := _lacking(tree):
+        raise RunFolderError(
+            f"{path} is not the result of a fit, or damaged: {lacking}. Pass the run folder that "
+            "`bayes-mdd fit` wrote, or fit again."
+        )
+    return tree
+
+
+def _lacking(tree: xr.DataTree) -> str:
+    """Say what every result holds and this one does not."""
+    drawn = tree.children.get("posterior")
+    absent = [] if drawn is not None and {CHAIN, DRAW} <= {*drawn.dims} else ["group 'posterior'"]
+    for name in ("spec", "sampler"):
+        try:
+            content = json.loads(tree.attrs.get(name, "null"))
+        except (TypeError, ValueError):
+            content = None
+        if not isinstance(content, dict):
+            absent.append(f"attribute '{name}'")
+    return f"it has no {' and no '.join(absent)} that can be read" if absent else ""

@@ -59,7 +59,9 @@ class CoverageTables:
             self._without.append(name.subject_id)
             return values
         coverage = read_coverage(own.path)
-        low = np.array([coverage.get(n, 1.0) < self._min_coverage for n in values.names])
+        low = np.array(
+            [coverage.get(n, 1.0) < self._min_coverage for n in values.names], dtype=bool
+        )
         masked = values.values.copy()
         masked[..., low] = np.nan
         if masked.ndim == 2 and masked.shape[0] == masked.shape[1] and name.suffix == "relmat":

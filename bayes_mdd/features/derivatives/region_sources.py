@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bayes_mdd.errors import DataContractError, SpecError, some
+from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError, some
 from bayes_mdd.features.atlas.atlases import (
     read_atlas,
     read_region_argument,
@@ -20,8 +20,11 @@ from bayes_mdd.features.derivatives.file_names import FileName
 from bayes_mdd.features.derivatives.interface import DerivativesRequest, Reading
 from bayes_mdd.features.derivatives.join import regions_of_names
 from bayes_mdd.features.networks import networks_of_table
+from bayes_mdd.files.regular import read_bytes
 
 _IMAGES = (".nii", ".nii.gz")
+#: Largest table of an atlas, in bytes.
+_LARGEST_TABLE = 10_000_000
 
 
 def requested_regions(
@@ -92,7 +95,10 @@ def _shipped_table(files: Sequence[FileName], all_files: Sequence[FileName]) -> 
         and n.entities.get("atlas") in atlases
         and n.path.is_file()
     ]
-    contents = {path.read_bytes() for path in found if path.stat().st_size < 10_000_000}
+    try:
+        contents = {read_bytes(path, limit=_LARGEST_TABLE, empty=True) for path in found}
+    except UnreadableFileError:
+        return None
     return found[0] if len(contents) == 1 else None
 
 

@@ -85,6 +85,9 @@ def read_cells(path: Path, *, lines: int | None = None) -> Cells:
     if lines is not None:
         found = found[:lines]
     for separator in _SEPARATORS:
+        # Rows of at least two cells hold the separator.
+        if separator.strip(" ") and separator not in found[0]:
+            continue
         rows = _split(found, separator)
         if rows is not None and len(rows[0]) > 1 and len({len(r) for r in rows}) == 1:
             return Cells(path, rows, separator)
@@ -104,7 +107,7 @@ def _split(lines: Sequence[str], separator: str) -> tuple[tuple[str, ...], ...] 
 
 
 def _last_cell(row: Sequence[str]) -> int:
-    """Number of cells up to the last one that is not empty."""
+    """Count the cells up to the last one that is not empty."""
     return next((i for i in range(len(row), 0, -1) if row[i - 1]), 0)
 
 
@@ -183,6 +186,8 @@ def parse_numbers(path: Path, rows: Sequence[Sequence[str]]) -> Array:
     ]
     if bad:
         raise UnreadableFileError(
-            f"{path.name} has {some(map(repr, dict.fromkeys(bad)), 3)} where a number was expected."
+            f"{path.name} has {some(map(repr, dict.fromkeys(bad)), 3)} where a number was "
+            "expected. "
+            "Correct these cells, or write n/a where the value is missing."
         )
     return np.array(values, dtype=np.float64)

@@ -11,6 +11,7 @@ import pandas as pd
 from bayes_mdd.files.marks import read_mark
 from bayes_mdd.response.figures.baselines import MEASURES, plot_baselines
 from bayes_mdd.response.page.words import say_interval
+from bayes_mdd.response.stored_tables import read_stored_table
 from bayes_mdd.results.page import Column, Picture, Row, Table, embed
 
 #: Files of the run folder that are shown where they exist.
@@ -52,20 +53,19 @@ def read_further(folder: str | Path) -> Further:
     -------
     Further
         With the tables that exist.
+
+    Raises
+    ------
+    RunFolderError
+        If a table cannot be read.
     """
     folder = Path(folder)
     said = read_mark(folder / SENTENCES).get("sentences", [])
     return Further(
-        baselines=_read(folder / BASELINES),
-        paired=_read(folder / PAIRED),
+        baselines=read_stored_table(folder, "baselines"),
+        paired=read_stored_table(folder, "baselines_paired"),
         sentences=tuple(map(str, said)) if isinstance(said, list) else (),
     )
-
-
-def _read(path: Path) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
 
 
 def describe_baselines(further: Further) -> dict[str, Any] | None:

@@ -99,11 +99,17 @@ def load_arrays(path: Path, wanted: str | None = None) -> ArrayFile:
     if wanted is not None and wanted in data:
         data = {wanted: data[wanted]}
     if len(data) != 1:
-        shapes = some(f"{k} ({' x '.join(map(str, v.shape))})" for k, v in data.items()) or "none"
+        shapes = some(f"{k} ({' x '.join(map(str, v.shape))})" for k, v in data.items())
+        if data:
+            raise UnreadableFileError(
+                f"{path.name} has {len(data)} arrays of numbers with two or three dimensions: "
+                f"{shapes}. Choose one with weighting=... (--weighting)."
+            )
+        found = some(f"{k} {np.shape(v)}" for k, v in held.items()) or "nothing"
         raise UnreadableFileError(
-            f"{path.name} has {len(data)} arrays of numbers with two or three dimensions: {shapes}"
-            + (". Choose one with weighting=... (--weighting)." if data else ": found ")
-            + ("" if data else some(f"{k} {np.shape(v)}" for k, v in held.items()))
+            f"{path.name} has no array of numbers with two or three dimensions; found {found}. "
+            "Store "
+            "the matrix in it, or remove the file."
         )
     name, values = next(iter(data.items()))
     return ArrayFile(

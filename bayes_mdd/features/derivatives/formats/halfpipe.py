@@ -47,10 +47,10 @@ def _read_matrices(request: FormatRequest) -> Reading:
 
 def _read_matrix(name: FileName, request: FormatRequest) -> SubjectValues:
     values = _read_numbers(name, request)
-    rows, columns = values.values.shape
-    if rows != columns:
+    shape = values.values.shape
+    if len(shape) != 2 or shape[0] != shape[1]:
         raise UnreadableFileError(
-            f"{name.path.name} is {rows} x {columns}: expected a square matrix."
+            f"{name.path.name} is {' x '.join(map(str, shape))}: expected a square matrix."
         )
     return values
 
