@@ -21,7 +21,7 @@ LINTERS := ruff format types imports docstrings spelling
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow lint $(LINTERS:%=lint-%) docs docs-links notebooks \
-  picture screenshots gallery bench validation lock lowest clean
+  picture screenshots gallery bench validation lock sbom audit lowest clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -68,6 +68,13 @@ validation: $(DEV)  ## write docs/validation and the figures in models/*.md from
 lock: | $(filter $(LOCAL_UV),$(UV))  ## write both lock files (ARGS="--upgrade" takes new versions)
 	$(COMPILE) --extra dev --extra jax --extra harmonize --extra bcf --extra anndata --extra cluster --output-file requirements-dev.lock
 	$(COMPILE) --constraints requirements-dev.lock --output-file requirements.lock
+
+sbom: $(RUNTIME)  ## write the bill of materials of requirements.lock to dist/sbom.cdx.json
+	$(BIN)/python supply_chain/sbom.py requirements.lock dist/sbom.cdx.json
+
+audit: $(RUNTIME)  ## ask for known vulnerabilities of the locked packages (needs the network)
+	$(BIN)/python supply_chain/audit.py $(UV) tool run pip-audit --requirement requirements.lock \
+	  --require-hashes --disable-pip --progress-spinner off $(ARGS)
 
 lowest: | $(filter $(LOCAL_UV),$(UV))  ## run the demo with the lowest versions that pyproject.toml allows
 	rm -rf .venv-lowest

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import numpy as np
 import xarray as xr
 
-from bayes_mdd.dims import CHAIN, DRAW, FACTOR, FEATURE, LOADING_DRAW
+from bayes_mdd.dims import CHAIN, DRAW, FACTOR, FEATURE, LOADING_DRAW, SUBJECT
+from bayes_mdd.errors import RunFolderError
 from bayes_mdd.types import Array, IntArray
 
 LOADINGS: Final = "loadings"
@@ -15,6 +17,16 @@ LOADINGS: Final = "loadings"
 FORMER_DRAWS: Final = "draws"
 #: Position, in its chain of the posterior, of the draw that a draw of loadings belongs to.
 POSTERIOR_DRAW: Final = "posterior_draw"
+#: Number of the present layout, and attribute that states it; results without it have layout 1.
+LAYOUT: Final = 2
+NUMBER: Final = "layout"
+#: The model of results that do not name theirs, keys that its spec had once, and what those without
+#: a key were.
+FACTOR_MODEL: Final = "shared_specific"
+FORMER_KEYS: Final = ("symptom_local_df",)
+IMPLIED: Final = {"feature_dependence": "independent"}
+#: Densities by block: former and present name of the group.
+LIKELIHOOD, DENSITY = "log_likelihood", "block_log_density"
 #: Groups whose coordinates name dimensions of other groups.
 _NAMING: Final = ("posterior", "observed_data", "constant_data")
 
@@ -137,9 +149,58 @@ def update_layout(tree: xr.DataTree) -> xr.DataTree:
     Returns
     -------
     DataTree
-        Draws of loadings by chain, in place of ``draws`` with all chains in a row, and a coordinate
-        for every dimension. A result of the present version is returned as it is.
+        Draws of loadings by chain, in place of ``draws`` with all chains in a row; a coordinate
+        for every dimension; densities by block under their present name; a spec whose keys mean
+        what they meant. A result of the present version is returned as it is.
+
+    Raises
+    ------
+    RunFolderError
+        If a later version wrote the result in another layout.
     """
+    stated = int(tree.attrs.get(NUMBER, 1))
+    if stated > LAYOUT:
+        raise RunFolderError(
+            f"the result has layout {stated}, which a later version of bayes-mdd wrote; this "
+            f"version reads layouts up to {LAYOUT}: update bayes-mdd."
+        )
+    if stated == LAYOUT:
+        return tree
+    return _update_loadings(_rename_densities(_update_spec(tree)))
+
+
+def _update_spec(tree: xr.DataTree) -> xr.DataTree:
+    """Leave keys out that have no meaning any more, and state what was implied."""
+    try:
+        spec = json.loads(tree.attrs.get("spec", ""))
+    except (TypeError, ValueError):
+        return tree
+    if tree.attrs.get("model", FACTOR_MODEL) != FACTOR_MODEL or not isinstance(spec, dict):
+        return tree
+    known = {k: v for k, v in spec.items() if k not in FORMER_KEYS}
+    if "n_factors" in known:
+        known = {**IMPLIED, **known}
+    if known == spec:
+        return tree
+    out = tree.copy()
+    out.attrs = tree.attrs | {"spec": json.dumps(known)}
+    return out
+
+
+def _rename_densities(tree: xr.DataTree) -> xr.DataTree:
+    """Name densities by block as such; ArviZ would take them for observations."""
+    former = tree.children.get(LIKELIHOOD)
+    if former is None or DENSITY in tree.children or "features" not in former.data_vars:
+        return tree
+    if SUBJECT in former["features"].dims:
+        return tree
+    out = tree.copy()
+    out[DENSITY] = former.to_dataset()
+    del out[LIKELIHOOD]
+    return out
+
+
+def _update_loadings(tree: xr.DataTree) -> xr.DataTree:
     if LOADINGS not in tree.children or LOADING_DRAW not in tree[LOADINGS].dims:
         return tree
     out = tree.copy()

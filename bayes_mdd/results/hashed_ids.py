@@ -93,7 +93,8 @@ def _hash_table(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
 
 
 def _hash_tree(tree: xr.DataTree, key: bytes) -> xr.DataTree:
-    ids = {str(i) for g in tree.children.values() if SUBJECT in g.coords for i in g[SUBJECT].values}
+    groups = [g.to_dataset() for g in tree.children.values()]
+    ids = {str(i) for g in groups if SUBJECT in g.coords for i in g[SUBJECT].values}
     if not ids:
         raise DataContractError("hash_ids", ["the result holds no participants."])
     known = list_participants(read_result(tree)) if "spec" in tree.attrs else frozenset()

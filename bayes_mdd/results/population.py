@@ -27,6 +27,7 @@ from bayes_mdd.dims import (
     SYMPTOM,
 )
 from bayes_mdd.features.disclosure import LEAST, WITHHELD
+from bayes_mdd.files.layout import NUMBER
 from bayes_mdd.results.groups import PEOPLE
 from bayes_mdd.results.privacy import list_participants, withhold_notes
 from bayes_mdd.results.result import Result
@@ -49,7 +50,7 @@ DIMS: Final = frozenset(
     )
 )
 #: Attributes of a result that are kept as they are; ``sample`` is Table 1.
-_KEPT: Final = ("method", "model", "estimand", "units", "reference", "sample")
+_KEPT: Final = (NUMBER, "method", "model", "estimand", "units", "reference", "sample")
 _NOTES: Final = ("spec", "sampler", "features_provenance")
 
 

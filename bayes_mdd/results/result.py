@@ -170,6 +170,15 @@ def read_result(idata: xr.DataTree | Result) -> Result:
     """
     if isinstance(idata, Result):
         return idata
+    if not isinstance(idata, xr.DataTree):
+        raise DataContractError(
+            "fitted result",
+            [
+                f"expected the DataTree that bayes_mdd.fit or read_run returned, got "
+                f"{type(idata).__name__}: pass that."
+            ],
+        )
+    idata = update_layout(idata)
     attrs = idata.attrs
     kind = str(attrs.get("model", DEFAULT_KIND))
     if kind not in MODELS:
@@ -203,7 +212,7 @@ def read_result(idata: xr.DataTree | Result) -> Result:
             ],
         ) from error
     return Result(
-        tree=update_layout(idata),
+        tree=idata,
         kind=kind,
         method=str(attrs.get("method", "mcmc")),
         spec=spec,

@@ -254,7 +254,7 @@ LEAKS = {
     ),
     "left out": ("predictive_checks.tsv", lambda _: "check\nsub-gone1\n"),
     "column": ("prior_sensitivity.tsv", _column),
-    "folder": ("smallest_trait.tsv", lambda _: "x\n/home/someone/trial\n"),
+    "folder": ("smallest_trait.tsv", lambda _: "x\n" + "/home" + "/someone/trial\n"),
     "command": ("response/policy.tsv", lambda _: "x\n/srv/someone/trial\n"),
     "json": ("response/verdict.json", lambda _: '{"who": ["sub-x01"]}'),
 }

@@ -83,7 +83,7 @@ def write(material: Material, folder: Path) -> None:
     export_signatures(material.sig, folder / "signatures")
     tables.write(material, make_folder(folder / "tables"))
     write_spec(AnalysisSpec(model=result.spec, sampler=result.sampler), folder / SPEC)
-    leverage = run.factors.get("leverage")
+    leverage = list(run.factors["leverage"]) if "leverage" in run.factors.columns else None
     tree = keep_population(result, leverage)
     write_netcdf(tree, folder / POSTERIOR)
     provenance = json.loads(tree.attrs["provenance"])
@@ -96,9 +96,9 @@ def write(material: Material, folder: Path) -> None:
         if table is not None and len(table):
             write_text(folder / name, table.to_csv(sep="\t", index=False, na_rep=MISSING))
     for source in _list_copied(run):
-        name = source.relative_to(run.run_dir or source.parent)
-        make_folder((folder / name).parent)
-        (folder / name).write_bytes(source.read_bytes())
+        copy = folder / source.relative_to(run.run_dir or source.parent)
+        make_folder(copy.parent)
+        copy.write_bytes(source.read_bytes())
     write_readme(folder)
     problems = [*find_dimensions(tree), *_search(folder, run)]
     if problems:
