@@ -118,3 +118,32 @@ def numbers(found: Mapping[str, object]) -> dict[str, np.ndarray]:
         )
         for name, value in found.items()
     }
+
+
+def predictive(_: int | None = None) -> dict[str, object]:
+    """Predictive checks of the fit."""
+    found = bm.predictive_checks(fitted(), draws=20)
+    return {"table": found.table, "blocks": found.blocks, "factors": found.factors}
+
+
+def sensitivity(_: int | None = None) -> dict[str, object]:
+    """Results under stronger and weaker priors."""
+    return {"table": bm.prior_sensitivity(fitted(), max_draws=100)}
+
+
+def projection(_: int | None = None) -> dict[str, object]:
+    """Scores of the fitted participants, as if they were new."""
+    found = bm.project(fitted(), cohort(), include_fitted=True, max_draws=50)
+    return {str(name): value for name, value in found.data_vars.items() if value.dtype.kind == "f"}
+
+
+def response(_: int | None = None) -> dict[str, object]:
+    """A fast fit of treatment response."""
+    trial = bm.simulate_trial(seed=1, n=120)
+    spec = bm.response_spec(trial.outcomes)
+    found = bm.fit_response(spec, trial.scores, trial.outcomes, method="fast", progressbar=False)
+    return {str(name): value for name, value in found["posterior"].data_vars.items()}
+
+
+#: Analyses that run in one process.
+ANALYSES = {a.__name__: a for a in (predictive, sensitivity, projection, response)}

@@ -191,8 +191,8 @@ def _check_workers(client: Client) -> None:
     kernels = {blas_kernels(), *client.run(blas_kernels).values()}
     if len(kernels) > 1:
         log.warning(
-            "Processors differ (%s): results agree to rounding only with those of another machine, "
-            "unless the environment variable OPENBLAS_CORETYPE is the same on all.",
+            "Processors of the workers differ (kernels of linear algebra: %s): results that involve "
+            "sampling are reproducible within Monte-Carlo error only.",
             "; ".join(sorted(", ".join(names) for names in kernels)),
         )
 

@@ -152,7 +152,7 @@ jobqueue:
     processes: 0
     walltime: 24:00:00
     job-script-prologue: module load python
-    acount: lab
+    queues: lab
 """
     with pytest.raises(SpecError) as caught:
         read_batch_system(write(tmp_path, wrong))
@@ -161,7 +161,7 @@ jobqueue:
         "slurm.yaml: 8 problem(s)",
         "job is unknown; did you mean jobs?",
         "jobs must be a whole number from 1 (batch jobs at once), got None",
-        "acount is unknown; did you mean account?",
+        "queues is unknown; did you mean queue?",
         "cores must be a whole number from 1 (cores of each job), got 'four'",
         "processes must be a whole number from 1",
         "memory must be a size of each job such as 16GB, got None",

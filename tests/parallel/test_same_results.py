@@ -7,9 +7,10 @@ import signal
 import time
 from threading import Thread
 
+import joblib
 import numpy as np
 import pytest
-from small_studies import STUDIES, cohort, numbers
+from small_studies import ANALYSES, STUDIES, cohort, fitted, numbers
 from threadpoolctl import threadpool_limits
 
 import bayes_mdd as bm
@@ -32,7 +33,8 @@ def once():
 
     def of(name):
         if name not in found:
-            with threadpool_limits(1):
+            # Also while a cluster is in use.
+            with joblib.parallel_config("sequential"), threadpool_limits(1):
                 found[name] = numbers(STUDIES[name](1))
         return found[name]
 
@@ -130,3 +132,24 @@ def test_a_fit_is_the_same_with_any_number_of_threads(method):
     one, several = trees
     for group in ("posterior", "loadings", "constant_data"):
         assert one[group].to_dataset().identical(several[group].to_dataset()), group
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ANALYSES)
+def test_an_analysis_is_the_same_with_any_number_of_threads(name):
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(numbers(ANALYSES[name]()))
+    assert_same(*found)
+
+
+@pytest.mark.slow
+def test_simulated_cohorts_and_maps_are_equal_to_rounding():
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            made = bm.simulate_cohort(seed=3, n_regions=51, source="edges")
+            found.append((made.features["y"].values, bm.signatures(fitted())["mean"].values))
+    for one, several in zip(*found, strict=True):
+        np.testing.assert_allclose(several, one, rtol=1e-12, atol=1e-12 * np.abs(one).max())
