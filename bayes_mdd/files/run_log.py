@@ -89,19 +89,19 @@ class RunLog(logging.Handler):
         Parameters
         ----------
         refused : bool, default False
-            Whether the command refused its input: without a run, nothing is left behind then.
+            Whether the command refused its input: lines of a new run are then dropped.
         """
         folder, path, self._path = self._folder, self._path, None
         if folder is None or path is None:
             return
         waiting = waiting_log(folder)
         with contextlib.suppress(OSError):
-            if RUN.is_marked(folder):
+            if refused and self._alone and path == waiting:
+                waiting.unlink(missing_ok=True)
+            elif RUN.is_marked(folder):
                 before = waiting.read_bytes() if waiting.is_file() else b""
                 if before or self._lines:
                     _append(folder / LOG, before + self._take())
-                waiting.unlink(missing_ok=True)
-            elif refused and self._alone and path == waiting:
                 waiting.unlink(missing_ok=True)
 
     def _write(self) -> None:

@@ -21,7 +21,11 @@ def run(small_run, tmp_path) -> Path:
 def test_fit_leaves_a_complete_run_folder(small_run):
     files = {p.name for p in small_run.folder.iterdir()}
     expected = {"spec.yaml", "provenance.json", "posterior.nc", "checks.json", "signatures"}
-    assert files == {*expected, "report.html", "roles.tsv", "table1.tsv"}
+    assert files == {*expected, "report.html", "roles.tsv", "table1.tsv", "log.jsonl"}
+    log = [json.loads(line) for line in (small_run.folder / "log.jsonl").read_text().splitlines()]
+    assert {entry["command"] for entry in log} == {"fit"}
+    assert "Fitting the model" in " ".join(entry["message"] for entry in log)
+    assert not list(small_run.folder.parent.glob(".bayes-mdd-log-*"))
     assert any((small_run.folder / "signatures").glob("*.tsv"))
     assert "</html>" in (small_run.folder / "report.html").read_text(encoding="utf-8")
 

@@ -72,6 +72,8 @@ def test_lines_of_a_new_run_wait_beside_it(run, tmp_path):
     new.parent.mkdir()
     command(new, "fit", new=True, status=143)
     assert waiting_log(new).is_file() and not new.exists()
+    command(run, "fit", new=True, status=2)  # refused: the log of a run that is there stays, too
+    assert not (run / LOG).exists() and not waiting_log(run).exists()
     command(new, "fit", new=True, status=2)  # refused later: the former log stays
     run.rename(new)
     command(new, "fit", new=True)
