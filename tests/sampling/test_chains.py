@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayes_mdd.errors import RunFolderError
 from bayes_mdd.files.unfinished import count_parts
+from bayes_mdd.parallel.software import describe_software
 from bayes_mdd.sampling.chains import chain_seeds, digest_start, sample_chains
 from bayes_mdd.sampling.compiled import compile_density
 from bayes_mdd.sampling.unfinished import FolderChains, keep_chains
@@ -122,12 +123,22 @@ def test_chains_of_a_stopped_fit_are_kept_and_found_again(tmp_path, caplog):
         assert float(store.read(1)["posterior"]["x"][0]) == 1.0
 
 
-@pytest.mark.parametrize("part", ["model", "sampler", "inputs", "method", "versions", "commit"])
+@pytest.mark.parametrize("part", ["model", "sampler", "inputs", "method"])
 def test_chains_of_another_run_are_removed(tmp_path, part):
     with pytest.raises(KeyboardInterrupt), keep_chains(tmp_path / "run", provenance()) as store:
         store.write(0, chain())
         raise KeyboardInterrupt
     with keep_chains(tmp_path / "run", provenance(**{part: "other"})) as store:
+        assert store.read(0) is None
+
+
+def test_chains_of_other_software_are_removed(tmp_path, monkeypatch):
+    with pytest.raises(KeyboardInterrupt), keep_chains(tmp_path / "run", provenance()) as store:
+        store.write(0, chain())
+        raise KeyboardInterrupt
+    other = (("bayes-mdd", "0.0 (source 0123456789)"), *describe_software()[1:])
+    monkeypatch.setattr("bayes_mdd.parallel.keep.describe_software", lambda: other)
+    with keep_chains(tmp_path / "run", provenance()) as store:
         assert store.read(0) is None
 
 
