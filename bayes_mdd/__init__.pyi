@@ -81,6 +81,7 @@ from .shared_specific.checks.prior_predictive import prior_predictive as prior_p
 from .shared_specific.checks.prior_predictive import summarise_prior as summarise_prior
 from .shared_specific.checks.sensitivity import prior_sensitivity as prior_sensitivity
 from .shared_specific.cohorts.combine import combine_cohorts as combine_cohorts
+from .shared_specific.cohorts.files import read_combined as read_combined
 from .shared_specific.cohorts.summary_file import read_summary as read_summary
 from .shared_specific.cohorts.summary import summarise_cohort as summarise_cohort
 from .shared_specific.cohorts.table import summarise_combined as summarise_combined
@@ -88,6 +89,7 @@ from .shared_specific.graph.build import build_model as build_model
 from .shared_specific.new_subjects.export import export_projection as export_projection
 from .shared_specific.new_subjects.export import summarise_projection as summarise_projection
 from .shared_specific.new_subjects.projection import project as project
+from .shared_specific.report.combined import write_combined as write_combined
 from .shared_specific.tables.arms import explained_by_arm as explained_by_arm
 from .shared_specific.tables.cohorts import match_cohorts as match_cohorts
 from .shared_specific.tables.links import summarise_symptom_links as summarise_symptom_links

@@ -75,6 +75,14 @@ class Stream(IntEnum):
     BASELINE_PERMUTATIONS = 51
     #: Places of findings that are permuted (evidence_concordance).
     EVIDENCE = 60
+    #: Variance of patterns over cohorts (combine_cohorts).
+    COMBINE_SIZES = 70
+    #: Loadings and symptom weights over cohorts (combine_cohorts).
+    COMBINE_MAPS = 71
+    #: Variance of patterns in a new cohort (combine_cohorts).
+    COMBINE_NEW = 72
+    #: Variance of patterns in each cohort alone (combine_cohorts).
+    COMBINE_ALONE = 73
 
 
 class PolarLDAStream(IntEnum):

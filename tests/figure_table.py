@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from fakes import make_fake_idata, with_ratings
 from made_arviz import with_groups
+from made_summaries import make_summary
 from matplotlib.figure import Figure
 
 import bayes_mdd as bm
@@ -65,6 +66,12 @@ def cohorts() -> dict[str, xr.DataTree]:
     maps["mean"][2] = maps["mean"][2].values[::-1]
     other["loadings"] = maps
     return {"Lyon": fit(), "Utrecht": other}
+
+
+@cache
+def combined() -> xr.DataTree:
+    """Two cohorts combined, one of which lacks a factor."""
+    return bm.combine_cohorts({"Lyon": make_summary(1), "Utrecht": make_summary(2, has=(0, 1))})
 
 
 @cache
@@ -211,6 +218,12 @@ CASES: tuple[Case, ...] = (
     Case(
         "plot_cohorts",
         lambda **on: plotting.plot_cohorts(cohorts(), show="sharing", **on),
+        variant="sharing",
+    ),
+    Case("plot_combined", lambda **on: plotting.plot_combined(combined(), **on), ARMS),
+    Case(
+        "plot_combined",
+        lambda **on: plotting.plot_combined(combined(), show="sharing", **on),
         variant="sharing",
     ),
     Case("plot_change_maps", lambda **on: plotting.plot_change_maps(change(), "F1", **on), ARMS),

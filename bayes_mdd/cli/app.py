@@ -12,6 +12,7 @@ import bayes_mdd
 from bayes_mdd.cli import messages
 from bayes_mdd.cli.commands.baselines import baselines
 from bayes_mdd.cli.commands.check import check
+from bayes_mdd.cli.commands.combine import combine
 from bayes_mdd.cli.commands.compare import compare
 from bayes_mdd.cli.commands.demo import demo
 from bayes_mdd.cli.commands.doctor import doctor
@@ -61,6 +62,7 @@ for command in (
     report,
     project,
     compare,
+    combine,
     power,
     response,
     recommend,

@@ -175,6 +175,26 @@ RUN = FolderKind(
     ),
 )
 
+#: Result of cohorts combined from their summaries, and what tells its folder from others.
+COMBINED_POSTERIOR, COMBINED_FACTS = "combined.nc", "combined.json"
+
+
+def _is_combined(folder: Path) -> bool:
+    return {"Combined", "Cohorts", "GeneratedBy"} <= read_mark(folder / COMBINED_FACTS).keys()
+
+
+COMBINED = FolderKind(
+    "combined result",
+    _is_combined,
+    (
+        COMBINED_POSTERIOR,
+        COMBINED_FACTS,
+        "report.html",
+        *("patterns.tsv", "cohorts.tsv", "links.tsv"),
+        *(f"signatures/{p}" for p in ("signatures.*", "factor-*")),
+    ),
+)
+
 SIMULATED = FolderKind(
     "simulated cohort",
     _is_simulated,

@@ -23,6 +23,7 @@ from bayes_mdd.results.figures.sites import plot_site_effects
 from bayes_mdd.results.figures.top_edges import plot_top_edges
 from bayes_mdd.shared_specific.figures.change import plot_change_maps
 from bayes_mdd.shared_specific.figures.cohorts import plot_cohorts
+from bayes_mdd.shared_specific.figures.combined import plot_combined
 from bayes_mdd.shared_specific.figures.convergence import plot_convergence
 from bayes_mdd.shared_specific.figures.factors import plot_explained, plot_sharing
 from bayes_mdd.shared_specific.figures.predictive import plot_predictive
@@ -40,6 +41,7 @@ __all__ = [
     "plot_change_maps",
     "plot_circle",
     "plot_cohorts",
+    "plot_combined",
     "plot_compositions",
     "plot_connectome",
     "plot_convergence",

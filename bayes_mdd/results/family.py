@@ -109,6 +109,22 @@ def no_figures(
     return ()
 
 
+def no_reason(result: Result) -> str | None:
+    """Say why a fit has no summary of its cohort: there is no reason.
+
+    Parameters
+    ----------
+    result : Result
+        A fit.
+
+    Returns
+    -------
+    None
+        Always.
+    """
+    return None
+
+
 def stored_scores(result: Result, factors: Sequence[str]) -> Array:
     """Read the draws of scores as they are stored.
 
@@ -177,6 +193,10 @@ class Family:
         common origin, for tables of participants. Default: as they are stored.
     items : callable
         ``(spec) -> tuple of str``: single items of scales that the spec links.
+    summary : callable, optional
+        ``(result) -> Dataset``: summary of a cohort for its combination with others; and
+    why_no_summary : callable
+        ``(result) -> str or None``: why a fit has none.
     prior : callable, optional
         ``(spec, features, symptoms, draws, seed) -> DataFrame``: what the priors expect.
     """
@@ -197,4 +217,6 @@ class Family:
     figures: Callable[[Result, pd.DataFrame, xr.Dataset, bool], Sequence[Drawing]] = no_figures
     scores: Callable[[Result, Sequence[str]], Array] = stored_scores
     items: Callable[[Any], tuple[str, ...]] = no_items
+    summary: Callable[[Result], xr.Dataset] | None = None
+    why_no_summary: Callable[[Result], str | None] = no_reason
     prior: Callable[[Any, xr.Dataset, pd.DataFrame | None, int, int], pd.DataFrame] | None = None

@@ -9,6 +9,7 @@ from bayes_mdd.results.family import Family
 from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.checks.convergence import check_fit
 from bayes_mdd.shared_specific.checks.prior_predictive import prior_predictive, summarise_prior
+from bayes_mdd.shared_specific.cohorts.summary import summarise_cohort, why_no_summary
 from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.figures.listing import list_figures
 from bayes_mdd.shared_specific.fit import check_method, fit_factors
@@ -112,5 +113,7 @@ FAMILY = Family(
     figures=list_figures,
     scores=lambda result, factors: read_scores(result, factors).draws,
     items=lambda spec: spec.ordinal_symptoms,
+    summary=summarise_cohort,
+    why_no_summary=why_no_summary,
     prior=expect_prior,
 )

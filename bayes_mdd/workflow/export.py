@@ -67,7 +67,8 @@ def export_run(
         Of "nifti", "bids", "brainnet", "graphml", "cifti", "gifti", "tables", "neurovault",
         "html", "anndata" and "figures"; "all" writes those that apply to the run. "share", alone,
         is one folder with all that may leave the site: report, signatures, tables, settings,
-        checks, and draws of the population without any participant.
+        checks, and draws of the population without any participant. "summary" is what other sites
+        need to combine cohorts (`combine_cohorts`); "all" does not write it.
     atlas : str or Path, optional
         Label image of the regions (NIfTI). Without it, images show spheres at the MNI coordinates
         of the regions.
@@ -99,7 +100,7 @@ def export_run(
         If a format is unknown, or "share" is asked for together with `with_participants`.
     DataContractError
         If a format that is named does not apply to the run (all are listed), an atlas does not fit,
-        there is no such view, or a file of "share" would hold a participant.
+        there is no such view, or a file of "share" or "summary" would hold a participant.
     RunFolderError
         If an export is there already and `overwrite` is False, or its folder holds other files.
         Nothing is written then.

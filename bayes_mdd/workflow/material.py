@@ -14,6 +14,7 @@ from bayes_mdd.errors import DataContractError
 from bayes_mdd.features import select_view
 from bayes_mdd.results.exports.material import Material
 from bayes_mdd.results.exports.strongest import tabulate_strongest
+from bayes_mdd.results.exports.summary_run import SummaryRun
 from bayes_mdd.results.groups import say_withheld
 from bayes_mdd.results.maps import gather_maps
 from bayes_mdd.results.population import count_by_arm
@@ -83,6 +84,9 @@ def gather_material(
     tables |= tabulate_strongest(sig, draws)
     if with_participants:
         tables["scores"] = tabulate_scores(result, [str(f) for f in sig[FACTOR].values])
+    summary = None
+    if family.summary is not None:
+        summary = SummaryRun(result=result, why_not=family.why_no_summary, summarise=family.summary)
     return Material(
         sig=sig,
         draws=draws,
@@ -93,6 +97,7 @@ def gather_material(
         atlas=atlas,
         surface_atlas=surface_atlas,
         radius=radius,
+        summary=summary,
     )
 
 

@@ -18,7 +18,7 @@ from bayes_mdd.files.marks import require_run
 
 NAMES = (
     "nifti, bids, brainnet, graphml, cifti, gifti, tables, neurovault, figures, html, anndata, "
-    "share"
+    "share, summary"
 )
 
 
@@ -31,7 +31,8 @@ def export(
             "-f",
             metavar="NAME",
             help=f"One of {NAMES}; may be repeated. 'all' writes those that apply to the run, "
-            "but not share: one folder with all that may leave the site, without participants.",
+            "but not share (one folder with all that may leave the site, without participants) and "
+            "summary (what `combine` needs of a cohort, without participants).",
             show_default=False,
         ),
     ],

@@ -21,6 +21,7 @@ from bayes_mdd.results.exports import (
     neurovault,
     nifti,
     share,
+    summary,
     tables,
 )
 from bayes_mdd.results.exports.material import Material
@@ -59,6 +60,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "html": _of(html),
     "anndata": _of(h5ad),
     SHARE: _of(share),
+    "summary": _of(summary),
 }
-#: Formats that "all" does not write: they hold what the others do.
-ON_REQUEST: Final = (SHARE,)
+#: Formats that "all" does not write: one holds what the others do, one is for other sites.
+ON_REQUEST: Final = (SHARE, "summary")

@@ -16,6 +16,7 @@ import xarray as xr
 from bayes_mdd.files.replace import write_text, write_with
 from bayes_mdd.results.drawings import Drawing
 from bayes_mdd.results.exports.shared_run import SharedRun
+from bayes_mdd.results.exports.summary_run import SummaryRun
 from bayes_mdd.results.images import (
     Canvas,
     build_label_canvas,
@@ -59,6 +60,8 @@ class Material:
         Of the spheres without `atlas`, in mm.
     shared : SharedRun, optional
         What the format "share" needs; None where it is not asked for.
+    summary : SummaryRun, optional
+        What the format "summary" needs; None for families without one.
     """
 
     sig: xr.Dataset
@@ -71,6 +74,7 @@ class Material:
     surface_atlas: Path | None = None
     radius: float = 5.0
     shared: SharedRun | None = None
+    summary: SummaryRun | None = None
 
     @property
     def edges(self) -> bool:

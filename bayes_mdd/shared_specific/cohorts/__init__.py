@@ -1,0 +1,1 @@
+"""Fits of several cohorts combined from summaries, without data of participants."""
