@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 import bayes_mdd as bm
-from bayes_mdd.cli import options
+from bayes_mdd.cli import messages, options
 from bayes_mdd.cli.output import print_lines
 from bayes_mdd.errors import SpecError, some
 from bayes_mdd.files.targets import check_cohort_target
@@ -74,8 +74,11 @@ def simulate(
     force: Annotated[
         bool, options.force("Replace a simulated cohort, or write beside other files.")
     ] = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Write a synthetic cohort whose factors are known."""
+    messages.set_verbosity(verbose=verbose, quiet=quiet)
     check_cohort_target(output, overwrite=force)
     given = {"--patients": patients, "--benefit-sd": benefit_sd, "--missing": missing}
     if trial:
