@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -226,7 +227,9 @@ def test_files_name_nobody(comparison, tmp_path):
         "baselines.tsv", "baselines_paired.tsv", "baselines.json", "folds.tsv", "baselines.html",
     }  # fmt: skip
     for path in files.values():
-        assert "sub-0" not in path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        assert not [i for i in comparison.folds["participant_id"].unique() if f"{i}\t" in text]
+        assert not re.search(r"sub-\d{1,6}\b", text)
     folds = pd.read_csv(files["folds"], sep="\t")
     assert folds["id"].nunique() == 60
     assert len(folds) == len(comparison.folds)
