@@ -23,9 +23,13 @@ def named(
     """A group under the names of another fit, in its order."""
     found = tree[group].to_dataset()
     for dim, old in names.items():
-        if dim in found.dims and dim != "feature_by_position":
+        if dim in found.dims:
             found = found.assign_coords({dim: [old(str(v)) for v in found[dim].values]})
-    order = {d: like[d].values for d in ("subject", "arm", "block", "feature") if d in found.dims}
+    order = {
+        d: like[d].values
+        for d in ("subject", "arm", "block", "feature")
+        if d in found.dims and d in like.dims
+    }
     return found.sel(order)
 
 
@@ -45,15 +49,27 @@ def differences(
     return unequal
 
 
-def matched(first: xr.Dataset, second: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Factor of the second fit for each factor of the first, its sign, and their correlation."""
-    a, b = (d["scores"].mean(("chain", "draw")).values for d in (first, second))
-    k = a.shape[1]
-    r = np.corrcoef(a.T, b.T)[:k, k:]
+def matched(first: xr.Dataset, second: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Factor of the second fit for each factor of the first, and its sign."""
+    r = _correlations(first, second)
     own, other = linear_sum_assignment(-np.abs(r))
     order = np.argsort(own)
     own, other = own[order], other[order]
-    return other, np.sign(r[own, other]), np.abs(r[own, other])
+    return other, np.sign(r[own, other])
+
+
+def found_again(
+    first: xr.DataTree, second: xr.DataTree, names: Mapping[str, Callable], *, strongest: int
+) -> np.ndarray:
+    """Largest absolute correlation of the strongest factors of the first fit with any other."""
+    given = first["posterior"].to_dataset()
+    r = _correlations(given, named(second, "posterior", given[["scores"]], names))
+    return np.abs(r).max(axis=1)[:strongest]
+
+
+def _correlations(first: xr.Dataset, second: xr.Dataset) -> np.ndarray:
+    a, b = (d["scores"].mean(("chain", "draw")).values for d in (first, second))
+    return np.corrcoef(a.T, b.T)[: a.shape[1], a.shape[1] :]
 
 
 def disagreement(
@@ -69,7 +85,7 @@ def disagreement(
     found = named(second, "posterior", given, names)
     if found.sizes["factor"] != given.sizes["factor"]:
         return {"factors": float(found.sizes["factor"] - given.sizes["factor"]) * np.inf}
-    at, sign, _ = matched(given, found)
+    at, sign = matched(given, found)
     found = found.isel(factor=at).assign_coords(factor=given["factor"].values)
     signs = xr.DataArray(sign, dims="factor", coords={"factor": given["factor"].values})
     found = found.assign(

@@ -168,7 +168,7 @@ def test_baselines_do_not_depend_on_the_order_of_tables():
 
 @pytest.mark.slow
 def test_polar_lda_does_not_depend_on_the_order_of_participants_and_edges(edges):
-    spec = bm.PolarLDASpec(n_factors=2, n_restarts=3, n_resamples=5, n_null=2)
+    spec = bm.PolarLDASpec(n_factors=2, n_restarts=3, n_resamples=20, n_null=19)
     fits = []
     for given in (edges, shuffle_edges(shuffle_participants(edges))):
         standardised = bm.reference_to_controls(given.features, covariates=given.reference)
