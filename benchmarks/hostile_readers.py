@@ -1,121 +1,62 @@
-"""Readers of the package, and a good file for each, to be damaged by `hostile_files.py`."""
+"""Readers of the package, and a good folder for each, to be damaged by `hostile_files.py`."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-
-REGIONS = ("LH_Vis_1", "LH_Cont_Par_1", "RH_Default_PFC_1", "RH_Limbic_OFC_1")
-N = len(REGIONS)
+from hostile_cohorts import COHORTS
+from hostile_runs import RUNS
+from hostile_tools import REGIONS, TOOLS, Tool, image, mat, matrix
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader with the good file that is damaged.
+    """A reader with the good folder of which one file is damaged.
 
     Parameters
     ----------
+    build : callable
+        Writes the good files to a folder.
     file : str
-        Name of the file in a folder.
-    good : bytes
-        Its content.
+        The file that is damaged.
     read : callable
-        Reads the file in a folder.
-    prepare : callable
-        Writes the other files of the folder.
+        Reads the folder.
+    inside : bool
+        Whether what the file holds in compressed form is damaged.
     mutants : int
         Number of damaged files.
     """
 
+    build: Callable[[Path], object]
     file: str
-    good: bytes
     read: Callable[[Path], object]
-    prepare: Callable[[Path], object] = lambda folder: None
+    inside: bool = False
     mutants: int = 800
 
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """Good files by name."""
+        with tempfile.TemporaryDirectory() as name:
+            self.build(Path(name))
+            found = sorted(p for p in Path(name).rglob("*") if p.is_file())
+            return {p.relative_to(name).as_posix(): p.read_bytes() for p in found}
 
-def matrix(seed: int = 0) -> np.ndarray:
-    series = np.random.default_rng(seed).normal(size=(60, N)) @ np.linspace(0.5, 1, N * N).reshape(
-        N, N
-    )
-    return np.corrcoef(series + np.random.default_rng(seed).normal(size=(60, N)), rowvar=False)
+    @property
+    def good(self) -> bytes:
+        """Content of the file before it is damaged."""
+        return self.files[self.file]
 
-
-def _bytes(save: Callable[[Any], object]) -> bytes:
-    stream = io.BytesIO()
-    save(stream)
-    return stream.getvalue()
-
-
-def mat_file(packed: bool, seed: int = 0) -> bytes:
-    from scipy.io import savemat
-
-    labels = np.empty((1, N), dtype=object)
-    for i, name in enumerate(REGIONS):
-        labels[0, i] = np.array([name])
-    counts = np.round(100 * np.abs(matrix(seed)))
-    arrays = {
-        "atlas_A_region_ids": np.arange(1, N + 1)[None],
-        "atlas_A_region_labels": labels,
-        "atlas_A_radius2_count_connectivity": counts,
-        "note": {"version": "1.0", "cells": np.array([["a", 1.0]], dtype=object)},
-        "mask": np.eye(N, dtype=bool),
-    }
-    return _bytes(lambda stream: savemat(stream, arrays, do_compression=packed))
-
-
-def image_file(values: np.ndarray, packed: bool = False) -> bytes:
-    import nibabel as nib
-
-    image = nib.Nifti1Image(values, np.diag([3.0, 3, 3, 1]))
-    image.header.set_xyzt_units("mm", "sec")
-    raw = image.to_bytes()
-    return gzip.compress(raw, mtime=0) if packed else raw
-
-
-def cifti_file(seed: int = 0) -> bytes:
-    import nibabel as nib
-    from nibabel.cifti2.cifti2_axes import BrainModelAxis, ParcelsAxis
-
-    models = [
-        (name, BrainModelAxis.from_surface(np.arange(3) + 3 * i, 40, name="CortexLeft"))
-        for i, name in enumerate(REGIONS)
-    ]
-    parcels = ParcelsAxis.from_brain_models(models)
-    return nib.Cifti2Image(matrix(seed).astype(np.float32), (parcels, parcels)).to_bytes()
-
-
-def table(rows: int = 12) -> str:
-    lines = ["participant_id\tdiagnosis\tarm\tage\tsex\tsite"]
-    for i in range(rows):
-        arm = ("n/a", "ssri", "snri")[i % 3]
-        who = "HC" if arm == "n/a" else "MDD"
-        lines.append(f"sub-{i + 1:02d}\t{who}\t{arm}\t{25 + i}.5\t{'MF'[i % 2]}\tsite{i % 2 + 1}")
-    return "\n".join(lines) + "\n"
-
-
-def matrix_table() -> str:
-    rows = ["\t".join(("Node", *REGIONS))]
-    rows += [
-        "\t".join((n, *map(repr, map(float, r)))) for n, r in zip(REGIONS, matrix(), strict=True)
-    ]
-    return "\n".join(rows) + "\n"
-
-
-SIDECAR = {
-    "diagnosis": {"Levels": {"HC": "healthy control", "MDD": "major depression"}},
-    "age": {"Description": "Age", "Units": "years"},
-    "arm": {"Levels": {"ssri": "an SSRI", "snri": "an SNRI"}, "HED": [["a", {"b": 1e3}], None]},
-}
-REGION_TABLE = "region\tnetwork\n" + "".join(f"{name}\t{name.split('_')[1]}\n" for name in REGIONS)
+    def prepare(self, folder: Path) -> None:
+        """Write the good files."""
+        for name, content in self.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
 
 
 def _read_edges(file: str) -> Callable[[Path], object]:
@@ -124,34 +65,10 @@ def _read_edges(file: str) -> Callable[[Path], object]:
 
         from bayes_mdd.features.matrices import read_matrix_edges
 
-        regions = pd.DataFrame({"region": list(REGIONS), "network": ["A"] * N})
+        regions = pd.DataFrame({"region": list(REGIONS), "network": ["A"] * len(REGIONS)})
         return read_matrix_edges({"sub-01": folder / file}, regions, units="r", order_stated=True)
 
     return read
-
-
-def _read_derivatives(folder: Path) -> object:
-    from bayes_mdd.features import read_derivatives
-
-    return read_derivatives(folder, regions=folder / "regions.tsv")
-
-
-def _beside(file: str, make: Callable[[int], bytes]) -> Callable[[Path], object]:
-    """Write good files of two other subjects, and the regions."""
-    others = {f"sub-0{i}": make(i) for i in (2, 3)}
-
-    def prepare(folder: Path) -> None:
-        (folder / "regions.tsv").write_text(REGION_TABLE, encoding="utf-8")
-        for subject, good in others.items():
-            (folder / file.replace("sub-01", subject)).write_bytes(good)
-
-    return prepare
-
-
-def _read_participants(folder: Path) -> object:
-    from bayes_mdd.cohort.participants import read_participants
-
-    return read_participants(folder / "participants.tsv")
 
 
 def _read_volume(file: str) -> Callable[[Path], object]:
@@ -163,71 +80,63 @@ def _read_volume(file: str) -> Callable[[Path], object]:
     return read
 
 
-def _read_labels(folder: Path) -> object:
-    from bayes_mdd.features.atlas.label_images import label_values, load_volume
+def _read_mat(folder: Path) -> object:
+    from bayes_mdd.files.mat import read_mat
 
-    path = folder / "atlas.nii.gz"
-    return label_values(load_volume(path), path.name)
-
-
-def _read_spec(folder: Path) -> object:
-    import bayes_mdd as bm
-
-    return bm.read_spec(folder / "spec.yaml")
+    return read_mat(folder / "m.mat")
 
 
-def _read_scale(folder: Path) -> object:
-    from bayes_mdd.cohort.scales import read_scale
+def _scan(file: str) -> Callable[[Path], object]:
+    values = np.random.default_rng(1).normal(100, 5, (4, 4, 4, 12)).astype(np.float32)
+    return lambda folder: image(folder / file, values)
 
-    return read_scale(folder / "scale.yaml")
+
+def _archive(save: Callable[..., object]) -> Callable[[Path], object]:
+    return lambda folder: save(folder / "m.npz", matrix=matrix(), region=np.array(REGIONS))
 
 
-def shipped(name: str) -> bytes:
-    import bayes_mdd
+def _mixed(packed: bool) -> Callable[[Path], object]:
+    """A MATLAB file with numbers, text, cells, structures, truth values and sparse arrays."""
 
-    root = Path(bayes_mdd.__file__).parent
-    return next(p for p in (root / name, root.parent / name) if p.is_file()).read_bytes()
+    def build(folder: Path) -> None:
+        from scipy.sparse import csc_matrix
+
+        mat(
+            folder / "m.mat",
+            packed,
+            numbers=matrix(),
+            labels=np.array(REGIONS, dtype=object)[None],
+            note={"version": "1.0", "cells": np.array([["a", 1.0]], dtype=object)},
+            mask=np.eye(4, dtype=bool),
+            thin=csc_matrix(np.eye(4)),
+            turned=matrix() + 1j,
+        )
+
+    return build
+
+
+_ARRAYS: Mapping[str, Tool] = {
+    ".npy": (lambda f: np.save(f / "m.npy", matrix()), "m.npy", _read_edges("m.npy")),
+    ".npz": (_archive(np.savez), "m.npz", _read_edges("m.npz")),
+    ".npz, compressed": (_archive(np.savez_compressed), "m.npz", _read_edges("m.npz")),
+    ".mat": (_mixed(False), "m.mat", _read_mat),
+    ".mat, compressed": (_mixed(True), "m.mat", _read_mat),
+    "NIfTI": (_scan("s.nii"), "s.nii", _read_volume("s.nii")),
+    "NIfTI, .gz": (_scan("s.nii.gz"), "s.nii.gz", _read_volume("s.nii.gz")),
+}
+#: Readers of compressed files, which are also damaged inside of the compression.
+PACKED = (
+    *(".npz, compressed", ".mat, compressed", "NIfTI, .gz", "atlas image", "feature archive"),
+    *("session difference", "arrays", "maps", "fmriprep_bold"),
+)
 
 
 def readers() -> dict[str, Reader]:
-    """List all readers by name."""
-    rng = np.random.default_rng(1)
-    mat, mat_packed, cifti = mat_file(False), mat_file(True), cifti_file()
-    arrays = {"matrix": matrix(), "region": np.array(REGIONS)}
-    connectivity, pconn = "sub-01_connectivity.mat", "sub-01_task-rest.pconn.nii"
-    scan = rng.normal(100, 5, (4, 4, 4, 12)).astype(np.float32)
-    labels = rng.integers(0, 5, (6, 6, 6)).astype(np.int16)
-    both = (table().encode(), json.dumps(SIDECAR, indent=1).encode())
-
-    def other(name: str, content: bytes) -> Callable[[Path], object]:
-        return lambda folder: (folder / name).write_bytes(content)
-
-    return {
-        "CIFTI": Reader(pconn, cifti, _read_derivatives, _beside(pconn, cifti_file)),
-        ".npy": Reader("m.npy", _bytes(lambda s: np.save(s, matrix())), _read_edges("m.npy")),
-        ".npz": Reader("m.npz", _bytes(lambda s: np.savez(s, **arrays)), _read_edges("m.npz")),
-        ".npz, compressed": Reader(
-            "m.npz", _bytes(lambda s: np.savez_compressed(s, **arrays)), _read_edges("m.npz")
-        ),
-        ".mat": Reader(
-            connectivity, mat, _read_derivatives, _beside(connectivity, partial(mat_file, False))
-        ),
-        ".mat, compressed": Reader(
-            connectivity,
-            mat_packed,
-            _read_derivatives,
-            _beside(connectivity, partial(mat_file, True)),
-        ),
-        "NIfTI": Reader("s.nii", image_file(scan), _read_volume("s.nii")),
-        "NIfTI, .gz": Reader("s.nii.gz", image_file(scan, packed=True), _read_volume("s.nii.gz")),
-        "NIfTI, labels": Reader("atlas.nii.gz", image_file(labels, packed=True), _read_labels),
-        "TSV, participants": Reader(
-            "participants.tsv", both[0], _read_participants, other("participants.json", both[1])
-        ),
-        "TSV, matrix": Reader("m.tsv", matrix_table().encode(), _read_edges("m.tsv")),
-        "JSON": Reader(
-            "participants.json", both[1], _read_participants, other("participants.tsv", both[0])
-        ),
-        "YAML, spec": Reader("spec.yaml", shipped("models/shared_specific.yaml"), _read_spec),
-        "YAML, scale": Reader("scale.yaml", shipped("cohort/scales/hamd17.yaml"), _read_scale),
-    }
+    """List all readers by name; names of other tools' formats begin with the name of the format."""
+    found: dict[str, Reader] = {}
+    for table in (_ARRAYS, COHORTS, TOOLS, RUNS):
+        for name, tool in table.items():
+            found[name] = Reader(*tool)
+            if name in PACKED:
+                found[f"{name}, repacked"] = Reader(*tool, inside=True)
+    return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import sys
 import time
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,32 @@ import bayes_mdd as bm
 from bayes_mdd.cli.inputs import parse_settings
 from bayes_mdd.errors import BayesMDDError, RunFolderError, SpecError
 
-pytestmark = pytest.mark.timeout(120)
-MUTANTS = 25
+pytestmark = pytest.mark.timeout(3000)
+#: Damaged files per reader in the slow test; the benchmark has 800.
+MANY = 40
+SPECIAL = ("a pipe", "a device", "a link to itself", "a pickle", "zeros", "empty cells")
+#: Functions through which files are opened.
+OPENERS = {
+    *("open", "read_bytes", "read_text", "read_csv", "open_datatree", "open_regular"),
+    *("open_unpacked", "require_file", "read_yaml", "read_json", "read_npy", "read_npz"),
+    *("read_mat", "read_mat_names", "load_image", "load_image_data", "read_table"),
+    *("read_cells", "read_text_table", "read_netcdf", "read_own_table", "load", "PolyMesh"),
+}
+#: Functions that open what belongs to the installation or the system, or what was just written.
+OTHERS = {
+    "kernels.py": "source of the package",
+    "results/page/render.py": "template of the package",
+    "results/interactive/parts.py": "script of the package",
+    "cohort/scales.py": "scale of the package, besides the file of the user",
+    "sampling/machine.py": "name of the processor",
+    "files/sizes.py": "memory that is available",
+    "files/temporary.py": "processes that are alive",
+    "files/run_log.py": "appends to the log",
+    "parallel/software.py": "source of the package",
+    "results/exports/share.py": "copies what was written",
+    "results/manifest.py": "packs what was written",
+    "cli/derived_cohort.py": "sidecar, read by read_json as in read_participants",
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,37 +61,130 @@ def readers(hostile):
     return hostile.readers()
 
 
-NAMES = (
-    "CIFTI",
-    ".npy",
-    ".npz",
-    ".npz, compressed",
-    ".mat",
-    ".mat, compressed",
-    "NIfTI",
-    "NIfTI, .gz",
-    "NIfTI, labels",
-    "TSV, participants",
-    "TSV, matrix",
-    "JSON",
-    "YAML, spec",
-    "YAML, scale",
-)
+@dataclass
+class Seen:
+    """Functions of the package that ran, as file and first line, and the faults of all readers."""
+
+    executed: set
+    faults: list
 
 
-def test_all_readers_are_listed(readers):
-    assert tuple(readers) == NAMES
+@pytest.fixture(scope="module")
+def seen(hostile, readers):
+    """Read the good file, a damaged and a special file of every reader."""
+    root = str(Path(bm.__file__).parent)
+    found = Seen(set(), [])
+    monitor, tool = sys.monitoring, 4
+
+    def note(code, _):
+        if code.co_filename.startswith(root):
+            path = Path(code.co_filename).relative_to(root).as_posix()
+            found.executed.add((path, code.co_firstlineno))
+        return monitor.DISABLE
+
+    monitor.use_tool_id(tool, "hostile")
+    try:
+        monitor.register_callback(tool, monitor.events.PY_START, note)
+        monitor.set_events(tool, monitor.events.PY_START)
+        for number, (name, reader) in enumerate(readers.items()):
+            special = SPECIAL[number % len(SPECIAL)]
+            contents = [hostile.mutant(name, reader, number), *([] if reader.inside else [special])]
+            found.faults += try_reader(hostile, reader, name, contents)
+    finally:
+        monitor.set_events(tool, 0)
+        monitor.free_tool_id(tool)
+    return found
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_damaged_files_are_read_or_refused_by_own_errors(name, hostile, readers):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert hostile.answer(readers[name], readers[name].good)[0] == "read"
-        for i in range(MUTANTS):
-            seed = f"{hostile.SEED} {name} {i}"
-            kind, what = hostile.answer(readers[name], hostile.damage(readers[name].good, seed))
-            assert kind in ("own", "read"), f"{seed}: {what}"
+def try_reader(hostile, reader, name, contents):
+    place = hostile.Place(reader)
+    faults = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if (good := place.learn())[0] != "same":
+                faults.append((name, "the good file", good))
+            for content in contents:
+                kind, what = place.answer(content)
+                if kind not in ("own", "same", "changed"):
+                    said = content if isinstance(content, str) else "a damaged file"
+                    faults.append((name, said, kind, what))
+    finally:
+        place.remove()
+    return faults
+
+
+def openers():
+    """Functions of the package that open files: file, first line and name."""
+    root = Path(bm.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            calls = [n.func for n in ast.walk(node) if isinstance(n, ast.Call)]
+            if OPENERS & {getattr(f, "attr", getattr(f, "id", "")) for f in calls}:
+                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                yield path.relative_to(root).as_posix(), first, node.name
+
+
+def test_every_function_that_opens_files_is_among_the_readers(seen):
+    lacking = [
+        f"{file}:{line} {name}"
+        for file, line, name in openers()
+        if (file, line) not in seen.executed and file not in OTHERS
+    ]
+    assert not lacking, "add a reader to benchmarks/hostile_*.py for each"
+
+
+def test_every_format_is_among_the_readers(readers):
+    from bayes_mdd.features.derivatives.registry import FORMATS
+
+    assert {f.name for f in FORMATS} <= {name.split(",")[0] for name in readers}
+
+
+def test_every_public_function_that_reads_is_among_the_readers(seen):
+    public = [getattr(bm, n) for n in bm.__all__ if n.startswith("read_")]
+    lines = {f.__name__: f.__code__.co_firstlineno for f in public}
+    lacking = {n for n, line in lines.items() if line not in {at for _, at in seen.executed}}
+    assert not lacking
+
+
+def test_damaged_files_are_read_or_refused_by_own_errors(seen):
+    # Memory is that of the whole process here, and the machine may be slow.
+    assert [f for f in seen.faults if f[2] not in ("memory", "hang")] == []
+
+
+@pytest.mark.slow
+def test_many_damaged_files(hostile, readers):
+    for name, reader in readers.items():
+        contents = [hostile.mutant(name, reader, i) for i in range(MANY)]
+        special = [] if reader.inside else [s for s in hostile.SPECIAL if s != "2 GB"]
+        faults = try_reader(hostile, reader, name, [*contents, *special])
+        assert [f for f in faults if f[2] != "memory"] == []
+
+
+def test_the_harness_sees_faults(hostile, readers):
+    """A reader that lets another library fail, loads pickles or changes values is counted."""
+
+    def fail(folder):
+        raise KeyError("x")
+
+    def load(folder):
+        import numpy as np
+
+        return np.load(folder / "m.npy", allow_pickle=True)
+
+    reader = readers[".npy"]
+    place = hostile.Place(replace(reader, read=load))
+    assert place.learn()[0] == "same"
+    raw = bytearray(reader.good)
+    raw[-3] ^= 1
+    assert place.answer(bytes(raw))[0] == "changed"
+    assert place.answer("a pickle") == ("foreign", "a pickle was loaded")
+    place.reader = replace(reader, read=fail)
+    assert place.answer(reader.good)[0] == "foreign"
+    place.remove()
 
 
 FILES = (

@@ -84,7 +84,8 @@ def find_part_files(layout: Layout) -> PartFiles:
         differences={
             name: layout.folder / f"{name}.npz"
             for name in DIFFERENCES
-            if (layout.folder / f"{name}.npz").exists()
+            # A link to content that was not downloaded is there, and refused when it is read.
+            if (path := layout.folder / f"{name}.npz").exists() or path.is_symlink()
         },
         pieces=tuple(p for p in of_session(present, layout) if _PIECES.fullmatch(p.name)),
     )
