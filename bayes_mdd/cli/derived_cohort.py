@@ -76,7 +76,9 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
         If data are missing or ambiguous, or the output folder is in use.
     """
     if not request.source.exists():
-        raise DataContractError(str(request.source), ["there is no such file or folder."])
+        raise DataContractError(
+            str(request.source), ["there is no such file or folder: correct the name."]
+        )
     require_files(
         [
             ("--participants", request.participants),

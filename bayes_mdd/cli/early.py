@@ -65,7 +65,9 @@ def require_files(paths: Iterable[tuple[str, Path | None]]) -> None:
     """
     missing = [f"{name} {path}" for name, path in paths if path is not None and not path.exists()]
     if missing:
-        raise SpecError(f"There is no file or folder of this name: {', '.join(missing)}.")
+        raise SpecError(
+            f"There is no file or folder of this name: {', '.join(missing)}. Correct the name."
+        )
 
 
 def check_fit(

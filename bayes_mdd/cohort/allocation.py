@@ -36,14 +36,14 @@ def allocation_problems(value: Any, arms: Sequence[str], levels: Sequence[str]) 
 
     Examples
     --------
-    >>> allocation_problems(50, ["SNRI", "SSRI"], [])[0][:58]
-    'AllocationProbability must lie strictly between 0 and 1, g'
+    >>> allocation_problems(50, ["SNRI", "SSRI"], [])[0][:77]
+    'AllocationProbability in participants.json must lie strictly between 0 and 1,'
     """
     if isinstance(value, Mapping):
         return _mapping_problems(value, arms, levels)
     if not _is_probability(value):
         return [
-            "AllocationProbability must lie strictly between 0 and 1, got "
+            "AllocationProbability in participants.json must lie strictly between 0 and 1, got "
             f"{value!r}: write the planned probability of the arm that is not the default."
         ]
     if len(arms) > 2:

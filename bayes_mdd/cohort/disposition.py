@@ -99,7 +99,8 @@ def read_disposition(
         unknown = [i for i in table[ID] if i not in {*participants, "", MISSING}]
         if unknown:
             problems.append(
-                f"{some(unknown)} are not in participants.tsv: correct the ids or remove the rows."
+                f"{some(unknown)} {'is' if len(unknown) == 1 else 'are'} not in "
+                "participants.tsv: correct the ids or remove the rows."
             )
     problems += _session_problems(table, sessions) + _reason_problems(table)
     if problems:

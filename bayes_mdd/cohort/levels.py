@@ -64,6 +64,36 @@ def levels_of(sidecar: Mapping[str, Any], column: str) -> list[str] | None:
     return [str(level) for level in levels]
 
 
+def sidecar_problems(sidecar: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    """List Levels that are neither an object nor a list, and would be ignored.
+
+    Parameters
+    ----------
+    sidecar : mapping
+        Content of a JSON sidecar.
+    columns : sequence of str
+        Columns of its table.
+
+    Returns
+    -------
+    list of str
+        One problem for each column.
+
+    Examples
+    --------
+    >>> sidecar_problems({"sex": {"Levels": "F, M"}}, ["sex"])[0][:63]
+    "Levels of 'sex' in the JSON sidecar must be an object or a list"
+    """
+    return [
+        f"Levels of '{name}' in the JSON sidecar must be an object or a list, got "
+        f'{meaning["Levels"]!r:.80}: write {{"value": "meaning", ...}}.'
+        for name, meaning in sidecar.items()
+        if name in columns
+        and isinstance(meaning, Mapping)
+        and not isinstance(meaning.get("Levels", {}), Mapping | list)
+    ]
+
+
 def level_problems(cells: pd.Series, sidecar: Mapping[str, Any]) -> list[str]:
     """Name the values of a text column that are no levels of their own.
 

@@ -201,7 +201,7 @@ def _column_problems(patients: pd.DataFrame, name: str) -> list[str]:
         if len(bad):
             problems.append(
                 f"'{PROPENSITY}' in participants.tsv is the probability of the other arm and must "
-                f"lie strictly between 0 and 1; it does not for {some(bad)}."
+                f"lie strictly between 0 and 1; it does not for {some(bad)}. Correct these cells."
             )
     return problems
 

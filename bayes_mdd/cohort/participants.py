@@ -11,7 +11,7 @@ import pandas as pd
 from bayes_mdd.cohort.arms import arm_problems
 from bayes_mdd.cohort.columns import convert_column, table_problems
 from bayes_mdd.cohort.control_question import no_diagnosis_problem
-from bayes_mdd.cohort.levels import invisible_problems, levels_of
+from bayes_mdd.cohort.levels import invisible_problems, levels_of, sidecar_problems
 from bayes_mdd.cohort.roles import control_problems, describe_levels, mark_controls
 from bayes_mdd.cohort.spreadsheets import read_participant_cells
 from bayes_mdd.cohort.tables import id_problems, read_json
@@ -107,6 +107,7 @@ def participants_table(
         )
     once = table[~table[ID].isin(several_arms(table, ID))]
     problems = id_problems(once, [ID]) + invisible_problems(table, ID)
+    problems += sidecar_problems(sidecar, list(table.columns))
     problems += crossover_problems(table, ID, levels_of(sidecar, ARM))
     columns = {ID: table[ID]}
     for name in table.columns.drop(ID):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bayes_mdd.cohort.levels import sidecar_problems
 from bayes_mdd.cohort.participants import ID
 from bayes_mdd.cohort.scales import Scale, available_scales, read_scale
 from bayes_mdd.cohort.scoring import score_items, score_scale
@@ -16,7 +17,7 @@ from bayes_mdd.cohort.tables import id_problems, read_json, read_table
 from bayes_mdd.cohort.totals import describe_totals, score_total, total_column
 from bayes_mdd.cohort.visits import visit_problems
 from bayes_mdd.dims import ARM, MISSING
-from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.errors import DataContractError, SpecError, some
 
 SESSION_ID = "session_id"
 #: Largest number of unknown ids that are named one by one.
@@ -125,6 +126,11 @@ def scale_of(path: Path, sidecar: Mapping[str, Any]) -> Scale | None:
         If the sidecar names an unknown scale.
     """
     tool = sidecar.get("MeasurementToolMetadata")
+    if tool is not None and not isinstance(tool, Mapping):
+        raise SpecError(
+            f"MeasurementToolMetadata in {path.stem}.json must be an object, got {tool!r:.80}: "
+            'write {"Scale": "hamd17"}.'
+        )
     name = tool.get("Scale") if isinstance(tool, Mapping) else None
     if name is not None:
         is_file = str(name).endswith((".yaml", ".yml"))
@@ -167,11 +173,13 @@ def _key_problems(
     if table.empty:
         return ["the table has no rows; expected one row per rating."]
     problems = id_problems(table, [ID, *([SESSION_ID] if SESSION_ID in table else [])])
+    problems += sidecar_problems(sidecar, [SESSION_ID])
     levels = session_levels(sidecar)
     if SESSION_ID in table and levels:
         unknown = sorted(set(table[SESSION_ID]) - {*levels, MISSING, ""})
         problems += [
-            f"session {s!r} is not among the Levels of {SESSION_ID} in the JSON sidecar "
+            f"session {s!r} of {some(table.loc[table[SESSION_ID] == s, ID].unique())} is not "
+            f"among the Levels of {SESSION_ID} in the JSON sidecar "
             f"({some(levels)}): correct it or add it there."
             for s in unknown
         ]

@@ -74,8 +74,8 @@ def mark_controls(
     >>> table = pd.DataFrame({"diagnosis": ["CTRL", "MDD"], "arm": ["n/a", "SSRI"]}, ["s1", "s2"])
     >>> mark_controls(table, {}).notes
     ("diagnosis 'CTRL' (1 participant) is read as healthy control (HC).",)
-    >>> mark_controls(table, {}, controls=["NC"]).problems
-    ("no participant has the diagnosis 'NC' (controls); found CTRL (1), MDD (1).",)
+    >>> mark_controls(table, {}, controls=["NC"]).problems[0][:74]
+    "no participant has the diagnosis 'NC' (controls); found CTRL (1), MDD (1)."
     """
     diagnosis = participants[DIAGNOSIS].astype(str)
     words = [str(w) for w in diagnosis.unique()]
@@ -87,7 +87,8 @@ def mark_controls(
         marked = [w for w in words if any(is_same_word(w, c) for c in controls)]
         absent = [c for c in controls if not any(is_same_word(w, c) for w in words)]
         problems = [
-            f"no participant has the diagnosis {c!r} (controls); found {count_words(diagnosis)}."
+            f"no participant has the diagnosis {c!r} (controls); found {count_words(diagnosis)}. "
+            "Name the word that marks controls (--controls, controls=[...])."
             for c in absent
         ]
         problems += _level_problems(diagnosis[~diagnosis.isin(marked)], described)
@@ -192,7 +193,8 @@ def _own_arm_problems(
             f"{CONTROL}, controls=[{CONTROL!r}])."
         )
         problems.append(
-            f"{some(rows.index)} has diagnosis {word!r} and an arm: write {MISSING} as the arm of "
+            f"{some(rows.index)} {'has' if len(rows) == 1 else 'have'} diagnosis {word!r} and an "
+            f"arm: write {MISSING} as the arm of "
             f"controls.{other}"
         )
     return problems

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bayes_mdd.errors import SpecError, UnreadableFileError, some
+from bayes_mdd.files.regular import brief
 from bayes_mdd.files.structured import MAX_YAML, parse_yaml
 from bayes_mdd.files.text import read_text
 
@@ -183,7 +184,10 @@ def read_scale(name: str | Path) -> Scale:
         try:
             text = read_text(name, limit=MAX_YAML)
         except UnreadableFileError as error:
-            raise SpecError(f"Cannot read the scale {name}: {error}") from error
+            raise SpecError(
+                f"Cannot read the scale {name}: {error} Correct Scale in the JSON sidecar, or the "
+                "file."
+            ) from error
     else:
         known = available_scales()
         if str(name) not in known:
@@ -199,7 +203,11 @@ def read_scale(name: str | Path) -> Scale:
     except UnreadableFileError as error:
         raise SpecError(f"Cannot read the scale {name}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise SpecError(f"{name} does not define a scale: {error!r}.") from error
+        reason = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else brief(error)
+        raise SpecError(
+            f"{name} does not define a scale: {reason}. Expected name, title, missing_rule, items "
+            "and dimensions, as in bayes_mdd/cohort/scales/madrs.yaml."
+        ) from error
 
 
 def _scale(raw: Mapping[str, Any]) -> Scale:

@@ -185,7 +185,8 @@ def _read_assignment(value: Any) -> tuple[str | None, list[str]]:
     near = get_close_matches(word, _ASSIGNMENTS, n=1, cutoff=0.6)
     hint = f" Did you mean {near[0]!r}?" if near and not word.startswith("non") else ""
     return None, [
-        f"Assignment must be {' or '.join(map(repr, _ASSIGNMENTS))}, got {value!r}.{hint}"
+        f"Assignment of 'arm' in participants.json must be "
+        f"{' or '.join(map(repr, _ASSIGNMENTS))}, got {value!r}.{hint}"
     ]
 
 
@@ -195,7 +196,11 @@ def _default_problems(value: Any, arms: Sequence[str]) -> list[str]:
     near = get_close_matches(str(value), arms, n=1, cutoff=0.5)
     same = [a for a in arms if a.lower() == str(value).lower()] or near
     hint = f" Did you mean {same[0]!r}?" if same else ""
-    return [f"Default is {value!r}, which is no arm of a patient; the arms are {some(arms)}.{hint}"]
+    return [
+        f"Default of 'arm' in participants.json is {value!r}, which is no arm of a patient; the "
+        "arms "
+        f"are {some(arms)}.{hint} Write one of them."
+    ]
 
 
 def _read_strata(value: Any, patients: pd.DataFrame) -> tuple[tuple[str, ...], list[str]]:

@@ -237,8 +237,16 @@ def _no_scale(cohort: Cohort, scale: str) -> str:
         found = "phenotype/ holds no table of a known scale"
         if cohort.notes:
             found += f" ({some(cohort.notes, 3)})"
-        return f"there are no ratings with {scale!r}: {found}."
-    return f"there are no ratings with {scale!r}; the cohort has {some(held)}.{hint}"
+        return (
+            f"there are no ratings with {scale!r}: {found}. Add phenotype/{scale}.tsv with its "
+            "JSON "
+            "sidecar."
+        )
+    return (
+        f"there are no ratings with {scale!r}; the cohort has {some(held)}.{hint} Set "
+        "outcome.scale "
+        "to one of these, or add the table."
+    )
 
 
 def _source(folder: Path | None, scale: str) -> tuple[Path | None, dict[str, Any]]:

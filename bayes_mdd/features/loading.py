@@ -104,6 +104,7 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
     start = 1 if named_rows else 0
     names: list[str] = []
     numbers: list[Floats] = []
+    bad: list[str] = []
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         header = [cell.strip() for cell in next(lines, [])]
@@ -111,18 +112,27 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
         _check_header(path, columns, separator)
         if corner is not None and header[0] != corner:
             raise UnreadableFileError(
-                f"{path.name} starts with column '{header[0]}': expected '{corner}'."
+                f"{path.name} starts with column '{header[0]}': expected '{corner}'. Make it the "
+                "first column."
             )
         for cells in filter(None, lines):
             if len(cells) != len(header):
                 raise UnreadableFileError(
                     f"{path.name} line {lines.line_num} has {len(cells)} cells, but the header "
-                    f"has {len(header)}: the file is truncated or has another separator."
+                    f"has {len(header)}: the file is truncated or has another separator; copy it "
+                    "again, or save it with one separator."
                 )
             names.extend(cell.strip() for cell in cells[:start])
-            numbers.append(_numbers(cells[start:], path, lines.line_num))
+            row, wrong = _numbers(cells[start:])
+            numbers.append(row)
+            bad += [f"line {lines.line_num} {columns[i]} ({cells[start + i]!r:.40})" for i in wrong]
     except csv.Error as error:
         raise UnreadableFileError(f"{path.name} cannot be read as text: {brief(error)}.") from error
+    if bad:
+        raise UnreadableFileError(
+            f"{path.name} has other text where a number was expected: {some(bad)}. Correct these "
+            f"cells, or write {MISSING} where the value is missing."
+        )
     values = np.array(numbers, dtype=np.float64).reshape(len(numbers), len(columns))
     return TextTable(columns, tuple(names) if named_rows else None, values)
 
@@ -130,7 +140,10 @@ def read_text_table(path: Path, *, named_rows: bool, corner: str | None = None) 
 def _check_header(path: Path, columns: tuple[str, ...], separator: str) -> None:
     mark = {",": "commas", "\t": "tabs"}[separator]
     if not any(columns):
-        raise UnreadableFileError(f"{path.name} has no columns separated by {mark}.")
+        raise UnreadableFileError(
+            f"{path.name} has no columns separated by {mark}: save it with {mark}"
+            f"{', or name it .csv' if mark == 'tabs' else ''}."
+        )
     if not all(columns):
         raise UnreadableFileError(
             f"{path.name} has a column without a name: name all columns. A separator at the end of "
@@ -143,30 +156,36 @@ def _check_header(path: Path, columns: tuple[str, ...], separator: str) -> None:
     counts = Counter(columns)
     if len(counts) < len(columns):
         repeated = [name for name, n in counts.items() if n > 1]
-        raise UnreadableFileError(f"{path.name} repeats the column name(s) {some(repeated)}.")
+        raise UnreadableFileError(
+            f"{path.name} repeats the column name(s) {some(repeated)}: keep one column of each "
+            "name."
+        )
 
 
 def _is_number(text: str) -> bool:
+    return _is_float(text) and text.strip().lower() not in ("nan", "inf", "infinity")
+
+
+def _numbers(cells: list[str]) -> tuple[Floats, list[int]]:
+    """Convert one row, and list the positions of cells that are not numbers."""
+    try:
+        return np.array(cells, dtype=np.float64), []
+    except ValueError:
+        pass
+    try:
+        row = np.array([np.nan if c == MISSING else float(c) for c in cells], dtype=np.float64)
+    except ValueError:
+        wrong = [i for i, c in enumerate(cells) if c != MISSING and not _is_float(c)]
+        return np.full(len(cells), np.nan), wrong
+    return row, []
+
+
+def _is_float(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
-    return text.strip().lower() not in ("nan", "inf", "infinity")
-
-
-def _numbers(cells: list[str], path: Path, line: int) -> Floats:
-    try:
-        return np.array(cells, dtype=np.float64)
-    except ValueError:
-        pass
-    try:
-        return np.array([np.nan if c == MISSING else float(c) for c in cells], dtype=np.float64)
-    except ValueError:
-        bad = [c for c in cells if c != MISSING and not _is_number(c)]
-        raise UnreadableFileError(
-            f"{path.name} line {line} contains {some(map(repr, dict.fromkeys(bad)), 3)} where a "
-            f"number was expected (write {MISSING} for missing values)."
-        ) from None
+    return True
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
@@ -250,4 +269,8 @@ def order_problem(found: tuple[str, ...], expected: tuple[str, ...]) -> str | No
         parts.append(f"lacks {some(absent)}")
     if extra:
         parts.append(f"has {some(extra)}, which regions.tsv does not list")
-    return "; ".join(parts) + ". All participants need the regions of regions.tsv."
+    return (
+        "; ".join(parts) + ". All participants need the regions of regions.tsv: write the file "
+        "again, "
+        "or correct regions.tsv."
+    )

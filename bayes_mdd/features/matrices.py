@@ -71,6 +71,12 @@ def read_matrix(path: Path, *, order_stated: bool) -> tuple[Floats, tuple[str, .
     return table.values, table.columns
 
 
+_EMPTY = (
+    "all values off the diagonal are 0 or n/a: this is not a connectivity matrix. Compute it again "
+    "or exclude the participant."
+)
+
+
 def read_matrix_edges(
     files: Mapping[str, Path], regions: pd.DataFrame, *, units: str, order_stated: bool
 ) -> Floats:
@@ -119,7 +125,8 @@ def read_matrix_edges(
         edges[row] = matrix[upper]
     problems = [*found.problems(), *gap_problems(gaps)]
     if problems:
-        raise DataContractError("matrices", problems)
+        folders = sorted({path.parent.name for path in files.values()})
+        raise DataContractError(f"matrices in {some(folders)}", problems)
     return edges
 
 
@@ -163,7 +170,7 @@ def _shape_problem(
             "the file is truncated."
         )
     if matrix.dtype.kind != "f":
-        return f"the matrix has dtype {matrix.dtype}: expected numbers."
+        return f"the matrix has dtype {matrix.dtype}: expected numbers. Write the file again."
     if labels is None and len(matrix) != len(names):
         return (
             f"the matrix is {len(matrix)} x {len(matrix)}, but regions.tsv has {len(names)} "
@@ -206,7 +213,7 @@ def _content_problems(
     kept_names = tuple(names[i] for i in kept)
     off = block[~np.eye(len(block), dtype=bool)]
     if off.size and not np.nan_to_num(off).any():
-        return ["all values off the diagonal are 0 or n/a: this is not a connectivity matrix."]
+        return [_EMPTY]
     if not np.isfinite(off).all():
         return [_not_finite_problem(block, kept_names)]
     problem = symmetry_problem(block, kept_names) or _units_problem(block, units)
@@ -244,6 +251,8 @@ def symmetry_problem(matrix: Floats, names: tuple[str, ...]) -> str | None:
     str or None
         What is wrong and what to do; None if the matrix is symmetric.
     """
+    if not np.nan_to_num(matrix[~np.eye(len(matrix), dtype=bool)]).any():
+        return _EMPTY
     for part, other, triangle in (
         ("upper", "lower", np.tril(matrix, -1)),
         ("lower", "upper", np.triu(matrix, 1)),

@@ -153,5 +153,5 @@ def side_problems(
     return [
         f"in {int(wrong.sum())} of {int(lateral.sum())} regions the hemisphere contradicts x "
         f"({listed}): x < 0 is left. The coordinates or the label image are mirrored, or in "
-        "another order than the names."
+        "another order than the names: correct them before use."
     ]

@@ -193,7 +193,8 @@ def select_view(features: xr.Dataset, view: str) -> xr.Dataset:
     known = list(dict.fromkeys(map(str, features["view"].values))) if "view" in features else []
     if view not in known:
         raise DataContractError(
-            "views", [f"there is no view {view!r}; found {some(known, 12) or 'none'}."]
+            "views",
+            [f"there is no view {view!r}; found {some(known, 12) or 'none'}. Correct the name."],
         )
     part = features.isel({FEATURE: np.flatnonzero(features["view"].values.astype(str) == view)})
     start = len(view) + len(VIEW_SEPARATOR)

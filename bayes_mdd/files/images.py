@@ -17,6 +17,7 @@ from bayes_mdd.files.text import open_unpacked
 #: Most bytes before the data of a compressed image (header and extensions).
 MAX_HEADER = 64 * 2**20
 _HEADER = 540
+_BLOCK = 4 * 2**20
 
 
 def load_image(path: str | Path, what: str = "an image") -> Any:
@@ -114,7 +115,7 @@ def check_header(path: Path, size: int, what: str) -> None:
     if found is None:
         raise UnreadableFileError(
             f"{path.name} cannot be read as {what}: it has no NIfTI header (another format, or "
-            "damaged)."
+            "damaged); copy it again, or convert it."
         )
     dims, bits, offset = found
     if not dims or any(n < 1 for n in dims):
@@ -131,11 +132,21 @@ def check_header(path: Path, size: int, what: str) -> None:
     declared = math.prod(dims) * bits // 8
     if packed:
         check_expansion(path.name, size, declared)
+        _check_rest(path, size)
     elif declared + offset > size or declared > MAX_BYTES:
         raise UnreadableFileError(
             f"{path.name} cannot be read as {what}: it declares {declared} bytes of data and "
             f"contains {size - int(offset)}, so it is truncated or damaged."
         )
+
+
+def _check_rest(path: Path, size: int) -> None:
+    """Decompress to the end, where gzip compares its checksum; nibabel stops before it."""
+    unpacked = 0
+    with open_unpacked(path) as stream:
+        while block := stream.read(_BLOCK):
+            unpacked += len(block)
+            check_expansion(path.name, size, unpacked)
 
 
 def _named(dims: tuple[int, ...]) -> str:

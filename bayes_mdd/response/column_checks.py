@@ -26,6 +26,8 @@ _LATER = re.compile(
 )
 #: Correlation from which on a column is the outcome in other units.
 SAME = 0.9999
+#: Smallest share of the variance of the arm that covariates must leave unexplained.
+LEAST_OWN = 1e-3
 
 
 def check_columns(spec: ResponseSpec, table: pd.DataFrame, *, sizes: bool = True) -> list[str]:
@@ -56,7 +58,29 @@ def check_columns(spec: ResponseSpec, table: pd.DataFrame, *, sizes: bool = True
                 f"'{name}' is missing for {some(table.index[gone])}: fill it in, or leave the "
                 "column out."
             )
+    if not problems:
+        problems = _confounded(table, covariates)
     return problems + _propensity(table)
+
+
+def _confounded(table: pd.DataFrame, covariates: list[str]) -> list[str]:
+    """Find covariates that are the arm, alone or together, but for rounding."""
+    if not covariates:
+        return []
+    arm = (table[ARM] == table[ARM].iloc[0]).to_numpy(dtype=float)
+    coded = pd.get_dummies(table[covariates], drop_first=True, dtype=float)
+    values = coded.to_numpy(dtype=float, na_value=np.nan)
+    if not covariates or len(table) <= values.shape[1] + 1 or not np.isfinite(values).all():
+        return []
+    columns = np.column_stack([np.ones(len(table)), values / np.abs(values).max(axis=0)])
+    left = arm - columns @ np.linalg.lstsq(columns, arm, rcond=None)[0]
+    if float(left @ left) > LEAST_OWN * float(((arm - arm.mean()) ** 2).sum()):
+        return []
+    how = "predicts" if len(covariates) == 1 else "together predict"
+    return [
+        f"{some(covariates)} {how} the arm (almost) exactly, so that the effects of the drugs "
+        "cannot be told from theirs: leave a covariate out."
+    ]
 
 
 def _arm_sizes(table: pd.DataFrame) -> list[str]:

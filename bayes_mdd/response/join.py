@@ -111,7 +111,9 @@ def _find_columns(spec: ResponseSpec, outcomes: Any) -> list[str]:
             near = get_close_matches(str(name), [str(c) for c in outcomes.columns], n=1)
             hint = f" Did you mean '{near[0]}'?" if near and near[0] not in needed else ""
             problems.append(
-                f"there is no column '{name}'; found {some(outcomes.columns, 12)}.{hint}"
+                f"there is no column '{name}'; found {some(outcomes.columns, 12)}.{hint} Add "
+                "it, or "
+                "correct the name."
             )
     return problems
 

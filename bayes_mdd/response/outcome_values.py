@@ -85,18 +85,38 @@ def check_outcome(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:
         ]
     number = values.to_numpy(dtype=float)
     if infinite := list(table.index[np.isinf(number)]):
-        return [f"'{spec.outcome}' is infinite for {some(infinite)}."]
+        return [f"'{spec.outcome}' is infinite for {some(infinite)}: correct it, or write n/a."]
     seen = values.dropna()
     problems = [
-        f"nobody in arm '{arm}' has a value of '{spec.outcome}'."
+        f"nobody in arm '{arm}' has a value of '{spec.outcome}': two arms with outcomes are "
+        "needed; "
+        "choose another outcome or endpoint, or add the ratings."
         for arm in sorted(set(table[ARM]))
         if values[table[ARM] == arm].isna().all()
     ]
     if problems:
         return problems
     if seen.nunique() < 2:
-        return [f"'{spec.outcome}' is {seen.iloc[0]:g} for everyone."]
-    return _kind_problems(spec, table, seen)
+        return [
+            f"'{spec.outcome}' is {seen.iloc[0]:g} for everyone, so there is nothing to explain: "
+            "choose another outcome or endpoint."
+        ]
+    return _constant_arms(spec, table) or _kind_problems(spec, table, seen)
+
+
+def _constant_arms(spec: ResponseSpec, table: pd.DataFrame) -> list[str]:
+    """Find arms without any variation: each arm has a noise of its own."""
+    if spec.kind not in ("gaussian", "student"):
+        return []
+    by_arm = {
+        arm: table.loc[table[ARM] == arm, spec.outcome].dropna() for arm in sorted(set(table[ARM]))
+    }
+    return [
+        f"'{spec.outcome}' is {values.iloc[0]:g} for everyone in arm '{arm}', so that the noise of "
+        "this arm cannot be estimated: check the column, or choose another outcome or endpoint."
+        for arm, values in by_arm.items()
+        if values.size > 1 and values.nunique() < 2
+    ]
 
 
 def check_range(

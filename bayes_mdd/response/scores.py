@@ -112,7 +112,7 @@ def check_moments(moments: xr.Dataset) -> xr.Dataset:
     covariance = _read_covariance(moments, n, k)
     names = moments[SUBJECT].values.astype(str)
     problems = [
-        f"{name} of {some(names[bad])} is not finite."
+        f"{name} of {some(names[bad])} is not finite: correct it, or leave the patients out."
         for name, bad in (
             (MEAN, ~np.isfinite(mean).all(axis=1)),
             (COVARIANCE, ~np.isfinite(covariance).all(axis=(1, 2))),

@@ -110,7 +110,7 @@ def select_factor(sig: xr.Dataset, factor: str, needed: tuple[str, ...], what: s
     known = [str(f) for f in sig[FACTOR].values]
     if factor not in known:
         raise DataContractError(
-            what, [f"there is no factor {factor!r}; there are {some(known, 20)}."]
+            what, [f"there is no factor {factor!r}; there are {some(known, 20)}. Choose one."]
         )
     return sig.sel({FACTOR: factor})
 

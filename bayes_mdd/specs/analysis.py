@@ -51,7 +51,7 @@ class AnalysisSpec(Spec):
     sampler: SamplerSpec = field(default_factory=SamplerSpec)
 
     def __post_init__(self) -> None:
-        if self.kind not in MODELS:
+        if not isinstance(self.kind, str) or self.kind not in MODELS:
             raise SpecError(f"kind must be one of {', '.join(MODELS)}, got {self.kind!r}.")
         if isinstance(self.model, Spec):
             object.__setattr__(self, "kind", kind_of(self.model))
@@ -61,16 +61,25 @@ class AnalysisSpec(Spec):
             "quality": QualitySpec,
             "sampler": SamplerSpec,
         }
+        problems = []
         for name, part in parts.items():
             value = getattr(self, name)
             if isinstance(value, part):
                 continue
             if not (value is None or isinstance(value, Mapping)):
-                raise SpecError(
+                problems.append(
                     f"{name} must be given as keys and values, got {type(value).__name__}: "
                     f"{value!r:.100}."
                 )
-            object.__setattr__(self, name, part.from_mapping({} if value is None else value))
+                continue
+            try:
+                made = part.from_mapping({} if value is None else value)
+            except SpecError as error:
+                problems.append(str(error))
+            else:
+                object.__setattr__(self, name, made)
+        if problems:
+            raise SpecError(" ".join(problems))
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> Self:
         """Replace single values, named with dots.
@@ -193,7 +202,7 @@ def read_spec(path: str | Path) -> AnalysisSpec:
     if isinstance(raw, Mapping) and raw.get("kind") == RESPONSE_KIND:
         raise SpecError(
             f"{path}: kind {RESPONSE_KIND} is a spec of `bayes-mdd response` (in Python "
-            "read_response_spec), not of a fit of factors alone."
+            "read_response_spec), not of a fit of factors alone: use that command."
         )
     return parse_values(AnalysisSpec, raw, path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, fields
@@ -63,8 +64,32 @@ class Spec:
             raise SpecError(" ".join(problems))
         try:
             return cls(**raw)
+        except SpecError as error:
+            raise SpecError(cls._all_problems(raw, str(error))) from error
         except TypeError as error:
             raise SpecError(f"{cls.__name__}: {error}") from error
+
+    @classmethod
+    def _all_problems(cls, raw: Mapping[str, Any], first: str) -> str:
+        """Add to the first problem those of other values, each tried with the defaults."""
+        needed = {
+            f.name for f in fields(cls)  # type: ignore[arg-type]
+            if f.init and f.default is MISSING and f.default_factory is MISSING
+        }  # fmt: skip
+        found = [first]
+        for key, value in raw.items():
+            given = {k: v for k, v in raw.items() if k in needed or k == key}
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    cls(**given)
+            except SpecError as error:
+                # A value that fits only beside others names those, not itself.
+                if str(error) not in first and str(error).startswith((str(key), "Unknown key")):
+                    found.append(str(error))
+            except TypeError:
+                found.append(f"{key} has a value of the wrong type, got {value!r:.100}.")
+        return " ".join(dict.fromkeys(found))
 
     @classmethod
     def override(cls, raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +221,7 @@ def check_names(spec: Spec, *fields_: str) -> None:
         value = tuple(str(v) for v in value)
         repeated = sorted({v for v in value if value.count(v) > 1})
         if repeated:
-            raise SpecError(f"{name} lists {some(repeated)} more than once.")
+            raise SpecError(f"{name} lists {some(repeated)} more than once: name each once.")
         object.__setattr__(spec, name, value)
 
 
@@ -241,7 +266,19 @@ def check_number(spec: Spec, *fields_: str) -> None:
     for name in fields_:
         value = getattr(spec, name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise SpecError(f"{name} must be a number, got {value!r}.")
+            raise SpecError(f"{name} must be a number, got {value!r}.{_as_yaml_number(value)}")
+
+
+def _as_yaml_number(value: object) -> str:
+    """Say how YAML writes a number that it reads as text, such as 1e-2."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        return ""
+    if not math.isfinite(number):
+        return ""
+    written = f"{number:g}" if "e" not in f"{number:g}" else f"{number:.1e}"
+    return f" Write {written}: YAML reads the other form as text."
 
 
 def check_positive(spec: Spec, *fields_: str) -> None:

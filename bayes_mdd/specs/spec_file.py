@@ -34,7 +34,10 @@ def read_values(path: Path) -> Any:
     try:
         raw = read_yaml(path)
     except UnreadableFileError as error:
-        raise SpecError(f"Cannot read the spec file {path}: {error}") from error
+        advice = (
+            "" if path.is_file() else " Give a spec file (.yaml), or the name of a shipped model."
+        )
+        raise SpecError(f"Cannot read the spec file {path}: {error}{advice}") from error
     return {} if raw is None else raw
 
 

@@ -124,7 +124,7 @@ def test_problems_of_all_tables_are_reported_in_one_error(cohort_folder, edit):
             "003 is not in participants.tsv. Did you mean 'sub-003'",
         ),
         ("sub-003\tses-week8", "sub-002\tses-week8", "sub-002 ses-week8 occurs 2 times"),
-        ("sub-003\tses-week8", "sub-003\tses-8", "session 'ses-8' is not among"),
+        ("sub-003\tses-week8", "sub-003\tses-8", "session 'ses-8' of sub-003 is not among"),
         ("sub-003\tses-week8", "n/a\tses-week8", "participant_id is missing in line"),
         ("participant_id", "subject", "there is no column 'participant_id'; found subject"),
     ],

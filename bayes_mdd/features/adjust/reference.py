@@ -263,7 +263,7 @@ def _name_problems(features: xr.Dataset, names: Sequence[str]) -> Iterator[str]:
                 if similar
                 else f"Available: {some(allowed, 12) or 'none'}."
             )
-            yield f"unknown covariate '{name}'. {hint}"
+            yield f"unknown covariate '{name}'. {hint} Correct the name, or add the column."
 
 
 def _columns(features: xr.Dataset, name: str, reference: _Reference) -> tuple[Floats, list[str]]:

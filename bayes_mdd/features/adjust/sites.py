@@ -155,7 +155,11 @@ def site_of(features: xr.Dataset) -> npt.NDArray[np.str_]:
         ]
         raise DataContractError(
             "sites",
-            [f"participants.tsv has no column 'site'; found {some(found, 12) or 'none'}."],
+            [
+                f"participants.tsv has no column 'site'; found {some(found, 12) or 'none'}. Add "
+                "it, "
+                "or rename the column that holds the sites."
+            ],
         )
     site = features[SITE].values.astype(str)
     unknown = (site == MISSING) | (np.strings.strip(site) == "")

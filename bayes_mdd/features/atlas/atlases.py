@@ -209,7 +209,8 @@ def find_atlas(
             "schaefer<n>-17, a label image (.nii, .nii.gz) or a region table (.tsv); got "
             f"{str(atlas)!r}."
         )
-    return Atlas(Path(atlas).name, _with_circuits(check_regions(table), circuits), image)
+    checked = check_regions(table, what=Path(atlas).name)
+    return Atlas(Path(atlas).name, _with_circuits(checked, circuits), image)
 
 
 def read_circuits(path: str | Path | None = None) -> pd.DataFrame:
@@ -245,7 +246,12 @@ def _check_circuits(table: pd.DataFrame, what: object) -> pd.DataFrame:
     missing = [c for c in ("network", "circuit") if c not in table]
     if missing:
         raise DataContractError(
-            str(what), [f"missing column(s) {', '.join(missing)}; found {some(table.columns, 12)}."]
+            str(what),
+            [
+                f"missing column(s) {', '.join(missing)}; found {some(table.columns, 12)}. "
+                "Rename the "
+                "columns, or give another table."
+            ],
         )
     counts = table.groupby("network")["circuit"].nunique()
     if (counts > 1).any():

@@ -19,6 +19,7 @@ from bayes_mdd.features.file_names import parse_name
 from bayes_mdd.features.image_place import place_problems
 from bayes_mdd.features.sides import side_problems, stated_sides
 from bayes_mdd.files.images import load_image_data
+from bayes_mdd.files.regular import require_file
 
 #: Smallest share of published centroids that must lie on their own label. Below it, table and
 #: image have different orders.
@@ -75,7 +76,7 @@ def label_values(image: Any, what: str) -> npt.NDArray[np.int64]:
         data = data[..., 0]
     if data.ndim != 3:
         raise UnreadableFileError(
-            f"{what} has {data.ndim} dimensions: expected a label image with 3."
+            f"{what} has {data.ndim} dimensions: expected a label image with 3. Choose one volume."
         )
     if not np.isfinite(data).all() or (data % 1 != 0).any():
         raise UnreadableFileError(
@@ -111,6 +112,12 @@ def image_regions(path: Path, table: Path | None, networks: str = ATLAS) -> pd.D
         different (e.g. 7 networks for an image with 17), or the image is mirrored: most regions
         lie in the other hemisphere than their name or the column ``hemisphere`` states.
     """
+    try:
+        require_file(path)
+    except UnreadableFileError as error:
+        raise DataContractError(
+            str(path), [f"{error} Give a label image (.nii, .nii.gz)."]
+        ) from error
     table = _find_table(path) if table is None else table
     regions = _read_labels(table, networks)
     try:
@@ -166,13 +173,19 @@ def _read_labels(path: Path, networks: str) -> pd.DataFrame:
     if number not in table or name is None:
         raise DataContractError(
             path.name,
-            [f"expected the columns index and name (or label and region); found {list(table)}."],
+            [
+                "expected the columns index and name (or label and region); found "
+                f"{some(table.columns, 12)}. Rename the columns."
+            ],
         )
     bad = table.loc[~table[number].map(is_number), name]
     if len(bad):
         raise DataContractError(
             path.name,
-            [f"column {number} must contain whole numbers; found other values for {some(bad)}."],
+            [
+                f"column {number} must contain whole numbers; found other values for {some(bad)}. "
+                "Correct these cells."
+            ],
         )
     labels = table[number].astype(float).astype(int)
     regions = pd.DataFrame({"region": table[name], "network": MISSING, "label": labels})

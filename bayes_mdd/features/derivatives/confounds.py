@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import UnreadableFileError, some
 from bayes_mdd.features.companions import describe_others, find_companion
 from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
@@ -109,11 +110,12 @@ def load_denoising(
             f"image{describe_others(name, tables)}). {_EXPECTED}."
         )
     fd = read_mean_fd(own.path)
+    _check_numbers(own.path)
     confounds, keep = _load(name, own, spec)
     if len(confounds) != volumes:
         raise UnreadableFileError(
             f"{name.path.name} has {volumes} volumes, its confounds {len(confounds)} rows: the two "
-            "files do not belong together."
+            "files do not belong together; give the confounds of this image."
         )
     kept = volumes if keep is None else len(keep)
     if kept < spec.min_volumes:
@@ -133,6 +135,30 @@ def load_denoising(
         note = f"the confounds table states no {_FD[0]}, so mean_fd is not known."
         return Denoising(confounds, keep, {"volumes_kept": float(kept)}, (note,))
     return Denoising(confounds, keep, {"volumes_kept": float(kept), "mean_fd": fd})
+
+
+def _check_numbers(path: Path) -> None:
+    """Refuse other text than numbers and n/a, of which nilearn does not say where it is."""
+    cells = read_cells(path)
+    bad = [
+        f"{column} row {row} ({line[i]!r:.40})"
+        for i, column in enumerate(cells.header)
+        for row, line in enumerate(cells.body, start=1)
+        if line[i] not in (MISSING, "") and not _is_float(line[i])
+    ]
+    if bad:
+        raise UnreadableFileError(
+            f"{path.name} has other text where a number was expected: {some(bad)}. Correct these "
+            f"cells, or write {MISSING} where the value is missing."
+        )
+
+
+def _is_float(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, Any]:

@@ -141,7 +141,7 @@ def read_derivatives(
     Traceback (most recent call last):
     ...
     bayes_mdd.errors.DataContractError: no/such/folder: 1 problem(s)
-      1. there is no such file or folder.
+      1. there is no such file or folder: correct the name.
     """
     spec = spec or DerivativesSpec()
     request = DerivativesRequest(

@@ -120,6 +120,15 @@ def read_source(request: DerivativesRequest) -> SourceReading:
         raise DataContractError(str(folder), [str(error)]) from error
     if not reading.by_subject:
         raise DataContractError(str(folder), [f"the files of {chosen.format.name} hold no data."])
+    if (request.parts.halves or request.parts.pieces) and reading.shape != "series":
+        raise DataContractError(
+            str(folder),
+            [
+                f"halves and pieces need time series, but the files of {chosen.format.name} hold "
+                "values that are already computed: omit halves and pieces, or give the folder with "
+                "the series."
+            ],
+        )
     reading = convert_matrices(reading, chosen.files, request.units)
     reading = symmetrise_matrices(reading, request.symmetrise)
     reading = replace(reading, notes=[*reading.notes, *notes])
@@ -163,7 +172,7 @@ def _check_folder(folder: Path, spec: DerivativesSpec) -> None:
     if not isinstance(spec, DerivativesSpec):
         raise SpecError(f"spec must be a DerivativesSpec, got {type(spec).__name__}.")
     if not folder.exists() and not folder.is_symlink():
-        raise DataContractError(str(folder), ["there is no such file or folder."])
+        raise DataContractError(str(folder), ["there is no such file or folder: correct the name."])
     if (folder / "features" / "features.json").is_file():
         raise DataContractError(
             str(folder), ["is a cohort folder of this package: use read_features."]

@@ -10,6 +10,7 @@ from typing import Any
 
 from bayes_mdd.cohort.tables import read_json
 from bayes_mdd.errors import DataContractError, some
+from bayes_mdd.features.folder.words import find_meant
 
 MATRICES, TIMESERIES, TABLE = "matrices", "timeseries", "table"
 SOURCES = (MATRICES, TIMESERIES, TABLE)
@@ -162,6 +163,12 @@ def _fact_problems(facts: Mapping[str, Any], folder: Path) -> Iterable[str]:
     for key in ("kind", "measure", "units", "estimator", "source", "order", "estimand"):
         if key in facts and not isinstance(facts[key], str):
             yield f"{key} in features.json must be text, got {facts[key]!r}."
+        elif key in facts and (meant := find_meant(key, facts[key])):
+            yield (
+                f"{key} in features.json is '{facts[key]}': write '{meant}' if that is meant, "
+                "so that "
+                "the values are read as such."
+            )
     if not isinstance(facts.get("halves", False), bool):
         yield f"halves in features.json must be true or false, got {facts['halves']!r}."
     pieces = facts.get("pieces", 0)
@@ -178,9 +185,12 @@ def _choose(
         return "", [f"source in features.json must be one of {', '.join(SOURCES)}, got {stated!r}."]
     available = [kind for kind, files in by_source.items() if files]
     if not available or (stated is not None and stated not in available):
-        missing = f"{stated} files" if available else "feature files"
+        found = f"found {some(present, 8) or 'nothing'}"
+        if not available:
+            return "", [f"there are no feature files: expected {_EXPECTED}; {found}."]
         return "", [
-            f"there are no {missing}: expected {_EXPECTED}; found {some(present, 8) or 'nothing'}."
+            f"features.json states the source '{stated}', but there are no such files ({found}): "
+            f"correct source ({', '.join(available)}), or add the files. Expected {_EXPECTED}."
         ]
     if stated is not None:
         return str(stated), []
@@ -214,7 +224,7 @@ def _select_session(
         described = f"states session '{stated}'" if stated else "states none"
         return (), [
             f"there is no file of session '{requested}': the file names contain no session, and "
-            f"features.json {described}."
+            f"features.json {described}. Correct the session, or state it there."
         ]
     return (), [
         f"there is no file of session '{requested}': found {some(f'ses-{s}' for s in known)}."

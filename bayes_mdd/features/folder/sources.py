@@ -174,7 +174,12 @@ def _from_series(
 ) -> ReadValues:
     kind = kind or layout.facts.get("measure") or "correlation"
     estimator = estimator or layout.facts.get("estimator") or "empirical"
-    check_method(kind, estimator)
+    try:
+        check_method(kind, estimator)
+    except SpecError as error:
+        stated = {layout.facts.get("measure"), layout.facts.get("estimator")} & {kind, estimator}
+        where = f"{layout.description}: the measure is called kind here. " if stated else ""
+        raise SpecError(f"{where}{error}") from error
     parts = check_parts(halves, pieces, kind, estimator)
     files = match_files(layout.files, participants)
     # Each series is read when it is needed, so that memory does not hold all of them.

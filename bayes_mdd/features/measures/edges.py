@@ -155,7 +155,9 @@ def _collect(
                     lacking.setdefault(reason, []).append(subject)
         if not found:
             reasons = "; ".join(f"{some(s, 3)}: {reason}" for reason, s in lacking.items())
-            problems.append(f"no participant has {name}: {reasons}.")
+            problems.append(
+                f"no participant has {name}: {reasons}. Omit {name}, or ask for fewer pieces."
+            )
         rows[name] = found
         if lacking:
             facts[f"without_{name}"] = lacking

@@ -59,7 +59,12 @@ def _design(subjects: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
         if name not in subjects.columns:
             near = get_close_matches(name, map(str, subjects.columns), n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
-            problems.append(f"covariate '{name}' is not a column of the participants.{hint}")
+            problems.append(
+                f"covariate '{name}' is not a column of the participants; found "
+                f"{some(subjects.columns, 12) or 'none'}.{hint} Correct the name in the spec, "
+                "or add "
+                "the column to participants.tsv."
+            )
             continue
         column = subjects[name]
         lacking = column.isna() | (column.astype(str) == MISSING)

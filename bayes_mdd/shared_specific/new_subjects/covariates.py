@@ -73,7 +73,8 @@ def code_covariates(
     for name in fitted.columns:
         if name not in subjects.columns:
             problems.append(
-                f"no coordinate '{name}' on subject, which is a covariate of the fit: add it."
+                f"participants.tsv has no column '{name}' (coordinate of the subjects), which is a "
+                f"covariate of the fit; found {some(subjects.columns, 12) or 'none'}. Add it."
             )
             continue
         missing = subjects[name].isna() | (subjects[name].astype(str) == MISSING)

@@ -202,7 +202,11 @@ def _scale_problems(result: Result, features: xr.Dataset, *, other_reference: bo
     units = str(features.attrs.get("units") or NOT_STATED)
     of_fit = NOT_STATED if result.units in ("", "unknown") else result.units
     if units != of_fit:
-        problems.append(f"units are '{units}', those of the fit are '{of_fit}'.")
+        problems.append(
+            f"units are '{units}', those of the fit are '{of_fit}': measure both in the same "
+            "way, or "
+            "correct features.json."
+        )
     reference = str(features.attrs.get("reference", NOT_STATED))
     if reference != result.reference and not other_reference:
         problems.append(

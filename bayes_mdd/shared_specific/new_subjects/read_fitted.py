@@ -173,7 +173,11 @@ def _read_features(
     for dim, expected in ((SUBJECT, subjects), (FEATURE, features)):
         missing = sorted(set(expected) - set(_names(source, dim)))
         if missing:
-            problems.append(f"{dim}s of the fit are missing in training: {some(missing)}.")
+            problems.append(
+                f"{dim}s of the fit are missing in training: {some(missing)}. Give the cohort "
+                "of the "
+                "fit."
+            )
     if problems:
         raise DataContractError("features of the fit", problems)
     y = source["y"].transpose(SUBJECT, FEATURE)
