@@ -163,3 +163,22 @@ def test_a_surface_that_is_a_pipe_or_has_no_points_is_refused(tmp_path):
     os.mkfifo(tmp_path / "l.surf.gii")
     with pytest.raises(UnreadableFileError, match="named pipe"):
         load_mesh(dict.fromkeys(("left", "right"), tmp_path / "l.surf.gii"))
+
+
+def test_a_changed_bit_of_a_compressed_image_is_noticed(tmp_path):
+    import gzip
+
+    import nibabel as nib
+
+    from bayes_mdd.files.images import load_image_data
+
+    image = nib.Nifti1Image(np.arange(64, dtype=np.float32).reshape(4, 4, 4), np.eye(4))
+    # Stored without compression, so that the changed bit is one of a voxel.
+    raw = bytearray(gzip.compress(image.to_bytes(), compresslevel=0))
+    path = tmp_path / "x.nii.gz"
+    path.write_bytes(raw)
+    assert load_image_data(path)[1][3, 3, 3] == 63
+    raw[-40] ^= 4
+    path.write_bytes(raw)
+    with pytest.raises(UnreadableFileError, match=r"x.nii.gz is truncated or not a gzip file"):
+        load_image_data(path)
