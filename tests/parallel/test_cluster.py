@@ -14,6 +14,7 @@ from bayes_mdd.parallel import cluster as room
 from bayes_mdd.parallel.batch import read_batch_system
 from bayes_mdd.parallel.fan_out import count_workers, fan_out
 from bayes_mdd.parallel.software import describe_software, require_same
+from bayes_mdd.studies import power
 
 pytest.importorskip("distributed")
 
@@ -196,3 +197,31 @@ def test_a_machine_that_cannot_submit_jobs(tmp_path, monkeypatch):
         bm.use_cluster(write(tmp_path, SLURM)),
     ):
         pass
+
+
+def find_in_some(target, plan, total, seed):
+    """Find the target in every other trial, without simulating it."""
+    return seed % 2 == 0
+
+
+def test_a_command_runs_its_tasks_on_a_cluster(near_cluster, run_cli, monkeypatch):
+    monkeypatch.setattr(power, "_find_in_trial", find_in_some)
+    words = ["power", "--simulate", "--repeats", 20, "--json"]
+    there = run_cli(*words, "--cluster", near_cluster)
+    assert there.status == 0, there.err
+    assert f"Tasks run on the cluster {near_cluster}" in there.err
+    assert there.out == run_cli(*words, "--jobs", 1).out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["power", "--jobs", 2], "--jobs: only with --simulate"),
+        (["power", "--simulate", "--jobs", -3], "--jobs must be a number from 1, or -1"),
+        (["power", "--simulate", "--cluster", "nowhere"], "cluster 'nowhere' is unknown"),
+    ],
+)
+def test_jobs_and_clusters_that_a_command_refuses(run_cli, words, said):
+    done = run_cli(*words)
+    assert done.status == 2
+    assert said in " ".join(done.err.replace("│", " ").split())
