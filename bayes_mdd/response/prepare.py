@@ -194,7 +194,7 @@ def prepare(
     scale = np.sqrt(
         mean.var(axis=0, ddof=1) + np.diagonal(covariance, axis1=1, axis2=2).mean(axis=0)
     )
-    if (constant := scale <= 1e-12 * np.maximum(np.abs(centre), 1.0)).any():
+    if (constant := scale <= 1e-12 * np.abs(mean).max(axis=0)).any():
         names = scores[FACTOR].values.astype(str)[constant]
         raise DataContractError(
             "scores", [f"{some(names)} is the same for all patients: leave it out."]

@@ -26,7 +26,7 @@ def draw(rng: np.random.Generator) -> tuple[dict[str, np.ndarray], pd.DataFrame,
     series = {}
     for i in range(n):
         common = rng.standard_normal((VOLUMES, 1 + len(NETWORKS)))
-        own = np.where(network == 0, 0.7 * np.exp(0.25 * scores[i]), 0.7)
+        own = np.where(network == 0, 0.7 * np.exp(0.5 * scores[i]), 0.7)
         x = rng.standard_normal((VOLUMES, REGIONS))
         series[f"sub-{i + 1:03d}"] = x + 0.4 * common[:, :1] + own * common[:, 1 + network]
     people = pd.DataFrame(

@@ -17,7 +17,7 @@ from bayes_mdd.shared_specific.report.content import summarise_findings
 from bayes_mdd.shared_specific.tables.factors import is_partial, overview
 
 ARMS = ("A", "B", "C", "D", "E")
-CHECKS = tabulate_checks([Check("divergences", 0.0, "0", True)])
+CHECKS = tabulate_checks([Check("divergences", 0.0, "0", True, "")])
 
 
 def of_two_arms(probability: float):

@@ -29,5 +29,5 @@ def test_300_000_edges_fit_into_memory(tmp_path):
     facts = json.loads(done.stdout)
     assert facts["edges"] == 299_925
     assert facts["report"]["peak_gb"] < MOST_MEMORY
-    assert facts["correlation"] > 0.8
+    assert not [label for label in facts["labels"] if label.endswith("-specific")]
     assert facts["report_mb"] < 50, "the page grows with factors, not with edges"

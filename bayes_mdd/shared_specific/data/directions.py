@@ -101,7 +101,10 @@ def check_directions(y: Array, design: Array, n_factors: int, names: Sequence[st
         )
     if p == 1 or _rank(_similarity(_without(y[:, searched], basis))) > n_factors:
         return
-    n = _rank(sum(_similarity(_without(y[:, i : i + CHUNK], basis)) for i in range(0, p, CHUNK)))
+    similarity = np.zeros((len(y), len(y)))
+    for i in range(0, p, CHUNK):
+        similarity += _similarity(_without(y[:, i : i + CHUNK], basis))
+    n = _rank(similarity)
     if n_factors < n or n == p:
         return
     directions = f"{n} direction{'s' if n > 1 else ''}"

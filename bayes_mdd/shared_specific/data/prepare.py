@@ -72,7 +72,7 @@ def prepare(
     dimensions, items = read_ratings(spec, linked, symptom_design)
     y = chosen["y"].transpose(SUBJECT, FEATURE).values.astype(float)
     check_scale(y, spec.noise_scale)
-    check_directions(y, design.to_numpy(), spec.n_factors, chosen[FEATURE].values.astype(str))
+    check_directions(y, design.to_numpy(), spec.n_factors, chosen[FEATURE].values.tolist())
     block = chosen["block"].values.astype(str)
     plain = reduce_features(y, design.to_numpy(), block)
     data = ModelData(

@@ -87,4 +87,4 @@ def _check_values(spec: SharedSpecificSpec, chosen: xr.Dataset, design: Array) -
         return
     if chosen.attrs.get("units") == "z":
         check_scale(y, spec.noise_scale)
-    check_directions(y, design, spec.n_factors, chosen[FEATURE].values.astype(str))
+    check_directions(y, design, spec.n_factors, chosen[FEATURE].values.tolist())
