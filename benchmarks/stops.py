@@ -44,6 +44,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from provenance import RESULTS, record
 from stops_content import compare, content, unfinished
 from stops_jobs import JOBS, Job, import_all, make_inputs
@@ -257,6 +258,8 @@ def main() -> None:
     asked = parser.parse_args()
     folder = (asked.folder or Path(tempfile.mkdtemp(prefix="stops-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    # Two studies in one folder would disturb each other.
+    FileLock(folder / "lock", timeout=0).acquire()
     import_all()
     make_inputs(folder / "inputs")
     for job in JOBS:

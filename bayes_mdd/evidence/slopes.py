@@ -139,7 +139,7 @@ def read_slopes(
     Raises
     ------
     DataContractError
-        If it is no result of `fit_response`, or of another fit.
+        If it is no result of `fit_response`, of another fit, or has no factor.
     SpecError
         If an arm is unknown.
     """
@@ -156,6 +156,8 @@ def read_slopes(
     arms = [str(a) for a in posterior[ARM].values]
     if lost := [a for a in drug_classes or {} if a not in arms]:
         raise SpecError(f"drug_classes names {some(lost)}, but the arms are {some(arms)}.")
+    if not posterior.sizes[FACTOR]:
+        raise DataContractError("response", ["no factor is in use, so that there is no slope."])
     order = (CHAIN, DRAW, FACTOR)
     prognosis, moderation = (
         posterior[v].transpose(*order).values.reshape(-1, posterior.sizes[FACTOR])

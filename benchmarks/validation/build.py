@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from validation import (
     baselines,
     calibration,
+    combine,
     connectivity,
     correlated_errors,
     damaged_files,
@@ -24,6 +25,7 @@ from validation import (
     residual_checks,
     response,
     speed,
+    stops,
     symptoms,
 )
 from validation.cards import HEADLINES
@@ -44,11 +46,13 @@ PAGES: Mapping[str, ModuleType] = {
     "feature_noise": feature_noise,
     "projection": projection,
     "fast_path": fast_path,
+    "combine": combine,
     "speed": speed,
     "polar_lda": polar_lda,
     "response": response,
     "baselines": baselines,
     "damaged_files": damaged_files,
+    "stops": stops,
 }
 HEAD = "<!-- Written by `python benchmarks/validation_pages.py`. Do not edit. -->\n\n"
 #: A block of a model card that is filled in; its name stands in the opening comment.

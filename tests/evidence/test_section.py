@@ -38,3 +38,17 @@ def test_without_maps_or_with_too_few_findings_it_says_so():
     maps = make_fit(np.ones((1, len(NAMES))))["loadings"].to_dataset().drop_vars("region_name")
     tree = xr.DataTree.from_dict({"loadings": maps})
     assert "name no regions" in _words(literature_section(tree, response))
+
+
+def test_without_a_factor_in_use_nothing_is_compared():
+    response = make_response([-1.0])
+    none = xr.DataTree.from_dict(
+        {
+            name: group.isel(factor=slice(0))
+            for name, group in response.to_dict().items()
+            if name != "/"
+        }
+    )
+    none.attrs = response.attrs
+    page = literature_section(make_fit(np.ones((1, len(NAMES)))), none)
+    assert "no factor is in use" in _words(page)
