@@ -117,7 +117,27 @@ def widen_metric(metric: Metric, sd: Array) -> Metric:
     Metric
         With the same correlations; no SD grows by more than `MAX_WIDENING` and none shrinks.
     """
-    factor = np.clip(sd / np.sqrt(np.diag(metric.covariance)), 1.0, MAX_WIDENING)
+    return rescale_metric(metric, sd, (1.0, MAX_WIDENING))
+
+
+def rescale_metric(metric: Metric, sd: Array, limits: tuple[float, float]) -> Metric:
+    """Give a metric the SD of draws, within limits.
+
+    Parameters
+    ----------
+    metric : Metric
+        From `metric_from_precision`.
+    sd : ndarray, shape (size,)
+        SD of draws.
+    limits : tuple of float
+        Smallest and largest factor by which an SD may change.
+
+    Returns
+    -------
+    Metric
+        With the same correlations.
+    """
+    factor = np.clip(sd / np.sqrt(np.diag(metric.covariance)), *limits)
     return replace(
         metric,
         covariance=np.ascontiguousarray(metric.covariance * np.outer(factor, factor)),

@@ -139,7 +139,7 @@ def sample_chains(
             if store is not None:
                 tree.attrs[START] = start
                 store.write(chain, tree)
-    whole = _join([drawn[chain] for chain in range(sampler.chains)])
+    whole = join_chains([drawn[chain] for chain in range(sampler.chains)])
     whole["posterior"].attrs["sampling_time"] = time.perf_counter() - began
     return whole
 
@@ -196,7 +196,19 @@ def _finished(process: Any) -> xr.DataTree | None:
     return xr.DataTree.from_dict({name: g.drop_attrs(deep=False) for name, g in groups.items()})
 
 
-def _join(drawn: list[xr.DataTree]) -> xr.DataTree:
+def join_chains(drawn: list[xr.DataTree]) -> xr.DataTree:
+    """Join chains in their order.
+
+    Parameters
+    ----------
+    drawn : list of DataTree
+        One tree a chain, with the groups of `GROUPS`.
+
+    Returns
+    -------
+    DataTree
+        The same groups of all chains.
+    """
     groups = {
         name: xr.concat(
             [tree[name].to_dataset().assign_coords({CHAIN: [i]}) for i, tree in enumerate(drawn)],

@@ -105,24 +105,17 @@ def sample_chain(
        Research, 15, 1593-1623.
     """
     rng = np.random.default_rng(seed)
-    steps = _StepSize(1.2 * start.size**-0.25)
-    now = _State(start, *density(start))
+    steps = StepSize(start.size)
+    now = State(start, *density(start))
     kept, stats = np.empty((draws, start.size)), np.empty((draws, 5))
     for t in range(tune + draws):
-        length = PATH_LENGTH * rng.uniform(0.6, 1.4)
-        n_steps = int(np.clip(np.ceil(length / steps.size), 1, MAX_STEPS))
-        momentum = metric.momentum @ rng.standard_normal(start.size)
-        end, before, after = _path(density, metric, now, momentum, steps.size, n_steps)
-        accepted = float(np.exp(min(before - after, 0.0)))
-        moves = rng.random() < accepted
-        now = end if moves else now
+        done = move(density, metric, now, steps.size, rng)
+        now = done.state
         if t < (tune or draws):
-            steps.adapt(accepted, last=t == tune - 1)
+            steps.adapt(done.accepted, last=t == tune - 1)
         if t >= tune:
             kept[t - tune] = now.x
-            diverged = not after - before < MAX_ENERGY_GAIN
-            energy = after if moves else before
-            stats[t - tune] = energy, accepted, diverged, n_steps, now.logp
+            stats[t - tune] = done.energy, done.accepted, done.diverging, done.steps, now.logp
     return Chain(
         points=kept,
         energy=stats[:, 0],
@@ -134,21 +127,104 @@ def sample_chain(
     )
 
 
-class _State(NamedTuple):
+class State(NamedTuple):
+    """A point with log density and gradient.
+
+    Parameters
+    ----------
+    x : ndarray, shape (size,)
+        The point.
+    logp : float
+        Log density.
+    grad : ndarray, shape (size,)
+        Its gradient.
+    """
+
     x: Array
     logp: float
     grad: Array
 
 
-class _StepSize:
-    """Dual averaging of the log step size (Hoffman & Gelman, section 3.2)."""
+class Move(NamedTuple):
+    """Outcome of one path.
 
-    def __init__(self, size: float) -> None:
+    Parameters
+    ----------
+    state : State
+        The next state.
+    energy, accepted : float
+        Energy, and acceptance probability.
+    diverging : bool
+        Whether the path diverged.
+    steps : int
+        Leapfrog steps.
+    """
+
+    state: State
+    energy: float
+    accepted: float
+    diverging: bool
+    steps: int
+
+
+def move(
+    density: LogDensityFunction, metric: Metric, now: State, step: float, rng: np.random.Generator
+) -> Move:
+    """Follow one path of random length, and accept or reject its end.
+
+    Parameters
+    ----------
+    density : callable
+        Value and gradient of the log density of the target.
+    metric : Metric
+        Gaussian approximation of the target.
+    now : State
+        Where the path begins.
+    step : float
+        Leapfrog step size.
+    rng : numpy.random.Generator
+        For length, momentum and acceptance.
+
+    Returns
+    -------
+    Move
+        The next state, which may be the present one.
+    """
+    length = PATH_LENGTH * rng.uniform(0.6, 1.4)
+    n_steps = int(np.clip(np.ceil(length / step), 1, MAX_STEPS))
+    momentum = metric.momentum @ rng.standard_normal(now.x.size)
+    end, before, after = _path(density, metric, now, momentum, step, n_steps)
+    accepted = float(np.exp(min(before - after, 0.0)))
+    moves = rng.random() < accepted
+    diverged = not after - before < MAX_ENERGY_GAIN
+    return Move(end if moves else now, after if moves else before, accepted, diverged, n_steps)
+
+
+class StepSize:
+    """Dual averaging of the log step size (Hoffman & Gelman, section 3.2).
+
+    Parameters
+    ----------
+    dimensions : int
+        Number of coordinates of the target.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        size = 1.2 * dimensions**-0.25
         self.size = size
         self._anchor, self._averaged = np.log(2 * size), np.log(size)
         self._gap, self._count = 0.0, 0
 
     def adapt(self, accepted: float, *, last: bool) -> None:
+        """Adapt the step size.
+
+        Parameters
+        ----------
+        accepted : float
+            Acceptance probability of a path with this step size.
+        last : bool
+            Whether to fix the step size, at its average.
+        """
         self._count += 1
         t = float(self._count)
         self._gap += (TARGET_ACCEPT - accepted - self._gap) / (t + 10.0)
@@ -158,15 +234,15 @@ class _StepSize:
 
 
 def _path(
-    density: LogDensityFunction, metric: Metric, begin: _State, p: Array, step: float, n_steps: int
-) -> tuple[_State, float, float]:
+    density: LogDensityFunction, metric: Metric, begin: State, p: Array, step: float, n_steps: int
+) -> tuple[State, float, float]:
     """Take leapfrog steps; return the end point and the energy before and after."""
     before = 0.5 * float(p @ (metric.covariance @ p)) - begin.logp
     now = begin
     p = p + 0.5 * step * now.grad
     for i in range(n_steps):
         x = now.x + step * (metric.covariance @ p)
-        now = _State(x, *density(x))
+        now = State(x, *density(x))
         if not now.logp > -before - MAX_ENERGY_GAIN:
             return now, before, np.inf
         p += (1.0 if i < n_steps - 1 else 0.5) * step * now.grad

@@ -106,7 +106,7 @@ def sample_graph(
     """
     check_backend(sampler)
     _report("PyMC graph", len(model.free_RVs), "free variables", sampler)
-    if sampler.backend == "nutpie":
+    if sampler.backend in ("auto", "nutpie", "alternating"):
         return _sample_with_nutpie(
             model, initial, sampler, var_names=var_names, progressbar=progressbar, store=store
         )

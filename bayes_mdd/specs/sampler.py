@@ -8,7 +8,7 @@ from typing import Literal
 from bayes_mdd.errors import SpecError
 from bayes_mdd.specs.base import Spec, check_choices, check_number, check_whole
 
-Backend = Literal["nutpie", "pymc", "numpyro"]
+Backend = Literal["auto", "nutpie", "alternating", "pymc", "numpyro"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +28,15 @@ class SamplerSpec(Spec):
         `chains`.
     target_accept : float, default 0.9
         Target acceptance rate of the No-U-Turn sampler. Raise it when there are divergences.
-    backend : {"nutpie", "pymc", "numpyro"}, default "nutpie"
-        The sampler. For the shared-specific model, "nutpie" samples a closed-form density
-        without compiling a PyMC graph. The exceptions are ordinal symptoms,
-        ``symptom_links="by_arm"`` and ``feature_noise="student"``: in these cases, and always
-        with the other two samplers, the PyMC graph of the same posterior is compiled. "numpyro"
-        needs the extra ``bayes-mdd[jax]``.
+    backend : {"auto", "nutpie", "alternating", "pymc", "numpyro"}, default "auto"
+        The sampler of the shared-specific model; all of them have the same posterior. "nutpie"
+        samples a closed-form density without compiling a PyMC graph. "alternating" draws scores
+        and loadings exactly, in turn, and all scales by Hamiltonian Monte Carlo; its time grows
+        with the number of participants, not with its square. "auto" is "nutpie" up to 300
+        participants (half differences of scans count as well) and "alternating" beyond. Ordinal
+        symptoms, ``symptom_links="by_arm"`` and ``feature_noise="student"`` need the PyMC graph,
+        which is compiled first and which "pymc" and "numpyro" always sample. "numpyro" needs the
+        extra ``bayes-mdd[jax]``. Other families take "auto" and "alternating" for "nutpie".
     ci_prob : float, default 0.9
         Probability mass of the equal-tailed intervals that are stored with the loadings.
     loading_draws : int, optional
@@ -52,7 +55,7 @@ class SamplerSpec(Spec):
     chains: int = 4
     cores: int | None = None
     target_accept: float = 0.9
-    backend: Backend = "nutpie"
+    backend: Backend = "auto"
     ci_prob: float = 0.9
     loading_draws: int | None = None
 

@@ -22,7 +22,7 @@ CHOICES = [
     (PolarLDASpec, "absent_edges", ("raise", "keep")),
     (SharedSpecificSpec, "feature_noise", ("moderated", "equal", "student")),
     (SharedSpecificSpec, "symptom_links", ("common", "by_arm")),
-    (SamplerSpec, "backend", ("nutpie", "pymc", "numpyro")),
+    (SamplerSpec, "backend", ("auto", "nutpie", "alternating", "pymc", "numpyro")),
     (DerivativesSpec, "missing", ("refuse", "drop")),
 ]
 

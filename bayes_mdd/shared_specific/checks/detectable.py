@@ -224,7 +224,7 @@ def _least_by_weighting(
 def _edge_variance(data: ModelData) -> float:
     """Mean variance of the edges within arms, without design."""
     shown = data.shown
-    total = np.trace(shown.total, axis1=1, axis2=2).sum()
+    total = shown.total.traces.sum()
     n_edges = shown.features.sizes["feature"]
     return float(total / (shown.stats.basis.shape[1] * n_edges))
 

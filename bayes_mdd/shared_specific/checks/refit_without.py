@@ -173,7 +173,7 @@ def describe_data(fitted: Fitted) -> ModelData:
         design=fitted.design,
         stats=stats.weighted(fitted.weight),
         feature_noise=relative,
-        total=stats.cross_products,
+        total=stats.products,
         symptoms=(),
         excluded={},
         items=(),
@@ -200,7 +200,7 @@ def _refit(
         arm=fitted.arm[kept],
         design=fitted.design[kept],
         stats=stats.weighted(fitted.weight),
-        total=stats.cross_products,
+        total=stats.products,
         symptom_design=data.symptom_design[kept],
     )
     spec = without_symptoms(fitted.spec, max(1, start.n_on))

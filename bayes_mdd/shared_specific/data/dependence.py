@@ -205,7 +205,7 @@ def whiten(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -> M
     edges = replace(
         data,
         stats=of_edges,
-        total=of_edges.cross_products,
+        total=of_edges.products,
         feature_noise=np.ones(given.shape[1]),
     )
     found = replace(
@@ -213,7 +213,7 @@ def whiten(spec: SharedSpecificSpec, data: ModelData, features: xr.Dataset) -> M
         features=white,
         stats=stats,
         feature_noise=np.ones(block.size),
-        total=stats.cross_products,
+        total=stats.products,
         whitening=WhitenedEdges(
             map=whitening,
             order=scale.order,

@@ -17,6 +17,7 @@ from bayes_mdd.shared_specific.data.ratings import (
     Symptom,
 )
 from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, reduce_features
+from bayes_mdd.shared_specific.likelihood.cross_products import CrossProducts
 from bayes_mdd.shared_specific.likelihood.noise import feature_noise_scale
 from bayes_mdd.shared_specific.likelihood.student import FeatureRows
 from bayes_mdd.shared_specific.search.feature_weight import feature_weight
@@ -67,7 +68,7 @@ class ModelData:
         Cross-products of the features, each divided by its `feature_noise`, times `weight`.
     feature_noise : ndarray, shape (feature,)
         Noise of each feature relative to its block (mean square 1 in a block).
-    total : ndarray, shape (block, n, n)
+    total : CrossProducts
         Cross-products of the features without this division and weight.
     symptoms : tuple of Symptom
         Linked symptom dimensions.
@@ -90,7 +91,7 @@ class ModelData:
     design: pd.DataFrame
     stats: BlockStatistics
     feature_noise: Array
-    total: Array
+    total: CrossProducts
     symptoms: tuple[Symptom, ...]
     excluded: Mapping[str, str]
     items: tuple[Item, ...]
@@ -180,7 +181,7 @@ class ModelData:
             stats=reduce_features(y / self.feature_noise, design, block, scale).weighted(
                 self.weight
             ),
-            total=reduce_features(y, design, block, scale).cross_products,
+            total=reduce_features(y, design, block, scale).products,
             whitening=white,
         )
 

@@ -82,7 +82,7 @@ def prepare(
         design=design,
         stats=plain,
         feature_noise=np.ones(block.size),
-        total=plain.cross_products,
+        total=plain.products,
         symptoms=dimensions,
         excluded=excluded,
         items=items,

@@ -157,7 +157,7 @@ def transform(x, inputs):  # type: ignore[no-untyped-def]
         if inputs.fixed.size:
             sharing[j] = inputs.fixed[j]
         else:
-            _softmax(x[at + j * (arms - 1) : at + (j + 1) * (arms - 1)], sharing[j])
+            softmax(x[at + j * (arms - 1) : at + (j + 1) * (arms - 1)], sharing[j])
         r = np.ascontiguousarray(raw[:, j])
         h, length2 = _scale(r, sharing[j], j, inputs, variances[j])
         # Strengths refer to the visible part of scores, without their mean and covariate effects.
@@ -211,8 +211,16 @@ def _arm_mean(values, a, arm):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _softmax(free, out):  # type: ignore[no-untyped-def]
-    """Shares from logs that sum to zero, of which the last is omitted."""
+def softmax(free, out):  # type: ignore[no-untyped-def]
+    """Shares from logs that sum to zero, of which the last is omitted.
+
+    Parameters
+    ----------
+    free : ndarray, shape (arm - 1,)
+        Logs.
+    out : ndarray, shape (arm,)
+        Receives the shares.
+    """
     last = 0.0
     for a in range(free.size):
         out[a] = free[a]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 
 from bayes_mdd.kernels import compiled
+from bayes_mdd.shared_specific.likelihood.cross_products import CrossProducts
 from bayes_mdd.types import Array
 
 #: Multiplications of a matrix product up to which OpenBLAS uses its kernels for small matrices; on
@@ -37,8 +38,8 @@ class BlockStatistics:
     ----------
     basis : ndarray, shape (subject, n)
         Orthonormal basis of the space orthogonal to the design.
-    cross_products : ndarray, shape (block, n, n)
-        Sum over the features of a block of their outer products in that basis.
+    products : CrossProducts
+        Sums over the features of a block of their outer products in that basis.
     block_size : ndarray of float, shape (block,)
         Number of features of a block, times the weight of the likelihood (see `weighted`).
     blocks : tuple of str
@@ -49,10 +50,15 @@ class BlockStatistics:
     """
 
     basis: Array
-    cross_products: Array
+    products: CrossProducts
     block_size: Array
     blocks: tuple[str, ...]
     subject_scale: Array | None = None
+
+    @property
+    def cross_products(self) -> Array:
+        """The sums as matrices, shape (block, n, n)."""
+        return self.products.matrices
 
     @property
     def score_basis(self) -> Array:
@@ -91,14 +97,14 @@ class BlockStatistics:
             return self
         return replace(
             self,
-            cross_products=weight * self.cross_products,
+            products=self.products.times(weight),
             block_size=weight * self.block_size,
         )
 
     @property
     def traces(self) -> Array:
         """Total sum of squares of each block, shape (block,)."""
-        return np.asarray(np.trace(self.cross_products, axis1=1, axis2=2))
+        return self.products.traces
 
 
 def reduce_features(
@@ -138,14 +144,11 @@ def reduce_features(
     basis = np.linalg.qr(design, mode="complete")[0][:, design.shape[1] :]
     names, first, code = np.unique(block, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    projected = basis.T @ y
-    cross = []
-    for b in order:
-        part = projected[:, code == b]
-        cross.append(part @ part.T)
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
     return BlockStatistics(
         basis=np.ascontiguousarray(basis),
-        cross_products=np.stack(cross),
+        products=CrossProducts.of(basis.T @ y, place[code]),
         block_size=np.bincount(code)[order].astype(float),
         blocks=tuple(str(n) for n in names[order]),
         subject_scale=subject_scale,
@@ -241,6 +244,7 @@ def collapsed_value_and_grad(
     cross_products: Array,
     traces: Array,
     block_size: Array,
+    rows: int = 0,
 ) -> tuple[Array, Array, Array, Array]:
     """Log-likelihood of each block, and the gradient of their sum.
 
@@ -254,6 +258,9 @@ def collapsed_value_and_grad(
         Residual SD.
     cross_products, traces, block_size : ndarray
         As in `BlockStatistics`.
+    rows : int, default 0
+        Dimension of the features, where the scores and `cross_products` are confined to fewer
+        directions. By default there are no others.
 
     Returns
     -------
@@ -282,7 +289,7 @@ def collapsed_value_and_grad(
     for b in range(n_blocks):
         np.dot(transposed, products[b], hsh)
         value[b], grad_noise[b], weight = collapsed_block(
-            hsh, gram, block_scale[b], noise[b], traces[b], block_size[b], n,
+            hsh, gram, block_scale[b], noise[b], traces[b], block_size[b], max(rows, n),
             grad_scale[b], from_gram, work,
         )  # fmt: skip
         np.dot(products[b], weight, added)

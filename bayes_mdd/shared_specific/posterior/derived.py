@@ -9,7 +9,10 @@ import xarray as xr
 from bayes_mdd.dims import ARM, CHAIN, DRAW, FACTOR
 from bayes_mdd.results.rules import FACTOR_RHAT_MAX, MATCH_MIN
 from bayes_mdd.shared_specific.data.model_data import ModelData, sort_features
-from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
+from bayes_mdd.shared_specific.likelihood.collapsed import (
+    BlockStatistics,
+    collapsed_value_and_grad,
+)
 from bayes_mdd.shared_specific.likelihood.student import student_value_and_grad
 from bayes_mdd.shared_specific.posterior.explained import Explained
 from bayes_mdd.shared_specific.posterior.stored_data import fitted_block
@@ -129,7 +132,12 @@ def block_log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
     rows = None if noise_df is None else sort_features(data)
     value = np.empty((*scores.shape[:2], len(stats.blocks)))
     traces = stats.traces
-    for c, d in np.ndindex(*scores.shape[:2]):
+    if noise_df is None and stats.products.many:
+        flat = [x.reshape(-1, *x.shape[2:]) for x in (scores, block_scale, noise)]
+        inside = np.einsum("nm,dnk->dmk", stats.score_basis, flat[0], optimize=True)
+        value[:] = _log_density(stats, inside, flat[1], flat[2]).reshape(value.shape)
+    done = noise_df is None and stats.products.many
+    for c, d in () if done else np.ndindex(*scores.shape[:2]):
         parameters = (
             stats.score_basis.T @ scores[c, d],
             np.ascontiguousarray(block_scale[c, d]),
@@ -150,3 +158,21 @@ def block_log_likelihood(data: ModelData, posterior: xr.Dataset) -> xr.Dataset:
             "feature_weight": data.weight,
         },
     )
+
+
+def _log_density(
+    stats: BlockStatistics, scores_q: Array, block_scale: Array, noise: Array
+) -> Array:
+    """Log density of each block given each draw, from cross-products between the scores."""
+    gram, products = np.swapaxes(scores_q, 1, 2) @ scores_q, stats.products.between(scores_q)
+    n, eye = stats.basis.shape[1], np.eye(gram.shape[1])
+    value = np.empty(noise.shape)
+    for b, size in enumerate(stats.block_size):
+        d = block_scale[:, b, :, None]
+        inner = eye + d * gram * np.swapaxes(d, 1, 2)
+        weighted = np.linalg.solve(inner, d * products[:, b] * np.swapaxes(d, 1, 2))
+        left = stats.traces[b] - np.trace(weighted, axis1=1, axis2=2)
+        variance = noise[:, b] ** 2
+        logdet = np.linalg.slogdet(inner)[1]
+        value[:, b] = -0.5 * (size * (n * np.log(2 * np.pi * variance) + logdet) + left / variance)
+    return value

@@ -108,7 +108,7 @@ def edge_moments(
     on = np.flatnonzero(scores.any(axis=(0, 1)))
     m = shown.stats.basis.shape[1]
     if not on.size:
-        total = np.trace(shown.total, axis1=1, axis2=2) / m
+        total = shown.total.traces / m
         return EdgeMoments(squares, np.broadcast_to(total, (n_draws, n_blocks)).copy())
     h = np.einsum("nm,dnk->dmk", shown.stats.score_basis, scores[..., on], optimize=True)
     inverse = np.linalg.inv(np.swapaxes(h, 1, 2) @ h)
@@ -118,11 +118,11 @@ def edge_moments(
     y = shown.stats.score_basis.T @ shown.features["y"].transpose("subject", "feature").values
     chosen = np.argsort(rng.random((n_draws, BANK)), axis=1)[:, : on.size]
     residual = np.empty((n_draws, n_blocks))
+    crosses, traces = shown.total.between(h), shown.total.traces
     for b in range(n_blocks):
         at = np.flatnonzero(shown.code == b)
-        cross = np.swapaxes(h, 1, 2) @ shown.total[b] @ h
-        plain = inverse @ cross
-        residual[:, b] = np.trace(shown.total[b]) - np.trace(plain, axis1=1, axis2=2)
+        plain = inverse @ crosses[:, b]
+        residual[:, b] = traces[b] - np.trace(plain, axis1=1, axis2=2)
         residual[:, b] = np.maximum(residual[:, b], 1e-12) / (m - on.size)
         size = np.sqrt(residual[:, b] / (errors[:, at] ** 2).sum(axis=1).mean())
         with_y = (y[:, at] @ errors[:, at].T)[:, chosen].transpose(1, 0, 2)
@@ -169,8 +169,9 @@ def edge_scales(data: ModelData, scores: Array) -> tuple[Array, Array]:
     inverse = np.linalg.inv(np.swapaxes(h, 1, 2) @ h)
     own = np.diagonal(inverse, axis1=1, axis2=2)
     variance = np.empty((n_draws, len(stats.blocks)))
+    crosses = stats.products.between(h)
     for b, size in enumerate(stats.block_size):
-        plain = inverse @ np.swapaxes(h, 1, 2) @ stats.cross_products[b] @ h
+        plain = inverse @ crosses[:, b]
         left = stats.traces[b] - np.trace(plain, axis1=1, axis2=2)
         variance[:, b] = np.maximum(left, 1e-12) / ((m - on.size) * size)
         square = np.diagonal(plain @ inverse, axis1=1, axis2=2) / size

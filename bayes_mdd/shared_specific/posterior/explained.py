@@ -86,9 +86,10 @@ def explain(
     if noise_df is not None:
         size = expected_noise_sums(data, scores_q, block_scale, noise, noise_df)
     arm_size = np.bincount(data.arm, minlength=n_arms)[:, None]
+    gram, products = np.swapaxes(scores_q, 1, 2) @ scores_q, data.total.between(scores_q)
     moments = np.stack(
         [
-            second_moment(scores_q, block_scale[:, b], noise[:, b], data.total[b], size[:, b])
+            second_moment(gram, block_scale[:, b], noise[:, b], products[:, b], size[:, b])
             for b in range(n_blocks)
         ],
         axis=1,

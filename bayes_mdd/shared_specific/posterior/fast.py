@@ -8,6 +8,7 @@ every chain starts near the same mode, and the chains are too short for the full
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -28,14 +29,18 @@ from bayes_mdd.shared_specific.density.density import (
     guess_score_variance,
     make_density,
 )
+from bayes_mdd.shared_specific.posterior.alternating import alternates, sample_by_alternation
 from bayes_mdd.shared_specific.posterior.no_factor import sample_without_factors
 from bayes_mdd.shared_specific.posterior.sampling import Drawn
 from bayes_mdd.shared_specific.start.spectral import Start
+from bayes_mdd.shared_specific.whitening.leading import ALL_UP_TO
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec
 from bayes_mdd.streams import Stream, generator
 
 #: Optimiser steps for each start of `find_modes`: enough to tell modes apart.
 MODE_STEPS = 150
+#: Warm-up of chains of many subjects, which alternate between scores and loadings.
+TUNE_OF_MANY = 120
 #: Number of draws that loadings are summarised over, as in full runs with the most features.
 FAST_SUMMARY = 100
 
@@ -67,6 +72,11 @@ def sample_fast(
     .. [1] Neal, R. M. (2011). MCMC using Hamiltonian dynamics. In Handbook of Markov Chain Monte
        Carlo, chapter 5.
     """
+    if start.n_on and len(data.arm) > ALL_UP_TO and alternates(spec, data):
+        short = replace(sampler, chains=CHAINS, tune=TUNE_OF_MANY, draws=DRAWS)
+        settings = {"chains": CHAINS, "tune": TUNE_OF_MANY, "draws": DRAWS}
+        raw = sample_by_alternation(spec, data, start, short)
+        return Drawn.of(raw, "alternating", fast=settings)
     began = time.perf_counter()
     density = make_density(spec, data, guess_score_variance(data, start))
     rng = generator(sampler.seed, Stream.FAST_OUTCOME)

@@ -140,10 +140,10 @@ def expected_noise_sums(
     stats = data.stats
     n = stats.basis.shape[1]
     sums = np.empty(noise.shape)
-    for b, (cross, trace) in enumerate(zip(stats.cross_products, stats.traces, strict=True)):
+    products = stats.products.between(scores_q)
+    for b, trace in enumerate(stats.traces):
         covariance = loading_covariance(scores_q, block_scale[:, b])
-        projected = np.swapaxes(scores_q, 1, 2) @ cross @ scores_q
-        squares = np.maximum(trace - (covariance * projected).sum(axis=(1, 2)), 0.0)
+        squares = np.maximum(trace - (covariance * products[:, b]).sum(axis=(1, 2)), 0.0)
         sums[:, b] = (stats.block_size[b] * df + squares / noise[:, b] ** 2) / (df + n - 2.0)
     return sums
 

@@ -81,16 +81,19 @@ def conditional_loadings(scores_q: Array, block_scale: Array, noise: Array) -> C
 
 
 def second_moment(
-    scores_q: Array, block_scale: Array, noise: Array, cross: Array, size: float | Array
+    gram: Array, block_scale: Array, noise: Array, product: Array, size: float | Array
 ) -> Array:
     """Sum the expected outer products of the loadings over a block's features.
 
     Parameters
     ----------
-    scores_q, block_scale, noise : ndarray
+    gram : ndarray, shape (draw, factor, factor)
+        Cross-products of the scores in the basis orthogonal to the design.
+    block_scale, noise : ndarray
         As in `conditional_loadings`.
-    cross : ndarray, shape (n, n)
-        Cross-products of the block's features, in the unit of the loadings to return.
+    product : ndarray, shape (draw, factor, factor)
+        Cross-products of the block's features between the scores, in the unit of the loadings to
+        return: from `CrossProducts.between`.
     size : float or ndarray of shape (draw,)
         Sum of squares of the relative noise of the block's features: their number where it has
         mean square 1.
@@ -100,11 +103,11 @@ def second_moment(
     ndarray, shape (draw, factor, factor)
         One matrix for each draw.
     """
-    conditional = conditional_loadings(scores_q, block_scale, noise)
-    coefficient, root = conditional.coefficient, conditional.root
-    of_means = coefficient @ cross @ np.swapaxes(coefficient, 1, 2)
-    covariance = root @ np.swapaxes(root, 1, 2)
-    return np.asarray(of_means + np.reshape(size, (-1, 1, 1)) * covariance)
+    d = block_scale[:, :, None]
+    inner = np.linalg.inv(np.eye(block_scale.shape[1]) + d * gram * np.swapaxes(d, 1, 2))
+    covariance = d * inner * np.swapaxes(d, 1, 2)
+    scale = np.reshape(size, (-1, 1, 1)) * noise[:, None, None] ** 2
+    return np.asarray(covariance @ product @ covariance + scale * covariance)
 
 
 class Summary(NamedTuple):

@@ -15,6 +15,7 @@ from bayes_mdd.results.result import Result
 from bayes_mdd.shared_specific.data.edges import MeanMatrix
 from bayes_mdd.shared_specific.data.model_data import ModelData, WhitenedEdges
 from bayes_mdd.shared_specific.likelihood.collapsed import BlockStatistics, reduce_features
+from bayes_mdd.shared_specific.likelihood.cross_products import CrossProducts
 from bayes_mdd.shared_specific.posterior.symptoms import describe_symptoms, observed_ratings
 from bayes_mdd.shared_specific.schema import (
     COMPONENT,
@@ -51,9 +52,16 @@ def build_observed_data(data: ModelData, coords: dict[str, Any]) -> xr.Dataset:
     y = data.shown.features["y"].transpose(SUBJECT, FEATURE).astype(np.float32)
     observed = xr.Dataset(
         {
-            "features": (
-                (block, COMPONENT, COMPONENT_2),
-                data.stats.cross_products / data.weight,
+            # Of many subjects the features themselves take less room.
+            **(
+                {}
+                if data.stats.products.many
+                else {
+                    "features": (
+                        (block, COMPONENT, COMPONENT_2),
+                        data.stats.cross_products / data.weight,
+                    )
+                }
             ),
             "y": ((SUBJECT, FEATURE), y.values),
         },
@@ -238,24 +246,36 @@ def read_model_data(result: Result) -> ModelData:
         Cross-products, design, arms and, where the result holds them, features with their blocks;
         without symptoms.
     """
-    constant, observed = result.constant, result.group(OBSERVED_DATA, ["features"])
+    constant, observed = result.constant, result.group(OBSERVED_DATA)
     design = pd.DataFrame(
         constant["design"].values,
         index=constant[SUBJECT].values.astype(str),
         columns=constant[COVARIATE].values.astype(str),
     )
-    cross_products = observed["features"].values
     white = result.group(WHITENING) if WHITENING in result.tree.children else None
     block_dim = BLOCK if white is None else WHITENED_BLOCK
     scale = read_subject_scale(result)
     columns = design.to_numpy() if scale is None else design.to_numpy() / scale[:, None]
     # The same decomposition as in `reduce_features`, so the same basis.
     basis = np.linalg.qr(columns, mode="complete")[0][:, design.shape[1] :]
+    blocks = constant[block_dim].values.astype(str)
+    if "features" in observed:
+        products = CrossProducts(given=observed["features"].values)
+    else:
+        source = white if white is not None else observed
+        of = "feature_block" if white is not None else BLOCK
+        y = source["y"].transpose(SUBJECT, ...).values.astype(float)
+        noise = (white if white is not None else constant)["feature_noise"].values
+        names = (white[of] if white is not None else result.group("loadings")[BLOCK]).values
+        place = {name: b for b, name in enumerate(blocks)}
+        code = np.array([place[str(name)] for name in names])
+        even = y / noise if scale is None else y / noise / scale[:, None]
+        products = CrossProducts.of(basis.T @ even, code)
     stats = BlockStatistics(
         basis=np.ascontiguousarray(basis),
-        cross_products=cross_products,
+        products=products,
         block_size=constant["block_size"].values.astype(float),
-        blocks=tuple(str(b) for b in constant[block_dim].values),
+        blocks=tuple(str(b) for b in blocks),
         subject_scale=scale,
     )
     # Results of versions without a weight of the features do not hold one.
@@ -271,7 +291,7 @@ def read_model_data(result: Result) -> ModelData:
         design=design,
         stats=stats.weighted(weight),
         feature_noise=constant["feature_noise"].values,
-        total=cross_products,
+        total=products,
         symptoms=(),
         excluded={},
         items=(),
@@ -299,7 +319,7 @@ def _with_whitening(result: Result, edges: ModelData, white: xr.Dataset) -> Mode
         float(attrs["least_eigenvalue"]),
     )
     of_edges = replace(
-        edges, stats=own, total=reduce_features(y, design, block, scale).cross_products, weight=1.0
+        edges, stats=own, total=reduce_features(y, design, block, scale).products, weight=1.0
     )
     noise = white["feature_noise"].values
     features = xr.Dataset(
@@ -315,6 +335,6 @@ def _with_whitening(result: Result, edges: ModelData, white: xr.Dataset) -> Mode
         edges,
         features=features,
         feature_noise=noise,
-        total=total.cross_products,
+        total=total.products,
         whitening=WhitenedEdges(whitening, order, unit, mean, of_edges),
     )

@@ -22,6 +22,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
+from bayes_mdd.shared_specific.whitening.leading import (
+    ALL_UP_TO,
+    leading_of_similarity,
+    leading_value,
+)
 from bayes_mdd.types import Array
 
 #: Points at which the Marchenko-Pastur distribution is integrated.
@@ -93,11 +98,17 @@ def effective_count(similarity: Array, n_features: int, n_leading: int) -> float
     n = len(similarity)
     if n - n_leading < LEAST_REMAINING:
         return float(n_features)
-    values = np.maximum(np.linalg.eigvalsh(similarity)[::-1], 0.0)
-    found = values[n_leading:]
-    if found.sum() <= 1e-10 * values.sum():  # no more features than leading values
+    if n <= ALL_UP_TO:
+        values = np.maximum(np.linalg.eigvalsh(similarity)[::-1], 0.0)
+        found = values[n_leading:]
+        total, left, squares = values.sum(), found.sum(), (found**2).sum()
+    else:
+        leading = leading_of_similarity(similarity, n_leading)
+        total = np.trace(similarity)
+        left, squares = total - leading.sum(), (similarity**2).sum() - (leading**2).sum()
+    if left <= 1e-10 * total:  # no more features than leading values
         return float(n_features)
-    target = _concentration(found)
+    target = float(squares / left**2)
 
     def _excess(log_count: float) -> float:
         return _concentration(noise_spectrum(np.exp(log_count), n)[n_leading:]) - target
@@ -137,5 +148,7 @@ def draw_top(count: float, n: int, rng: np.random.Generator) -> float:
     else:  # Bartlett's decomposition
         root = np.tril(rng.standard_normal((n, n)), -1)
         root[np.diag_indices(n)] = np.sqrt(rng.chisquare(count - np.arange(n)))
-    values = np.linalg.svd(root, compute_uv=False) ** 2
-    return float(values[0] * n / values.sum())
+    if n <= ALL_UP_TO:
+        values = np.linalg.svd(root, compute_uv=False) ** 2
+        return float(values[0] * n / values.sum())
+    return float(leading_value(root) * n / (root**2).sum())

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bayes_mdd.shared_specific.search.components import find_components
 from bayes_mdd.shared_specific.search.effective_features import effective_count
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
+from bayes_mdd.shared_specific.whitening.leading import leading_pairs
 from bayes_mdd.types import Array
 
 
@@ -57,7 +58,7 @@ def feature_weight(
     seen = {int(a): i for i, a in enumerate(dict.fromkeys(arm.tolist()))}
     arm = np.array([seen[int(a)] for a in arm])
     even = y / _block_rms(y, code)
-    lead = np.linalg.eigh(even @ even.T)[1][:, -n_factors:]
+    lead = leading_pairs(even, n_factors)[1]
     even = y / _block_rms(complement(y, lead), code)
     weight = _weight(even, design, n_factors)
     n_components = n_factors + 1
@@ -92,7 +93,7 @@ def largest_weight(y: Array, code: NDArray[np.integer], design: Array, n_factors
         Effective over actual number of features, beyond the `n_factors` largest eigenvalues.
     """
     even = y / _block_rms(y, code)
-    lead = np.linalg.eigh(even @ even.T)[1][:, -n_factors:]
+    lead = leading_pairs(even, n_factors)[1]
     return _weight(y / _block_rms(complement(y, lead), code), design, n_factors)
 
 

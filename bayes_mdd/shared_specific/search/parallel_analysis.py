@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes_mdd.shared_specific.search.effective_features import draw_top, effective_count
+from bayes_mdd.shared_specific.whitening.leading import leading_pairs, leading_value
 from bayes_mdd.types import Array
 
 #: Number of sign-flipped copies of the residuals that a component must exceed.
@@ -102,8 +103,8 @@ def leading_component(
     ratio : float
         Its eigenvalue over the threshold; 0 without a component.
     """
-    values, vectors = np.linalg.eigh(residual @ residual.T)
-    total, free = float(values.sum()), len(residual) - taken.shape[1]
+    values, vectors = leading_pairs(residual, 1)
+    total, free = float((residual**2).sum()), len(residual) - taken.shape[1]
     top, threshold = float(values[-1]), 0.0
     for flip in range(FLIPS):
         noise = (
@@ -199,17 +200,17 @@ def block_component(
     parts = [residual[:, code == b] for b in np.unique(code)]
     for part in parts:
         if weight == 1.0:
-            null = np.array([_top(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
+            null = np.array([leading_value(_flipped(part, rng)) for _ in range(BLOCK_FLIPS)])
         else:
             null = _correlated_tops(part, free, rng)
         threshold = max(threshold, float(null.max() / null.mean()))
-        ratio.append(_top(part) / null.mean())
+        ratio.append(leading_value(part) / null.mean())
     best = int(np.argmax(ratio))
     if weight < 1.0:
         threshold *= max(_correlation_margin(weight), float(np.median(ratio)))
     if ratio[best] <= threshold:
         return None
-    return np.asarray(np.linalg.eigh(parts[best] @ parts[best].T)[1][:, -1])
+    return np.asarray(leading_pairs(parts[best], 1)[1][:, -1])
 
 
 def _correlated_tops(part: Array, free: int, rng: np.random.Generator) -> Array:
@@ -229,13 +230,8 @@ def _correlation_margin(weight: float) -> float:
 
 def _top_of_flipped(residual: Array, taken: Array, rng: np.random.Generator) -> float:
     noise = complement(_flipped(residual, rng), taken)
-    gram = noise @ noise.T
-    return float(np.linalg.eigvalsh(gram)[-1] * (residual**2).sum() / np.trace(gram))
+    return float(leading_value(noise) * (residual**2).sum() / (noise**2).sum())
 
 
 def _flipped(y: Array, rng: np.random.Generator) -> Array:
     return np.where(rng.integers(0, 2, size=y.shape, dtype=np.uint8) > 0, y, -y)
-
-
-def _top(y: Array) -> float:
-    return float(np.linalg.eigvalsh(y @ y.T)[-1])

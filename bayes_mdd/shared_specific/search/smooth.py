@@ -10,6 +10,7 @@ of the maximum over weightings and over groups of subjects.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,19 @@ from bayes_mdd.shared_specific.search.curvature import curvature_part, is_one_su
 from bayes_mdd.shared_specific.search.joint_components import estimate_jointly
 from bayes_mdd.shared_specific.search.one_arm import rotate_by_arm
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
+from bayes_mdd.shared_specific.whitening.leading import (
+    ALL_UP_TO,
+    leading_pairs,
+    rough_leading_value,
+)
 from bayes_mdd.types import Array, IntArray
 
 #: Numbers of the smoothest features that form nested sets; the last set holds all features.
 NESTED = (15, 36, 80, 170, 370, 800, 1750)
 #: Exponents of the smoothness by which amplitudes are weighted.
 EXPONENTS = (0.15, 0.25, 0.35, 0.5)
-#: Number of sign-flipped copies.
-FLIPS = 60
+#: Number of sign-flipped copies; of many subjects, whose largest eigenvalues hardly vary.
+FLIPS, COPIES_OF_MANY = 60, 8
 #: SDs by which a component must exceed the mean of the copies' maximum: about its 98 % point.
 EXCESS = 2.6
 #: Log ratio that is left for errors that are not quite independent: where all features count, the
@@ -123,9 +129,10 @@ def find_smooth_components(
     x = complement(x, design)
     bins = bin_features(smoothness)
     scores, other = np.zeros((len(x), 0)), np.zeros((len(x), 0))
+    find = _find_component if len(x) <= ALL_UP_TO else FewCopies().find
     while scores.shape[1] < n_factors and other.shape[1] <= n_factors:
         taken = orthonormal(design, scores, other)
-        component = _find_component(x, bins, arm, taken, rng)
+        component = find(x, bins, arm, taken, rng)
         if component is None:
             break
         curved = curvature_part(component, scores, taken)
@@ -188,9 +195,10 @@ def extend_scores(
     bins, x = bin_features(smoothness), complement(x, design)
     found = np.vstack([scores, np.zeros((len(x) - n, k))])
     found = estimate_jointly(x, found, bins.of, design, arm, JOINT_ROUNDS, by_arm=True).scores
+    find = _find_component if len(x) - n <= ALL_UP_TO else FewCopies().find
     while found.shape[1] < n_factors:
         taken = orthonormal(design[n:], found[n:])
-        own = _find_component(x[n:], bins, np.zeros(len(x) - n, dtype=int), taken, rng)
+        own = find(x[n:], bins, np.zeros(len(x) - n, dtype=int), taken, rng)
         if own is None:
             break
         column = np.concatenate([np.zeros(n), own])
@@ -199,17 +207,140 @@ def extend_scores(
     return found
 
 
-def _find_component(
-    x: Array, bins: Bins, arm: NDArray[np.integer], taken: Array, rng: np.random.Generator
-) -> Array | None:
-    """Scores, with norm 1, of the component that exceeds noise by most; None if none does."""
-    left = complement(x, taken)
-    groups = [(np.arange(len(x)), taken)]
+def group_subjects(arm: NDArray[np.integer], taken: Array) -> list[tuple[IntArray, Array]]:
+    """List the groups in which components are sought: all subjects, and each arm.
+
+    Parameters
+    ----------
+    arm : ndarray of int, shape (subject,)
+        Arm of each subject.
+    taken : ndarray, shape (subject, m)
+        Orthonormal basis of what is projected out.
+
+    Returns
+    -------
+    list of tuple
+        Positions of the subjects, and what is projected out among them.
+    """
+    groups = [(np.arange(len(arm)), taken)]
     for a in np.unique(arm) if arm.max() > 0 else ():
         at = np.flatnonzero(arm == a)
         inside = orthonormal(taken[at], np.ones((at.size, 1)))
         if inside.shape[1] < at.size - 2:
             groups.append((at, inside))
+    return groups
+
+
+def largest_excess(seen: Array, null: Array) -> int | None:
+    """Find the statistic that exceeds its null distribution by most.
+
+    Parameters
+    ----------
+    seen : ndarray, shape (statistic,)
+        Statistics of the features.
+    null : ndarray, shape (copy, statistic)
+        Statistics of sign-flipped copies.
+
+    Returns
+    -------
+    int or None
+        Position of the statistic; None if the largest excess is no larger than by chance.
+    """
+    mean, sd = null.mean(axis=0), null.std(axis=0)
+    top = ((null - mean) / sd).max(axis=1)
+    excess = (seen - mean - MISFIT) / sd
+    best = int(excess.argmax())
+    return None if excess[best] <= top.mean() + EXCESS * top.std() else best
+
+
+class FewCopies:
+    """Search among many subjects, where copies cost much and hardly differ.
+
+    Copies of the first residuals serve all components that exceed them: strong components make
+    them larger. New ones are made before the search ends.
+    """
+
+    def __init__(self) -> None:
+        self._null: Array | None = None
+
+    def find(
+        self,
+        x: Array,
+        bins: Bins,
+        arm: NDArray[np.integer],
+        taken: Array,
+        rng: np.random.Generator,
+    ) -> Array | None:
+        """Find the component that exceeds noise by most.
+
+        Parameters
+        ----------
+        x : ndarray, shape (subject, feature)
+            Features.
+        bins : Bins
+            Bins of the features.
+        arm : ndarray of int, shape (subject,)
+            Arm of each subject.
+        taken : ndarray, shape (subject, m)
+            Orthonormal basis of the design and of components found before.
+        rng : numpy.random.Generator
+            For the signs.
+
+        Returns
+        -------
+        ndarray of shape (subject,) or None
+            Scores with norm 1; None if no component exceeds noise.
+        """
+        left, groups = complement(x, taken), group_subjects(arm, taken)
+        single = left.astype(np.float32)
+        seen = _statistics_of_many(single, bins, groups)
+        best = None if self._null is None else largest_excess(seen, self._null)
+        if best is None:
+            copies = (_flipped(single, rng) for _ in range(COPIES_OF_MANY))
+            self._null = np.array([_statistics_of_many(c, bins, groups) for c in copies])
+            best = largest_excess(seen, self._null)
+        if best is None:
+            return None
+        group, weighting = divmod(best, len(bins.weights))
+        at, inside = groups[group]
+        own = complement(x[at], inside)
+        weights = np.sqrt(bins.weights[weighting])[bins.of]
+        scores, weights = matched_filter(
+            own,
+            weights,
+            bins,
+            len(at) - inside.shape[1],
+            lambda y: leading_pairs(y, 1)[1][:, 0],
+        )
+        if group:
+            scores = (left * weights) @ ((own * weights).T @ scores)
+        scores = complement(scores[:, None], taken)[:, 0]
+        return np.asarray(scores / np.linalg.norm(scores))
+
+
+def _statistics_of_many(
+    left: NDArray[np.float32], bins: Bins, groups: list[tuple[IntArray, Array]]
+) -> Array:
+    """Log ratio of the largest eigenvalue to the mean of the others, by group and weighting."""
+    out = []
+    for at, inside in groups:
+        columns = inside.astype(np.float32)
+        own = left[at] - columns @ (columns.T @ left[at])
+        square = np.einsum("np,np->p", own, own).astype(float)
+        for weights in bins.weights:
+            used = np.flatnonzero(weights[bins.of] > 0)
+            some = own if used.size == own.shape[1] else own[:, used]
+            w = weights[bins.of[used]]
+            top, rank = rough_leading_value(some, w), min(used.size, len(at) - inside.shape[1])
+            out.append(np.log(top / ((w @ square[used] - top) / (rank - 1))))
+    return np.array(out)
+
+
+def _find_component(
+    x: Array, bins: Bins, arm: NDArray[np.integer], taken: Array, rng: np.random.Generator
+) -> Array | None:
+    """Scores, with norm 1, of the component that exceeds noise by most; None if none does."""
+    left, groups = complement(x, taken), group_subjects(arm, taken)
     free = [np.linalg.qr(t, mode="complete")[0][:, t.shape[1] :] for _, t in groups]
     members = [np.flatnonzero(bins.of == b) for b in range(bins.weights.shape[1])]
     # Single precision suffices for largest eigenvalues and halves the time of many features.
@@ -218,17 +349,17 @@ def _find_component(
     null = np.array(
         [_statistics([_flipped(p, rng) for p in parts], bins, groups, free) for _ in range(FLIPS)]
     )
-    mean, sd = null.mean(axis=0), null.std(axis=0)
-    top = ((null - mean) / sd).max(axis=1)
-    excess = (seen - mean - MISFIT) / sd
-    best = int(excess.argmax())
-    if excess[best] <= top.mean() + EXCESS * top.std():
+    best = largest_excess(seen, null)
+    if best is None:
         return None
     group, weighting = divmod(best, len(bins.weights))
     at, inside = groups[group]
     weights = np.sqrt(bins.weights[weighting])[bins.of]
     own = complement(x[at], inside)
-    scores, weights = _matched_filter(own, weights, bins, free[group])
+    basis = free[group]
+    scores, weights = matched_filter(
+        own, weights, bins, basis.shape[1], lambda y: basis @ leading_pairs(basis.T @ y, 1)[1][:, 0]
+    )
     if group:
         scores = (left * weights) @ ((own * weights).T @ scores)
     scores = complement(scores[:, None], taken)[:, 0]
@@ -265,17 +396,39 @@ def _statistics(
     return np.array(out)
 
 
-def _matched_filter(own: Array, weights: Array, bins: Bins, basis: Array) -> tuple[Array, Array]:
-    """Weight bins by the component's own ratio of signal to noise; scores and weights."""
+def matched_filter(
+    own: Array, weights: Array, bins: Bins, free: int, leading: Callable[[Array], Array]
+) -> tuple[Array, Array]:
+    """Weight bins by the component's own ratio of signal to noise.
+
+    Parameters
+    ----------
+    own : ndarray, shape (subject, feature)
+        Features with design and components found before projected out.
+    weights : ndarray, shape (feature,)
+        Weights of features to begin with.
+    bins : Bins
+        Bins of the features.
+    free : int
+        Number of subjects minus the number of columns that were projected out.
+    leading : callable
+        Finds the leading eigenvector of weighted features, in which these columns are out.
+
+    Returns
+    -------
+    scores : ndarray, shape (subject,)
+        With norm 1.
+    weights : ndarray, shape (feature,)
+        Weights of features.
+    """
     size = bins.size
     scores = np.zeros(len(own))
     for _ in range(FILTER_ROUNDS):
-        inside = basis.T @ (own * weights)
-        scores = basis @ np.linalg.eigh(inside @ inside.T)[1][:, -1]
+        scores = leading(own * weights)
         power = (scores @ own) ** 2
         signal = np.bincount(bins.of, power) / size
         total = np.bincount(bins.of, (own**2).sum(axis=0)) / size
-        noise = (total - signal) / (basis.shape[1] - 1)
+        noise = (total - signal) / (free - 1)
         ratio = np.maximum(signal / noise - 1.0, 0.0)
         if ratio.max() <= 0:
             break

@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 from bayes_mdd.shared_specific.data.model_data import ModelData
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
 from bayes_mdd.shared_specific.start.spectral import SCALE_RANGE, Start, spread_over_arms
+from bayes_mdd.shared_specific.whitening.leading import ALL_UP_TO, leading_pairs
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
@@ -23,6 +24,8 @@ from bayes_mdd.types import Array
 DISPLACED, RANDOM = 3, 2
 #: Optimiser steps for each start: largest and smallest number, and multiplications in between.
 MOST_STEPS, LEAST_STEPS, BUDGET = 1000, 150, 3e10
+#: Leading directions of many subjects in which scores are sought, besides one for each factor.
+DIRECTIONS = 40
 #: Optima within this many nats of the best are taken for the same mode: the last steps adjust
 #: block scales near zero, which hardly matter.
 SAME_MODE = 60.0
@@ -85,6 +88,8 @@ def find_modes(
         return ModeSearch(start, np.zeros(1))
     rng = generator(seed, Stream.MODES)
     given = start.first(on)
+    if len(given.scores) > ALL_UP_TO:
+        return _find_confined(data, start, given, rng, steps)
     shape = given.scores.shape
     starts = [given.scores]
     if on > 1:
@@ -94,19 +99,91 @@ def find_modes(
         n, blocks = data.stats.basis.shape[1], len(data.stats.blocks)
         affordable = BUDGET / (len(starts) * blocks * n**2 * on)
         steps = int(np.clip(affordable, LEAST_STEPS, MOST_STEPS))
-    optima = [_optimise(data, replace(given, scores=h), steps) for h in starts]
+    stats = data.stats
+    problem = _Problem(
+        stats.score_basis,
+        np.eye(0),
+        stats.cross_products,
+        stats.traces,
+        stats.block_size,
+        stats.basis.shape[1],
+    )
+    optima = [_optimise(problem, replace(given, scores=h), steps) for h in starts]
     log_density = np.array([value for value, _ in optima])
     best = optima[int(log_density.argmax())][1]
     return ModeSearch(_with_switched_off(data, start, best), log_density)
 
 
-def _optimise(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """What is maximised.
+
+    Parameters
+    ----------
+    to_visible : ndarray, shape (coordinate, visible)
+        Its transpose maps coordinates of scores to what the features see.
+    length : ndarray, shape (coordinate, coordinate)
+        Squared lengths of scores by coordinate; empty where coordinates are the scores.
+    cross_products, traces, block_size : ndarray
+        As in `BlockStatistics`.
+    rows : int
+        Dimension of the features.
+    """
+
+    to_visible: Array
+    length: Array
+    cross_products: Array
+    traces: Array
+    block_size: Array
+    rows: int
+
+
+def _find_confined(
+    data: ModelData,
+    start: Start,
+    given: Start,
+    rng: np.random.Generator,
+    steps: int | None,
+) -> ModeSearch:
+    """Maximise within the leading directions of many subjects, in which the mode lies nearly."""
+    on, stats = start.n_on, data.stats
+    y = stats.basis @ data.projected
+    code, noise = data.code, np.sqrt(stats.traces / stats.block_size)
+    leading = leading_pairs(y / np.maximum(noise, 1e-12)[code], DIRECTIONS + on)[1]
+    scale = data.subject_scale[:, None]
+    seen = stats.basis @ (stats.score_basis.T @ given.scores)
+    basis = np.linalg.qr(np.column_stack([seen, leading]))[0]
+    inside = np.sqrt(data.weight) * (basis.T @ y)
+    blocks = range(len(stats.blocks))
+    lift = basis * scale
+    problem = _Problem(
+        np.eye(basis.shape[1]),
+        lift.T @ lift,
+        np.stack([inside[:, code == b] @ inside[:, code == b].T for b in blocks]),
+        stats.traces,
+        stats.block_size,
+        stats.basis.shape[1],
+    )
+    first = basis.T @ (given.scores / scale)
+    size = np.sqrt(len(y) / len(first))
+    starts = [first]
+    if on > 1:
+        shape = first.shape
+        starts += [first + 0.5 * size * rng.standard_normal(shape) for _ in range(DISPLACED)]
+        starts += [size * rng.standard_normal(shape) for _ in range(RANDOM)]
+    optima = [_optimise(problem, replace(given, scores=h), steps or MOST_STEPS) for h in starts]
+    log_density = np.array([value for value, _ in optima])
+    best = optima[int(log_density.argmax())][1]
+    best = replace(best, scores=lift @ best.scores)
+    return ModeSearch(_with_switched_off(data, start, best), log_density)
+
+
+def _optimise(problem: _Problem, start: Start, steps: int) -> tuple[float, Start]:
     """Optimise scores, log block scales and log noise; return log density and optimum."""
-    stats = data.stats
     n, k = start.scores.shape
     cut = np.cumsum([n * k, start.block_scale.size])
-    rest = (stats.cross_products, stats.traces, stats.block_size)
-    to_visible = stats.score_basis
+    rest = (problem.cross_products, problem.traces, problem.block_size, problem.rows)
+    to_visible, length = problem.to_visible, problem.length
 
     def split(x: Array) -> tuple[Array, Array, Array]:
         h, tau, noise = np.split(x, cut)
@@ -117,10 +194,11 @@ def _optimise(data: ModelData, start: Start, steps: int) -> tuple[float, Start]:
         value, to_h, to_tau, to_noise = collapsed_value_and_grad(
             np.ascontiguousarray(to_visible.T @ h), tau, noise, *rest
         )
+        own = length @ h if length.size else h
         gradient = np.concatenate(
-            [(to_visible @ to_h - h).ravel(), (to_tau * tau).ravel(), to_noise * noise]
+            [(to_visible @ to_h - own).ravel(), (to_tau * tau).ravel(), to_noise * noise]
         )
-        return 0.5 * float((h**2).sum()) - float(value.sum()), -gradient
+        return 0.5 * float((h * own).sum()) - float(value.sum()), -gradient
 
     low, high = np.log(SCALE_RANGE)
     tau = np.log(np.clip(start.block_scale, *SCALE_RANGE))

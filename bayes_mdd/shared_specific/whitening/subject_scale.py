@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayes_mdd.shared_specific.whitening.leading import leading_pairs
 from bayes_mdd.types import Array, IntArray
 
 #: Times that scales and residuals are computed in turn.
@@ -83,5 +84,5 @@ def scales_beyond_components(
     columns = np.linalg.qr(design / first)[0]
     even = features / first
     even -= columns @ (columns.T @ even)
-    leading = np.linalg.eigh(even @ even.T)[1][:, -n_components:]
+    leading = leading_pairs(even, n_components)[1]
     return subject_scales(features, code, np.column_stack([design, first * leading]))

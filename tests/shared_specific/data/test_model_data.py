@@ -82,7 +82,7 @@ def test_design_has_an_intercept_scaled_numbers_and_one_column_a_further_level(m
 def test_features_are_reduced_after_division_by_their_relative_noise(make):
     plain = prepare(SharedSpecificSpec(n_factors=2, feature_noise="equal"), make())
     np.testing.assert_array_equal(plain.feature_noise, 1.0)
-    np.testing.assert_array_equal(plain.stats.cross_products, plain.total)
+    np.testing.assert_array_equal(plain.stats.cross_products, plain.total.matrices)
     features = make()
     features["y"] = features["y"] * np.linspace(0.3, 3.0, len(BLOCK)) ** 1.5
     data = prepare(SharedSpecificSpec(n_factors=2), features)

@@ -1,0 +1,249 @@
+"""Chains that alternate paths of a small conditional density with exact draws of the rest.
+
+A target whose coordinates fall into a few hundred with a density that is quick to evaluate, given
+thousands of others that can be drawn exactly, given the few hundred.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import numpy as np
+import xarray as xr
+from joblib import Parallel, cpu_count, delayed
+from threadpoolctl import threadpool_limits
+
+from bayes_mdd.dims import CHAIN, DRAW
+from bayes_mdd.sampling.around_mode import metric_from_precision, rescale_metric
+from bayes_mdd.sampling.chains import GROUPS, START, ChainStore, chain_seeds, join_chains
+from bayes_mdd.sampling.density import LogDensityFunction
+from bayes_mdd.sampling.draws import OWN_SAMPLER
+from bayes_mdd.sampling.hamiltonian import State, StepSize, move
+from bayes_mdd.specs import SamplerSpec
+from bayes_mdd.types import Array
+
+#: Paths for each draw of the rest.
+PATHS: Final = 3
+#: Share of the warm-up after which the metric is estimated, the first time and the second.
+METRIC_AT: Final = (0.25, 0.5)
+#: Smallest and largest factor by which a scale of the metric may change.
+WIDTHS: Final = (0.5, 3.0)
+
+
+class Alternation[S](Protocol):
+    """A target, as conditional densities and exact draws. States are of a type of its own."""
+
+    @property
+    def outcome_dims(self) -> Mapping[str, tuple[str, ...]]:
+        """Dimensions of the variables of `outcome`, without the draws."""
+        ...
+
+    def begin(self, rng: np.random.Generator) -> S:
+        """First state of a chain.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            For its displacement from the mode.
+        """
+        ...
+
+    def precision(self, state: S) -> Array:
+        """Negative second derivatives of the conditional log density.
+
+        Parameters
+        ----------
+        state : object
+            A state.
+        """
+        ...
+
+    def density(self, state: S) -> LogDensityFunction:
+        """Conditional log density of the few coordinates, given the rest.
+
+        Parameters
+        ----------
+        state : object
+            A state.
+        """
+        ...
+
+    def point(self, state: S) -> Array:
+        """Read the few coordinates of a state.
+
+        Parameters
+        ----------
+        state : object
+            A state.
+        """
+        ...
+
+    def outcome(self, state: S, x: Array, rng: np.random.Generator) -> dict[str, Array]:
+        """Variables to store.
+
+        Parameters
+        ----------
+        state : object
+            The rest.
+        x : ndarray
+            The few coordinates.
+        rng : numpy.random.Generator
+            For variables that are drawn given the others.
+        """
+        ...
+
+    def draw_rest(
+        self, state: S, x: Array, drawn: Mapping[str, Array], rng: np.random.Generator
+    ) -> tuple[S, bool]:
+        """Draw the rest given the few coordinates.
+
+        Parameters
+        ----------
+        state : object
+            The rest so far.
+        x : ndarray
+            The few coordinates.
+        drawn : mapping of str to ndarray
+            From `outcome`.
+        rng : numpy.random.Generator
+            For the draws.
+
+        Returns
+        -------
+        state : object
+            The next state.
+        moved : bool
+            Whether the draw was accepted, where it is a proposal.
+        """
+        ...
+
+
+def sample_alternating(
+    target: Alternation[Any],
+    sampler: SamplerSpec,
+    start: str,
+    *,
+    store: ChainStore | None = None,
+    progressbar: bool = False,
+) -> xr.DataTree:
+    """Sample chains that alternate between paths and exact draws.
+
+    Parameters
+    ----------
+    target : Alternation
+        The target.
+    sampler : SamplerSpec
+        Draws, chains, seed and cores.
+    start : str
+        From `digest_start`; kept chains from another start are not used.
+    store : ChainStore, optional
+        Holds finished chains; each is written as it finishes.
+    progressbar : bool, default False
+        Show the progress of the chains.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` and ``sample_stats``, the same for any number of cores.
+    """
+    began = time.perf_counter()
+    seeds = chain_seeds(sampler.seed, sampler.chains)
+    jobs = min(sampler.cores or cpu_count(), sampler.chains)
+
+    def run(chain: int) -> xr.DataTree:
+        kept = None if store is None else store.read(chain)
+        if kept is not None and kept.attrs.get(START) == start:
+            return kept
+        drawn = sample_one(target, sampler, seeds[chain])
+        drawn.attrs[START] = start
+        if store is not None:
+            store.write(chain, drawn)
+        return drawn
+
+    # The products of features release the interpreter lock, and the features are not copied.
+    with threadpool_limits(1):
+        found = Parallel(n_jobs=jobs, prefer="threads")(
+            delayed(run)(chain) for chain in range(sampler.chains)
+        )
+    whole = join_chains(list(found))
+    whole["posterior"].attrs |= {**OWN_SAMPLER, "sampling_time": time.perf_counter() - began}
+    return whole
+
+
+def sample_one(target: Alternation[Any], sampler: SamplerSpec, seed: int) -> xr.DataTree:
+    """Sample one chain.
+
+    Parameters
+    ----------
+    target : Alternation
+        The target.
+    sampler : SamplerSpec
+        Draws.
+    seed : int
+        Of this chain.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior`` and ``sample_stats``.
+    """
+    rng = np.random.default_rng(seed)
+    state = target.begin(rng)
+    metric = metric_from_precision(target.precision(state))
+    steps = StepSize(target.point(state).size)
+    tune = max(sampler.tune, 1)
+    estimated = [max(1, int(share * tune)) for share in METRIC_AT]
+    warm: list[Array] = []
+    kept: dict[str, list[Array]] = {}
+    stats: dict[str, list[float]] = {}
+    for t in range(tune + sampler.draws):
+        density, now = target.density(state), None
+        x = target.point(state)
+        now = State(x, *density(x))
+        for _ in range(PATHS):
+            done = move(density, metric, now, steps.size, rng)
+            now = done.state
+            if t < tune:
+                steps.adapt(done.accepted, last=False)
+        if t < tune:
+            warm.append(now.x)
+            if t + 1 in estimated:
+                later = np.stack(warm[len(warm) // 2 :])
+                metric = rescale_metric(metric, later.std(axis=0), WIDTHS)
+                steps = StepSize(x.size)
+            if t + 1 == tune:
+                steps.adapt(done.accepted, last=True)
+        drawn = target.outcome(state, now.x, rng)
+        state, moved = target.draw_rest(state, now.x, drawn, rng)
+        if t >= tune:
+            for name, value in drawn.items():
+                kept.setdefault(name, []).append(value)
+            values = {
+                "diverging": done.diverging,
+                "energy": done.energy,
+                "acceptance_rate": done.accepted,
+                "n_steps": done.steps,
+                "lp": now.logp,
+                "step_size": steps.size,
+                "moved": moved,
+            }
+            for name, number in values.items():
+                stats.setdefault(name, []).append(number)
+    return _pack(target, kept, stats)
+
+
+def _pack(
+    target: Alternation[Any],
+    kept: Mapping[str, list[Array]],
+    stats: Mapping[str, list[float]],
+) -> xr.DataTree:
+    posterior = {
+        name: ((CHAIN, DRAW, *target.outcome_dims[name]), np.stack(values)[None])
+        for name, values in kept.items()
+    }
+    sample_stats = {name: ((CHAIN, DRAW), np.array(values)[None]) for name, values in stats.items()}
+    return xr.DataTree.from_dict(
+        dict(zip(GROUPS, (xr.Dataset(posterior), xr.Dataset(sample_stats)), strict=True))
+    )
