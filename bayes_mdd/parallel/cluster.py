@@ -129,12 +129,11 @@ def _check(where: str | Path, n_jobs: int | None) -> str | BatchSystem:
 
 def _connect(target: str | BatchSystem, n_jobs: int | None, stack: ExitStack) -> tuple[Client, int]:
     """Start or find a cluster; the client, and the number of workers it will have (0: unknown)."""
-    import dask
     from distributed import Client, LocalCluster
 
-    stack.enter_context(
-        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES})
-    )
+    # Dask comes with distributed.
+    config = importlib.import_module("dask.config")
+    stack.enter_context(config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}))
     try:
         if isinstance(target, BatchSystem):
             jobs = stack.enter_context(open_batch_system(target))
