@@ -129,11 +129,12 @@ def _check(where: str | Path, n_jobs: int | None) -> str | BatchSystem:
 
 def _connect(target: str | BatchSystem, n_jobs: int | None, stack: ExitStack) -> tuple[Client, int]:
     """Start or find a cluster; the client, and the number of workers it will have (0: unknown)."""
+    import dask
     from distributed import Client, LocalCluster
 
-    # Dask comes with distributed.
-    config = importlib.import_module("dask.config")
-    stack.enter_context(config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}))
+    stack.enter_context(
+        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES})
+    )
     try:
         if isinstance(target, BatchSystem):
             jobs = stack.enter_context(open_batch_system(target))
@@ -190,8 +191,8 @@ def _check_workers(client: Client) -> None:
     kernels = {blas_kernels(), *client.run(blas_kernels).values()}
     if len(kernels) > 1:
         log.warning(
-            "Processors of the workers differ (kernels of linear algebra: %s): results that involve "
-            "sampling are reproducible within Monte-Carlo error only.",
+            "Processors of the workers differ (kernels of linear algebra: %s): results that are "
+            "sampled can be reproduced within Monte-Carlo error only.",
             "; ".join(sorted(", ".join(names) for names in kernels)),
         )
 
