@@ -12,15 +12,16 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 import xarray as xr
-from joblib import Parallel, cpu_count, delayed
-from threadpoolctl import threadpool_limits
+from joblib import cpu_count
 
 from bayes_mdd.dims import CHAIN, DRAW
+from bayes_mdd.parallel.fan_out import fan_out
 from bayes_mdd.sampling.around_mode import metric_from_precision, rescale_metric
 from bayes_mdd.sampling.chains import GROUPS, START, ChainStore, chain_seeds, join_chains
 from bayes_mdd.sampling.density import LogDensityFunction
 from bayes_mdd.sampling.draws import OWN_SAMPLER
 from bayes_mdd.sampling.hamiltonian import State, StepSize, move
+from bayes_mdd.sampling.progress import Step, show_progress
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.types import Array
 
@@ -156,23 +157,24 @@ def sample_alternating(
         kept = None if store is None else store.read(chain)
         if kept is not None and kept.attrs.get(START) == start:
             return kept
-        drawn = sample_one(target, sampler, seeds[chain])
+        drawn = sample_one(target, sampler, seeds[chain], progress.step_of(chain))
         drawn.attrs[START] = start
         if store is not None:
             store.write(chain, drawn)
         return drawn
 
-    # The products of features release the interpreter lock, and the features are not copied.
-    with threadpool_limits(1):
-        found = Parallel(n_jobs=jobs, prefer="threads")(
-            delayed(run)(chain) for chain in range(sampler.chains)
-        )
-    whole = join_chains(list(found))
+    # The products of features release the interpreter lock, and threads do not copy the features.
+    chains = range(sampler.chains)
+    with show_progress(chains if progressbar else (), sampler) as progress:
+        found = fan_out(run, [(chain,) for chain in chains], n_jobs=jobs, where="here")
+    whole = join_chains(found)
     whole["posterior"].attrs |= {**OWN_SAMPLER, "sampling_time": time.perf_counter() - began}
     return whole
 
 
-def sample_one(target: Alternation[Any], sampler: SamplerSpec, seed: int) -> xr.DataTree:
+def sample_one(
+    target: Alternation[Any], sampler: SamplerSpec, seed: int, report: Step | None = None
+) -> xr.DataTree:
     """Sample one chain.
 
     Parameters
@@ -183,6 +185,8 @@ def sample_one(target: Alternation[Any], sampler: SamplerSpec, seed: int) -> xr.
         Draws.
     seed : int
         Of this chain.
+    report : callable, optional
+        Told after each draw how many there are, and how many paths diverged.
 
     Returns
     -------
@@ -198,33 +202,35 @@ def sample_one(target: Alternation[Any], sampler: SamplerSpec, seed: int) -> xr.
     warm: list[Array] = []
     kept: dict[str, list[Array]] = {}
     stats: dict[str, list[float]] = {}
+    diverged = 0
     for t in range(tune + sampler.draws):
-        density, now = target.density(state), None
-        x = target.point(state)
-        now = State(x, *density(x))
-        for _ in range(PATHS):
-            done = move(density, metric, now, steps.size, rng)
-            now = done.state
+        density, x = target.density(state), target.point(state)
+        now, paths = State(x, *density(x)), []
+        for path in range(PATHS):
+            paths.append(move(density, metric, now, steps.size, rng))
+            now = paths[-1].state
             if t < tune:
-                steps.adapt(done.accepted, last=False)
+                steps.adapt(paths[-1].accepted, last=t == tune - 1 and path == PATHS - 1)
         if t < tune:
             warm.append(now.x)
             if t + 1 in estimated:
                 later = np.stack(warm[len(warm) // 2 :])
                 metric = rescale_metric(metric, later.std(axis=0), WIDTHS)
                 steps = StepSize(x.size)
-            if t + 1 == tune:
-                steps.adapt(done.accepted, last=True)
         drawn = target.outcome(state, now.x, rng)
         state, moved = target.draw_rest(state, now.x, drawn, rng)
+        diverging = any(path.diverging for path in paths)
+        diverged += diverging and t >= tune
+        if report is not None:
+            report(t + 1, t + 1 < tune, diverged)
         if t >= tune:
             for name, value in drawn.items():
                 kept.setdefault(name, []).append(value)
             values = {
-                "diverging": done.diverging,
-                "energy": done.energy,
-                "acceptance_rate": done.accepted,
-                "n_steps": done.steps,
+                "diverging": diverging,
+                "energy": paths[-1].energy,
+                "acceptance_rate": float(np.mean([path.accepted for path in paths])),
+                "n_steps": sum(path.steps for path in paths),
                 "lp": now.logp,
                 "step_size": steps.size,
                 "moved": moved,

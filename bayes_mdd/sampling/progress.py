@@ -13,6 +13,8 @@ from bayes_mdd.specs import SamplerSpec
 
 #: What nutpie calls now and then, with a list of the progress of its chains.
 Report = Callable[[list[Any]], None]
+#: What is told how many draws a chain has, whether it warms up, and its divergences.
+Step = Callable[[int, bool, int], None]
 
 
 class ChainProgress:
@@ -42,8 +44,8 @@ class ChainProgress:
         callable or None
             For nutpie; None where nothing is drawn.
         """
-        bars, task = self._bars, self._tasks.get(chain)
-        if bars is None or task is None:
+        step = self.step_of(chain)
+        if step is None:
             return None
 
         def report(chains: list[Any]) -> None:
@@ -55,14 +57,43 @@ class ChainProgress:
                 Progress of one chain, from nutpie.
             """
             for now in chains:
-                bars.update(
-                    task,
-                    completed=now.finished_draws,
-                    stage="warm-up" if now.tuning else "draws",
-                    divergences=now.divergences,
-                )
+                step(now.finished_draws, now.tuning, now.divergences)
 
         return report
+
+    def step_of(self, chain: int) -> Step | None:
+        """Make the function that is told of the draws of one chain.
+
+        Parameters
+        ----------
+        chain : int
+            Number of the chain.
+
+        Returns
+        -------
+        callable or None
+            None where nothing is drawn.
+        """
+        bars, task = self._bars, self._tasks.get(chain)
+        if bars is None or task is None:
+            return None
+
+        def step(draws: int, tuning: bool, divergences: int) -> None:
+            """Move the bar.
+
+            Parameters
+            ----------
+            draws : int
+                Draws so far, with those of the warm-up.
+            tuning : bool
+                Whether the chain warms up.
+            divergences : int
+                Paths that diverged.
+            """
+            stage = "warm-up" if tuning else "draws"
+            bars.update(task, completed=draws, stage=stage, divergences=divergences)
+
+        return step
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.within_scan import add_differences
+from bayes_mdd.shared_specific.search import smooth
 from bayes_mdd.shared_specific.search.joint_components import estimate_jointly
 from bayes_mdd.shared_specific.search.smooth import (
     NESTED,
@@ -75,6 +76,19 @@ def test_smooth_and_edgewise_traits_are_found(power, size):
         found = find(noise(seed) + score * trait(seed, size, power), seed)
         assert found.shape[1] == 1
         assert agreement(found, score)[0] > 0.85
+
+
+def test_the_search_among_many_subjects_finds_the_same(monkeypatch):
+    rng = np.random.default_rng(3)
+    scores = rng.normal(size=(N, 2))
+    x = noise(4) + scores @ np.stack([trait(5, 8.0, 0.5), trait(6, 8.0, 0.0)])
+    exact = find(x)
+    monkeypatch.setattr(smooth, "ALL_UP_TO", 20)
+    few = find(x)
+    assert few.shape == exact.shape
+    assert agreement(few, exact).min() > 0.98
+    assert agreement(few, scores).min() > 0.8
+    assert not any(find(noise(seed)).shape[1] for seed in range(3))
 
 
 def test_several_traits_are_found_together():

@@ -7,6 +7,7 @@ import pytest
 
 from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
+from bayes_mdd.shared_specific.start import mode
 from bayes_mdd.shared_specific.start.mode import find_modes
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 from bayes_mdd.specs import SharedSpecificSpec
@@ -106,3 +107,16 @@ def test_a_line_search_that_overshoots_does_not_stop_the_optimisation(feature_se
     found = find_modes(data, start)
     assert found.log_density.size > 1 and np.isfinite(found.log_density).all()
     np.testing.assert_allclose(found.start.noise, 1.0, atol=0.3)
+
+
+def test_the_mode_of_many_subjects_is_found_in_their_leading_directions(planted, monkeypatch):
+    data, truth = planted
+    start = spectral_start(data, 4)
+    exact = find_modes(data, start)
+    monkeypatch.setattr(mode, "ALL_UP_TO", 20)
+    monkeypatch.setattr(mode, "DIRECTIONS", 12)
+    confined = find_modes(data, start)
+    np.testing.assert_allclose((confined.start.scores**2).mean(axis=0), 1.0)
+    assert best_correlations(confined.start.scores, exact.start.scores).min() > 0.97
+    assert best_correlations(confined.start.scores, truth).min() > 0.9
+    np.testing.assert_allclose(confined.start.noise, exact.start.noise, rtol=0.1)
