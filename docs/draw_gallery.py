@@ -203,6 +203,11 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
             "Factors of several cohorts, matched by their maps, with intervals in each cohort.",
         ),
         Entry(
+            "plot_combined",
+            "bm.combine_cohorts({site: bm.summarise_cohort(fit) for site, fit in halves.items()})",
+            "Patterns of several cohorts: each cohort alone, all combined, and a new cohort.",
+        ),
+        Entry(
             "plot_change_maps",
             'moved, "F1"',
             "Follow-up minus baseline along a factor: signed change by pair of networks and arm.",
