@@ -70,22 +70,22 @@ def group_cohorts(
             if at >= 0:
                 own[i, p], labels[i, p] = str(s[FACTOR].values[at]), str(s["label"].values[at])
 
-    def stack(name: str) -> Array:
+    def _stack(name: str) -> Array:
         return np.stack([getattr(c, name) for c in found.aligned.cohorts])
 
     dof = np.where(found.sizes.found[:, None], found.sizes.dof * found.sizes.observed, 0.0)
     return xr.Dataset(
         {
             **{n: (by_arm, v) for n, v in numbers.items()},
-            "found": (by_cohort, stack("found")),
+            "found": (by_cohort, _stack("found")),
             "alike": (by_cohort, found.aligned.alike),
             "own_factor": (by_cohort, own.astype(str)),
             "own_label": (by_cohort, labels.astype(str)),
             "rotated": (COHORT, found.aligned.rotated),
-            "n": ((COHORT, ARM), stack("n")),
-            "reliability": (by_cohort, stack("reliability")),
-            "reliability_sd": (by_cohort, stack("reliability_sd")),
-            "leverage": (by_cohort, stack("leverage")),
+            "n": ((COHORT, ARM), _stack("n")),
+            "reliability": (by_cohort, _stack("reliability")),
+            "reliability_sd": (by_cohort, _stack("reliability_sd")),
+            "leverage": (by_cohort, _stack("leverage")),
             "squares": (by_cohort, dof.sum(axis=1)),
             "noise": (COHORT, found.sizes.noise),
             "limit": ((COHORT, "carrier"), found.sizes.limit),

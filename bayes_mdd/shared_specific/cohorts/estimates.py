@@ -85,7 +85,7 @@ class CohortEstimates:
         """
         on = position >= 0
 
-        def rows(values: Array, missing: float = 0.0) -> Array:
+        def _rows(values: Array, missing: float = 0.0) -> Array:
             out = np.full((position.size, *values.shape[1:]), missing)
             out[on] = values[position[on]]
             return out
@@ -99,18 +99,18 @@ class CohortEstimates:
         return replace(
             self,
             found=on,
-            loading=sign[:, None] * rows(self.loading),
-            loading_se=rows(self.loading_se),
-            size=rows(self.size),
-            observed=rows(self.observed.T).T,
-            dof=rows(self.dof.T).T,
-            error=rows(self.error.T).T,
+            loading=sign[:, None] * _rows(self.loading),
+            loading_se=_rows(self.loading_se),
+            size=_rows(self.size),
+            observed=_rows(self.observed.T).T,
+            dof=_rows(self.dof.T).T,
+            error=_rows(self.error.T).T,
             covariance=covariance,
-            weight=sign[:, None] * rows(self.weight),
-            weight_se=rows(self.weight_se),
-            reliability=rows(self.reliability, np.nan),
-            reliability_sd=rows(self.reliability_sd, np.nan),
-            leverage=rows(self.leverage, np.nan),
+            weight=sign[:, None] * _rows(self.weight),
+            weight_se=_rows(self.weight_se),
+            reliability=_rows(self.reliability, np.nan),
+            reliability_sd=_rows(self.reliability_sd, np.nan),
+            leverage=_rows(self.leverage, np.nan),
         )
 
 

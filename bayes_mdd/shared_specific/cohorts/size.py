@@ -102,29 +102,29 @@ def fit_size(draws: Array, others: float, dof: float, error: float, prior: Array
         before = prior[0] * np.log(share) + prior[1] * np.log1p(-np.minimum(share, 1 - 1e-15))
     target = np.log(u + error)
 
-    def moments(log_v: float, nu: float) -> tuple[float, float]:
+    def _moments(log_v: float, nu: float) -> tuple[float, float]:
         logp = before + log_likelihood(x, np.exp(log_v), nu, error)
         p = np.exp(logp - logp.max())
         p /= p.sum()
         m = float(p @ target)
         return m, float(np.sqrt(np.maximum(p @ (target - m) ** 2, 0.0)))
 
-    def location(nu: float) -> float:
+    def _location(nu: float) -> float:
         low, high = np.log(error) - 8.0, top + ABOVE - 1.0
-        if moments(low, nu)[0] >= mean:
+        if _moments(low, nu)[0] >= mean:
             return float(low)
-        if moments(high, nu)[0] <= mean:
+        if _moments(high, nu)[0] <= mean:
             return float(high)
-        return float(brentq(lambda v: moments(v, nu)[0] - mean, low, high, xtol=1e-4))
+        return float(brentq(lambda v: _moments(v, nu)[0] - mean, low, high, xtol=1e-4))
 
     nu = dof
-    if moments(location(nu), nu)[1] < spread and mean > np.log(2 * error):
+    if _moments(_location(nu), nu)[1] < spread and mean > np.log(2 * error):
         for _ in range(12):
-            ratio = moments(location(nu), nu)[1] / spread
+            ratio = _moments(_location(nu), nu)[1] / spread
             nu = max(LEAST_DOF, nu * ratio**2)
             if abs(ratio - 1) < 0.02 or nu == LEAST_DOF:
                 break
-    return SizeLikelihood(float(np.exp(location(nu))), float(min(nu, dof)), error)
+    return SizeLikelihood(float(np.exp(_location(nu))), float(min(nu, dof)), error)
 
 
 def measurement_error(variance: Array, uncertainty: Array, dof: Array) -> float:

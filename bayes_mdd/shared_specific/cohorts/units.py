@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -10,6 +12,10 @@ import xarray as xr
 from bayes_mdd.dims import ARM, FACTOR, FACTOR_2, FEATURE, SYMPTOM
 from bayes_mdd.shared_specific.cohorts.estimates import CohortEstimates, true_size
 from bayes_mdd.types import Array
+
+#: Smallest detectable share of a cohort that has all the factors it was offered: one more could not
+#: have been found, however large.
+NEVER: Final = 1e6
 
 
 def common_units(
@@ -108,7 +114,9 @@ def _estimates(
         error=by_arm["error"] * change,
         covariance=s["score_covariance"].transpose(ARM, FACTOR, FACTOR_2).values.astype(float),
         noise=float((s["noise"].values.astype(float) * ratio**2).mean()),
-        limit=s["limit"].sel(carrier=carriers).values.astype(float),
+        limit=np.full(len(carriers), NEVER)
+        if k >= int(json.loads(s.attrs["spec"]).get("n_factors", k + 1))
+        else s["limit"].sel(carrier=carriers).values.astype(float),
         symptoms=tuple(symptoms),
         weight=weight,
         weight_se=weight_se,

@@ -57,6 +57,15 @@ def test_a_cohort_that_did_not_find_a_pattern_may_lack_it_or_be_too_small(table)
     assert chance["small"] > 0.5
 
 
+def test_a_cohort_that_found_all_it_was_offered_says_nothing_about_others():
+    full = make_summary(3, has=(0, 1), limit=0.005)
+    spec = json.loads(full.attrs["spec"]) | {"n_factors": 2}
+    made = {"a": make_summary(1), "b": make_summary(2)}
+    found = bm.combine_cohorts(made | {"c": full.assign_attrs(spec=json.dumps(spec))})
+    present = found["posterior"]["present"].mean(("chain", "draw")).sel(cohort="c")
+    assert float(present.min()) > 0.5
+
+
 def test_a_pattern_of_one_cohort_gets_no_label():
     found = bm.combine_cohorts({"a": make_summary(1), "b": make_summary(2, has=(0,))})
     table = bm.summarise_combined(found)
