@@ -107,16 +107,14 @@ def _name_problems(table: pd.DataFrame) -> list[str]:
     if len(repeated):
         problems.append(
             f"region names must be unique; repeated: {some(repeated)}. Rename one of each, or "
-            "remove "
-            "the row."
+            "remove the row."
         )
     if "label" in table:
         labels = table["label"][table["label"].notna() & table["label"].duplicated(keep=False)]
-        for label, rows in labels.groupby(labels, sort=False):
+        for label, same in labels.groupby(labels, sort=False):
             problems.append(
-                f"label {label} stands for {some(table.loc[rows.index, 'region'])}: each label "
-                "of the "
-                "image is one region; correct the label, or remove the row."
+                f"label {label} stands for {some(table.loc[same.index, 'region'])}: each label "
+                "of the image is one region; correct the label, or remove the row."
             )
     return problems
 
