@@ -41,6 +41,10 @@ OTHERS = {
     "parallel/software.py": "source of the package",
     "results/exports/share.py": "copies what was written",
     "results/manifest.py": "packs what was written",
+    "files/id_key.py": "writes a key; reading it is among the readers",
+    "files/regular.py": "the layer itself",
+    "results/export_files.py": "notes beside maps, by read_mark",
+    "shared_specific/cohorts/files.py": "read_netcdf, as for runs, in a folder that combine wrote",
     "cli/derived_cohort.py": "sidecar, read by read_json as in read_participants",
 }
 
