@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeGuard
 
 from bayes_mdd.errors import SpecError
 from bayes_mdd.files.structured import read_yaml
@@ -154,7 +154,7 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"{name} is unknown{meant}"
 
 
-def _is_count(value: Any) -> bool:
+def _is_count(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from joblib import cpu_count, parallel_config
 
@@ -129,19 +129,20 @@ def _check(where: str | Path, n_jobs: int | None) -> str | BatchSystem:
 
 def _connect(target: str | BatchSystem, n_jobs: int | None, stack: ExitStack) -> tuple[Client, int]:
     """Start or find a cluster; the client, and the number of workers it will have (0: unknown)."""
-    import dask
-    from distributed import Client, LocalCluster
+    # Dask comes with distributed.
+    config = importlib.import_module("dask.config")
 
-    stack.enter_context(
-        dask.config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES})
-    )
+    # Not typed.
+    distributed: Any = importlib.import_module("distributed")
+
+    stack.enter_context(config.set({"distributed.scheduler.allowed-failures": ALLOWED_FAILURES}))
     try:
         if isinstance(target, BatchSystem):
             jobs = stack.enter_context(open_batch_system(target))
-            return stack.enter_context(Client(jobs)), target.workers
+            return stack.enter_context(distributed.Client(jobs)), target.workers
         if target == "local":
             number = int(cpu_count()) if n_jobs in (None, -1) else int(n_jobs or 1)
-            local = LocalCluster(
+            local = distributed.LocalCluster(
                 n_workers=number,
                 threads_per_worker=1,
                 processes=True,
@@ -149,8 +150,8 @@ def _connect(target: str | BatchSystem, n_jobs: int | None, stack: ExitStack) ->
                 dashboard_address=PAGE,
                 silence_logs=logging.ERROR,
             )
-            return stack.enter_context(Client(stack.enter_context(local))), number
-        return stack.enter_context(Client(target, timeout=TIMEOUT)), 0
+            return stack.enter_context(distributed.Client(stack.enter_context(local))), number
+        return stack.enter_context(distributed.Client(target, timeout=TIMEOUT)), 0
     except BayesMDDError:
         raise
     except (OSError, ValueError, RuntimeError) as error:
@@ -158,7 +159,7 @@ def _connect(target: str | BatchSystem, n_jobs: int | None, stack: ExitStack) ->
         raise WorkerError(f"The cluster {what} cannot be used: {error}") from error
 
 
-def _wait(client: Client, number: int, *, patient: bool) -> None:
+def _wait(client: Any, number: int, *, patient: bool) -> None:
     """Wait for the first worker; for jobs of a batch system as long as they are queued."""
     if patient and not client.ncores():
         log.info("Waiting for the first of %d workers from the batch system", number)
@@ -171,7 +172,7 @@ def _wait(client: Client, number: int, *, patient: bool) -> None:
         ) from error
 
 
-def _check_workers(client: Client) -> None:
+def _check_workers(client: Any) -> None:
     """Refuse workers with other software or several threads; those that come later check it too."""
     found = client.get_versions(packages=["bayes-mdd", *PACKAGES])["workers"]
     own = describe_software()
