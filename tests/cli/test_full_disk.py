@@ -13,6 +13,7 @@ import pytest
 import bayes_mdd as bm
 from bayes_mdd.cli.app import main
 from bayes_mdd.files import targets
+from bayes_mdd.simulate import write_sources
 
 resource = pytest.importorskip("resource")
 CODES = [(errno.ENOSPC, "full"), (errno.EDQUOT, "quota"), (errno.EROFS, "read-only")]
@@ -38,7 +39,7 @@ def folder(tmp_path_factory):
     bm.write_cohort(cohort, here / "cohort")
     trial = bm.simulate_trial(seed=1, n=40, whole_points=True, features=True, n_controls=12)
     bm.write_trial(trial, here / "trial")
-    bm.simulate.write_sources(bm.simulate_cohort(seed=1, n_regions=8), here / "tool", "xcpd")
+    write_sources(bm.simulate_cohort(seed=1, n_regions=8), here / "tool", "xcpd")
     bm.fit(
         bm.SharedSpecificSpec(n_factors=1),
         bm.reference_to_controls(cohort.features),
