@@ -219,7 +219,7 @@ FEATURE_TABLES = (
         FIT,
         "features.json",
         "",
-        "",
+        "expected a JSON object, got list",
         'expected a JSON object, got list: write {"column": {...}}.',
     ),
     Case(
