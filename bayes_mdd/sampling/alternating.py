@@ -153,7 +153,7 @@ def sample_alternating(
     seeds = chain_seeds(sampler.seed, sampler.chains)
     jobs = min(sampler.cores or cpu_count(), sampler.chains)
 
-    def run(chain: int) -> xr.DataTree:
+    def _chain(chain: int) -> xr.DataTree:
         kept = None if store is None else store.read(chain)
         if kept is not None and kept.attrs.get(START) == start:
             return kept
@@ -166,7 +166,7 @@ def sample_alternating(
     # The products of features release the interpreter lock, and threads do not copy the features.
     chains = range(sampler.chains)
     with show_progress(chains if progressbar else (), sampler) as progress:
-        found = fan_out(run, [(chain,) for chain in chains], n_jobs=jobs, where="here")
+        found = fan_out(_chain, [(chain,) for chain in chains], n_jobs=jobs, where="here")
     whole = join_chains(found)
     whole["posterior"].attrs |= {**OWN_SAMPLER, "sampling_time": time.perf_counter() - began}
     return whole

@@ -14,8 +14,8 @@ import xarray as xr
 from bayes_mdd.dims import CONTROL, MISSING
 from bayes_mdd.files.folders import new_folder
 from bayes_mdd.files.marks import SIMULATED
-from bayes_mdd.files.temporary import PART, remove_leftovers, temporary_name
 from bayes_mdd.files.targets import check_cohort_target
+from bayes_mdd.files.temporary import PART, remove_leftovers, temporary_name
 from bayes_mdd.simulate._cohort import SimulatedCohort
 from bayes_mdd.simulate._design import HAMD17, SESSIONS
 from bayes_mdd.simulate._response import NULL_TWIN

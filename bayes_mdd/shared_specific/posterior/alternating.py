@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -121,8 +122,9 @@ class Alternating:
         strengths = slice(columns * k, k * (columns + len(self.start.noise)))
         low[strengths], high[strengths] = STRENGTHS
         found = minimize(
-            _negative(span),
+            _negative,
             x,
+            args=(span,),
             jac=True,
             method="L-BFGS-B",
             bounds=np.column_stack([low, high]),
@@ -179,16 +181,7 @@ class Alternating:
         callable
             Value and gradient.
         """
-        span = state.span
-
-        def within(x: Array) -> tuple[float, Array]:
-            # A long step may reach points where exponentials overflow.
-            if not np.abs(x).max() < LARGEST_COORDINATE:
-                return -np.inf, np.zeros(x.size)
-            value, gradient = span_value_and_grad(x, span)
-            return float(value), gradient
-
-        return within
+        return partial(_bounded, state.span)
 
     def point(self, state: State) -> Array:
         """Coordinates of a state.
@@ -297,12 +290,17 @@ class Alternating:
         return State(frame, span, projected, new), moved
 
 
-def _negative(span: Span):  # type: ignore[no-untyped-def]
-    def negative(x: Array) -> tuple[float, Array]:
-        value, gradient = span_value_and_grad(x, span)
-        return -value, -gradient
+def _bounded(span: Span, x: Array) -> tuple[float, Array]:
+    # A long step may reach points where exponentials overflow.
+    if not np.abs(x).max() < LARGEST_COORDINATE:
+        return -np.inf, np.zeros(x.size)
+    value, gradient = span_value_and_grad(x, span)
+    return float(value), gradient
 
-    return negative
+
+def _negative(x: Array, span: Span) -> tuple[float, Array]:
+    value, gradient = span_value_and_grad(x, span)
+    return -value, -gradient
 
 
 def alternates(spec: SharedSpecificSpec, data: ModelData) -> bool:

@@ -36,6 +36,9 @@ from bayes_mdd.shared_specific.prior.priors import Priors, build_priors
 from bayes_mdd.specs import SharedSpecificSpec
 from bayes_mdd.types import Array, IntArray
 
+#: Times that the slope of the weight's factor and the scores are computed in turn.
+SLOPE_ROUNDS = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Rated:
@@ -351,19 +354,30 @@ class Scales:
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian:
-    """Conditional distribution of the scores of all subjects, without the condition on the design.
+class _Conditional:
+    """Scores given loadings, symptom weights and arm means, before the condition on the design.
 
-    Parameters
-    ----------
-    shared : ndarray, shape (factor, factor)
-        Precision from the features at noise scale 1.
-    linear : ndarray, shape (subject, factor)
-        Linear term of the log density.
+    `information` and `from_features` are precision and linear term of the features at noise scale
+    1, `on_design` is the part of scores over noise scales that the design holds, and `linear`,
+    `across`, `extra` and `rated` are those of the prior and of symptoms, see `solve_rows`.
     """
 
-    shared: Array
+    information: Array
+    from_features: Array
+    on_design: Array
     linear: Array
+    across: Array
+    extra: Array
+    rated: Array
+
+    def solve(self, rows: Rows, slope: Array, normal: Array) -> tuple[Array, Array, Array]:
+        shared = self.information - 2 * slope
+        of_features = (self.from_features + self.on_design @ shared) / rows.scale[:, None]
+        found: tuple[Array, Array, Array] = solve_rows(
+            shared, 1.0 / rows.scale**2, 1.0 / self.across, rows.arm, self.extra, self.rated,
+            self.linear + of_features, normal,
+        )  # fmt: skip
+        return found
 
 
 def sweep(
@@ -398,13 +412,38 @@ def sweep(
     moved : bool
         Whether step 2 was accepted; always where the weight is 1.
     """
-    k = scores.shape[1]
+    fixed = rows.design.T @ (scores / rows.scale[:, None])
+    given = _condition(rows, scores, scales, gram, projected, fixed, rng)
+    slope = np.zeros(gram.shape)
+    if rows.weight < 1.0:
+        none = np.zeros(scores.shape)
+        for _ in range(SLOPE_ROUNDS):
+            mean, _, variance = given.solve(rows, slope, none)
+            seen = rows.seen(mean)
+            spread = (variance / rows.scale[:, None, None] ** 2).sum(axis=0)
+            slope = _slope(rows, scales, seen.T @ seen + spread)
+    _, drawn, variance = given.solve(rows, slope, rng.standard_normal(scores.shape))
+    drawn = _keep_design(rows, drawn, variance, fixed)
+    moved = True
+    if rows.weight < 1.0:
+        after, before = (_excess(rows, scales, slope, h) for h in (drawn, scores))
+        moved = bool(np.log(rng.random()) < after - before)
+    return _refresh_design(rows, drawn if moved else scores, given.across, rng), moved
+
+
+def _condition(
+    rows: Rows,
+    scores: Array,
+    scales: Scales,
+    gram: Array,
+    projected: Array,
+    fixed: Array,
+    rng: np.random.Generator,
+) -> _Conditional:
+    """Draw loadings, arm means and effects of the design on symptoms, given scores."""
+    k = len(gram)
     loadings = _draw_loadings(rows, scales, gram, projected, rng)
     scaled = loadings * rows.weight / np.repeat(scales.noise**2, np.diff(rows.start))
-    information = scaled @ loadings.T
-    from_features = rows.y @ scaled.T
-    fixed = rows.design.T @ (scores / rows.scale[:, None])
-    on_design = rows.design @ fixed
     across = rows.n_arms * scales.sharing.T
     means = _draw_means(rows, scores, across, rng)
     linear = means[rows.arm] / across[rows.arm]
@@ -416,38 +455,9 @@ def sweep(
         effect = symptom.design @ (at + sd * rng.standard_normal(at.size))
         linear[symptom.rows] += np.outer(symptom.value - effect, w) / sd**2
         extra[s], rated[s, symptom.rows] = np.outer(w, w) / sd**2, 1.0
-
-    def conditional(slope: Array) -> Gaussian:
-        shared = information - 2 * slope
-        of_features = (from_features + on_design @ shared) / rows.scale[:, None]
-        return Gaussian(shared, linear + of_features)
-
-    def solve(at: Gaussian, normal: Array) -> tuple[Array, Array, Array]:
-        found: tuple[Array, Array, Array] = solve_rows(
-            at.shared, 1.0 / rows.scale**2, 1.0 / across, rows.arm, extra, rated, at.linear, normal
-        )
-        return found
-
-    slope = np.zeros((k, k))
-    if rows.weight < 1.0:
-        none = np.zeros(scores.shape)
-        for _ in range(SLOPE_ROUNDS):
-            mean, _, variance = solve(conditional(slope), none)
-            seen = rows.seen(mean)
-            spread = (variance / rows.scale[:, None, None] ** 2).sum(axis=0)
-            slope = _slope(rows, scales, seen.T @ seen + spread)
-    mean, drawn, variance = solve(conditional(slope), rng.standard_normal(scores.shape))
-    drawn = _keep_design(rows, drawn, variance, fixed)
-    moved = True
-    if rows.weight < 1.0:
-        after, before = (_excess(rows, scales, slope, h) for h in (drawn, scores))
-        moved = bool(np.log(rng.random()) < after - before)
-    chosen = drawn if moved else scores
-    return _refresh_design(rows, chosen, across, rng), moved
-
-
-#: Times that the slope of the weight's factor and the scores are computed in turn.
-SLOPE_ROUNDS = 3
+    return _Conditional(
+        scaled @ loadings.T, rows.y @ scaled.T, rows.design @ fixed, linear, across, extra, rated
+    )
 
 
 def _draw_loadings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
@@ -86,13 +87,13 @@ def rough_leading_value(y: Array, weights: Array) -> float:
     if y.shape[1] <= ALL_UP_TO:
         root = y * np.sqrt(weights).astype(y.dtype)
         return float(np.linalg.eigvalsh((root.T @ root).astype(float))[-1])
-    weights = weights.astype(y.dtype)[:, None]
+    return float(_lanczos(partial(_weighted_product, y, weights), len(y), 1, ROUGH)[0][0])
 
-    def product(v: Array) -> Array:
-        column = v.reshape(-1, 1).astype(y.dtype)
-        return np.asarray((y @ (weights * (y.T @ column)))[:, 0], dtype=float)
 
-    return float(_lanczos(product, len(y), 1, ROUGH)[0][0])
+def _weighted_product(y: Array, weights: Array, v: Array) -> Array:
+    """Multiply by ``(y * weights) @ y.T`` in the precision of `y`."""
+    column = y.T @ v.reshape(-1, 1).astype(y.dtype)
+    return np.asarray((y @ (weights.astype(y.dtype)[:, None] * column))[:, 0], dtype=float)
 
 
 def leading_of_similarity(similarity: Array, count: int) -> Array:

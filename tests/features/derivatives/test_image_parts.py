@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 from features.derivatives.test_images import PLAIN, SUBJECTS, bold_of
-from features.derivatives.test_images import atlas as atlas  # noqa: PLC0414 (a fixture)
-from features.derivatives.test_images import fmriprep as fmriprep  # noqa: PLC0414
+from features.derivatives.test_images import atlas as atlas
+from features.derivatives.test_images import fmriprep as fmriprep
 
 import bayes_mdd as bm
 from bayes_mdd.errors import DataContractError

@@ -153,7 +153,10 @@ def test_two_tables_are_refused(table_of):
         ),
         ("participant_id\tR1--R2\nsub-01\t0.1\t0.2\n", "line 2 has 3 cells, but the header has 2"),
         ("participant_id\tR1--R2\n", "has no rows"),
-        ("participant_id\tR1--R2\nsub-01\t\n", "other text where a number was expected: line 2 R1--R2"),
+        (
+            "participant_id\tR1--R2\nsub-01\t\n",
+            "other text where a number was expected: line 2 R1--R2",
+        ),
     ],
 )
 def test_damaged_tables_are_reported(table_of, content, message):

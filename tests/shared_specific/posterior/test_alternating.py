@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import arviz as az
 import numpy as np
@@ -158,7 +159,7 @@ def test_a_result_of_many_subjects_stores_features_in_place_of_matrices(cohort, 
     for group in ("posterior", "invariants", "loadings", "block_log_density"):
         for name, values in small[group].data_vars.items():
             np.testing.assert_allclose(large[group][name], values, rtol=1e-6, atol=1e-8)
-    large.attrs |= {"provenance": "{}"}
+    large.attrs |= {"spec": json.dumps(asdict(SPEC)), "sampler": "{}", "provenance": "{}"}
     again = read_model_data(read_result(large))
     # Stored features have single precision.
     np.testing.assert_allclose(again.stats.traces, data.stats.traces, rtol=1e-5)
