@@ -64,5 +64,6 @@ def run_tasks(cluster: str | None, jobs: int | None) -> Iterator[int | None]:
             yield jobs
         return
     with bm.use_cluster(cluster, n_jobs=jobs) as client:
+        assert client.scheduler is not None  # only of a closed client
         log.info("Tasks run on the cluster %s", client.scheduler.address)
         yield None

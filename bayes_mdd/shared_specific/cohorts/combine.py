@@ -157,7 +157,7 @@ def _sizes(cohorts: Sequence[CohortEstimates], concentration: float) -> Sizes:
         return np.stack([getattr(c, name) for c in cohorts])
 
     return Sizes(
-        found=stack("found"),
+        found=np.stack([c.found for c in cohorts]),
         observed=stack("observed"),
         dof=stack("dof"),
         error=stack("error"),

@@ -195,4 +195,4 @@ def effective_share(subjects: Subjects, y: Array, scaled: Array) -> float:
     basis = u[:, int((s > 1e-9 * s.max()).sum()) :]
     left = basis.T @ (y / subjects.scale[:, None])
     left = left / np.maximum(left.std(axis=0), 1e-12)
-    return effective_count(left @ left.T, y.shape[1], 0) / y.shape[1]
+    return float(effective_count(left @ left.T, y.shape[1], 0) / y.shape[1])

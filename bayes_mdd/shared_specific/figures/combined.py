@@ -173,7 +173,7 @@ def _draw_all(
 ) -> None:
     scale = 100 if show == "explained" else 1
     name = show if row.kind == "combined" else f"new_{show}"
-    drawn = combined["posterior"][name].sel({FACTOR: row.factor})
+    drawn = combined["posterior"].to_dataset()[name].sel({FACTOR: row.factor})
     arms = [str(a) for a in drawn[ARM].values]
     for arm in shown:
         values: Array = scale * drawn.sel({ARM: arm}).values.reshape(-1, 1)

@@ -37,7 +37,8 @@ class CollapsedLoglik(Op):
 
     def perform(self, node: Apply[Any], inputs: Any, output_storage: Any) -> None:
         """Evaluate outside of a compiled graph."""
-        value, *grads = collapsed_value_and_grad(*(np.ascontiguousarray(x) for x in inputs))
+        scores, scale, noise, cross, traces, size = (np.ascontiguousarray(x) for x in inputs)
+        value, *grads = collapsed_value_and_grad(scores, scale, noise, cross, traces, size)
         output_storage[0][0] = np.asarray(value.sum())
         for store, grad in zip(output_storage[1:], grads, strict=True):
             store[0] = grad

@@ -159,7 +159,7 @@ def _three(row: Any, name: str) -> tuple[float, float, float]:
 
 
 def _patterns(combined: xr.DataTree, table: pd.DataFrame) -> Table:
-    arms = [str(a) for a in combined["posterior"][ARM].values]
+    arms = [str(a) for a in combined["posterior"].to_dataset()[ARM].values]
     several = len(arms) > 1
     columns: list[Column | str] = ["pattern", "label", "cohorts"]
     columns += [f"variance in {a}" for a in arms]

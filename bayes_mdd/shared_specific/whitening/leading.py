@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from bayes_mdd.types import Array
@@ -69,7 +70,7 @@ def leading_value(y: Array) -> float:
     return float(_lanczos(lambda v: y @ (y.T @ v), len(y), 1)[0][0])
 
 
-def rough_leading_value(y: Array, weights: Array) -> float:
+def rough_leading_value(y: Array | NDArray[np.float32], weights: Array) -> float:
     """Largest eigenvalue of ``(y * weights) @ y.T``, to three digits.
 
     Parameters
@@ -90,7 +91,7 @@ def rough_leading_value(y: Array, weights: Array) -> float:
     return float(_lanczos(partial(_weighted_product, y, weights), len(y), 1, ROUGH)[0][0])
 
 
-def _weighted_product(y: Array, weights: Array, v: Array) -> Array:
+def _weighted_product(y: Array | NDArray[np.float32], weights: Array, v: Array) -> Array:
     """Multiply by ``(y * weights) @ y.T`` in the precision of `y`."""
     column = y.T @ v.reshape(-1, 1).astype(y.dtype)
     return np.asarray((y @ (weights.astype(y.dtype)[:, None] * column))[:, 0], dtype=float)
