@@ -33,8 +33,8 @@ def judge_quality(
     subjects: pd.DataFrame,
     motion: pd.DataFrame,
     regions: pd.DataFrame,
-    copies: Sequence[tuple[str, ...]],
     qcfc: pd.DataFrame,
+    copies: Sequence[tuple[str, ...]],
     spec: QualitySpec,
 ) -> pd.DataFrame:
     """Compare the tables of `bayes_mdd.Quality` with the thresholds.
