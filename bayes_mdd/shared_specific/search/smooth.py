@@ -32,7 +32,7 @@ NESTED = (15, 36, 80, 170, 370, 800, 1750)
 #: Exponents of the smoothness by which amplitudes are weighted.
 EXPONENTS = (0.15, 0.25, 0.35, 0.5)
 #: Number of sign-flipped copies; of many subjects, whose largest eigenvalues hardly vary.
-FLIPS, COPIES_OF_MANY = 60, 8
+FLIPS, COPIES_OF_MANY = 60, 16
 #: SDs by which a component must exceed the mean of the copies' maximum: about its 98 % point.
 EXCESS = 2.6
 #: Log ratio that is left for errors that are not quite independent: where all features count, the
@@ -231,7 +231,7 @@ def group_subjects(arm: NDArray[np.integer], taken: Array) -> list[tuple[IntArra
     return groups
 
 
-def largest_excess(seen: Array, null: Array) -> int | None:
+def largest_excess(seen: Array, null: Array, *, few: bool = False) -> int | None:
     """Find the statistic that exceeds its null distribution by most.
 
     Parameters
@@ -240,6 +240,9 @@ def largest_excess(seen: Array, null: Array) -> int | None:
         Statistics of the features.
     null : ndarray, shape (copy, statistic)
         Statistics of sign-flipped copies.
+    few : bool, default False
+        Compare each copy with the others, as the features are: with few copies, mean and SD of all
+        are closer to each of them than to further ones.
 
     Returns
     -------
@@ -247,7 +250,12 @@ def largest_excess(seen: Array, null: Array) -> int | None:
         Position of the statistic; None if the largest excess is no larger than by chance.
     """
     mean, sd = null.mean(axis=0), null.std(axis=0)
-    top = ((null - mean) / sd).max(axis=1)
+    centre, spread = mean, sd
+    if few:
+        n = len(null)
+        centre = (null.sum(axis=0) - null) / (n - 1)
+        spread = np.stack([np.delete(null, i, axis=0).std(axis=0, ddof=1) for i in range(n)])
+    top = ((null - centre) / spread).max(axis=1)
     excess = (seen - mean - MISFIT) / sd
     best = int(excess.argmax())
     return None if excess[best] <= top.mean() + EXCESS * top.std() else best
@@ -294,11 +302,11 @@ class FewCopies:
         left, groups = complement(x, taken), group_subjects(arm, taken)
         single = left.astype(np.float32)
         seen = _statistics_of_many(single, bins, groups)
-        best = None if self._null is None else largest_excess(seen, self._null)
+        best = None if self._null is None else largest_excess(seen, self._null, few=True)
         if best is None:
             copies = (_flipped(single, rng) for _ in range(COPIES_OF_MANY))
             self._null = np.array([_statistics_of_many(c, bins, groups) for c in copies])
-            best = largest_excess(seen, self._null)
+            best = largest_excess(seen, self._null, few=True)
         if best is None:
             return None
         group, weighting = divmod(best, len(bins.weights))
