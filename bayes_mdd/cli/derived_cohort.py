@@ -55,6 +55,33 @@ class CohortRequest:
     controls: tuple[str, ...] | None = None
 
 
+def check_paths(request: CohortRequest) -> None:
+    """Refuse input that does not exist and an output folder in use, before heavy imports.
+
+    Parameters
+    ----------
+    request : CohortRequest
+        The options.
+
+    Raises
+    ------
+    DataContractError
+        If there is no such source or table, or the output folder is in use.
+    """
+    if not request.source.exists():
+        raise DataContractError(
+            str(request.source), ["there is no such file or folder: correct the name."]
+        )
+    require_files(
+        [
+            ("--participants", request.participants),
+            ("--labels", request.labels),
+            ("--subjects", _subjects_file(request)),
+        ]
+    )
+    _check_output(request.output)
+
+
 def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]:
     """Read features and write them as a cohort folder; after an error, nothing is written.
 
@@ -75,18 +102,7 @@ def write_derived_cohort(request: CohortRequest) -> tuple[xr.Dataset, list[str]]
     DataContractError
         If data are missing or ambiguous, or the output folder is in use.
     """
-    if not request.source.exists():
-        raise DataContractError(
-            str(request.source), ["there is no such file or folder: correct the name."]
-        )
-    require_files(
-        [
-            ("--participants", request.participants),
-            ("--labels", request.labels),
-            ("--subjects", _subjects_file(request)),
-        ]
-    )
-    _check_output(request.output)
+    check_paths(request)
     from bayes_mdd.cohort import read_participants
 
     participants = _participants_file(request)

@@ -6,8 +6,8 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,8 +48,9 @@ def unfinished(target: str | Path, key: Mapping[str, Any], *, noun: str) -> Iter
     ------
     Path or None
         Hidden folder for files named ``part-*``; it is removed on success, or at the end of
-        `kept_until_written`. After an error or a signal it stays if it holds parts. None where
-        nothing can be written beside the target.
+        `kept_until_written`. After an error or a signal it stays if it holds parts; otherwise it
+        is removed with the folders above it that were made for it. None where nothing can be
+        written beside the target.
 
     Raises
     ------
@@ -65,6 +66,7 @@ def unfinished(target: str | Path, key: Mapping[str, Any], *, noun: str) -> Iter
     """
     folder = _folder_of(target)
     try:
+        made = [p for p in folder.parents if not p.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)
         lock.acquire()
@@ -78,7 +80,7 @@ def unfinished(target: str | Path, key: Mapping[str, Any], *, noun: str) -> Iter
         return
     with ExitStack() as own:
         own.callback(lock.release)
-        own.push(_Ending(folder, target, noun))
+        own.push(_Ending(folder, target, noun, made))
         _prepare(folder, target, key, noun)
         yield folder
         if (outer := _waiting.get()) is not None:
@@ -136,8 +138,10 @@ def forget_unfinished(target: str | Path) -> None:
 class _Ending:
     """Removes the parts on success; after an error, keeps them and says so."""
 
-    def __init__(self, folder: Path, target: str | Path, noun: str) -> None:
-        self._folder, self._target, self._noun = folder, target, noun
+    def __init__(
+        self, folder: Path, target: str | Path, noun: str, made: Iterable[Path] = ()
+    ) -> None:
+        self._folder, self._target, self._noun, self._made = folder, target, noun, tuple(made)
 
     def __enter__(self) -> None:
         """Nothing."""
@@ -149,8 +153,17 @@ class _Ending:
                 "Stopped. %d complete %s of %s are kept: repeat the command to continue.",
                 *(count, self._noun, self._target),
             )
-        else:
-            remove(self._folder)
+            return
+        remove(self._folder)
+        if error is not None:
+            _remove_empty(self._made)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, up to one that holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _folder_of(target: str | Path) -> Path:

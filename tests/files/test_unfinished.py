@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import nullcontext
 
 import pytest
 
@@ -50,6 +51,25 @@ def test_parts_stay_if_the_tables_cannot_be_written(tmp_path, caplog):
     assert is_unfinished(tmp_path / "a")
     make_part(tmp_path / "a")
     assert not hidden(tmp_path)
+
+
+def test_folders_made_for_parts_are_removed_after_an_error_without_parts(tmp_path):
+    (tmp_path / "there").mkdir()
+    for block in (nullcontext, kept_until_written):
+        with (
+            pytest.raises(ValueError),
+            block(),
+            unfinished(tmp_path / "there" / "new" / "er" / "a", {}, noun="parts") as folder,
+        ):
+            assert folder.is_dir()
+            raise ValueError
+        assert not list((tmp_path / "there").iterdir())
+    with pytest.raises(ValueError), unfinished(tmp_path / "new" / "a", {}, noun="parts"):
+        (tmp_path / "new" / "mine.txt").write_text("mine", encoding="utf-8")
+        raise ValueError
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["mine.txt"]
+    stop(tmp_path / "newer" / "a")
+    assert is_unfinished(tmp_path / "newer" / "a")
 
 
 def test_outside_of_the_block_parts_are_removed_at_once(tmp_path):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bayes_mdd.cli import inputs, messages, options
-from bayes_mdd.cli.derived_cohort import CohortRequest, write_derived_cohort
+from bayes_mdd.cli.derived_cohort import CohortRequest, check_paths, write_derived_cohort
 from bayes_mdd.cli.groups import control_words
 from bayes_mdd.cli.output import print_json, print_lines
 from bayes_mdd.cli.workers import run_tasks
@@ -172,6 +172,7 @@ def features(
         settings=inputs.parse_settings(settings or ()),
         controls=() if no_controls else words,
     )
+    check_paths(request)  # before the imports of workers
     with run_tasks(cluster, jobs):
         made, left_out = write_derived_cohort(request)
     n, p = made.sizes["subject"], made.sizes["feature"]
