@@ -122,6 +122,14 @@ def _zero_problems(features: xr.Dataset, name: str) -> Iterator[str]:
     with np.errstate(invalid="ignore"):
         zero = np.abs(values).max(axis=1) <= ROUNDING * largest
     if zero.any():
+        if name == HALF_DIFFERENCE and features.attrs.get("estimand") == "change":
+            yield (
+                f"{name} of the change is 0 in all features of {int(zero.sum())} subject(s), "
+                f"{_listed(features, zero)}: the two sessions hold the same differences of halves, "
+                "and reliability would seem perfect. Give each session the halves of its own scan, "
+                "or NaN in all values of these subjects."
+            )
+            return
         what = "halves of the scan" if name == HALF_DIFFERENCE else "sessions"
         yield (
             f"{name} is 0 in all features of {int(zero.sum())} subject(s), "

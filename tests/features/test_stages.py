@@ -163,7 +163,8 @@ def test_change_between_sessions_lists_subjects_who_dropped_out(stages):
     noise = np.random.default_rng(0).normal(0, 0.1, size=(len(remaining), 500))
     early = baseline.isel(feature=slice(500))
     late = early.isel(subject=remaining)
-    change = change_features(late.assign(y=late["y"] + noise), early)
+    after = {"y": late["y"] + noise, "half_difference": late["half_difference"] / 2}
+    change = change_features(late.assign(after), early)
     np.testing.assert_allclose(change["y"], noise)
     listed = json.loads(change.attrs["left_out"])["who"]["no follow-up"]
     assert len(listed) == 55 - len(remaining)

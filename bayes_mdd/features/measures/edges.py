@@ -26,6 +26,8 @@ from bayes_mdd.features.measures.subjects import Missing, UnusableDataError
 
 #: Correlations from this value on count as 1: identical signals, up to rounding error.
 ONE = 1 - 1e-12
+#: What to do where nobody has a part of the scan.
+_REMEDY = {HALF_DIFFERENCE: "Omit halves", PIECES: "Omit pieces, or ask for fewer pieces"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +157,7 @@ def _collect(
                     lacking.setdefault(reason, []).append(subject)
         if not found:
             reasons = "; ".join(f"{some(s, 3)}: {reason}" for reason, s in lacking.items())
-            problems.append(
-                f"no participant has {name}: {reasons}. Omit {name}, or ask for fewer pieces."
-            )
+            problems.append(f"no participant has {name}: {reasons}. {_REMEDY[name]}.")
         rows[name] = found
         if lacking:
             facts[f"without_{name}"] = lacking

@@ -321,12 +321,22 @@ def test_differences_of_correlations_cannot_be_written(measured, tmp_path):
         write_features(features.assign_attrs(units="r"), tmp_path / "out")
 
 
+def test_halves_of_one_session_in_both_are_refused(measured):
+    _, features = measured
+    with pytest.raises(DataContractError) as caught:
+        change_features(features.assign(y=features["y"] ** 2), features)
+    (problem,) = caught.value.problems
+    assert "half_difference of the change is 0 in all features of 5 subject(s), sub-01," in problem
+    assert "Give each session the halves of its own scan" in problem
+
+
 def test_a_change_is_read_as_a_change(measured, tmp_path):
     folder, features = measured
     out = tmp_path / "out"
     out.mkdir()
     (out / "participants.tsv").write_bytes((folder.root / "participants.tsv").read_bytes())
-    write_features(change_features(features.assign(y=features["y"] ** 2), features), out)
+    late = {"y": features["y"] ** 2, "half_difference": features["half_difference"] / 2}
+    write_features(change_features(features.assign(late), features), out)
     again = read_features(out)
     assert again.attrs["estimand"] == "change"
     # The mean of a change is no mean of the features.

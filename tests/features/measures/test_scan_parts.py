@@ -155,9 +155,9 @@ def test_parts_that_nobody_has_are_an_error(series, region_table):
         connectivity_from_timeseries(short, region_table, halves=True, pieces=8)
     assert list(caught.value.problems) == [
         "no participant has half_difference: sub-0, sub-1, sub-2 and 1 more: 30 volumes, two "
-        "halves need at least 40.",
+        "halves need at least 40. Omit halves.",
         "no participant has pieces: sub-0, sub-1, sub-2 and 1 more: 30 volumes, 8 pieces need at "
-        "least 40.",
+        "least 40. Omit pieces, or ask for fewer pieces.",
     ]
 
 
