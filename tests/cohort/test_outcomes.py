@@ -243,7 +243,7 @@ def test_all_problems_of_the_disposition_are_listed(trial_folder):
     found = problems(cohort)
     assert len(found) == 4
     text = " ".join(found)
-    assert "Did you mean 'ses-week8'?" in text and "sub-099 are not in participants.tsv" in text
+    assert "Did you mean 'ses-week8'?" in text and "sub-099 is not in participants.tsv" in text
     assert "sub-001 occurs 2 times" in text and "'died'" in text
     put(trial_folder, "phenotype/disposition.tsv", [["participant_id", "why"], ["sub-001", "x"]])
     assert "no column 'last_session', 'reason'" in problems(cohort)[0]

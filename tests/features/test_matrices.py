@@ -312,7 +312,10 @@ def test_empty_files_are_reported(make_folder, form):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("Node\tR1\tR2\nR1\t1\tNA\nR2\tNA\t1\n", "line 2 contains 'NA' where a number was"),
+        (
+            "Node\tR1\tR2\nR1\t1\tNA\nR2\tNA\t1\n",
+            "other text where a number was expected: line 2 R2 ('NA'), line 3 R1 ('NA').",
+        ),
         ("1.0 0.2\n0.2 1.0\n", "has no columns separated by tabs"),
         ("1.0\t0.2\n0.2\t1.0\n", "has numbers where column names were expected"),
         ("Node\tR1\tR1\nR1\t1\t0\nR1\t0\t1\n", "repeats the column name(s) R1"),

@@ -140,7 +140,7 @@ def test_the_command_line_runs_it(small_cohort, tmp_path, run_cli):
     assert done.status in (0, 1), done.err
     files = {p.name for p in (tmp_path / "run").iterdir()}
     records = {"spec.yaml", "provenance.json", "checks.json", "roles.tsv", "table1.tsv"}
-    assert files == {*records, "posterior.nc", "signatures", "report.html"}
+    assert files == {*records, "posterior.nc", "signatures", "report.html", "log.jsonl"}
     assert "expressed in SNRI" in done.out
     verdict = json.loads((tmp_path / "run" / "checks.json").read_text(encoding="utf-8"))
     assert done.status == (0 if verdict["passed"] else 1)

@@ -396,7 +396,7 @@ def test_only_stable_factors_lead_the_report(fake_idata, tmp_path, no_drawing):
     assert "F2 unnamed (undecided)" in rest and "F3 unnamed (not nameable)" in rest
     assert "Only F1 is shown to be reliable over the pieces of a scan" in stable
     assert "One of these is stable: F1." in stable
-    assert "One is undecided, because their reliability is open: F2." in stable
+    assert "One is undecided, because its reliability is open: F2." in stable
     assert "One is not nameable (state or motion; no signature): F3." in stable
     assert "F2 (not stable) with cognitive" in stable
     assert "F3 halves of the scan 0.90 [0.88, 0.92] > 0.99 stable no" in rest
@@ -415,7 +415,7 @@ def test_a_factor_of_one_participant_has_no_label(fake_idata, tmp_path, no_drawi
     table = classify_factors(idata).set_index("factor")
     assert table.loc["F1", "label"] == "undecided" and table.loc["F1", "leverage"] > 1 / 3
     text = Page(write_report(idata, tmp_path / "r.html", checks=make_checks())).text
-    assert "One is undecided, because one participant holds too much of their variance: F1." in text
+    assert "One is undecided, because one participant holds too much of its variance: F1." in text
     assert re.search(r"F1 unnamed \(undecided\)[ #]+One participant holds", text)
 
 

@@ -332,7 +332,7 @@ def test_all_invalid_images_are_reported_in_one_error(images, region_table, tmp_
     assert "small: the image is 11 x 4 x 4, the label image is 12 x 4 x 4" in text
     assert "short: 19 volumes" in text
     assert "flat: the image has 3 dimensions" in text
-    assert "cut: the image is truncated or damaged" in text
+    assert "cut: cut.nii.gz is truncated or not a gzip file" in text and "copy it again" in text
     assert "datalad get" in text
     assert "untimed: the header states no repetition time" in text
     assert "empty: no voxel of the regions has a signal" in text
