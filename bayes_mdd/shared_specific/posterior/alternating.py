@@ -291,8 +291,10 @@ class Alternating:
 
 
 def _bounded(span: Span, x: Array) -> tuple[float, Array]:
-    # A long step may reach points where exponentials overflow.
-    if not np.abs(x).max() < LARGEST_COORDINATE:
+    # A long step may reach points where exponentials overflow. Scores are not exponentials: those
+    # of many subjects' means are long.
+    logs = x[span.gram.shape[0] * span.score_variance.size :]
+    if not (np.abs(logs).max() < LARGEST_COORDINATE and np.isfinite(x).all()):
         return -np.inf, np.zeros(x.size)
     value, gradient = span_value_and_grad(x, span)
     return float(value), gradient

@@ -127,3 +127,16 @@ def test_symptoms_in_frames_are_those_of_all_subjects(target):
     assert (span.ratings.value[0] ** 2).sum() == pytest.approx((given.value**2).sum())
     assert span.ratings.rows[0] == given.value.size
     assert frame.shape == (N, K)
+
+
+def test_long_means_have_a_density(target):
+    _, _, t = target
+    state = t.first()
+    x = state.x.copy()
+    # The mean of the first arm, as of a thousand subjects.
+    x[K * K : K * K + K] = 60.0
+    value, slope = t.density(state)(x)
+    assert np.isfinite(value)
+    assert np.isfinite(slope).all()
+    x[-1] = 60.0
+    assert t.density(state)(x)[0] == -np.inf
