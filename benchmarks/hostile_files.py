@@ -24,6 +24,7 @@ its checksums agree with its content.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -100,7 +101,7 @@ class Place:
             SPECIAL[content](self.path)
         else:
             self.path.write_bytes(content)
-        _forget_peak()
+        before = _forget_peak()
         start = time.process_time()
         kind, what = _read(self.reader, self.folder, self.good)
         if (trap := self.path.with_name("loaded")).exists():
@@ -108,8 +109,8 @@ class Place:
             return "foreign", "a pickle was loaded"
         if (used := time.process_time() - start) > SECONDS:
             return "hang", f"{what} after {used:.0f} s"
-        if (peak := _peak()) > MEMORY:
-            return "memory", f"{peak / 2**30:.1f} GB, {what}"
+        if (taken := _peak() - before) > MEMORY:
+            return "memory", f"{taken / 2**30:.1f} GB, {what}"
         return kind, what
 
     def remove(self) -> None:
@@ -149,12 +150,11 @@ def _place(error: Exception) -> str:
     return f"{Path(ours.filename).name}:{ours.lineno} ({str(error)[:60]!r})"
 
 
-def _forget_peak() -> None:
-    """Start the peak of memory again (Linux)."""
-    try:
+def _forget_peak() -> int:
+    """Start the peak of memory again (Linux), and say what is held now, in bytes."""
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return
+    return _peak()
 
 
 def _peak() -> int:

@@ -204,7 +204,9 @@ GALLERY: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "plot_combined",
-            "bm.combine_cohorts({site: bm.summarise_cohort(fit) for site, fit in halves.items()})",
+            """
+    bm.combine_cohorts({site: bm.summarise_cohort(fit) for site, fit in halves.items()})
+""",
             "Patterns of several cohorts: each cohort alone, all combined, and a new cohort.",
         ),
         Entry(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from fakes import make_fake_idata, make_feature_coords, make_regions
+from fakes import EXPLAINED, make_fake_idata, make_feature_coords, make_regions
 
 from bayes_mdd.shared_specific.cohorts.summary_parts import LAYOUT
 
@@ -118,7 +118,10 @@ def make_observed_fit(per_arm: int = 20, seed: int = 3) -> xr.DataTree:
     scores = true + 0.1 * rng.normal(size=(*posterior["scores"].shape[:2], *true.shape))
     tree["posterior"] = xr.DataTree(posterior.assign(scores=(posterior["scores"].dims, scores)))
     maps = tree["loadings"]["mean"].values
-    y = 0.4 * true @ maps + rng.normal(size=(arm.size, maps.shape[1]))
+    # Sizes are those of the posterior, which has two factors in each arm and noise of 0.8.
+    size = 0.8 * np.array(EXPLAINED) / (1.0 - np.sum(EXPLAINED[:2]))
+    maps = np.sqrt(size)[:, None] * maps / np.sqrt((maps**2).mean(axis=1, keepdims=True))
+    y = true @ maps + np.sqrt(0.8) * rng.normal(size=(arm.size, maps.shape[1]))
     rated = np.stack([0.6 * true[:, 0], -0.4 * true[:, 1]], axis=1)
     rated = 10 + 4 * (rated + 0.6 * rng.normal(size=rated.shape))
     rated[0, 0] = np.nan

@@ -31,6 +31,8 @@ from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.streams import Stream, generator
 from bayes_mdd.types import Array
 
+#: Back ends that sample a graph with nutpie.
+BY_NUTPIE = ("auto", "nutpie", "alternating")
 #: Iterations of the optimiser that moves a displaced point back before a chain starts there.
 INITIAL_STEPS = 20
 
@@ -105,8 +107,10 @@ def sample_graph(
         If the back end is not installed.
     """
     check_backend(sampler)
-    _report("PyMC graph", len(model.free_RVs), "free variables", sampler)
-    if sampler.backend in ("auto", "nutpie", "alternating"):
+    by_nutpie = sampler.backend in BY_NUTPIE
+    used = "nutpie" if by_nutpie else sampler.backend
+    _report("PyMC graph", len(model.free_RVs), "free variables", used, sampler)
+    if by_nutpie:
         return _sample_with_nutpie(
             model, initial, sampler, var_names=var_names, progressbar=progressbar, store=store
         )
@@ -215,7 +219,7 @@ def sample_density(
         If the installed nutpie cannot take a density; the PyMC graph can be sampled instead.
     """
     model = _standardised(density, first, scale)
-    _report("compiled density", density.size, "coordinates", sampler)
+    _report("compiled density", density.size, "coordinates", "nutpie", sampler)
     with threadpool_limits(1):
         start = digest_start([first, scale])
         drawn = sample_chains(model, sampler, start, store=store, progressbar=progressbar)
@@ -261,13 +265,13 @@ def _negative(log_density: LogDensityFunction) -> LogDensityFunction:
     return negative
 
 
-def _report(what: str, size: int, unit: str, sampler: SamplerSpec) -> None:
+def _report(what: str, size: int, unit: str, used: str, sampler: SamplerSpec) -> None:
     log.info(
         "Sampling the %s (%d %s) with %s: %d chains of %d draws after %d warm-up draws, seed %d.",
         what,
         size,
         unit,
-        sampler.backend,
+        used,
         sampler.chains,
         sampler.draws,
         sampler.tune,

@@ -21,8 +21,8 @@ from packaging.version import Version
 # h5netcdf reads and writes through h5py, and neuroHarmonize imports neuroCombat and statsmodels;
 # neither installs what it needs by itself.
 USED_BY_NAME = {
-    "h5netcdf": ("bayes_mdd/sampling/run_folder.py", 'engine="h5netcdf"'),
-    "h5py": ("bayes_mdd/sampling/run_folder.py", 'engine="h5netcdf"'),
+    "h5netcdf": ("bayes_mdd/files/netcdf.py", 'engine="h5netcdf"'),
+    "h5py": ("bayes_mdd/files/netcdf.py", 'engine="h5netcdf"'),
     "neuroharmonize": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "neurocombat": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),
     "statsmodels": ("bayes_mdd/features/adjust/harmonize.py", 'import_module("neuroHarmonize")'),

@@ -49,13 +49,36 @@ def test_without_the_entry_of_nutpie_the_graph_is_sampled(features, monkeypatch,
     monkeypatch.setattr(sampling, "sample_graph", interpreted)
     with caplog.at_level(logging.INFO, logger="bayes_mdd.sampling"):
         idata, said = fit(features, draws=2, tune=2)
-    assert asked == ["nutpie"]
+    assert asked == [bm.SamplerSpec().backend] == ["auto"]
     assert said["sampled"] == "graph" and said["sampler_used"] == f"pymc {pm.__version__}"
     assert np.isfinite(idata["posterior"]["explained"]).all()
     warning, line = (r for r in caplog.records if r.name == "bayes_mdd.sampling")
     assert warning.levelno == logging.WARNING
     assert "Sampling the PyMC graph instead" in warning.message
     assert "2 chains of 2 draws after 2 warm-up draws, seed 1" in line.message
+
+
+@pytest.mark.parametrize("backend", ["auto", "nutpie", "alternating"])
+def test_the_log_names_the_sampler_of_a_graph(backend, monkeypatch, caplog):
+    class Reached(Exception):
+        pass
+
+    def stop(model, **_):
+        raise Reached
+
+    monkeypatch.setattr(nutpie, "compile_pymc_model", stop)
+    with pm.Model() as model:
+        pm.Normal("x")
+    caplog.set_level(logging.INFO, logger="bayes_mdd.sampling")
+    with pytest.raises(Reached):
+        sample_graph(
+            model,
+            {},
+            bm.SamplerSpec(backend=backend),
+            var_names=["x"],
+            progressbar=False,
+        )
+    assert "(1 free variables) with nutpie: 4 chains" in caplog.text
 
 
 def test_another_signature_counts_as_no_entry(monkeypatch):

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.special import logsumexp
 
-from bayes_mdd.shared_specific.cohorts.size_tables import Sizes, SizeTables
+from bayes_mdd.shared_specific.cohorts.size_tables import Sizes, SizeTables, log_sum_exp
 from bayes_mdd.types import Array, BoolArray, IntArray
 
 #: Steps of the random walk: within the posterior, and along flat tails.
@@ -69,7 +68,7 @@ def log_share_prior(log_variance: Array, concentration: float) -> Array:
     ndarray, shape (...)
         Up to a constant.
     """
-    log_share = log_variance - logsumexp(log_variance, axis=-1, keepdims=True)
+    log_share = log_variance - log_sum_exp(log_variance)[..., None]
     return np.asarray(concentration * log_share.sum(axis=-1))
 
 
@@ -87,6 +86,7 @@ class _Chains:
         shape = (chains, n_cohorts, self.n_patterns)
         self.present: BoolArray = np.broadcast_to(sizes.found, shape).copy()
         self.prevalence = np.zeros((chains, self.n_patterns))
+        self.prior = log_share_prior(self.mu, sizes.concentration)
         self.now = self.density(self.mu, self.size, self.sharing)
 
     def density(self, mu: Array, size: IntArray, sharing: IntArray) -> Array:
@@ -107,10 +107,12 @@ class _Chains:
             new = self.mu + np.eye(self.n_arms)[arm] * jump
             then = self.density(new, self.size, self.sharing)
             legal = ((new > self.tables.low) & (new < self.tables.high)).all(axis=2)
-            gain = then + log_share_prior(new, alpha) - self.now - log_share_prior(self.mu, alpha)
+            prior = log_share_prior(new, alpha)
+            gain = then + prior - self.now - self.prior
             accept = legal & (np.log(rng.random(gain.shape)) < gain)
             self.mu = np.where(accept[:, :, None], new, self.mu)
             self.now = np.where(accept, then, self.now)
+            self.prior = np.where(accept, prior, self.prior)
 
     def move_spread(self) -> None:
         """Take one step in each SD between cohorts."""
