@@ -167,10 +167,11 @@ def test_a_run_that_cannot_be_written_is_checked_without_saving(
 def test_a_full_disk_is_one_error_and_the_earlier_run_is_intact(small_run, tmp_path):
     program = (
         "set -e; mount -t tmpfs -o size=1m tmpfs small; mkdir small/full; cd small/full\n"
-        "head -c 900000 /dev/zero > ../ballast; set +e\n"
-        '"$0" -m bayes_mdd report "$1" -o page.html; echo "status $?"; ls -A\n'
+        "head -c 1028096 /dev/zero > ../ballast; set +e\n"
+        '"$0" -m bayes_mdd export "$1" -f tables -o .; echo "status $?"; ls -A\n'
     )
     (tmp_path / "small").mkdir()
+    before = files(small_run.folder)
     done = subprocess.run(
         ["unshare", "-m", "bash", "-c", program, sys.executable, str(small_run.folder)],
         cwd=tmp_path,
@@ -183,3 +184,5 @@ def test_a_full_disk_is_one_error_and_the_earlier_run_is_intact(small_run, tmp_p
     assert done.stdout.splitlines() == ["status 2"], done.stderr
     assert "the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
+    assert done.stderr.count("Error:") == 1
+    assert files(small_run.folder) == before
