@@ -206,6 +206,8 @@ def sample_one(
     for t in range(tune + sampler.draws):
         density, x = target.density(state), target.point(state)
         now, paths = State(x, *density(x)), []
+        if not np.isfinite(now.logp):
+            raise FloatingPointError("a draw has no density: the exact draws do not suit it")
         for path in range(PATHS):
             paths.append(move(density, metric, now, steps.size, rng))
             now = paths[-1].state

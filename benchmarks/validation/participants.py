@@ -54,7 +54,7 @@ def exponent(rows: list[dict[str, Any]], method: str, smallest: int = 500) -> fl
 def fits(rows: list[dict[str, Any]]) -> str:
     """Time, memory and convergence of fits."""
     header = [
-        "Participants", "Sites", "Method", "Sampler", "Factors", "Minutes", "Processor minutes",
+        "Participants", "Sites", "Method", "Sampler", "Factors", "Processor minutes",
         "Peak memory, GB", "Min. ESS", "Max. R-hat",
     ]  # fmt: skip
     names = {"density": "nutpie", "alternating": "in turn"}
@@ -69,7 +69,6 @@ def fits(rows: list[dict[str, Any]]) -> str:
                 if r["method"] == "fast" and r["sampled"] == "density"
                 else names[r["sampled"]],
                 str(r["factors"]),
-                f"{r['wall'] / 60:.1f}",
                 f"{r['cpu'] / 60:.1f}",
                 f"{r['peak MB'] / 1000:.1f}",
                 f"{r['min ESS']:.0f}",
