@@ -20,7 +20,7 @@ from bayes_mdd.sampling.around_mode import metric_from_precision, rescale_metric
 from bayes_mdd.sampling.chains import GROUPS, START, ChainStore, chain_seeds, join_chains
 from bayes_mdd.sampling.density import LogDensityFunction
 from bayes_mdd.sampling.draws import OWN_SAMPLER
-from bayes_mdd.sampling.hamiltonian import State, StepSize, move
+from bayes_mdd.sampling.hamiltonian import Move, State, StepSize, move
 from bayes_mdd.sampling.progress import Step, show_progress
 from bayes_mdd.specs import SamplerSpec
 from bayes_mdd.types import Array
@@ -195,51 +195,66 @@ def sample_one(
     """
     rng = np.random.default_rng(seed)
     state = target.begin(rng)
-    metric = metric_from_precision(target.precision(state))
-    steps = StepSize(target.point(state).size)
-    tune = max(sampler.tune, 1)
-    estimated = [max(1, int(share * tune)) for share in METRIC_AT]
-    warm: list[Array] = []
+    paths = _Paths(target, state, max(sampler.tune, 1))
     kept: dict[str, list[Array]] = {}
     stats: dict[str, list[float]] = {}
     diverged = 0
-    for t in range(tune + sampler.draws):
-        density, x = target.density(state), target.point(state)
-        now, paths = State(x, *density(x)), []
+    for t in range(paths.tune + sampler.draws):
+        done = paths.follow(target.density(state), target.point(state), rng)
+        x = done[-1].state.x
+        drawn = target.outcome(state, x, rng)
+        state, moved = target.draw_rest(state, x, drawn, rng)
+        if t >= paths.tune:
+            found = _describe(done) | {"step_size": paths.steps.size, "moved": moved}
+            diverged += bool(found["diverging"])
+            for name, value in drawn.items():
+                kept.setdefault(name, []).append(value)
+            for name, number in found.items():
+                stats.setdefault(name, []).append(number)
+        if report is not None:
+            report(t + 1, t + 1 < paths.tune, diverged)
+    return _pack(target, kept, stats)
+
+
+class _Paths:
+    """Paths of one chain; in the warm-up, step size and scales of the metric are adapted."""
+
+    def __init__(self, target: Alternation[Any], state: Any, tune: int) -> None:
+        self.metric = metric_from_precision(target.precision(state))
+        self.steps = StepSize(len(self.metric.covariance))
+        self.tune, self._done = tune, 0
+        self._estimated = [max(1, int(share * tune)) for share in METRIC_AT]
+        self._warm: list[Array] = []
+
+    def follow(self, density: LogDensityFunction, x: Array, rng: np.random.Generator) -> list[Move]:
+        now, done, warm = State(x, *density(x)), [], self._done < self.tune
         if not np.isfinite(now.logp):
             raise FloatingPointError("a draw has no density: the exact draws do not suit it")
         for path in range(PATHS):
-            paths.append(move(density, metric, now, steps.size, rng))
-            now = paths[-1].state
-            if t < tune:
-                steps.adapt(paths[-1].accepted, last=t == tune - 1 and path == PATHS - 1)
-        if t < tune:
-            warm.append(now.x)
-            if t + 1 in estimated:
-                later = np.stack(warm[len(warm) // 2 :])
-                metric = rescale_metric(metric, later.std(axis=0), WIDTHS)
-                steps = StepSize(x.size)
-        drawn = target.outcome(state, now.x, rng)
-        state, moved = target.draw_rest(state, now.x, drawn, rng)
-        diverging = any(path.diverging for path in paths)
-        diverged += diverging and t >= tune
-        if report is not None:
-            report(t + 1, t + 1 < tune, diverged)
-        if t >= tune:
-            for name, value in drawn.items():
-                kept.setdefault(name, []).append(value)
-            values = {
-                "diverging": diverging,
-                "energy": paths[-1].energy,
-                "acceptance_rate": float(np.mean([path.accepted for path in paths])),
-                "n_steps": sum(path.steps for path in paths),
-                "lp": now.logp,
-                "step_size": steps.size,
-                "moved": moved,
-            }
-            for name, number in values.items():
-                stats.setdefault(name, []).append(number)
-    return _pack(target, kept, stats)
+            done.append(move(density, self.metric, now, self.steps.size, rng))
+            now = done[-1].state
+            if warm:
+                last = self._done == self.tune - 1 and path == PATHS - 1
+                self.steps.adapt(done[-1].accepted, last=last)
+        self._done += 1
+        if warm:
+            self._warm.append(now.x)
+            if self._done in self._estimated:
+                later = np.stack(self._warm[len(self._warm) // 2 :])
+                self.metric = rescale_metric(self.metric, later.std(axis=0), WIDTHS)
+                self.steps = StepSize(x.size)
+        return done
+
+
+def _describe(done: list[Move]) -> dict[str, float]:
+    """Statistics of the paths of one draw."""
+    return {
+        "diverging": any(path.diverging for path in done),
+        "energy": done[-1].energy,
+        "acceptance_rate": float(np.mean([path.accepted for path in done])),
+        "n_steps": sum(path.steps for path in done),
+        "logp": done[-1].state.logp,
+    }
 
 
 def _pack(
