@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Method: name, colour, marker.
@@ -32,8 +33,9 @@ def draw(rows: list[dict[str, float]]) -> Figure:
         axis.set_ylabel(label)
         ticks = sorted({int(r["people"]) for r in rows})
         axis.set_xticks(ticks, [f"{t:,}" for t in ticks])
-        axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.yaxis.set_major_formatter("{x:g}")
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
     panels[0].legend(frameon=False)
     return figure
