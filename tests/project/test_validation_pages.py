@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 NOTES = "docs/validation/notes.md"
+#: Results that a page outside of the validation pages shows, with its command.
+ELSEWHERE = {"cluster_cost.json": ("docs/clusters.md", "python benchmarks/cluster_cost.py")}
 #: Written from the catalogue of bad inputs, which has a test of its own.
 BAD_INPUT = "docs/validation/bad_input.md"
 #: What happens at the edge, case by case; a test looks its tests up.
@@ -91,6 +93,9 @@ def test_every_result_is_shown_with_its_origin(build, repository):
     results = repository / "benchmarks" / "results"
     stored = {p.relative_to(results).as_posix() for p in results.rglob("*") if p.is_file()}
     shown = {s.file for page in build.PAGES.values() for s in page.SOURCES.values()}
+    shown |= set(ELSEWHERE)
+    for page, command in ELSEWHERE.values():
+        assert command in (repository / page).read_text(encoding="utf-8")
     assert stored == shown | {"provenance.json"}
     record = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
     assert set(record) == shown
@@ -109,7 +114,8 @@ def test_every_card_has_its_block_of_figures(build, repository):
 def test_links_and_paths_lead_somewhere(repository):
     lost = []
     for document in documents(repository):
-        text = document.read_text(encoding="utf-8")
+        # In tables of messages some characters are escaped.
+        text = document.read_text(encoding="utf-8").replace("\\_", "_")
         for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
             if "://" not in link and not (document.parent / link).exists():
                 lost.append(f"{document.name}: {link}")
