@@ -13,7 +13,7 @@ from validation.text import table
 SOURCES = {
     "participants": Source(
         "participants.json",
-        "python benchmarks/participants.py --people 60 200 500 1000 2000 "
+        "python benchmarks/participants.py --people 500 1000 2000 "
         "-o benchmarks/results/participants.json",
     ),
 }
