@@ -238,9 +238,8 @@ def _problems(table: pd.DataFrame) -> list[str]:
         problems.append(f"finding_id is empty in {int((ids == '').sum())} row(s): number them.")
     if repeated := list(dict.fromkeys(ids[ids.duplicated() & (ids != "")])):
         problems.append(
-            f"finding_id must be unique; repeated: {some(repeated)}. Number the rows anew, or "
-            "remove "
-            "repeated ones."
+            f"finding_id must be unique; repeated: {some(repeated)}. Give each row its own number, "
+            "or remove repeated ones."
         )
     for name in (*WHOLE, *NUMBERS):
         cells = table[name]

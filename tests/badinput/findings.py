@@ -75,7 +75,7 @@ EVIDENCE = (
         "findings.tsv",
         "",
         "finding_id must be unique; repeated: A1.",
-        "Number the rows anew, or remove repeated ones.",
+        "Give each row its own number, or remove repeated ones.",
     ),
     Case(
         "an unknown time of the scan",

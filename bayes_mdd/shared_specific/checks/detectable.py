@@ -52,7 +52,7 @@ from bayes_mdd.shared_specific.schema import (
     WHITENING,
 )
 from bayes_mdd.shared_specific.search.parallel_analysis import complement, orthonormal
-from bayes_mdd.shared_specific.search.smooth import EXCESS, MISFIT, Bins, bin_features
+from bayes_mdd.shared_specific.search.weightings import EXCESS, MISFIT, Bins, bin_features
 from bayes_mdd.types import Array, IntArray
 
 #: Mean and SD of the Tracy-Widom law of real matrices.

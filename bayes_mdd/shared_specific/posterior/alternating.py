@@ -27,15 +27,9 @@ from bayes_mdd.shared_specific.density.frame import (
     unpack,
 )
 from bayes_mdd.shared_specific.density.symptoms import draw_weights
-from bayes_mdd.shared_specific.posterior.spans import (
-    Rows,
-    Scales,
-    describe_span,
-    frame_of,
-    join_scores,
-    read_rows,
-    sweep,
-)
+from bayes_mdd.shared_specific.posterior.spans import describe_span, frame_of, join_scores
+from bayes_mdd.shared_specific.posterior.subject_rows import Rows, read_rows
+from bayes_mdd.shared_specific.posterior.sweep import Scales, sweep
 from bayes_mdd.shared_specific.prior.arms import fixed_sharing
 from bayes_mdd.shared_specific.prior.reliability import reliability
 from bayes_mdd.shared_specific.start.spectral import Start

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bayes_mdd.dims import FEATURE, SUBJECT
 from bayes_mdd.shared_specific.data.model_data import ModelData
-from bayes_mdd.shared_specific.search.smooth import bin_features
+from bayes_mdd.shared_specific.search.weightings import bin_features
 from bayes_mdd.types import Array, IntArray
 
 #: Numbers of 4 bytes that stored draws of whole maps may take, at most.

@@ -13,12 +13,8 @@ from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.density.frame import span_value_and_grad, unpack
 from bayes_mdd.shared_specific.likelihood.collapsed import collapsed_value_and_grad
 from bayes_mdd.shared_specific.posterior.alternating import Alternating
-from bayes_mdd.shared_specific.posterior.spans import (
-    describe_span,
-    frame_of,
-    join_scores,
-    read_rows,
-)
+from bayes_mdd.shared_specific.posterior.spans import describe_span, frame_of, join_scores
+from bayes_mdd.shared_specific.posterior.subject_rows import read_rows
 from bayes_mdd.shared_specific.start.spectral import Start
 from bayes_mdd.specs import SharedSpecificSpec
 

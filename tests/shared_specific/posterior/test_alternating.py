@@ -18,14 +18,10 @@ from bayes_mdd.shared_specific.likelihood.cross_products import CrossProducts
 from bayes_mdd.shared_specific.posterior.alternating import alternates, sample_by_alternation
 from bayes_mdd.shared_specific.posterior.assemble import assemble
 from bayes_mdd.shared_specific.posterior.sampling import sample_posterior
-from bayes_mdd.shared_specific.posterior.spans import (
-    Scales,
-    describe_span,
-    frame_of,
-    read_rows,
-    sweep,
-)
+from bayes_mdd.shared_specific.posterior.spans import describe_span, frame_of
 from bayes_mdd.shared_specific.posterior.stored_data import read_model_data
+from bayes_mdd.shared_specific.posterior.subject_rows import read_rows
+from bayes_mdd.shared_specific.posterior.sweep import Scales, sweep
 from bayes_mdd.shared_specific.start.mode import find_modes
 from bayes_mdd.shared_specific.start.spectral import Start, spectral_start
 from bayes_mdd.specs import SamplerSpec, SharedSpecificSpec

@@ -9,12 +9,8 @@ from bayes_mdd.shared_specific.data.prepare import prepare
 from bayes_mdd.shared_specific.data.within_scan import add_differences
 from bayes_mdd.shared_specific.search import smooth
 from bayes_mdd.shared_specific.search.joint_components import estimate_jointly
-from bayes_mdd.shared_specific.search.smooth import (
-    NESTED,
-    bin_features,
-    extend_scores,
-    find_smooth_components,
-)
+from bayes_mdd.shared_specific.search.smooth import extend_scores, find_smooth_components
+from bayes_mdd.shared_specific.search.weightings import NESTED, bin_features
 from bayes_mdd.shared_specific.start.spectral import spectral_start
 from bayes_mdd.specs import SharedSpecificSpec
 
