@@ -33,7 +33,8 @@ def cohort() -> xr.Dataset:
 @cache
 def fitted() -> xr.DataTree:
     """A fast fit of these features."""
-    return bm.fit(bm.SharedSpecificSpec(n_factors=2), cohort(), method="fast", progressbar=False)
+    spec = bm.SharedSpecificSpec(n_factors=2, feature_dependence="independent")
+    return bm.fit(spec, cohort(), method="fast", progressbar=False)
 
 
 def permutations(n_jobs: int | None) -> dict[str, object]:

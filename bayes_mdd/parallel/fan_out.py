@@ -149,7 +149,7 @@ def _run(
         )
         try:
             # Arguments are not packed into one: a cluster sends those that tasks share once.
-            calls = (delayed(call)(software, i, f, *task) for i, (f, task) in queue)
+            calls = (delayed(call)(software, i, f, *map(_hold, task)) for i, (f, task) in queue)
             for i, result in parallel(calls):
                 queue.finish(i)
                 losses = 0
@@ -165,6 +165,25 @@ def _run(
         queue.restart()
 
 
+class _Held:
+    """An argument that is sent as it is: it has no weak references, so that nothing shares it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+def _hold(argument: object) -> object:
+    # joblib has Dask send arguments that tasks may share once, and Dask sends sets element by
+    # element: the task would be given a set of promises in place of its elements.
+    return _Held(argument) if isinstance(argument, (set, frozenset)) else argument
+
+
+def _release(argument: object) -> object:
+    return argument.value if isinstance(argument, _Held) else argument
+
+
 def _call[T](
     software: tuple[tuple[str, str], ...] | None,
     number: int,
@@ -174,12 +193,12 @@ def _call[T](
     if software is not None:
         require_same(software)
     with one_blas_thread():
-        return number, function(*task)
+        return number, function(*map(_release, task))
 
 
 def _call_here[T](_: object, number: int, function: Callable[..., T], *task: Any) -> tuple[int, T]:
     """Call a function whose caller has chosen the threads of linear algebra."""
-    return number, function(*task)
+    return number, function(*map(_release, task))
 
 
 def use_jobs(n_jobs: int | None) -> AbstractContextManager[object]:

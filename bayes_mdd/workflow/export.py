@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayes_mdd.errors import DataContractError, RunFolderError, SpecError
 from bayes_mdd.files.marks import ARCHIVE, SHARE
-from bayes_mdd.results.exports.folders import check_export, write_export
+from bayes_mdd.results.exports.folders import check_export, write_exports
 from bayes_mdd.results.exports.formats import FORMATS, ON_REQUEST
 from bayes_mdd.results.exports.material import Material
 from bayes_mdd.results.hashed_ids import hash_ids
@@ -105,7 +105,7 @@ def export_run(
         If an export is there already and `overwrite` is False, or its folder holds other files.
         Nothing is written then.
     WriteError
-        If a folder cannot be written; what was there is untouched then.
+        If a folder cannot be written; what was there is untouched then, of all formats.
 
     Examples
     --------
@@ -141,10 +141,7 @@ def export_run(
     applies = [name for name in chosen if name not in left_out]
     _check_targets(folder, applies, archive=archive, overwrite=overwrite)
     _check_atlases(material, applies)
-    files = {}
-    for name in applies:
-        write = partial(FORMATS[name].write, material)
-        files[name] = write_export(folder / name, name, write)
+    files = write_exports(folder, {n: partial(FORMATS[n].write, material) for n in applies})
     if archive:
         files[SHARE] += (write_archive(folder / SHARE, folder / ARCHIVE),)
     return Exported(files, left_out)

@@ -49,6 +49,20 @@ def test_tasks_run_on_the_workers_of_an_address(near_cluster):
     assert count_workers(None) == 1
 
 
+def in_order(*sets):
+    """Elements of sets."""
+    return [sorted(s) for s in sets]
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_sets_arrive_whole(near_cluster, kind):
+    """Dask would send sets of more than 1 kB element by element."""
+    names = [f"sub-{i:03d}" for i in range(100)]
+    with bm.use_cluster(near_cluster):
+        found = fan_out(in_order, [(kind(names), kind(names[:2])), (kind(names[1:]), kind())])
+    assert found == [[names, names[:2]], [names[1:], []]]
+
+
 def test_an_error_of_a_task_on_a_worker_is_raised(near_cluster):
     with bm.use_cluster(near_cluster), pytest.raises(ZeroDivisionError):
         fan_out(divmod, [(1, 0)])

@@ -146,11 +146,13 @@ def test_the_example_of_a_batch_system_is_valid(scripts):
     assert (read.system, read.workers) == ("slurm", 40)
 
 
-#: Runs the script of a job in a session of its own, as `sbatch` would on another machine.
+#: Runs the script of a job in a session of its own, as `sbatch` would on another machine, from a
+#: copy, because the script may be removed once it is submitted.
 SBATCH = """\
 mkdir -p {folder}/jobs
 id=$(ls {folder}/jobs | wc -l)
-setsid bash "$1" > {folder}/$id.log 2>&1 &
+cp "$1" {folder}/$id.sh
+setsid bash {folder}/$id.sh > {folder}/$id.log 2>&1 &
 echo $! > {folder}/jobs/$id
 echo "Submitted batch job $id"
 """

@@ -12,8 +12,10 @@ import pytest
 from fakes import make_fake_idata
 
 import bayes_mdd as bm
+from bayes_mdd.errors import WriteError
 from bayes_mdd.files.layout import merge_chains
 from bayes_mdd.files.marks import EXPORT, EXPORTED, RUN
+from bayes_mdd.results.exports.formats import FORMATS, Format
 from bayes_mdd.results.regions import edge_matrix
 from bayes_mdd.shared_specific.figures import listing
 
@@ -141,6 +143,21 @@ def test_nothing_is_replaced_unasked_and_foreign_files_never(idata, atlas, tmp_p
     with pytest.raises(bm.RunFolderError, match=r"mine\.txt"):
         bm.export_run(one, tmp_path, formats=["nifti"], atlas=atlas, overwrite=True)
     assert (tmp_path / "nifti" / "mine.txt").exists()
+
+
+def test_formats_of_one_export_are_complete_together_or_not_there(idata, tmp_path, monkeypatch):
+    """So that the command can be repeated after it was stopped."""
+
+    def full(material, folder):
+        (folder / "half").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(FORMATS, "graphml", Format(lambda _: None, full))
+    with pytest.raises(WriteError, match="graphml"):
+        bm.export_run(idata, tmp_path / "out", formats=["brainnet", "graphml"])
+    assert list((tmp_path / "out").iterdir()) == []
+    monkeypatch.undo()
+    bm.export_run(idata, tmp_path / "out", formats=["brainnet", "graphml"])
 
 
 def test_a_run_folder_with_exports_can_still_be_replaced(done):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from bayes_mdd.features.companions import describe_others, find_companion
 from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.features.file_names import FileName
 from bayes_mdd.features.loading import require_file
+from bayes_mdd.files.replace import write_error
 from bayes_mdd.files.temporary import remove_leftovers, temporary_name
 from bayes_mdd.specs.derivatives import DerivativesSpec
 
@@ -174,27 +175,45 @@ def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, An
         if "scrub" in spec.confounds
         else {}
     )
-    require_file(own.path)
-    with _scratch_folder() as folder:
-        alone = Path(folder) / "desc-confounds_timeseries.tsv"
-        sidecar = own.path.with_suffix(".json")
+    sidecar = own.path.with_suffix(".json")
+    with _alone(own.path, sidecar if sidecar.is_file() else None) as table:
         try:
-            shutil.copyfile(own.path, alone)
-            if sidecar.is_file():
-                shutil.copyfile(sidecar, alone.with_suffix(".json"))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about columns that are not needed
                 # nilearn accepts names of compressed images only; it does not open the image.
-                image = alone.with_name(f"{name.stem}.nii.gz")
+                image = table.with_name(f"{name.stem}.nii.gz")
                 confounds, keep = load_confounds(str(image), strategy=spec.confounds, **scrub)
         # nilearn and pandas do not promise which exceptions a damaged table raises.
         except Exception as error:
-            text = " ".join(str(error).replace(f"{folder}/", "").split())[:200]
+            text = " ".join(str(error).replace(f"{table.parent}/", "").split())[:200]
             raise UnreadableFileError(
                 f"{name.path.name}: its confounds cannot be used ({text}). {_EXPECTED}; strategy "
                 f"{', '.join(spec.confounds)}."
             ) from error
     return confounds, keep
+
+
+@contextmanager
+def _alone(path: Path, sidecar: Path | None) -> Iterator[Path]:
+    """Copy a confounds table, and its sidecar, into a temporary folder of their own."""
+    contents = {}
+    for source in filter(None, (path, sidecar)):
+        require_file(source)
+        try:
+            contents[source.suffix] = source.read_bytes()
+        except OSError as error:
+            raise UnreadableFileError(f"{source.name} cannot be read: {error.strerror}.") from error
+    with ExitStack() as stack:
+        # A temporary folder that is full is no fault of the table.
+        try:
+            folder = Path(stack.enter_context(_scratch_folder()))
+            table = folder / "desc-confounds_timeseries.tsv"
+            table.write_bytes(contents.pop(path.suffix))
+            for suffix, content in contents.items():
+                table.with_suffix(suffix).write_bytes(content)
+        except OSError as error:
+            raise write_error(Path(tempfile.gettempdir()), error) from error
+        yield table
 
 
 class MotionTables:

@@ -16,6 +16,7 @@ from bayes_mdd.features.derivatives.interface import SubjectValues
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
 from bayes_mdd.features.repetition_time import RepetitionTime
 from bayes_mdd.parallel.fan_out import fan_out
+from bayes_mdd.parallel.keep import call_once
 from bayes_mdd.types import Array, BoolArray
 
 NIFTI = (".nii", ".nii.gz")
@@ -76,7 +77,9 @@ def read_images(
     DataContractError
         If images cannot be used; the message lists all of them.
     """
-    values = fan_out(_read_or_report, ((read, name) for name in files.values()), files=parts)
+    kept: Sequence[Path | None] = parts or [None] * len(files)
+    tasks = ((read, name, part) for name, part in zip(files.values(), kept, strict=True))
+    values = fan_out(_read_or_report, tasks)
     results: dict[str, ImageValues] = dict(zip(files, values, strict=True))
     found = GroupedProblems()
     for subject, image in results.items():
@@ -87,9 +90,12 @@ def read_images(
     return results
 
 
-def _read_or_report(read: Callable[[FileName], ImageValues], name: FileName) -> ImageValues:
+def _read_or_report(
+    read: Callable[[FileName], ImageValues], name: FileName, part: Path | None
+) -> ImageValues:
+    """Read an image, or its kept values; a problem is not kept, since it may pass."""
     try:
-        return read(name)
+        return read(name) if part is None else call_once(read, part, name)
     except UnreadableFileError as error:
         return ImageValues(problem=str(error))
 

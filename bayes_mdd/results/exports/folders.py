@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -37,39 +38,48 @@ def check_export(folder: Path, *, overwrite: bool) -> None:
     check_folder(folder, _kind_of(folder), force=overwrite)
 
 
-def write_export(folder: Path, name: str, write: Callable[[Path], None]) -> tuple[Path, ...]:
-    """Write the folder of a format; it takes its place when it is complete.
+def write_exports(
+    folder: Path, writers: Mapping[str, Callable[[Path], None]]
+) -> dict[str, tuple[Path, ...]]:
+    """Write one folder a format; they take their places when all are complete.
 
     Parameters
     ----------
     folder : Path
-        The folder; `check_export` has tested it.
-    name : str
-        Name of the format.
-    write : callable
-        Fills the empty folder that it is given.
+        Holds the folders of the formats; `check_export` has tested each.
+    writers : mapping of str to callable
+        By name of the format; fills the empty folder that it is given.
 
     Returns
     -------
-    tuple of Path
-        Every file.
+    dict of str to tuple of Path
+        Every file, by format.
 
     Raises
     ------
     WriteError
-        If it cannot be written; what was there is untouched then.
+        If a folder cannot be written; what was there is untouched then.
     """
-    with new_folder(folder) as work:
-        write(work)
-        files = sorted(p.relative_to(work).as_posix() for p in work.rglob("*") if p.is_file())
-        note = {
-            "Export": name,
-            "Description": _SAYS,
-            "Files": files,
-            "GeneratedBy": [{"Name": "bayes-mdd", "Version": __version__}],
-        }
-        write_json(work / EXPORT, note)
-    return tuple(folder / file for file in (*files, EXPORT))
+    written = {}
+    with ExitStack() as stack:
+        for name, write in writers.items():
+            work = stack.enter_context(new_folder(folder / name))
+            write(work)
+            written[name] = _complete(work, name)
+    return {name: tuple(folder / name / file for file in files) for name, files in written.items()}
+
+
+def _complete(work: Path, name: str) -> list[str]:
+    """List the files of a format, and write the list beside them."""
+    files = sorted(p.relative_to(work).as_posix() for p in work.rglob("*") if p.is_file())
+    note = {
+        "Export": name,
+        "Description": _SAYS,
+        "Files": files,
+        "GeneratedBy": [{"Name": "bayes-mdd", "Version": __version__}],
+    }
+    write_json(work / EXPORT, note)
+    return [*files, EXPORT]
 
 
 def _is_export(folder: Path) -> bool:

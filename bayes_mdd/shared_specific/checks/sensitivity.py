@@ -85,7 +85,8 @@ def prior_sensitivity(
     DataContractError
         If the run has no factor, or does not contain its features.
     SpecError
-        If there are fewer than 4 draws per chain.
+        If there are fewer than 4 draws per chain, each feature has its own noise
+        (``feature_noise="student"``), or the likelihood of the features is weighted.
 
     Notes
     -----

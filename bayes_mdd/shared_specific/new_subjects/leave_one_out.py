@@ -31,6 +31,12 @@ from bayes_mdd.shared_specific.new_subjects.subject_statistics import (
 )
 from bayes_mdd.streams import Stream, generator
 
+_UNSUPPORTED = "Leave-one-out, and prior sensitivity, which rests on it, do not support"
+_INSTEAD = (
+    "Compare models, also those with other priors, with compare_models (K-fold), which fits "
+    "without the participants that it scores."
+)
+
 
 def subject_log_likelihood(
     idata: xr.DataTree | Result,
@@ -96,18 +102,15 @@ def subject_log_likelihood(
 def _check_supported(fitted: Fitted) -> None:
     if fitted.spec.feature_noise == "student":
         raise SpecError(
-            "leave-one-out does not support feature_noise='student', where the noise of each "
-            "feature was estimated from all participants: compare models with compare_models "
-            "(K-fold), which fits without those it scores."
+            f"{_UNSUPPORTED} feature_noise='student', where the noise of each feature was "
+            f"estimated from all participants. {_INSTEAD}"
         )
     if fitted.weight != 1.0:
         raise SpecError(
-            "leave-one-out does not support a weighted likelihood of the features "
-            "(feature_dependence 'weighted', or errors that remain correlated in whitened "
-            "features): it weights draws by the density of the features, which entered this fit "
-            "with a power of "
-            f"{fitted.weight:.2f}. Compare models with compare_models (K-fold), which fits "
-            "without the participants that it scores."
+            f"{_UNSUPPORTED} a weighted likelihood of the features (feature_dependence "
+            "'weighted', or errors that remain correlated in whitened features): it weights draws "
+            "by the density of the features, which entered this fit with a power of "
+            f"{fitted.weight:.2f}. {_INSTEAD}"
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from features.derivatives.test_images import PLAIN, SUBJECTS, bold_of
@@ -11,7 +13,7 @@ from features.derivatives.test_images import atlas as atlas
 from features.derivatives.test_images import fmriprep as fmriprep
 
 import bayes_mdd as bm
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import DataContractError, UnreadableFileError, WriteError
 from bayes_mdd.features import read_derivatives
 from bayes_mdd.features.derivatives.formats import bold
 
@@ -106,3 +108,36 @@ def test_problems_found_after_reading_lose_nothing(stopped, participants, tmp_pa
         stopped()
     assert not stopped.images
     assert len(list(tmp_path.glob(".bayes-mdd-unfinished-*/part-*"))) == 3
+
+
+def test_a_problem_is_not_kept(read, monkeypatch):
+    """It may lie in the machine, or in a file that is mended with its old time of change."""
+    counting = bold._bold_series
+
+    def fail(name, *rest):
+        if name.subject_id == SUBJECTS[1]:
+            raise UnreadableFileError("a server does not answer")
+        return counting(name, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bold, "_bold_series", fail)
+        with pytest.raises(DataContractError, match="does not answer"):
+            read()
+    read()
+    assert read.images == [SUBJECTS[1]]
+
+
+def test_a_full_temporary_folder_is_no_fault_of_the_confounds(read, monkeypatch):
+    real = Path.write_bytes
+
+    def full(path, data):
+        if path.name.startswith("desc-confounds"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(WriteError, match="the disk is full") as caught:
+            read()
+    assert "confounds" not in str(caught.value)
+    read()
