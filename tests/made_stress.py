@@ -89,10 +89,12 @@ def with_values(features: xr.Dataset, values: np.ndarray) -> xr.Dataset:
     return features.assign(y=(("subject", "feature"), values))
 
 
-def fit_fast(made: Planted, n_factors: int = 3, **settings: object) -> xr.DataTree:
-    """A fast fit without symptoms; `settings` of the model."""
+def fit_fast(
+    made: Planted, n_factors: int = 3, method: str = "fast", **settings: object
+) -> xr.DataTree:
+    """A fit without symptoms, by default a fast one; `settings` of the model."""
     spec = bm.SharedSpecificSpec(n_factors=n_factors, **settings)
-    return bm.fit(spec, made.features, method="fast", progressbar=False)
+    return bm.fit(spec, made.features, method=method, progressbar=False)
 
 
 def found_scores(idata: xr.DataTree, made: Planted) -> np.ndarray:
