@@ -39,8 +39,11 @@ from bayes_mdd.streams import Stream, generator
 
 #: Optimiser steps for each start of `find_modes`: enough to tell modes apart.
 MODE_STEPS = 150
-#: Warm-up of chains of many subjects, which alternate between scores and loadings.
-TUNE_OF_MANY = 120
+#: Warm-up and kept draws of chains of many subjects, which alternate between scores and loadings:
+#: fewest, and most for about 500 subjects. Sharing mixes slowly: of 20 draws, 1 to 3 are effective.
+TUNE_OF_MANY, DRAWS_OF_MANY = (120, 240), (150, 600)
+#: Subjects times draws (or warm-up draws) that bound the time of larger cohorts.
+WORK_OF_MANY = 300_000
 #: Number of draws that loadings are summarised over, as in full runs with the most features.
 FAST_SUMMARY = 100
 
@@ -73,9 +76,10 @@ def sample_fast(
        Carlo, chapter 5.
     """
     if start.n_on and len(data.arm) > ALL_UP_TO and alternates(spec, data):
-        short = replace(sampler, chains=CHAINS, tune=TUNE_OF_MANY, draws=DRAWS)
-        settings = {"chains": CHAINS, "tune": TUNE_OF_MANY, "draws": DRAWS}
-        raw = sample_by_alternation(spec, data, start, short)
+        tune, draws = (_affordable(len(data.arm), *n) for n in (TUNE_OF_MANY, DRAWS_OF_MANY))
+        longer = replace(sampler, chains=CHAINS, tune=tune, draws=draws)
+        raw = sample_by_alternation(spec, data, start, longer)
+        settings = {"chains": CHAINS, "tune": tune, "draws": draws}
         return Drawn.of(raw, "alternating", fast=settings)
     began = time.perf_counter()
     density = make_density(spec, data, guess_score_variance(data, start))
@@ -96,3 +100,8 @@ def sample_fast(
     raw["posterior"].attrs["sampling_time"] = time.perf_counter() - began
     settings = {"chains": CHAINS, "tune": METRIC_DRAWS + TUNE, "draws": DRAWS}
     return Drawn.of(raw, sampled, fast=settings)
+
+
+def _affordable(subjects: int, fewest: int, most: int) -> int:
+    """Draws of each chain, so that the time of large cohorts stays that of the fast path."""
+    return int(np.clip(WORK_OF_MANY // subjects, fewest, most))

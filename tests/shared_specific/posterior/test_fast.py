@@ -8,6 +8,7 @@ import pytest
 import bayes_mdd as bm
 from bayes_mdd.results.cohort_facts import describe_cohort
 from bayes_mdd.results.result import read_result
+from bayes_mdd.shared_specific.posterior import fast
 from bayes_mdd.shared_specific.posterior.no_factor import draw_sd
 from bayes_mdd.shared_specific.prior.scales import HalfNormal
 from bayes_mdd.shared_specific.report.content import summarise_findings
@@ -118,6 +119,26 @@ def test_noise_is_drawn_from_its_posterior():
     spread = np.sqrt((sd**2 * density).sum() / density.sum() - mean**2)
     assert drawn.mean() == pytest.approx(mean, abs=5 * spread / np.sqrt(drawn.size))
     assert drawn.std() == pytest.approx(spread, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "tune", "draws"),
+    [(401, 240, 600), (1000, 240, 300), (2000, 150, 150), (5000, 120, 150)],
+)
+def test_draws_of_many_subjects_fall_with_their_number(subjects, tune, draws):
+    assert fast._affordable(subjects, *fast.TUNE_OF_MANY) == tune
+    assert fast._affordable(subjects, *fast.DRAWS_OF_MANY) == draws
+
+
+def test_scores_and_loadings_of_many_subjects_are_drawn_in_turn(run, monkeypatch):
+    _, features, _ = run
+    monkeypatch.setattr(fast, "ALL_UP_TO", 20)
+    monkeypatch.setattr(fast, "WORK_OF_MANY", 6000)
+    idata = bm.fit(bm.SharedSpecificSpec(n_factors=3), features, method="fast", progressbar=False)
+    said = json.loads(idata.attrs["provenance"])
+    assert said["sampled"] == "alternating"
+    assert said["fast"] == {"chains": 4, "tune": 150, "draws": 150}
+    assert idata["posterior"].sizes["draw"] == 150
 
 
 def test_unknown_method_is_refused(run):
