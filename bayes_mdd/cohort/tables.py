@@ -16,8 +16,9 @@ from bayes_mdd.files import text as text_files
 from bayes_mdd.files.repeats import find_repeats
 from bayes_mdd.files.structured import parse_json
 
-#: A decimal number. Leading zeros ("001") make a code; "nan" and "inf" are not numbers.
-NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?")
+#: A decimal number. Leading zeros ("001") make a code; "nan" and "inf" are not numbers, nor are
+#: digits of other scripts, which pandas does not read.
+NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 def is_number(cell: str) -> bool:

@@ -30,7 +30,7 @@ _CONTENT = ("desc", "stat")
 
 def _value(name: FileName, key: str) -> str | None:
     value = name.entities.get(key)
-    if value is not None and key in _NUMBERED and value.isdigit():
+    if value is not None and key in _NUMBERED and value.isdecimal():
         return str(int(value))
     return value
 

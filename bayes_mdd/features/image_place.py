@@ -45,7 +45,7 @@ def place_problems(image: Any) -> list[str]:
     affine = None if image.affine is None else np.asarray(image.affine, dtype=np.float64)
     if affine is None or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
         return ["the affine is missing, not finite or singular: write the image again."]
-    unit = header.get_xyzt_units()[0] if hasattr(header, "get_xyzt_units") else "unknown"
+    unit = stated_units(header)[0]
     size = np.linalg.norm(affine[:3, :3], axis=0)
     if unit not in ("mm", "unknown") or size.min() < _SMALLEST or size.max() > _LARGEST:
         stated = f"{unit} as unit of length" if unit != "unknown" else "no unit of length"
@@ -60,6 +60,41 @@ def place_problems(image: Any) -> list[str]:
             "other, so that left and right are not known. Correct the wrong one."
         ]
     return []
+
+
+def stated_units(header: Any) -> tuple[str, str]:
+    """Read the units of length and time from the header of an image.
+
+    Parameters
+    ----------
+    header : nibabel header
+        Of a NIfTI image, or of another format.
+
+    Returns
+    -------
+    length, time : str
+        Names such as "mm" and "sec"; "unknown" where none is stated, and "code 7" for a code that
+        NIfTI does not define.
+
+    Examples
+    --------
+    >>> from nibabel import Nifti1Header
+    >>> stated_units(Nifti1Header())
+    ('unknown', 'unknown')
+    """
+    if not hasattr(header, "get_xyzt_units"):
+        return "unknown", "unknown"
+    code = int(header["xyzt_units"])
+    return _unit(code % 8), _unit(code - code % 8)
+
+
+def _unit(code: int) -> str:
+    from nibabel.nifti1 import unit_codes
+
+    try:
+        return str(unit_codes.label[code])
+    except KeyError:
+        return f"code {code}"
 
 
 def _has(header: Any, key: str) -> bool:

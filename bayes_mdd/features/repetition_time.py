@@ -10,6 +10,7 @@ from typing import Any
 from bayes_mdd.errors import some
 from bayes_mdd.features.companions import read_sidecar
 from bayes_mdd.features.file_names import FileName
+from bayes_mdd.features.image_place import stated_units
 from bayes_mdd.features.loading import GroupedProblems, UnreadableFileError
 
 #: Name of the subject coordinate, in seconds.
@@ -55,7 +56,7 @@ def header_repetition_time(header: Any) -> float | None:
         Seconds; None if the header does not state the value or its unit.
     """
     zooms: tuple[float, ...] = header.get_zooms() if hasattr(header, "get_zooms") else ()
-    unit = header.get_xyzt_units()[1] if hasattr(header, "get_xyzt_units") else ""
+    unit = stated_units(header)[1]
     if len(zooms) < 4 or unit not in SECONDS:
         return None
     seconds = float(zooms[3]) * SECONDS[unit]

@@ -100,7 +100,7 @@ def available_memory() -> int:
         with Path("/proc/meminfo").open(encoding="ascii") as lines:
             amounts += [int(s.split()[1]) * 1024 for s in lines if s.startswith("MemAvailable:")]
         group = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        amounts += [int(group)] if group.isdigit() else []
+        amounts += [int(group)] if group.isdecimal() else []
     except (OSError, ValueError, IndexError):
         pass
     return min(amounts)

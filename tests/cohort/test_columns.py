@@ -52,6 +52,7 @@ def with_cell(cells, *odd):
         "twelve",
         "12.5.1",
         "0x10",
+        "1\u0661",
     ],
 )
 def test_an_odd_cell_in_a_column_of_numbers_is_named(cell):

@@ -135,6 +135,9 @@ def test_images_without_a_place_in_space():
     assert place_problems(image()) == []
     assert place_problems(image(sform=1)) == []
     assert place_problems(nib.MGHImage(LABELS.astype(np.int32), AFFINE)) == []
+    undefined = image()
+    undefined.header["xyzt_units"] = 7
+    assert "states code 7 as unit of length" in place_problems(undefined)[0]
     (text,) = place_problems(image(sform=0, qform=0))
     assert "sform_code and qform_code are 0" in text
     for unit, scale in (("meter", 1e-3), ("micron", 1e3), ("unknown", 1e-3), ("mm", 1e3)):

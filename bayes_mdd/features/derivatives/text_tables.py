@@ -127,7 +127,9 @@ def _single_or_ragged(path: Path, lines: Sequence[str]) -> Cells:
     )
 
 
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[+-]?[iI]nf(?:inity)?")
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[+-]?[iI]nf(?:inity)?", re.ASCII
+)
 
 
 def parse_number(cell: str) -> float | None:
