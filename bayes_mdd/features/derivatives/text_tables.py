@@ -127,9 +127,7 @@ def _single_or_ragged(path: Path, lines: Sequence[str]) -> Cells:
     )
 
 
-_NUMBER = re.compile(
-    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[+-]?[iI]nf(?:inity)?", re.ASCII
-)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?|[+-]?[iI]nf(?:inity)?", re.ASCII)
 
 
 def parse_number(cell: str) -> float | None:
