@@ -175,10 +175,20 @@ class Fitted:
         residual = self.y - self.regressors @ self.coefficients
         return tuple(residual[:, at] for at in self.members)
 
-    @cached_property
-    def cross_products(self) -> Array:
-        """Sum over a block's features of products of residuals, (block, subject, subject)."""
-        return np.stack([part @ part.T for part in self.residual])
+    def products_with(self, i: int) -> Array:
+        """Sum over a block's features of products of residuals with a subject's.
+
+        Parameters
+        ----------
+        i : int
+            Position of the subject.
+
+        Returns
+        -------
+        ndarray, shape (block, subject)
+            The sums.
+        """
+        return np.stack([part @ part[i] for part in self.residual])
 
     @cached_property
     def score_coefficients(self) -> Array:
@@ -198,17 +208,20 @@ class Fitted:
 
     @cached_property
     def projected_products(self) -> Array:
-        """`cross_products` between residual scores, shape (T, block, factor, factor)."""
+        """Products of residuals between residual scores, shape (T, block, factor, factor)."""
         h = self.score_residual
         n_draws, n, k = h.shape
-        flat = self.cross_products.reshape(-1, n)
         projected = np.empty((n_draws, len(self.blocks), k, k))
+        # Sums over the features of a block first, where they are more than its subjects.
+        few = n * len(self.blocks) < self.y.shape[1]
+        products = [part @ part.T for part in self.residual] if few else []
         for at in range(0, n_draws, CHUNK):
-            part = h[at : at + CHUNK]
-            weighted = (flat @ np.swapaxes(part, 0, 1).reshape(n, -1)).reshape(
-                len(self.blocks), n, len(part), k
-            )
-            projected[at : at + CHUNK] = np.einsum("tnk,bntl->tbkl", part, weighted, optimize=True)
+            part = np.swapaxes(h[at : at + CHUNK], 1, 2)
+            flat = np.ascontiguousarray(part).reshape(-1, n)
+            for b, residual in enumerate(self.residual):
+                left = (flat @ (products[b] if few else residual)).reshape(len(part), k, -1)
+                right = part if few else left
+                projected[at : at + CHUNK, b] = left @ np.swapaxes(right, 1, 2)
         return projected
 
     @cached_property

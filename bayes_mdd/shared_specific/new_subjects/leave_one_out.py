@@ -135,8 +135,9 @@ def without_subject(fitted: Fitted, i: int) -> tuple[LoadingMoments, FeatureStat
     x = fitted.regressors
     m = 1.0 - float(x[i] @ fitted.design_inverse[:, i])
     v = fitted.score_residual[:, i]
-    own_product = fitted.cross_products[:, i, i]
-    row = np.einsum("bn,tnk->tbk", fitted.cross_products[:, i], fitted.score_residual)
+    products = fitted.products_with(i)
+    own_product = products[:, i]
+    row = products @ fitted.score_residual
     square = v[:, :, None] * v[:, None, :]
     crossed = v[:, None, :, None] * row[:, :, None, :]
     projected = fitted.projected_products - (crossed + np.swapaxes(crossed, 2, 3)) / m

@@ -230,7 +230,7 @@ def _check_features(result: Result, fitted: Fitted) -> None:
     if not result.holds(OBSERVED_DATA, "features"):
         return
     stored = np.trace(result.group(OBSERVED_DATA)["features"].values, axis1=1, axis2=2)
-    found = np.trace(fitted.cross_products, axis1=1, axis2=2)
+    found = np.array([(part**2).sum() for part in fitted.residual])
     if fitted.spec.feature_noise == "student":  # features were not divided by a relative noise
         undivided = [
             ((r * fitted.feature_noise[at]) ** 2).sum()

@@ -18,6 +18,18 @@ from bayes_mdd.shared_specific.new_subjects.subject_statistics import (
 )
 
 
+@pytest.mark.parametrize(("n", "p"), [(14, 12), (14, 120)])
+def test_products_between_scores_have_their_definition(fit_of, n, p):
+    """More subjects than features of a block, and fewer, are computed in different orders."""
+    fitted = read_fitted(fit_of(n=n, p=p).idata, fit_of(n=n, p=p).training, max_draws=4)
+    assert (n * len(fitted.blocks) < p) == (p == 120)
+    h = fitted.score_residual
+    for b, residual in enumerate(fitted.residual):
+        expected = np.swapaxes(h, 1, 2) @ residual @ residual.T @ h
+        np.testing.assert_allclose(fitted.projected_products[:, b], expected, rtol=1e-9)
+        np.testing.assert_allclose(fitted.products_with(3)[b], residual @ residual[3], rtol=1e-9)
+
+
 @pytest.mark.parametrize("i", [0, 7])
 def test_statistics_without_a_subject_equal_those_of_the_others(fit_of, i):
     fitted = read_fitted(fit_of(n=14, p=12).idata, fit_of(n=14, p=12).training, max_draws=2)
