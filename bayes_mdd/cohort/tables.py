@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,10 +37,11 @@ def is_number(cell: str) -> bool:
 
     Examples
     --------
-    >>> [is_number(c) for c in ("1", "-2.5e3", "001", "nan", ".")]
-    [True, True, False, False, False]
+    >>> [is_number(c) for c in ("1", "-2.5e3", "001", "nan", ".", "1e999")]
+    [True, True, False, False, False, False]
     """
-    return any(c.isdigit() for c in cell) and NUMBER.fullmatch(cell) is not None
+    written = any(c.isdigit() for c in cell) and NUMBER.fullmatch(cell) is not None
+    return written and math.isfinite(float(cell))
 
 
 def read_text(path: Path) -> str:

@@ -166,6 +166,10 @@ def _find_table(path: Path) -> Path:
     )
 
 
+def _is_whole(cell: str) -> bool:
+    return is_number(cell) and float(cell).is_integer()
+
+
 def _read_labels(path: Path, networks: str) -> pd.DataFrame:
     table = read_table(path)
     number = "index" if "index" in table else "label"
@@ -178,7 +182,7 @@ def _read_labels(path: Path, networks: str) -> pd.DataFrame:
                 f"{some(table.columns, 12)}. Rename the columns."
             ],
         )
-    bad = table.loc[~table[number].map(is_number), name]
+    bad = table.loc[~table[number].map(_is_whole), name]
     if len(bad):
         raise DataContractError(
             path.name,

@@ -125,6 +125,8 @@ def test_networks_from_the_table_of_a_label_image(tmp_path):
         ("index\tname\n1\tone\n2\ttwo\n", r"has no row for the value\(s\) 5"),
         ("number\tname\n1\tone\n", "expected the columns index and name"),
         ("index\tname\n1\tone\n2\ttwo\nfive\tfive\n", "found other values for five"),
+        ("index\tname\n1e999\tone\n2\ttwo\n5\tfive\n", "found other values for one"),
+        ("index\tname\n1\tone\n2.5\ttwo\n5\tfive\n", "found other values for two"),
     ],
 )
 def test_tables_that_do_not_match_the_image_are_refused(tmp_path, text, message):

@@ -492,6 +492,12 @@ class TestCat12:
         )
         assert again["subject"].values.tolist() == ["01", "02", "03"]
 
+    def test_rows_that_name_folders_are_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "catROI_neuromorphometrics_Vgm.csv"
+        path.write_text("names,lHip,rHip\nsub/01_T1w,1,2\nsub-02_T1w,3,4\nsub-03_T1w,5,6\n")
+        with pytest.raises(DataContractError, match=r"names of files without folders; .*sub/01"):
+            bm.read_derivatives(tmp_path)
+
     def test_a_table_beside_the_files_it_came_from(self, tmp_path: Path) -> None:
         folder = write_cat(tmp_path / "label", "neuromorphometrics", measures=("Vgm",))
         text = "names,lHip,rHip\nsub-01_T1w,1,2\nsub-02_T1w,3,4\nsub-03_T1w,5,6\n"

@@ -195,7 +195,7 @@ def _read_tables(
     name = by_key[key][0]
     regions, values = read_group_table(name.path)
     by_subject: dict[str, SubjectValues] = {}
-    for row in _rows(values, request):
+    for row in _rows(name, values, request):
         if row.subject_id in by_subject:
             raise UnreadableFileError(
                 f"{name.path.name} has several rows of {row.subject_id}: choose a session with "
@@ -206,8 +206,13 @@ def _read_tables(
     return by_subject, facts
 
 
-def _rows(values: Mapping[str, Any], request: FormatRequest) -> list[FileName]:
+def _rows(table: FileName, values: Mapping[str, Any], request: FormatRequest) -> list[FileName]:
     """Parse the ids of a table, which are file names; the entities select rows as they do files."""
+    if wrong := [i for i in values if Path(i).name != i]:
+        raise UnreadableFileError(
+            f"{table.path.name}: the first column must hold names of files without folders; found "
+            f"{some(wrong)}. Correct these cells."
+        )
     names = [replace(parse_name(Path(f"{i}.xml")), tool="") for i in values]
     return filter_files(names, request.entities) or names
 
