@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 import bayes_mdd
@@ -28,6 +29,8 @@ TEXT: Final = (
 )
 WHOLE: Final = ("ref", "n", "n_controls", "followup_weeks", "n_sites")
 NUMBERS: Final = ("metric_value", "metric_sd")
+#: Largest whole number that is read exactly.
+LARGEST: Final = 2**53
 COLUMNS: Final = (
     *("finding_id", "ref", "first_author", "population", "n", "n_controls", "drug_class", "drug"),
     *("modality", "feature", "timing", "followup_weeks", "region_a", "region_b", "hemisphere"),
@@ -245,7 +248,9 @@ def _problems(table: pd.DataFrame) -> list[str]:
         cells = table[name]
         number = pd.to_numeric(cells.where(cells != ""), errors="coerce")
         bad = number.isna() & (cells != "")
-        bad |= (number % 1 != 0) & number.notna() if name in WHOLE else False
+        bad |= np.isinf(number)
+        if name in WHOLE:
+            bad |= (number % 1 != 0) & number.notna() | (number.abs() > LARGEST)
         if bad.any():
             kind = "a whole number" if name in WHOLE else "a number"
             problems.append(

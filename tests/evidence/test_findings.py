@@ -129,6 +129,11 @@ def test_findings_of_ones_own(tmp_path, findings):
     said = str(error.value)
     assert "3 problem(s)" in said
     assert all(w in said for w in ("found many in R5-1", "found up in R5-2", "repeated: R2-1"))
+    bad = own.astype(object).copy()
+    bad.loc[3, "n"], bad.loc[4, "metric_value"] = "1e30", "1e999"
+    bad.to_csv(tmp_path / "findings.tsv", sep="\t", index=False)
+    with pytest.raises(DataContractError, match=r"(?s)found 1e30 in R5-1.*found 1e999 in R5-2"):
+        bm.read_evidence(tmp_path)
     own.drop(columns=["direction"]).to_csv(tmp_path / "findings.tsv", sep="\t", index=False)
     with pytest.raises(DataContractError, match="columns direction are missing"):
         bm.read_evidence(tmp_path)

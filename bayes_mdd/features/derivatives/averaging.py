@@ -245,9 +245,10 @@ def _average_in_labels(
     coverage = np.divide(with_data, size, out=np.zeros(len(size)), where=size > 0)
     strategy = clean.pop("strategy", "mean")
     kept = np.where(np.isin(values, numbers), values, 0)
+    # With the affine of the image: nilearn refuses those that differ by rounding.
     masker = NiftiLabelsMasker(
-        labels_img=new_img_like(grid, kept.astype(np.int32)),
-        mask_img=new_img_like(grid, mask.astype(np.int8)),
+        labels_img=new_img_like(grid, kept.astype(np.int32), affine=image.affine),
+        mask_img=new_img_like(grid, mask.astype(np.int8), affine=image.affine),
         standardize=None,
         resampling_target=None,
         reports=False,

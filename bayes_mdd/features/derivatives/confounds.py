@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import warnings
@@ -147,6 +148,8 @@ def _check_numbers(path: Path) -> None:
         for row, line in enumerate(cells.body, start=1)
         if line[i] not in (MISSING, "") and not _is_float(line[i])
     ]
+    if not cells.body:
+        raise UnreadableFileError(f"{path.name} has a header and no rows: copy or create it again.")
     if bad:
         raise UnreadableFileError(
             f"{path.name} has other text where a number was expected: {some(bad)}. Correct these "
@@ -156,10 +159,9 @@ def _check_numbers(path: Path) -> None:
 
 def _is_float(cell: str) -> bool:
     try:
-        float(cell)
+        return not math.isinf(float(cell))
     except ValueError:
         return False
-    return True
 
 
 def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, Any]:

@@ -161,7 +161,7 @@ def parse_numbers(path: Path, rows: Sequence[Sequence[str]]) -> Array:
     path : Path
         The file, for messages.
     rows : sequence of sequence of str
-        Cells, in rows of the same length.
+        Cells, in rows of the same length; at least one.
 
     Returns
     -------
@@ -171,8 +171,10 @@ def parse_numbers(path: Path, rows: Sequence[Sequence[str]]) -> Array:
     Raises
     ------
     UnreadableFileError
-        If a cell is neither a number nor a mark of a missing value.
+        If there are no rows, or a cell is neither a number nor a mark of a missing value.
     """
+    if not rows:
+        raise UnreadableFileError(f"{path.name} has a header and no rows: copy or create it again.")
     try:
         return np.array(rows, dtype=np.float64)
     except ValueError:

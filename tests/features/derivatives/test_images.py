@@ -152,6 +152,23 @@ def test_missing_or_mismatched_confounds(fmriprep, atlas, participants):
     path.write_text("")
     with pytest.raises(DataContractError, match=r"sub-03"):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+    path.write_text(text.splitlines(keepends=True)[0])
+    with pytest.raises(DataContractError, match=r"sub-03: .*has a header and no rows"):
+        read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+    path.write_text("trans_x\ttrans_y\n1e999\t0\n")
+    with pytest.raises(DataContractError, match=r"sub-03: .*trans_x row 1 \('1e999'\)"):
+        read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+
+
+def test_an_affine_that_differs_by_rounding_is_the_same(fmriprep, atlas, participants):
+    got = read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+    path = bold_of(fmriprep)
+    image = nib.load(path)
+    affine = image.affine.copy()
+    affine[0, 3] += 5e-4
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), affine, image.header), path)
+    again = read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+    np.testing.assert_allclose(again["y"], got["y"])
 
 
 def test_confounds_of_old_fmriprep_versions(fmriprep, atlas, participants):

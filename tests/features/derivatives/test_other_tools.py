@@ -15,7 +15,8 @@ from features.derivatives.conftest import correlations_of, series_of
 from scipy.io import savemat
 
 import bayes_mdd as bm
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
+from bayes_mdd.features.derivatives.formats.mat import parse_names
 from bayes_mdd.features.derivatives.matrix_measures import standardise_covariance
 from bayes_mdd.features.file_names import parse_name
 
@@ -450,6 +451,11 @@ def write_cat(folder: Path, *atlases: str, measures: tuple[str, ...] = ("Vgm", "
         text = cat_xml(dict.fromkeys(atlases, values), ("lHip", "rHip", "Background"))
         (folder / f"catROI_{i}_T1w.xml").write_text(text)
     return folder
+
+
+def test_names_of_dsi_studio_that_are_damaged():
+    with pytest.raises(UnreadableFileError, match=r"not UTF-8 text \(invalid start byte at 5\)"):
+        parse_names(np.frombuffer(b"left\n\xffright\n", dtype=np.uint8))
 
 
 class TestCat12:

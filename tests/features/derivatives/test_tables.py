@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from features.derivatives.conftest import SUBJECTS
 
-from bayes_mdd.errors import DataContractError
+from bayes_mdd.errors import DataContractError, UnreadableFileError
 from bayes_mdd.features import read_derivatives
+from bayes_mdd.features.derivatives.text_tables import parse_numbers, read_cells
 from bayes_mdd.specs import DerivativesSpec
 
 DROP = DerivativesSpec(missing="drop")
@@ -252,3 +253,13 @@ def test_freesurfer_stats_files_are_not_tables(tmp_path):
     (stats / "lh.curv.stats").write_text("# header only\n")
     with pytest.raises(DataContractError, match="create group tables with aparcstats2table"):
         read_derivatives(tmp_path, kind="thickness")
+
+
+@pytest.mark.parametrize("header", ["lh.aparc.thickness\tlh_insula_thickness", "a\tb"])
+def test_a_table_with_a_header_alone_has_no_rows(tmp_path, header):
+    path = tmp_path / "lh.aparc.thickness.txt"
+    path.write_text(f"{header}\n")
+    with pytest.raises(DataContractError):
+        read_derivatives(path)
+    with pytest.raises(UnreadableFileError, match=r"lh.aparc.thickness.txt has a header and no"):
+        parse_numbers(path, read_cells(path).body)

@@ -102,6 +102,11 @@ def parse_names(cells: Any) -> tuple[str, ...]:
     tuple of str
         One name per entry.
 
+    Raises
+    ------
+    UnreadableFileError
+        If a byte string is not UTF-8.
+
     Examples
     --------
     >>> parse_names(np.frombuffer(b"left\nright\n", dtype=np.uint8))
@@ -109,7 +114,14 @@ def parse_names(cells: Any) -> tuple[str, ...]:
     """
     array = np.asarray(cells)
     if array.dtype.kind in "ui":
-        return tuple(bytes(array.ravel().astype(np.uint8)).decode().split("\n")[:-1])
+        try:
+            text = bytes(array.ravel().astype(np.uint8)).decode()
+        except UnicodeDecodeError as error:
+            raise UnreadableFileError(
+                f"its names of regions are not UTF-8 text ({error.reason} at {error.start}): the "
+                "file is damaged; copy or create it again."
+            ) from error
+        return tuple(text.split("\n")[:-1])
     out = [str(np.asarray(c).ravel()[0]) if np.size(c) else "" for c in array.ravel().tolist()]
     if len(out) == 1 and "\n" in out[0]:
         return tuple(line for line in out[0].split("\n") if line)
