@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from bayes_mdd.files.text import open_unpacked
 
 #: Most bytes before the data of a compressed image (header and extensions).
 MAX_HEADER = 64 * 2**20
-_HEADER = 540
+#: Bytes of the header of NIfTI-1, and of NIfTI-2.
+_HEADER_1, _HEADER = 348, 540
 _BLOCK = 4 * 2**20
 
 
@@ -109,9 +110,16 @@ def check_header(path: Path, size: int, what: str) -> None:
     """
     if not path.name.lower().endswith((".nii", ".nii.gz")):
         return
+    packed = path.suffix.lower() == ".gz"
+    limit = MAX_HEADER if packed else size
     with open_unpacked(path) as stream:
         head = stream.read(_HEADER)
-    found = _nifti_sizes(head)
+        found = _nifti_sizes(head)
+        if found is not None and not _extensions_fit(stream, head, found[2], limit):
+            raise UnreadableFileError(
+                f"{path.name} cannot be read as {what}: an extension of its header is larger than "
+                "the file (truncated or damaged)."
+            )
     if found is None:
         raise UnreadableFileError(
             f"{path.name} cannot be read as {what}: it has no NIfTI header (another format, or "
@@ -122,8 +130,6 @@ def check_header(path: Path, size: int, what: str) -> None:
         raise UnreadableFileError(
             f"{path.name} cannot be read as {what}: it declares {_named(dims)}."
         )
-    packed = path.suffix.lower() == ".gz"
-    limit = MAX_HEADER if packed else size
     if not 0 <= offset <= limit:
         raise UnreadableFileError(
             f"{path.name} cannot be read as {what}: its data would start at byte {offset:.0f} "
@@ -156,7 +162,7 @@ def _named(dims: tuple[int, ...]) -> str:
 def _nifti_sizes(head: bytes) -> tuple[tuple[int, ...], int, float] | None:
     """Read the dimensions, bits per value and start of the data; None for other formats."""
     for order in "<>":
-        if len(head) >= 348 and struct.unpack(f"{order}i", head[:4])[0] == 348:
+        if len(head) >= _HEADER_1 and struct.unpack(f"{order}i", head[:4])[0] == _HEADER_1:
             dims = struct.unpack(f"{order}8h", head[40:56])
             bits = struct.unpack(f"{order}h", head[72:74])[0]
             offset = struct.unpack(f"{order}f", head[108:112])[0]
@@ -169,6 +175,30 @@ def _nifti_sizes(head: bytes) -> tuple[tuple[int, ...], int, float] | None:
         n = dims[0]
         return (dims[1 : 1 + n] if 1 <= n <= 7 else ()), bits, offset
     return None
+
+
+def _extensions_fit(stream: BinaryIO, head: bytes, offset: float, limit: int) -> bool:
+    """Tell whether the extensions between header and data end before `limit` bytes.
+
+    nibabel takes as much memory as an extension declares.
+    """
+    order = "<" if struct.unpack("<i", head[:4])[0] in (_HEADER_1, _HEADER) else ">"
+    at = struct.unpack(f"{order}i", head[:4])[0]
+    stream.seek(at)
+    flag = stream.read(4)
+    if len(flag) < 4 or not flag[0]:
+        return True
+    at += 4
+    while at + 16 <= (offset or limit):
+        stream.seek(at)
+        stated = stream.read(4)
+        if len(stated) < 4:
+            return True
+        size = struct.unpack(f"{order}i", stated)[0]
+        if size < 8 or at + size > limit:
+            return False
+        at += size
+    return True
 
 
 def _is_invertible(affine: Any) -> bool:

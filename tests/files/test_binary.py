@@ -255,6 +255,26 @@ def test_good_images_are_read(tmp_path, refused, monkeypatch):
     assert "expands to" in refused(load_image, tmp_path / "a.nii.gz")
 
 
+@pytest.mark.parametrize("made", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("order", "<>")
+def test_extensions_that_are_larger_than_the_file_are_refused(made, order, tmp_path, refused):
+    """nibabel would take as much memory as they declare."""
+    header_ = made.header_class(endianness=order)
+    header_.set_data_dtype(np.int16)
+    header_.extensions.append(nib.nifti1.Nifti1Extension("comment", b"a note " * 9))
+    content = made(np.ones((3, 4, 5), np.int16), np.eye(4), header_).to_bytes()
+    (tmp_path / "a.nii").write_bytes(content)
+    assert load_image_data(tmp_path / "a.nii")[1].sum() == 60
+    at = header_.sizeof_hdr + 4
+    assert struct.unpack(f"{order}i", content[at : at + 4])[0] == 80
+    for size in (2**31 - 1, -16, 0):
+        damaged = content[:at] + struct.pack(f"{order}i", size) + content[at + 4 :]
+        (tmp_path / "a.nii").write_bytes(damaged)
+        (tmp_path / "b.nii.gz").write_bytes(gzip.compress(damaged))
+        for name in ("a.nii", "b.nii.gz"):
+            assert "an extension of its header" in refused(load_image, tmp_path / name)
+
+
 def test_an_entity_bomb_in_cifti_is_refused(tmp_path, refused):
     entities = '<!ENTITY a0 "lol">' + "".join(
         f'<!ENTITY a{i + 1} "{f"&a{i};" * 10}">' for i in range(12)
