@@ -11,11 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from bayes_mdd.errors import SpecError
+from bayes_mdd.errors import SpecError, UnreadableFileError
+from bayes_mdd.files.regular import read_bytes
 from bayes_mdd.files.replace import write_error
 
 #: Fewest bytes of a key: fewer can be tried out.
 LEAST_BYTES: Final = 16
+#: Largest file that is taken for a key.
+MOST_BYTES: Final = 2**20
 #: Hexadecimal digits of a hashed id: 64 bits, so that two of a million ids hardly ever agree.
 DIGITS: Final = 16
 _HEX: Final = re.compile(rb"[0-9a-fA-F]{32,}")
@@ -44,11 +47,11 @@ def read_key(key: str | Path | bytes) -> bytes:
     else:
         what = f"the key file {key}"
         try:
-            content = Path(key).read_bytes().strip()
-        except OSError as error:
+            content = read_bytes(key, limit=MOST_BYTES, empty=True).strip()
+        except UnreadableFileError as error:
             raise SpecError(
-                f"{what} cannot be read ({error.strerror}): pass the file with the key of the "
-                "hashes, or make one with the option --hash-ids of a command."
+                f"{what} cannot be read: {error} Pass the file with the key of the hashes, or make "
+                "one with the option --hash-ids of a command."
             ) from error
         if _HEX.fullmatch(content) and not len(content) % 2:
             content = bytes.fromhex(content.decode())

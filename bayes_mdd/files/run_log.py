@@ -13,8 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bayes_mdd.errors import UnreadableFileError
 from bayes_mdd.files.folders import resolve
 from bayes_mdd.files.marks import LOG, RUN
+from bayes_mdd.files.regular import open_regular, read_most
+from bayes_mdd.files.text import MAX_TEXT
 
 #: Hidden file beside a run folder that does not exist yet, or is being replaced.
 WAITING = ".bayes-mdd-log-"
@@ -159,14 +162,16 @@ def read_log(folder: Path) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        One entry per line; lines that a killed process left half are skipped.
+        One entry per line; lines that a killed process left half are skipped. None where the file
+        cannot be read. Of a very long log, the first 64 MiB.
     """
     try:
-        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        with open_regular(folder / LOG) as stream:
+            text = read_most(stream, MAX_TEXT).decode(errors="replace")
+    except UnreadableFileError:
         return
     for line in text.splitlines():
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             entry = json.loads(line)
             if isinstance(entry, dict):
                 yield entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from bayes_mdd.errors import DataContractError, SpecError
+from bayes_mdd.errors import DataContractError, SpecError, UnreadableFileError
 from bayes_mdd.files.regular import own_errors, require_file
+from bayes_mdd.files.text import MAX_TABLE, read_text
 from bayes_mdd.results.images import XYZ, build_label_canvas, place_regions
 from bayes_mdd.results.surface_atlas import CORTEX, SurfaceAtlas, read_surface_atlas
 
@@ -27,6 +29,7 @@ RADIUS: Final = 10.0
 #: Reach of a labelled voxel in the middle of cortex, in mm; a voxel where this is larger.
 DEPTH: Final = 2.5
 _WHAT: Final = "surface"
+_DIMENSIONALITY: Final = re.compile(r"Dimensionality\s*=\s*[\"']\s*(-?\d+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,11 +171,24 @@ def load_mesh(mesh: Mapping[str, Any] | None = None) -> Any:
     for side in SIDES:
         if isinstance(mesh[side], str | os.PathLike):
             require_file(mesh[side])
+            _check_dimensions(Path(mesh[side]))
     with own_errors(Path(str(mesh["left"])), "a surface (.surf.gii)"):
         surface = PolyMesh(**{side: mesh[side] for side in SIDES})
         for part in surface.parts.values():
             _check_mesh(np.asarray(part.coordinates), np.asarray(part.faces))
         return surface
+
+
+def _check_dimensions(path: Path) -> None:
+    """Refuse GIFTI files with an impossible number of dimensions, up to which nibabel counts."""
+    if not path.name.lower().endswith((".gii", ".gii.gz")):
+        return
+    stated = _DIMENSIONALITY.findall(read_text(path, limit=MAX_TABLE))
+    if wrong := [n for n in stated if len(n) > 1 or n not in "123456"]:
+        raise UnreadableFileError(
+            f"{path.name} cannot be read as a surface (.surf.gii): it declares arrays of "
+            f"{wrong[0]} dimensions. Copy it again, or create it again."
+        )
 
 
 def _check_mesh(points: npt.NDArray[Any], faces: npt.NDArray[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import textwrap
@@ -176,3 +177,12 @@ def test_a_fit_records_its_warnings(monkeypatch, tmp_path):
     assert {"category": "RuntimeWarning", "message": "overflow in /srv/someone/a.py"} in noted
     assert {"category": "warning", "message": "sub-003 has 2 divergences"} in noted
     assert "RuntimeWarning: overflow in /srv/someone/a.py" in list_warnings(read_result(idata))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_log_that_is_no_file_is_not_waited_for(run):
+    os.mkfifo(run / LOG)
+    assert list(read_log(run)) == []
+    (run / LOG).unlink()
+    (run / LOG).write_text("[" * 100_000 + '\n{"message": "whole"}\n')
+    assert [e["message"] for e in read_log(run)] == ["whole"]

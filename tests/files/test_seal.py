@@ -165,6 +165,21 @@ def test_a_surface_that_is_a_pipe_or_has_no_points_is_refused(tmp_path):
         load_mesh(dict.fromkeys(("left", "right"), tmp_path / "l.surf.gii"))
 
 
+def test_dimensions_that_no_surface_has_are_refused(tmp_path):
+    """nibabel counts up to them."""
+    from nilearn.datasets import load_fsaverage
+
+    load_fsaverage("fsaverage5")["pial"].parts["left"].to_filename(tmp_path / "l.surf.gii")
+    both = dict.fromkeys(("left", "right"), tmp_path / "l.surf.gii")
+    assert len(load_mesh(both).parts["left"].faces)
+    text = (tmp_path / "l.surf.gii").read_text()
+    changed = text.replace('Dimensionality="2"', 'Dimensionality="2147483648"')
+    assert changed != text
+    (tmp_path / "l.surf.gii").write_text(changed)
+    with pytest.raises(UnreadableFileError, match="arrays of 2147483648 dimensions"):
+        load_mesh(both)
+
+
 def test_a_changed_bit_of_a_compressed_image_is_noticed(tmp_path):
     import gzip
 
