@@ -167,9 +167,11 @@ def test_a_surface_that_is_a_pipe_or_has_no_points_is_refused(tmp_path):
 
 def test_dimensions_that_no_surface_has_are_refused(tmp_path):
     """nibabel counts up to them."""
-    from nilearn.datasets import load_fsaverage
+    import nibabel as nib
 
-    load_fsaverage("fsaverage5")["pial"].parts["left"].to_filename(tmp_path / "l.surf.gii")
+    points = nib.gifti.GiftiDataArray(np.eye(3, dtype=np.float32), "NIFTI_INTENT_POINTSET")
+    faces = nib.gifti.GiftiDataArray(np.array([[0, 1, 2]], np.int32), "NIFTI_INTENT_TRIANGLE")
+    nib.save(nib.GiftiImage(darrays=[points, faces]), tmp_path / "l.surf.gii")
     both = dict.fromkeys(("left", "right"), tmp_path / "l.surf.gii")
     assert len(load_mesh(both).parts["left"].faces)
     text = (tmp_path / "l.surf.gii").read_text()
