@@ -76,3 +76,14 @@ def test_all_invalid_lines_of_documents_are_named(tmp_path):
     assert [p.split(":")[0] for p in caught.value.problems] == ["line 2", "line 3", "line 4"]
     path.write_text("2 0:3 1:-2\n", encoding="utf-8")
     assert read_documents(path, 3).tolist() == [[3, -2, 0]]
+
+
+def test_files_of_a_model_whose_sizes_differ_are_named(tmp_path):
+    np.savetxt(tmp_path / "final.beta", np.zeros((2, 4)))
+    np.savetxt(tmp_path / "final.rho", np.zeros((3, 4)))
+    np.savetxt(tmp_path / "final.gamma", np.ones((5, 4)))
+    (tmp_path / "final.other").write_text("alpha 0.5\n")
+    with pytest.raises(DataContractError) as error:
+        read_published_model(tmp_path)
+    assert "final.beta has 2 rows of 4 numbers, final.rho 3 of 4" in str(error.value)
+    assert "final.gamma has 4 columns, final.beta 2 rows" in str(error.value)

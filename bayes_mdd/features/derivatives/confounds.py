@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bayes_mdd.dims import MISSING
 from bayes_mdd.errors import UnreadableFileError, some
 from bayes_mdd.features.companions import describe_others, find_companion
@@ -192,6 +194,16 @@ def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, An
                 f"{name.path.name}: its confounds cannot be used ({text}). {_EXPECTED}; strategy "
                 f"{', '.join(spec.confounds)}."
             ) from error
+    gaps = [
+        f"{column} row {row + 1}"
+        for column in confounds
+        for row in np.flatnonzero(~np.isfinite(confounds[column]))
+    ]
+    if gaps:
+        raise UnreadableFileError(
+            f"{own.path.name} has no value in {some(gaps)}: only derivatives may lack their first "
+            "one. Correct these cells, or exclude the participant."
+        )
     return confounds, keep
 
 

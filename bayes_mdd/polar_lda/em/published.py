@@ -79,20 +79,52 @@ def read_published_model(folder: str | Path, step: str = "final") -> xr.Dataset:
         ``beta``, ``rho`` (factor, edge), attribute ``alpha`` and, where stored, ``gamma`` and
         ``composition`` (person, factor). It serves as model of `infer_counts` and as start of
         `fit_counts`.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a file cannot be read.
+    DataContractError
+        If the sizes of the files do not agree.
     """
     path = Path(folder)
     beta, rho = (np.exp(_read_numbers(path / f"{step}.{name}")) for name in ("beta", "rho"))
     alpha = _read_alpha(path / f"{step}.other")
+    gamma = None
+    if (path / f"{step}.gamma").exists():
+        gamma = _read_numbers(path / f"{step}.gamma")
+    _check_sizes(path, step, beta, rho, gamma)
     found = xr.Dataset(
         {"beta": ((FACTOR, EDGE), beta), "rho": ((FACTOR, EDGE), rho)},
         coords={FACTOR: [f"F{k + 1}" for k in range(len(beta))]},
         attrs={"alpha": alpha},
     )
-    if (path / f"{step}.gamma").exists():
-        gamma = _read_numbers(path / f"{step}.gamma")
+    if gamma is not None:
         found["gamma"] = ((PERSON, FACTOR), gamma)
         found["composition"] = ((PERSON, FACTOR), mean_composition(gamma))
     return found
+
+
+def _check_sizes(
+    path: Path,
+    step: str,
+    beta: NDArray[np.float64],
+    rho: NDArray[np.float64],
+    gamma: NDArray[np.float64] | None,
+) -> None:
+    problems = []
+    if beta.shape != rho.shape:
+        problems.append(
+            f"{step}.beta has {beta.shape[0]} rows of {beta.shape[1]} numbers, {step}.rho "
+            f"{rho.shape[0]} of {rho.shape[1]}: expected one row per factor and the same edges."
+        )
+    if gamma is not None and gamma.shape[1] != len(beta):
+        problems.append(
+            f"{step}.gamma has {gamma.shape[1]} columns, {step}.beta {len(beta)} rows: expected "
+            "one per factor."
+        )
+    if problems:
+        raise DataContractError(str(path), problems)
 
 
 def _read_numbers(path: Path) -> NDArray[np.float64]:

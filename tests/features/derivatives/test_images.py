@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -154,6 +155,11 @@ def test_missing_or_mismatched_confounds(fmriprep, atlas, participants):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
     path.write_text(text.splitlines(keepends=True)[0])
     with pytest.raises(DataContractError, match=r"sub-03: .*has a header and no rows"):
+        read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
+    table = pd.read_csv(io.StringIO(text), sep="\t")
+    table.loc[7, "trans_x"] = np.nan
+    table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+    with pytest.raises(DataContractError, match=r"sub-03: .*no value in trans_x row 8"):
         read_derivatives(fmriprep, atlas=atlas, participants=participants, spec=PLAIN)
     path.write_text("trans_x\ttrans_y\n1e999\t0\n")
     with pytest.raises(DataContractError, match=r"sub-03: .*trans_x row 1 \('1e999'\)"):
