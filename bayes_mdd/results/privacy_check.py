@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bayes_mdd.dims import SUBJECT
+from bayes_mdd.errors import UnreadableFileError
 from bayes_mdd.files.marks import EXPORT, POSTERIOR, RESPONSE_TABLES, SHARE, TABLE_ONE, read_mark
+from bayes_mdd.files.regular import read_bytes
 from bayes_mdd.results.checks import Check
 from bayes_mdd.results.manifest import MANIFEST, compare_manifest
 from bayes_mdd.results.payloads import Payload, read_payloads
@@ -38,6 +40,8 @@ SUBJECT_NAMES: Final = frozenset(
     ("subject", "subjects", "participant", "participants", "participant_id", "subject_id", "sub")
 )
 COLUMNS: Final = ("file", "where", "found")
+#: Largest file that is searched, in bytes.
+LARGEST: Final = 2**30
 _FOLDER = re.compile(r"(?:/(?:home|Users|root|mnt|scratch|data\d*)/|[A-Za-z]:\\+Users\\+)[\w.@+-]+")
 _TABLE = re.compile(r"<table.*?</table>", re.DOTALL | re.IGNORECASE)
 _ROW = re.compile(r"<tr.*?</tr>", re.DOTALL | re.IGNORECASE)
@@ -91,7 +95,12 @@ def search_files(files: Collection[Path], private: Private, root: Path) -> pd.Da
     for path in files:
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
         said = [("name of the file", found) for found in _search_text(path.name, private)]
-        for payload in read_payloads(path.read_bytes(), name):
+        try:
+            content = read_bytes(path, limit=LARGEST, empty=True)
+        except UnreadableFileError:
+            said.append(("whole file", "not searched: it cannot be read, or has more than 1 GiB"))
+            content = b""
+        for payload in read_payloads(content, name):
             said += [(payload.where, found) for found in _search(payload, private)]
         rows += [(name, where, found) for where, found in dict.fromkeys(said)]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -166,6 +166,14 @@ def test_ids_that_are_numbers_or_names_of_regions_are_no_false_alarm(idata, tmp_
     assert search_files([path], numbers, tmp_path)["found"].tolist() == ["rows of participants"]
     path.write_text("<p>scan of sub-12</p>")
     assert len(search_files([path], numbers, tmp_path)) == 1
+
+
+def test_a_file_that_cannot_be_searched_is_a_finding(idata, tmp_path):
+    private = collect_private(read_result(idata))
+    path = tmp_path / "report.html"
+    path.mkdir()
+    (found,) = search_files([path], private, tmp_path)["found"]
+    assert found == "not searched: it cannot be read, or has more than 1 GiB"
     # A participant called like a region is not searched for, and results stay as they are.
     tree = idata.copy()
     names = ["DMN_1", *idata["posterior"]["subject"].values[1:]]
