@@ -8,6 +8,7 @@ import bz2
 import html
 import io
 import lzma
+import math
 import re
 import struct
 import zipfile
@@ -18,6 +19,9 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
+
+from bayes_mdd.types import Array
 
 #: Nesting of encodings, and size of one decoded payload, up to which a file is searched.
 DEEPEST, LARGEST = 6, 512 * 2**20
@@ -85,7 +89,8 @@ def read_payloads(data: bytes, where: str, depth: int = 0) -> Iterator[Payload]:
         return
     if data[_NIFTI_MAGIC] in (b"n+1", b"ni1"):
         # The header and its extensions; behind it are voxels.
-        data = data[: max(352, int(struct.unpack_from("<f", data, _NIFTI_OFFSET)[0]))]
+        start = struct.unpack_from("<f", data, _NIFTI_OFFSET)[0]
+        data = data[: max(352, int(start))] if math.isfinite(start) else data
     yield from _read_text(data, where, depth)
 
 
@@ -99,8 +104,16 @@ def _read_text(data: bytes, where: str, depth: int) -> Iterator[Payload]:
             if inner:
                 yield from read_payloads(inner, f"{where} > {kind}", depth + 1)
     for match in _ARRAY.finditer(text):
-        numbers = np.fromstring(match.group()[1:-1], sep=",")
-        yield Payload(f"{where} > list of numbers", "", numbers)
+        yield Payload(f"{where} > list of numbers", "", _numbers(match.group()[1:-1]))
+
+
+def _numbers(text: str) -> Array:
+    """Numbers between commas; what is no number is left out."""
+    try:
+        return np.fromstring(text, sep=",")
+    except ValueError:
+        cells = pd.Series(text.split(","))
+        return pd.to_numeric(cells, errors="coerce").dropna().to_numpy(dtype=np.float64)
 
 
 def _from_base64(text: str) -> bytes | None:

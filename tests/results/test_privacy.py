@@ -21,7 +21,7 @@ import bayes_mdd as bm
 from bayes_mdd.results.export import export_signatures
 from bayes_mdd.results.privacy import list_participants, withhold, withhold_notes
 from bayes_mdd.results.privacy_check import check_privacy, search_files
-from bayes_mdd.results.private import collect_private
+from bayes_mdd.results.private import Private, collect_private
 from bayes_mdd.results.result import read_result
 
 AGES = np.array([23.0, 31, 44, 52, 28, 60, 37, 41, 19, 33, 47, 55, 26, 39, 50, 61, 22, 35, 48, 57])
@@ -217,3 +217,14 @@ def test_provenance_keeps_what_names_nobody():
         "nested": '{"who": "1 participant (names withheld)"}',
         "source": "edges.tsv",
     }
+
+
+def test_lists_with_text_among_their_numbers_are_searched(tmp_path):
+    values = np.arange(20.0) + 0.5
+    private = Private(frozenset(["sub-01"]), {"age": values}, ())
+    path = tmp_path / "report.html"
+    listed = ", ".join(map(str, values))
+    path.write_text(f"<p>[1.2.3, 4-5, {listed}]</p><p>[{listed}]</p>")
+    assert (
+        "the age of every participant" in search_files([path], private, tmp_path)["found"].tolist()
+    )
