@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from calibration_cohorts import ARMS, PEOPLE, Cohort, make_cohort
+from calibration_cohorts import ARMS, Cohort, make_cohort, people_of
 from compact import compact
 from joblib import Parallel, delayed
 from provenance import record
@@ -132,12 +132,12 @@ def main() -> None:
     options = parser.parse_args()
     settings = {
         "sampler": {"draws": options.draws, "tune": options.tune, "chains": options.chains},
-        "people": PEOPLE,
         "versions": {n: version(n) for n in ("bayes-mdd", "pymc", "nutpie", "numpy")},
         "python": platform.python_version(),
     }
     for scenario in options.scenarios:
-        continue_scenario(scenario, options.fits, settings, options.jobs)
+        own = settings | {"people": people_of(scenario)}
+        continue_scenario(scenario, options.fits, own, options.jobs)
     print("Run `python benchmarks/validation_pages.py` to update the page.")
 
 

@@ -9,6 +9,8 @@ import xarray as xr
 
 ARMS = ("SNRI", "SSRI")
 PEOPLE = 25
+#: Participants of an arm in the scenarios "many" and "many-noise".
+MANY = 200
 N_BLOCKS, PER_BLOCK, BLOCKS_PER_FACTOR = 10, 43, 3
 #: As in the model: the Dirichlet prior of sharing and the prior SD of arm means.
 CONCENTRATION, MEAN_SCALE = 0.6, 0.5
@@ -21,6 +23,11 @@ def network_blocks() -> np.ndarray:
     """Position of each edge's pair of networks among the ten."""
     network = np.sort(np.arange(REGIONS) % NETWORKS)[ENDS]
     return np.unique(network[0] * NETWORKS + network[1], return_inverse=True)[1]
+
+
+def people_of(scenario: str) -> int:
+    """Participants of each arm."""
+    return MANY if scenario.startswith("many") else PEOPLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +60,9 @@ def make_cohort(scenario: str, seed: int) -> Cohort:
       of edges that share a region correlate by 0.15.
     """
     rng = np.random.default_rng([seed, sum(map(ord, scenario))])
-    k = {"noise": 0, "means": 4}.get(scenario, 3)
+    k = {"noise": 0, "many-noise": 0, "means": 4}.get(scenario, 3)
     sharing, mean = np.full((2, k), 0.5), np.zeros((2, k))
-    if scenario in ("prior", "regions"):
+    if scenario in ("prior", "regions", "many"):
         sharing = rng.dirichlet([CONCENTRATION] * 2, size=k).T
         mean = MEAN_SCALE * rng.normal(size=(2, k))
     elif scenario == "nested":
@@ -74,7 +81,7 @@ def make_cohort(scenario: str, seed: int) -> Cohort:
     if scenario == "nested":
         mixed = loadings[:, :2] @ rng.normal(size=2)
         loadings[:, 2] = mixed * 0.3 / np.sqrt((mixed**2).mean())
-    arm = np.repeat([0, 1], PEOPLE)
+    arm = np.repeat([0, 1], people_of(scenario))
     spread = np.sqrt(2 * sharing)[arm]
     scores = mean[arm] + spread * rng.normal(size=(arm.size, k))
     noise = rng.normal(size=(arm.size, block.size))

@@ -1,6 +1,6 @@
 """Cohorts combined from summaries against a fit of their pooled data.
 
-    python benchmarks/combine.py --studies 12
+    python benchmarks/combine.py --studies 6
     python benchmarks/combine.py --kinds edges null --studies 4 --output /tmp/trial.json
 
 A study has three cohorts of 30 + 30 patients and 30 controls, drawn by `bm.simulate_cohort` with
@@ -273,7 +273,7 @@ def present_of(combined: xr.DataTree, rows: dict[str, Any]) -> dict[str, list[fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--studies", type=int, default=12, help="studies of each kind")
+    parser.add_argument("--studies", type=int, default=6, help="studies of each kind")
     parser.add_argument("--jobs", type=int, default=1, help="studies in parallel")
     parser.add_argument("--output", type=Path, default=RESULTS, help="file for the results")
     given = parser.parse_args()

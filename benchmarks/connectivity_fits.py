@@ -31,9 +31,9 @@ from bayes_mdd.shared_specific.start.spectral import remaining_weight, spectral_
 N_FACTORS = 8
 
 
-def make_cohort(kind: str, seed: int) -> SeriesCohort:
-    """Draw a cohort of a kind, of series or of real scans."""
-    return draw_stages(kind, seed) if kind in STAGES else draw(kind, seed)
+def make_cohort(kind: str, seed: int, **overrides: Any) -> SeriesCohort:
+    """Draw a cohort of a kind, of series (`overrides` replace values of its kind) or real scans."""
+    return draw_stages(kind, seed) if kind in STAGES else draw(kind, seed, **overrides)
 
 
 def start_one(kind: str, seed: int, dependence: str) -> dict[str, Any]:
@@ -68,9 +68,13 @@ def fit_one(
     method: Literal["mcmc", "fast"],
     sampler: dict[str, int],
     peer: Path | None,
+    **overrides: Any,
 ) -> dict[str, Any]:
-    """Fit one cohort with the defaults, apart from the dependence, and compare with the truth."""
-    cohort = make_cohort(kind, seed)
+    """Fit one cohort with the defaults, apart from the dependence, and compare with the truth.
+
+    `overrides` replace values of the kind of cohort.
+    """
+    cohort = make_cohort(kind, seed, **overrides)
     given = bm.reference_to_controls(features(cohort))
     symptoms = tuple(cohort.symptoms.columns)
     began = time.perf_counter()

@@ -36,7 +36,7 @@ class Job:
 
 JOBS = (
     Job("fit", FIT, 20),
-    Job("check --permutations", ("check", "run", "--permutations", "3"), found=("run",)),
+    Job("check --permutations", ("check", "run", "--permutations", "9"), found=("run",)),
     Job(
         "compare",
         (

@@ -21,6 +21,8 @@ SCENARIOS = {
     "means": "Differences in mean and in spread",
     "regions": "Correlated errors, features weighted",
     "regions-independent": "The same cohorts, features treated as independent",
+    "many": "Many participants, sharing and means drawn from the prior",
+    "many-noise": "Many participants, pure noise",
 }
 SOURCES = {
     name: Source(f"calibration/{name}.json", f"python benchmarks/calibration.py --scenarios {name}")
@@ -43,6 +45,7 @@ def figures(results: Path) -> dict[str, Any]:
     fits = {name: load(results, source)["fits"] for name, source in SOURCES.items()}
     first = load(results, SOURCES["prior"])
     return {
+        "many_people": load(results, SOURCES["many"])["people"],
         "people": first["people"],
         "sampler": first["sampler"],
         "overview": overview(fits),
@@ -53,6 +56,8 @@ def figures(results: Path) -> dict[str, Any]:
         "means": means(fits["means"]),
         "regions": calibrated(fits["regions"]),
         "independent": calibrated(fits["regions-independent"]),
+        "many": calibrated(fits["many"]),
+        "many_noise": pure_noise(fits["many-noise"]),
     }
 
 

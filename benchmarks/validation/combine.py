@@ -11,7 +11,7 @@ import numpy as np
 from validation.sources import Source, load
 from validation.text import proportion, table
 
-SOURCES = {"combine": Source("combine.json", "python benchmarks/combine.py --studies 12")}
+SOURCES = {"combine": Source("combine.json", "python benchmarks/combine.py --studies 6")}
 KINDS = {
     "edges": "independent errors",
     "series": "time series",

@@ -26,8 +26,8 @@ FAULTS = tuple(OUTCOMES)[3:]
 CHECKED = (
     *(".npz", ".npz, compressed", ".mat, compressed", "session difference", "feature archive"),
     *("NIfTI, .gz", "arrays", "maps", "fmriprep_bold", "fmriprep_bold, atlas", "atlas image"),
-    *("atlas image, labels", "run, posterior.nc", "response, posterior.nc", "kept chain"),
-    *("kept result", "summary of a cohort"),
+    *("atlas image, labels", "run, posterior.nc", "response, posterior.nc", "kept result"),
+    "summary of a cohort",
 )
 
 
