@@ -133,12 +133,13 @@ def test_draws_of_many_subjects_fall_with_their_number(subjects, tune, draws):
 def test_scores_and_loadings_of_many_subjects_are_drawn_in_turn(run, monkeypatch):
     _, features, _ = run
     monkeypatch.setattr(fast, "ALL_UP_TO", 20)
-    monkeypatch.setattr(fast, "WORK_OF_MANY", 6000)
+    monkeypatch.setattr(fast, "TUNE_OF_MANY", (10, 30))
+    monkeypatch.setattr(fast, "DRAWS_OF_MANY", (10, 20))
     idata = bm.fit(bm.SharedSpecificSpec(n_factors=3), features, method="fast", progressbar=False)
     said = json.loads(idata.attrs["provenance"])
     assert said["sampled"] == "alternating"
-    assert said["fast"] == {"chains": 4, "tune": 150, "draws": 150}
-    assert idata["posterior"].sizes["draw"] == 150
+    assert said["fast"] == {"chains": 4, "tune": 30, "draws": 20}
+    assert idata["posterior"].sizes["draw"] == 20
 
 
 def test_unknown_method_is_refused(run):
