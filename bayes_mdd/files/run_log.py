@@ -162,8 +162,8 @@ def read_log(folder: Path) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        One entry per line; lines that a killed process left half are skipped. None where the file
-        cannot be read. Of a very long log, the first 64 MiB.
+        One entry per line; lines that a killed process left half are skipped. Nothing
+        is yielded if the file cannot be read. Only the first 64 MiB of a log are read.
     """
     try:
         with open_regular(folder / LOG) as stream:

@@ -166,7 +166,7 @@ def _run(
 
 
 class _Held:
-    """An argument that is sent as it is: it has no weak references, so that nothing shares it."""
+    """An argument that is sent unchanged: without weak references, it is not scattered by Dask."""
 
     __slots__ = ("value",)
 
@@ -175,8 +175,8 @@ class _Held:
 
 
 def _hold(argument: object) -> object:
-    # joblib has Dask send arguments that tasks may share once, and Dask sends sets element by
-    # element: the task would be given a set of promises in place of its elements.
+    # joblib lets Dask scatter large arguments, so that shared ones are sent once. Dask scatters
+    # sets element by element: the task would receive a set of futures instead of its elements.
     return _Held(argument) if isinstance(argument, (set, frozenset)) else argument
 
 

@@ -108,7 +108,7 @@ def _read_text(data: bytes, where: str, depth: int) -> Iterator[Payload]:
 
 
 def _numbers(text: str) -> Array:
-    """Numbers between commas; what is no number is left out."""
+    """Read the numbers between commas; other text is left out."""
     try:
         return np.fromstring(text, sep=",")
     except ValueError:

@@ -105,7 +105,7 @@ def export_run(
         If an export is there already and `overwrite` is False, or its folder holds other files.
         Nothing is written then.
     WriteError
-        If a folder cannot be written; what was there is untouched then, of all formats.
+        If a folder cannot be written; earlier exports of all formats are kept then.
 
     Examples
     --------

@@ -80,7 +80,7 @@ def fits(rows: list[dict[str, Any]]) -> str:
     """Time, memory and convergence of fits."""
     header = [
         "Participants", "Sites", "Method", "Sampler", "Factors", "Processor minutes",
-        "Peak memory, GB", "Min. ESS", "Max. R-hat", "Labelled rightly",
+        "Peak memory, GB", "Min. ESS", "Max. R-hat", "Correct labels",
     ]  # fmt: skip
     names = {"density": "nutpie", "alternating": "in turn"}
     return table(
@@ -109,7 +109,7 @@ def on_series(rows: list[dict[str, Any]]) -> str:
     """What is found in time series, and the coverage of intervals."""
     header = [
         "Cohorts", "Method", "Number", "True factors found", "Factors of noise", "Named specific",
-        "wrongly", "Sharing", "Explained", "Symptom weights", "Max. R-hat",
+        "Wrongly named", "Sharing", "Explained", "Symptom weights", "Max. R-hat",
     ]  # fmt: skip
     cells = []
     for kind, method in sorted({(r["kind"], r["method"]) for r in rows}, key=_in_order):

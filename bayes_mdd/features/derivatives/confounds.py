@@ -194,10 +194,11 @@ def _load(name: FileName, own: FileName, spec: DerivativesSpec) -> tuple[Any, An
                 f"{name.path.name}: its confounds cannot be used ({text}). {_EXPECTED}; strategy "
                 f"{', '.join(spec.confounds)}."
             ) from error
+    rows = np.arange(len(confounds)) if keep is None else np.asarray(keep)
     gaps = [
         f"{column} row {row + 1}"
         for column in confounds
-        for row in np.flatnonzero(~np.isfinite(confounds[column]))
+        for row in rows[~np.isfinite(confounds[column].to_numpy()[rows])]
     ]
     if gaps:
         raise UnreadableFileError(

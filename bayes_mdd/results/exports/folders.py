@@ -58,7 +58,7 @@ def write_exports(
     Raises
     ------
     WriteError
-        If a folder cannot be written; what was there is untouched then.
+        If a folder cannot be written; earlier exports are kept then.
     """
     written = {}
     with ExitStack() as stack:

@@ -111,7 +111,7 @@ def test_problems_found_after_reading_lose_nothing(stopped, participants, tmp_pa
 
 
 def test_a_problem_is_not_kept(read, monkeypatch):
-    """It may lie in the machine, or in a file that is mended with its old time of change."""
+    """It may lie in the machine, or in a file that is repaired and keeps its time of change."""
     counting = bold._bold_series
 
     def fail(name, *rest):
